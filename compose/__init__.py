@@ -1,0 +1,41 @@
+# ruff: noqa: F401
+"""A functional layer language for JAX: a network is one expression, compiled to pure functions."""
+
+from typing import TYPE_CHECKING
+
+from compose.combinators import *
+from compose.core.constants import bfloat16, float16, float32, float64, int8, int32, uint8
+from compose.core.editing import named
+from compose.core.errors import ComposeError, LayerError
+from compose.core.function import register
+from compose.core.layer import Layer, StatefulLayer, layer
+from compose.core.param import Param
+from compose.core.parsing import parse
+from compose.core.run import spec
+from compose.layers.activation import *
+from compose.layers.attention import *
+from compose.layers.conv import *
+from compose.layers.dense import *
+from compose.layers.dropout import *
+from compose.layers.embedding import *
+from compose.layers.initializers import *
+from compose.layers.norm import *
+from compose.layers.pool import *
+from compose.layers.recurrent import *
+from compose.layers.shape import *
+
+if TYPE_CHECKING:
+    from compose import data, train
+    from compose.train import Trained, fit, load
+
+_LATER = {"fit": "train", "load": "train", "Trained": "train"}  # optax and scikit-learn load when they are needed
+
+
+def __getattr__(name: str):
+    import importlib
+
+    if name in ("data", "train", "port"):
+        return importlib.import_module(f"compose.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"compose.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'compose' has no attribute {name!r}")

@@ -1,0 +1,150 @@
+"""One input to several layers, a tuple of inputs to one each, and the sum with a shortcut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.combinators.seq import Siblings
+from compose.core.combinator import Combinator
+from compose.core.errors import ShapeError, shape_text
+from compose.core.function import function
+from compose.core.layer import Layer, as_layer, layer
+from compose.core.registry import word
+
+
+@function
+def add(*xs):
+    """The sum of several inputs."""
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total
+
+
+@function
+def subtract(a, b):
+    """The first input less the second."""
+    return a - b
+
+
+@function
+def multiply(*xs):
+    """The elementwise (Hadamard) product of several inputs."""
+    product = xs[0]
+    for x in xs[1:]:
+        product = product * x
+    return product
+
+
+@function
+def divide(a, b):
+    """The first input by the second, elementwise."""
+    return a / b
+
+
+@function
+def identity(x):
+    """The input itself."""
+    return x
+
+
+@function
+def collect(*xs):
+    """Several inputs as they are, in a tuple: the join that joins nothing."""
+    return xs
+
+
+_OPERATORS = {"add": " + ", "multiply": " * "}
+
+
+@layer
+class branch(Siblings):
+    """One input to several layers, their outputs to `join`; `f + g` and `f * g` for sums and products.
+
+    The default join gives the tuple of outputs; `join=concat()` joins along the last axis.
+    Elsewhere: Keras `Concatenate`, `Add`, `Multiply` after a fork; Golgi `Add`, `HadamardProd`.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    join: Layer = collect
+
+    def __init__(self, *layers: Any, join: Any = collect, name: str | None = None):
+        for key, value in (("layers", layers), ("join", join), ("name", name)):
+            object.__setattr__(self, key, value)
+        self.__post_init__()
+
+    @classmethod
+    def joined(cls, operator: str, a: Any, b: Any) -> branch:
+        """`a + b` or `a * b`: several of one kind in a row are one branch."""
+        join = word(operator)
+        a, b = as_layer(a), as_layer(b)
+        loose = isinstance(a, branch) and a.join == join and a.name is None
+        return cls(*(a.layers if loose else (a,)), b, join=join)
+
+    def children(self):
+        return (*zip(self.keys, self.layers), ("join", self.join))
+
+    def with_children(self, layers):
+        return self.but(layers=tuple(layers[:-1]), join=layers[-1])
+
+    def flow(self, x, run):
+        outs = tuple(run(key, inner, x) for key, inner in zip(self.keys, self.layers))
+        return run("join", self.join, outs)
+
+    def source(self, write):
+        sign = _OPERATORS.get(self.join.kind) if self.join in (add, multiply) else None
+        if sign is None or self.name is not None or len(self.layers) < 2 or _needs_words(self.layers):
+            return write.fields(self)
+        parts = []
+        for i, inner in enumerate(self.layers):
+            text = write.value(inner)
+            parts += [sign] if i else []
+            parts += ["(", text, ")"] if _is_operation(inner) else [text]
+        return tuple(parts)
+
+
+def _is_operation(inner: Layer) -> bool:
+    return isinstance(inner, branch) and inner.join in (add, multiply) and inner.name is None and len(inner.layers) > 1
+
+
+def _needs_words(layers: tuple[Layer, ...]) -> bool:
+    """Whether `f + g` would be read as something else: a first operand of the same kind would be merged."""
+    return isinstance(layers[0], branch) and layers[0].name is None
+
+
+@layer
+class parallel(Siblings):
+    """A tuple of inputs, one to each layer; the tuple of their outputs."""
+
+    layers: tuple[Layer, ...] = ()
+
+    def __init__(self, *layers: Any, name: str | None = None):
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "name", name)
+        self.__post_init__()
+
+    def flow(self, x, run):
+        if not isinstance(x, tuple) or len(x) != len(self.layers):
+            raise ShapeError(f"a tuple of {len(self.layers)} inputs, one to each layer", shape_text(x))
+        return tuple(run(key, inner, part) for key, inner, part in zip(self.keys, self.layers, x))
+
+
+@layer
+class residual(Combinator):
+    """`f(x) + shortcut(x)` (He et al., Deep Residual Learning, 2015).
+
+    Shapes: the outputs of both must be equal; project the shortcut where `f` changes the shape.
+    """
+
+    body: Layer
+    shortcut: Layer = identity
+
+    def flow(self, x, run):
+        y, skip = run("body", self.body, x), run("shortcut", self.shortcut, x)
+        if getattr(y, "shape", None) != getattr(skip, "shape", None):
+            raise ShapeError(
+                "equal shapes on both sides of the sum",
+                f"body {shape_text(y)}, shortcut {shape_text(skip)}",
+                "give a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)",
+            )
+        return run("join", add, (y, skip))

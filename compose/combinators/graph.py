@@ -1,0 +1,87 @@
+"""Any directed acyclic graph: a lambda traced once into a table of steps, which prints back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from compose.combinators.trace import Node
+from compose.combinators.write_graph import graph_source
+from compose.core.combinator import Combinator
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.layer import Layer, keys_of, layer
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer and which values it reads: inputs count from 0, then the steps in order."""
+
+    layer: Layer
+    args: tuple[int, ...]
+
+
+@layer
+class graph(Combinator):
+    """`graph(lambda x, c: (h := fc(64, relu)(x)) * fc(64, sigmoid)(c) + h)`: any acyclic graph.
+
+    The lambda runs once, on stand-ins, when the layer is built; calling a layer, `+ - * / @` and indexing
+    make a step each. It takes one argument an input and gives one value or a tuple. A layer called twice
+    is two layers with weights of their own: use `share` for one. Each step's parameters live under its
+    layer's name, or its kind counted in the order of the steps.
+    """
+
+    inputs: int
+    steps: tuple[Step, ...]
+    output: Any
+
+    def __init__(self, fn: Callable, name: str | None = None):
+        traced = fn if isinstance(fn, tuple) else _trace(fn)
+        for key, value in zip(("inputs", "steps", "output", "name"), (*traced, name)):
+            object.__setattr__(self, key, value)
+        self.__post_init__()
+
+    def validate(self) -> None:
+        keys_of(tuple(step.layer for step in self.steps))
+
+    def children(self):
+        layers = tuple(step.layer for step in self.steps)
+        return tuple(zip(keys_of(layers), layers))
+
+    def with_children(self, layers):
+        return self.but(steps=tuple(Step(new, step.args) for new, step in zip(layers, self.steps, strict=True)))
+
+    def flow(self, x, run):
+        values = list(x) if self.inputs > 1 and isinstance(x, tuple) else [x]
+        if len(values) != self.inputs:
+            raise ShapeError(f"{self.inputs} inputs", shape_text(x))
+        for (key, inner), step in zip(self.children(), self.steps):
+            args = tuple(values[i] for i in step.args)
+            values.append(run(key, inner, args[0] if len(args) == 1 else args))
+        return _pick(self.output, values)
+
+    def source(self, write):
+        args: list = [graph_source(self, write)]
+        return write.call("graph", args + ([("name", write.value(self.name))] if self.name else []))
+
+
+def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
+    params = inspect.signature(fn).parameters.values()
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in params):
+        raise ConfigError("a function with one plain argument for each input", str(inspect.signature(fn)))
+    steps: list[Step] = []
+    out = fn(*(Node(steps, i, len(params), Step) for i in range(len(params))))
+    return len(params), tuple(steps), _indices(out, steps)
+
+
+def _indices(out: Any, steps: list) -> Any:
+    if isinstance(out, (tuple, list)):
+        return tuple(_indices(o, steps) for o in out)
+    if not isinstance(out, Node) or out.steps is not steps:
+        raise ConfigError("a graph that returns its own values", f"{type(out).__name__} {out!r}")
+    return out.index
+
+
+def _pick(output: Any, values: list) -> Any:
+    return tuple(_pick(o, values) for o in output) if isinstance(output, tuple) else values[output]

@@ -1,0 +1,110 @@
+"""The same block many times, each with its own weights, compiled once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.core import Tracer
+
+from compose.core.context import Context
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.layer import Layer, layer
+from compose.core.param import Param
+from compose.core.plan import Plan, draws, plan
+
+
+@layer
+class repeat(Layer):
+    """`times` blocks one after another, their weights stacked and run by `lax.scan`.
+
+    Shapes: the block's output must be as its input. Parameters: those of one block, each array with
+    `times` as its leading axis; `stack` and `unstack` convert from and to the written-out form. Compile
+    time does not grow with `times`. Elsewhere: Flax `nn.scan`, Haiku `layer_stack`.
+
+    Args:
+        times: how many.
+        block: what is repeated.
+        remat: keep only each block's input for the gradient and compute the rest again.
+        unroll: how many blocks one turn of the loop runs.
+    """
+
+    times: int
+    block: Layer
+    remat: bool = dataclasses.field(default=False, kw_only=True)
+    unroll: int = dataclasses.field(default=1, kw_only=True)
+
+    transparent = True
+
+    def validate(self) -> None:
+        if self.times < 1 or self.unroll < 1:
+            raise ConfigError("times and unroll of at least 1", f"{self.times}, {self.unroll}")
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        one = plan(self.block, x, scope)
+        if one.out != x:
+            raise ShapeError(
+                "a block whose output is like its input, since it is fed back",
+                f"{shape_text(x)} into it, {shape_text(one.out)} out of it",
+            ).locate(self)
+        return Plan(
+            self, x, x, self._stacked(one.params), self._stacked(one.state), one.parts or (("", one),), self.times
+        )
+
+    def call(self, params, state, x, ctx: Context):
+        fold = ctx.key is not None and draws(self.block)
+
+        def body(x, turn):
+            p, s, i = turn
+            inner = ctx.but(looped=True, key=jax.random.fold_in(ctx.key, i) if fold else ctx.key)
+            return self.block.call(p, s, x, inner)
+
+        turns = (params, state, jnp.arange(self.times) if fold else None)
+        step = jax.checkpoint(body) if self.remat else body
+        return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
+
+    def _stacked(self, tree: Any) -> Any:
+        def grow(p: Param) -> Param:
+            axes = ("layer", *p.named_axes)
+            return dataclasses.replace(p, shape=(self.times, *p.shape), init=Stacked(p.init), axes=axes)
+
+        return jax.tree.map(grow, tree, is_leaf=lambda v: isinstance(v, Param))
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Draws each of the stacked parameters by itself, with the fans of one."""
+
+    init: Any
+
+    def draw(self, key, shape, dtype, fans):
+        def one(i):
+            return self.init.draw(jax.random.fold_in(key, i), shape[1:], dtype, fans)
+
+        if isinstance(key, Tracer):
+            return jax.vmap(one)(jnp.arange(shape[0]))
+        return np.stack([one(i) for i in range(shape[0])])
+
+
+def stack(trees: list) -> Any:
+    """The parameters of `repeat(n, f)` from those of n written-out `f`s.
+
+        >>> import jax.numpy as jnp
+    import numpy as np
+        >>> stack([{"kernel": jnp.zeros((3, 3))}] * 4)["kernel"].shape
+        (4, 3, 3)
+    """
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def unstack(tree: Any) -> list:
+    """The parameters of n written-out `f`s from those of `repeat(n, f)`; the inverse of `stack`."""
+    times = {leaf.shape[0] for leaf in jax.tree.leaves(tree)}
+    if len(times) != 1:
+        raise ConfigError("arrays with one common leading axis", f"leading axes {sorted(times)}")
+    return [jax.tree.map(lambda leaf: leaf[i], tree) for i in range(times.pop())]

@@ -1,0 +1,187 @@
+"""One set of weights used in several places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+from compose.core.context import Context
+from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
+from compose.core.layer import Layer, as_layer, keys_of, layer, unlisted
+from compose.core.plan import Plan, plan, specs
+from compose.core.printing import Writer
+
+
+@layer
+class share(Layer):
+    """`share(f, lambda e: body)`: every `e` in the body is `f` with the same parameters.
+
+    Sharing is lexical: two equal layers elsewhere never share. `e.attend` is another method of `f` on
+    its parameters, as an embedding's output projection (Press & Wolf, 2016). Parameters: those of `f`
+    and those of the body, side by side under their own keys.
+
+    >>> from compose import compose_seq, embedding, fc, share
+    >>> share(embedding(100, 8), lambda e: compose_seq(e, fc(8), e.attend))
+    share(embedding(100, 8), lambda e: compose_seq(e, fc(8), e.attend))
+    """
+
+    shared: Layer
+    body: Layer
+
+    def __init__(self, shared: Any, body: Layer | Callable, name: str | None = None):
+        if not isinstance(body, Layer):
+            hole = Hole()
+            body = _bind(as_layer(body(hole)), hole, 0)
+        for key, value in (("shared", shared), ("body", body), ("name", name)):
+            object.__setattr__(self, key, value)
+        self.__post_init__()
+
+    def validate(self) -> None:
+        keys_of((self.shared, self.body))
+
+    def children(self):
+        both = (self.shared, self.body)
+        return tuple(zip(keys_of(both), both))
+
+    def with_children(self, layers):
+        return self.but(shared=layers[0], body=layers[1])
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        (key, _), (body_key, _) = self.children()
+        cell = Cell(self.shared, scope)
+        try:
+            body = plan(self.body, x, (*scope, cell))
+        except LayerError as e:
+            raise e.enter(body_key, (("input", x),))
+        if cell.plan is None:
+            raise ConfigError("a body that uses what is shared", str(self)).locate(self)
+        parts = ((key, cell.plan), (body_key, body))
+        params = {k: p.params for k, p in parts if p.params}
+        state = {k: p.state for k, p in parts if p.state}
+        return Plan(self, x, body.out, params, state, parts)
+
+    def call(self, params, state, x, ctx: Context):
+        (key, _), (body_key, _) = self.children()
+        cell = Cell(self.shared, ctx.scope, params.get(key, {}), state.get(key, {}))
+        inner = ctx.at(body_key).but(scope=(*ctx.scope, cell))
+        y, after = self.body.call(params.get(body_key, {}), state.get(body_key, {}), x, inner)
+        return y, {k: v for k, v in ((key, cell.state), (body_key, after)) if v}
+
+    def source(self, write):
+        name = "e" if not write.names else f"e{len(write.names)}"
+        inner = Writer((*write.names, name))
+        args = [write.value(self.shared), (f"lambda {name}: ", inner.value(self.body))]
+        return write.call("share", args + ([("name", write.value(self.name))] if self.name else []))
+
+
+@dataclass
+class Cell:
+    """What one `share` holds while it is planned or traced; its state passes from use to use."""
+
+    layer: Layer
+    scope: tuple
+    params: Any = None
+    state: Any = field(default_factory=dict)
+    plan: Plan | None = None
+    first: Any = None
+
+
+@unlisted
+class Shared(Layer):
+    """A use of what the `index`-th `share` outwards holds, or of one of its methods."""
+
+    index: int
+    method: str | None = None
+
+    refers = True
+
+    @property
+    def kind(self) -> str:
+        return self.method or "shared"
+
+    def method_named(self, name: str) -> Layer:
+        return self.but(method=name)
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        if self.index >= len(scope):
+            raise ConfigError("a place inside the share() that it belongs to").locate(self)
+        cell = scope[-1 - self.index]
+        if self.method is not None:
+            return Plan(self, x, self._method_out(cell, x), {}, {})
+        made = plan(cell.layer, x, cell.scope)
+        if cell.plan is None:
+            cell.plan = made
+        elif (made.params, made.state) != (cell.plan.params, cell.plan.state):
+            raise ShapeError(
+                "an input that gives the shared layer the same parameters as at its first use, "
+                f"{shape_text(cell.plan.x)}",
+                shape_text(x),
+            ).locate(cell.layer)
+        return Plan(self, x, made.out, {}, {})
+
+    def call(self, params, state, x, ctx: Context):
+        cell = ctx.scope[-1 - self.index]
+        if self.method is not None:
+            return getattr(cell.layer, self.method)(cell.params, x, ctx), state
+        if cell.state and ctx.looped:
+            raise ConfigError(
+                "a shared layer without state inside repeat, recurrent or remat",
+                str(cell.layer),
+                "share inside the loop",
+            ).locate(cell.layer, path=ctx.path)
+        y, after = cell.layer.call(cell.params, cell.state, x, ctx.but(scope=cell.scope))
+        if after:
+            cell.state = after
+        return y, state
+
+    def _method_out(self, cell: Cell, x):
+        method = getattr(cell.layer, self.method or "", None)
+        if method is None or (self.method or "_").startswith("_"):
+            raise ConfigError(f"a method of {cell.layer}", f".{self.method}").locate(cell.layer)
+        if cell.plan is None:
+            raise ConfigError(f"a use of {cell.layer} before .{self.method}").locate(cell.layer)
+        return specs(jax.eval_shape(lambda p, x: method(p, x, Context(planned={})), cell.plan.param_specs(), x))
+
+    def source(self, write):
+        name = write.names[-1 - self.index] if self.index < len(write.names) else f"<shared {self.index}>"
+        return f"{name}.{self.method}" if self.method else name
+
+
+class Hole(Shared):
+    """Stands for the shared layer while the lambda runs."""
+
+    def __init__(self, origin: Hole | None = None, method: str | None = None):
+        for key, value in (("index", 0), ("method", method), ("name", None), ("origin", origin or self)):
+            object.__setattr__(self, key, value)
+        self.__post_init__()
+
+    def method_named(self, name: str) -> Layer:
+        return Hole(self.origin, name)
+
+    def __getattr__(self, name: str) -> Layer:
+        if name.startswith("_") or name == "validate":
+            raise AttributeError(name)
+        return self.method_named(name)
+
+    def __hash__(self) -> int:
+        return hash((id(self.__dict__["origin"]), self.method))
+
+    def __eq__(self, other) -> bool:
+        return (
+            isinstance(other, Hole)
+            and other.__dict__["origin"] is self.__dict__["origin"]
+            and other.method == self.method
+        )
+
+
+def _bind(body: Layer, hole: Hole, depth: int) -> Layer:
+    """`body` with the hole as an index: how many shares stand between it and its own."""
+    if isinstance(body, Hole):
+        return Shared(depth, body.method) if body.__dict__["origin"] is hole else body
+    old = [child for _, child in body.children()]
+    deeper = [depth + (isinstance(body, share) and i == 1) for i in range(len(old))]
+    new = [_bind(child, hole, d) for child, d in zip(old, deeper)]
+    return body if all(a is b for a, b in zip(old, new)) else body.with_children(tuple(new))

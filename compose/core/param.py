@@ -1,0 +1,46 @@
+"""What a layer says of one parameter: its shape, how it starts, and what its axes mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from compose.core.initializer import Initializer
+
+
+@dataclass(frozen=True)
+class Param:
+    """One array of a layer's parameters or state.
+
+    Args:
+        shape: its shape.
+        init: draws its first value.
+        dtype: its dtype; None follows the layer's input where that is floating point.
+        axes: one word an axis, `"in"`, `"out"`, `"space"` or `"layer"`; None reads the shape as the field
+            does, `(*space, in, out)`. Initialisers take their fans from it.
+        fan_in: for a parameter whose own shape does not tell, as a bias that starts by its kernel's fan.
+    """
+
+    shape: tuple[int, ...]
+    init: Initializer
+    dtype: Any = None
+    axes: tuple[str, ...] | None = None
+    fan_in: int | None = None
+
+    @property
+    def named_axes(self) -> tuple[str, ...]:
+        rank = len(self.shape)
+        return self.axes or ((*["space"] * (rank - 2), "in", "out") if rank > 1 else ("out",) * rank)
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Fan in and fan out: how many numbers meet in one output, and how many outputs one number reaches."""
+        size = {"in": 1, "out": 1, "space": 1, "layer": 1}
+        for axis, length in zip(self.named_axes, self.shape, strict=True):
+            size[axis] *= length
+        fan_in = self.fan_in if self.fan_in is not None else size["in"] * size["space"]
+        return fan_in, size["out"] * size["space"]
+
+    def make(self, key):
+        """Draw the array."""
+        return self.init.draw(key, self.shape, self.dtype, self.fans)

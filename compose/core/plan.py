@@ -1,0 +1,131 @@
+"""The plan: what a network is for one abstract input; shapes, parameters and state, no arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from compose.core.context import Context
+from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
+from compose.core.layer import Layer, walk
+from compose.core.param import Param
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A layer met with an input.
+
+    Attributes:
+        layer: the layer.
+        x, out: the abstract input and output, trees of `jax.ShapeDtypeStruct`.
+        params, state: nested dicts whose leaves are `Param`.
+        parts: the plans of the layers inside, each with its key, in the order in which they run.
+        times: how often the parts run, as `repeat` counts.
+    """
+
+    layer: Layer
+    x: Any
+    out: Any
+    params: dict[str, Any]
+    state: dict[str, Any]
+    parts: tuple[tuple[str, Plan], ...] = ()
+    times: int = 1
+
+    def param_specs(self):
+        return _as_specs(self.params)
+
+    def state_specs(self):
+        return _as_specs(self.state)
+
+    def but(self, **changes) -> Plan:
+        return dataclasses.replace(self, **changes)
+
+
+def plan(layer: Layer, x, scope: tuple = ()) -> Plan:
+    """Plan `layer` for the abstract input `x`; memoised on both.
+
+    `scope` holds what is shared around here; only layers that use it are planned anew.
+    Raises a `LayerError` that names the layer inside that does not fit.
+    """
+    try:
+        return layer.plan(x, scope) if scope and uses_scope(layer) else _memoised(layer, _hashable(x))
+    except LayerError as e:
+        raise e.locate(layer, x)
+
+
+def plan_leaf(layer: Layer, x) -> Plan:
+    """Plan a layer that supplies `params`, `state` and `forward`."""
+    try:
+        own, state = dict(layer.params(x)), dict(layer.state(x))
+        own = {k: _with_dtype(v, x) for k, v in own.items()}
+        state = {k: _with_dtype(v, x) for k, v in state.items()}
+        inner: dict[str, Plan] = {}
+        ctx = Context(planned=inner)
+        run = functools.partial(layer.call, ctx=ctx)
+        out, after = jax.eval_shape(run, _as_specs(own), _as_specs(state), x)
+    except LayerError:
+        raise
+    except (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError) as e:
+        raise ShapeError(
+            "an input that it can compute on", f"{shape_text(x)}: {str(e).strip().splitlines()[0]}"
+        ).locate(layer) from e
+    except Exception as e:
+        e.add_note(f"while planning {layer}, built at {layer.built_at}, for {shape_text(x)}")
+        raise
+    if specs(after) != _as_specs(state):
+        raise ConfigError("a state of the same shapes after as before", shape_text(after)).locate(layer)
+    nested = {k: p.params for k, p in inner.items() if p.params}
+    return Plan(layer, x, specs(out), {**own, **nested}, state, tuple(inner.items()))
+
+
+@functools.lru_cache(maxsize=16384)
+def _memoised(layer: Layer, x) -> Plan:
+    return layer.plan(_unhash(x), ())
+
+
+@functools.lru_cache(maxsize=4096)
+def uses_scope(layer: Layer) -> bool:
+    """Whether a layer inside refers to something shared."""
+    return any(getattr(inner, "refers", False) for _, inner in walk(layer))
+
+
+@functools.lru_cache(maxsize=4096)
+def draws(layer: Layer) -> bool:
+    """Whether a layer inside draws random numbers in training."""
+    return any(inner.draws for _, inner in walk(layer))
+
+
+def specs(tree):
+    """The shapes and dtypes of a tree of arrays."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), tree)
+
+
+def float_dtype(x) -> Any:
+    """The dtype of an input's parameters: its first floating-point array's, else JAX's default."""
+    for leaf in jax.tree.leaves(x):
+        if jnp.issubdtype(leaf.dtype, jnp.inexact):
+            return leaf.dtype
+    return jnp.result_type(float)
+
+
+def _with_dtype(param: Param, x) -> Param:
+    return param if param.dtype is not None else dataclasses.replace(param, dtype=float_dtype(x))
+
+
+def _as_specs(tree):
+    is_param = lambda v: isinstance(v, Param)
+    return jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), tree, is_leaf=is_param)
+
+
+def _hashable(x):
+    leaves, treedef = jax.tree.flatten(x)
+    return x if treedef.num_nodes == 1 else (tuple(leaves), treedef)
+
+
+def _unhash(x):
+    return jax.tree.unflatten(x[1], x[0]) if isinstance(x, tuple) else x
