@@ -107,4 +107,5 @@ def unstack(tree: Any) -> list:
     times = {leaf.shape[0] for leaf in jax.tree.leaves(tree)}
     if len(times) != 1:
         raise ConfigError("arrays with one common leading axis", f"leading axes {sorted(times)}")
-    return [jax.tree.map(lambda leaf: leaf[i], tree) for i in range(times.pop())]
+    take = lambda i: jax.tree.map(lambda leaf: leaf[i], tree)
+    return [take(i) for i in range(times.pop())]

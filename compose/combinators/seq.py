@@ -68,8 +68,10 @@ class compose_seq(Siblings):
         """`a >> b`, associative: unnamed sequences on either side are taken apart."""
         parts = []
         for side in (as_layer(a), as_layer(b)):
-            loose = isinstance(side, compose_seq) and side.name is None
-            parts += side.layers if loose else (side,)
+            if isinstance(side, compose_seq) and side.name is None:
+                parts.extend(side.layers)
+            else:
+                parts.append(side)
         return cls(*parts)
 
     def flow(self, x, run):

@@ -159,7 +159,7 @@ class Hole(Shared):
         self.__post_init__()
 
     def method_named(self, name: str) -> Layer:
-        return Hole(self.origin, name)
+        return Hole(self.__dict__["origin"], name)
 
     def __getattr__(self, name: str) -> Layer:
         if name.startswith("_") or name == "validate":

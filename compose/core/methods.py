@@ -79,7 +79,7 @@ class Methods:
 
         return map_layers(self, fn)
 
-    def layers(self: Any) -> Iterator[tuple[str, Layer]]:
+    def walk(self: Any) -> Iterator[tuple[str, Layer]]:
         """Every layer inside, outermost first, with its path."""
         from compose.core.layer import walk
 

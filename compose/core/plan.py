@@ -53,7 +53,9 @@ def plan(layer: Layer, x, scope: tuple = ()) -> Plan:
     Raises a `LayerError` that names the layer inside that does not fit.
     """
     try:
-        return layer.plan(x, scope) if scope and uses_scope(layer) else _memoised(layer, _hashable(x))
+        if scope and uses_scope(layer):
+            return layer.plan(x, scope)
+        return _memoised(layer, _hashable(x), jnp.result_type(float))
     except LayerError as e:
         raise e.locate(layer, x)
 
@@ -84,7 +86,7 @@ def plan_leaf(layer: Layer, x) -> Plan:
 
 
 @functools.lru_cache(maxsize=16384)
-def _memoised(layer: Layer, x) -> Plan:
+def _memoised(layer: Layer, x, default_dtype) -> Plan:
     return layer.plan(_unhash(x), ())
 
 
