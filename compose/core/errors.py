@@ -82,6 +82,10 @@ class FileError(ComposeError, ValueError):
     """A model file that is damaged, changed, or of another format."""
 
 
+class PortError(ComposeError, ValueError):
+    """A model that cannot be ported, or whose port is not proven equal."""
+
+
 class DataError(ComposeError, ValueError):
     """Examples or labels that cannot be trained on."""
 

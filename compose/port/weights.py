@@ -1,0 +1,147 @@
+"""The weight map: explicit records that say how each parameter is taken from the source, and how it goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import ParamsError
+
+
+@dataclass(frozen=True)
+class Take:
+    """One parameter from one array, or from a part of it, invertibly.
+
+    The steps in order: rows `rows` of the source's first axis; `split` to a shape; axes moved by `axes`;
+    `shape` given to the result.
+
+    Attributes:
+        source: the array's name.
+        rows: `(start, stop)` of the first axis, or None for all.
+        split: a shape given before the axes move, or None.
+        axes: how the axes move, as `numpy.transpose`; None leaves them.
+        shape: the shape given at last, or None.
+        flip: axes reversed after they moved.
+        note: the change in the field's letters, as `OIHW→HWIO`, for people.
+    """
+
+    source: str
+    rows: tuple[int, int] | None = None
+    split: tuple[int, ...] | None = None
+    axes: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None
+    flip: tuple[int, ...] = ()
+    note: str = ""
+
+    def forward(self, array: np.ndarray) -> np.ndarray:
+        """The parameter from the source's array."""
+        part = array if self.rows is None else array[slice(*self.rows)]
+        part = part if self.split is None else part.reshape(self.split)
+        part = part if self.axes is None else part.transpose(self.axes)
+        part = np.flip(part, self.flip) if self.flip else part
+        return part if self.shape is None else part.reshape(self.shape)
+
+    def backward(self, param: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """The rows of the source's array from the parameter; `like` is the source's array."""
+        rows = like.shape if self.rows is None else (self.rows[1] - self.rows[0], *like.shape[1:])
+        split = self.split or rows
+        moved = split if self.axes is None else tuple(split[a] for a in self.axes)
+        part = param.reshape(moved)
+        part = np.flip(part, self.flip) if self.flip else part
+        part = part if self.axes is None else part.transpose(tuple(np.argsort(self.axes)))
+        return part.reshape(rows)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A `Take` and where it goes: `target` is a path below params or state, `at` the turn of a `repeat`."""
+
+    take: Take
+    tree: str  # "params" or "state"
+    target: str
+    at: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        rows = "" if self.take.rows is None else f"[{self.take.rows[0]}:{self.take.rows[1]}]"
+        at = "".join(f"[{i}]" for i in self.at)
+        note = f" : {self.take.note}" if self.take.note else ""
+        return f"{self.take.source}{rows} → {self.target}{at}{note}"
+
+
+class WeightMap(tuple):
+    """All records of a port, in the order of the network."""
+
+    def __new__(cls, records: Iterable[Record]):
+        return super().__new__(cls, records)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def load(self, arrays: dict[str, np.ndarray]) -> tuple[dict, dict]:
+        """Parameters and state from the source's arrays. Raises `ParamsError` for a missing one."""
+        trees: dict[str, dict] = {"params": {}, "state": {}}
+        stacked: dict[tuple[str, str], dict] = {}
+        for record in self:
+            if record.take.source not in arrays:
+                raise ParamsError(f"an array {record.take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
+            value = np.ascontiguousarray(record.take.forward(np.asarray(arrays[record.take.source])))
+            if record.at:
+                stacked.setdefault((record.tree, record.target), {})[record.at] = value
+            else:
+                _put(trees[record.tree], record.target, value)
+        for (tree, target), parts in stacked.items():
+            lead = tuple(max(at[i] for at in parts) + 1 for i in range(len(next(iter(parts)))))
+            value = np.stack([parts[at] for at in np.ndindex(*lead)]).reshape(*lead, *next(iter(parts.values())).shape)
+            _put(trees[tree], target, value)
+        return trees["params"], trees["state"]
+
+    def dump(self, params: dict, state: dict, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The source's arrays from parameters and state; arrays that nothing maps to stay as in `like`."""
+        made = {name: np.array(array) for name, array in like.items()}
+        trees = {"params": params, "state": state}
+        for record in self:
+            value = np.asarray(_get(trees[record.tree], record.target))[record.at]
+            old = made[record.take.source]
+            part = record.take.backward(value, old).astype(old.dtype)
+            if record.take.rows is None:
+                made[record.take.source] = part
+            else:
+                old[slice(*record.take.rows)] = part
+        return made
+
+    def unused(self, arrays: dict[str, np.ndarray]) -> list[str]:
+        """The arrays, or rows of them, that no record or more than one takes."""
+        counts = {name: np.zeros(array.shape[:1] or (1,), int) for name, array in arrays.items()}
+        for record in self:
+            rows = record.take.rows
+            counts[record.take.source][slice(*rows) if rows else slice(None)] += 1
+        return [name for name, count in counts.items() if not (count == 1).all()]
+
+    def renamed(self, names: dict[str, str]) -> WeightMap:
+        """The same map for a checkpoint whose arrays have other names."""
+        return WeightMap(replace(r, take=replace(r.take, source=names.get(r.take.source, r.take.source))) for r in self)
+
+    def parameters(self) -> int:
+        """How many arrays of ours the map fills."""
+        return len({(r.tree, r.target) for r in self})
+
+
+def linear(source: str, rows: tuple[int, int] | None = None) -> Take:
+    """A matrix stored (out, in) as our (in, out)."""
+    return Take(source, rows=rows, axes=(1, 0), note="OI→IO")
+
+
+def _put(tree: dict, path: str, value: Any) -> None:
+    *parents, leaf = path.split("/")
+    for key in parents:
+        tree = tree.setdefault(key, {})
+    tree[leaf] = value
+
+
+def _get(tree: dict, path: str) -> Any:
+    for key in path.split("/"):
+        tree = tree[key]
+    return tree
