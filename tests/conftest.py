@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the parameter trees of tests/golden anew")
+
+
 @pytest.fixture
 def x64():
     """float64 throughout a test, where noise would hide a bug."""
