@@ -30,7 +30,7 @@ def pack(inputs: tuple) -> Any:
 
 def abstract(inputs: tuple) -> Any:
     """`pack`, shapes only."""
-    return specs(jax.tree.map(_array, pack(inputs)))
+    return specs(as_arrays(pack(inputs)))
 
 
 def init(net: Layer, key, *inputs) -> tuple[dict, dict]:
@@ -42,7 +42,7 @@ def init(net: Layer, key, *inputs) -> tuple[dict, dict]:
 
 def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) -> tuple[Any, Any]:
     """See `Layer.apply`."""
-    x = jax.tree.map(_array, pack(inputs))
+    x = as_arrays(pack(inputs))
     made = plan(net, specs(x))
     check_tree(made, params, made.params, "parameter")
     check_tree(made, state, made.state, "state")
@@ -121,6 +121,11 @@ def _make(tree: dict, key, path: tuple[str, ...]) -> dict:
         else:
             made[name] = _make(value, key, (*path, name))
     return made
+
+
+def as_arrays(tree: Any) -> Any:
+    """A tree of array-likes as one of arrays that JAX can take."""
+    return jax.tree.map(_array, tree)
 
 
 def _input(value: Any) -> Any:
