@@ -1,0 +1,99 @@
+"""What every source of data gives: arrays of examples and labels, and their division into parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from compose.core.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples with labels.
+
+    Attributes:
+        x: float32, one example a row; images lie in 0..1.
+        y: int32 labels, which count from 0.
+        names: what each label means.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Dataset(x={self.x.shape} {self.x.dtype}, y={self.y.shape} {self.y.dtype}, {len(self.names)} classes)"
+
+    @property
+    def flat(self) -> np.ndarray:
+        """`x` with one vector an example: `(n, 28, 28)` images as `(n, 784)`."""
+        return self.x.reshape(len(self.x), -1)
+
+    @property
+    def one_hot(self) -> np.ndarray:
+        """`y` as rows of zeros with a one at the label."""
+        return one_hot(self.y, len(self.names))
+
+    def split(self, test: float = 0.2, seed: int = 0, stratify: bool = True) -> Split:
+        """See `compose.data.split`."""
+        return split(self.x, self.y, test, seed, stratify, self.names)
+
+
+class Split(NamedTuple):
+    """What to train on and what to test on: `train, test = mnist()`, or by name."""
+
+    train: Dataset
+    test: Dataset
+
+
+def split(
+    x, y, test: float = 0.2, seed: int = 0, stratify: bool = True, names: tuple[str, ...] = ()
+) -> Split:  # fmt: skip
+    """Divide examples at random, the same way for the same seed.
+
+    Args:
+        test: the share of the examples to test on, between 0 and 1.
+        stratify: keep the share of every class in both parts; only for labels.
+
+    Raises `DataError` where the lengths differ, or a part or a class would be left empty.
+
+    >>> train, test = split(np.zeros((10, 4)), np.arange(10) % 2)
+    >>> len(train), len(test)
+    (8, 2)
+    """
+    from sklearn.model_selection import train_test_split
+
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise DataError(f"expected as many labels as examples, got x {x.shape} and y {y.shape}")
+    if not 0 < test < 1:
+        raise DataError(f"expected a share of test examples between 0 and 1, got {test}")
+    if stratify and (y.ndim != 1 or y.dtype.kind not in "iub"):
+        raise DataError(f"expected labels to stratify by, got {y.dtype} of shape {y.shape}; pass stratify=False")
+    try:
+        parts = train_test_split(x, y, test_size=test, random_state=seed, stratify=y if stratify else None)
+    except ValueError as e:
+        raise DataError(f"{len(x)} examples cannot be divided so (test={test}, stratify={stratify}): {e}") from None
+    x_train, x_test, y_train, y_test = map(np.asarray, parts)
+    return Split(Dataset(x_train, y_train, names), Dataset(x_test, y_test, names))
+
+
+def one_hot(labels, classes: int) -> np.ndarray:
+    """Labels `(...)` as float32 rows `(..., classes)`. Raises `DataError` for a label out of range.
+
+    >>> one_hot([1, 0], 3)
+    array([[0., 1., 0.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iub":
+        raise DataError(f"expected integer labels, got {labels.dtype}")
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise DataError(f"expected labels in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
+    return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
