@@ -52,9 +52,7 @@ class repeat(Layer):
                 "a block whose output is like its input, since it is fed back",
                 f"{shape_text(x)} into it, {shape_text(one.out)} out of it",
             ).locate(self)
-        return Plan(
-            self, x, x, self._stacked(one.params), self._stacked(one.state), one.parts or (("", one),), self.times
-        )
+        return Plan(self, x, x, self._stacked(one.params), self._stacked(one.state), (("", one),), self.times)
 
     def call(self, params, state, x, ctx: Context):
         fold = ctx.key is not None and draws(self.block)
@@ -94,10 +92,9 @@ class Stacked:
 def stack(trees: list) -> Any:
     """The parameters of `repeat(n, f)` from those of n written-out `f`s.
 
-        >>> import jax.numpy as jnp
-    import numpy as np
-        >>> stack([{"kernel": jnp.zeros((3, 3))}] * 4)["kernel"].shape
-        (4, 3, 3)
+    >>> import jax.numpy as jnp
+    >>> stack([{"kernel": jnp.zeros((3, 3))}] * 4)["kernel"].shape
+    (4, 3, 3)
     """
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 

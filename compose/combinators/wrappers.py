@@ -40,7 +40,7 @@ class Wrapper(Layer):
         return self.inner.key_name
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        return plan(self.inner, x, scope).but(layer=self)
+        return plan(self.inner, x, scope).within(self)
 
 
 @layer
@@ -98,7 +98,7 @@ class cast(Wrapper):
         params, state = (
             jax.tree.map(widen, t, is_leaf=lambda v: isinstance(v, Param)) for t in (inner.params, inner.state)
         )
-        return inner.but(layer=self, x=x, params=params, state=state)
+        return inner.within(self, x=x, params=params, state=state)
 
     def call(self, params, state, x, ctx: Context):
         narrow = lambda tree: jax.tree.map(lambda a: a.astype(self._to(a.dtype)), tree)
@@ -122,7 +122,7 @@ class when_training(Wrapper):
         made = plan(self.inner, x, scope)
         if made.out != x:
             raise ShapeError("an output like the input", f"{shape_text(x)} in, {shape_text(made.out)} out").locate(self)
-        return made.but(layer=self)
+        return made.within(self)
 
     def call(self, params, state, x, ctx: Context):
         return self.inner.call(params, state, x, ctx) if ctx.train else (x, state)
@@ -145,7 +145,7 @@ class lora(Wrapper):
         pairs = self._pairs(made.params)
         if not pairs:
             raise ConfigError("a layer with kernels inside", str(self.inner)).locate(self)
-        return made.but(layer=self, params={**made.params, "lora": pairs})
+        return made.within(self, params={**made.params, "lora": pairs})
 
     def call(self, params, state, x, ctx: Context):
         base = {k: v for k, v in params.items() if k != "lora"}

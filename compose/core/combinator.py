@@ -62,7 +62,7 @@ class Composite(Layer):
         raise NotImplementedError
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        return plan(self.expand(x), x).but(layer=self)
+        return plan(self.expand(x), x).within(self)
 
     def call(self, params, state, x, ctx: Context) -> tuple[Any, Any]:
         from compose.core.plan import specs

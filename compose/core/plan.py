@@ -24,7 +24,8 @@ class Plan:
         layer: the layer.
         x, out: the abstract input and output, trees of `jax.ShapeDtypeStruct`.
         params, state: nested dicts whose leaves are `Param`.
-        parts: the plans of the layers inside, each with its key, in the order in which they run.
+        parts: the plans of the layers inside, each with its key, in the order in which they run; the key of
+            what a wrapper holds is empty, since it adds nothing to the path.
         times: how often the parts run, as `repeat` counts.
     """
 
@@ -42,8 +43,9 @@ class Plan:
     def state_specs(self):
         return _as_specs(self.state)
 
-    def but(self, **changes) -> Plan:
-        return dataclasses.replace(self, **changes)
+    def within(self, layer: Layer, **changes) -> Plan:
+        """The plan of a layer around this one that adds no key to the path."""
+        return dataclasses.replace(self, **{"layer": layer, "parts": (("", self),), "times": 1, **changes})
 
 
 def plan(layer: Layer, x, scope: tuple = ()) -> Plan:

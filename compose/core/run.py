@@ -61,8 +61,13 @@ def _at(net: Layer, path: tuple[str, ...]) -> Layer:
 def out(net: Layer, *inputs) -> Any:
     """See `Layer.out`."""
     y = plan(net, abstract(inputs)).out
-    skip = 1 if all(isinstance(i, (int, tuple)) and not _has_arrays(i) for i in inputs) else 0
+    skip = without_batch(inputs)
     return jax.tree.map(lambda s: tuple(s.shape[skip:]), y)
+
+
+def without_batch(inputs: tuple) -> bool:
+    """Whether every input is a shape without batch, so that what is said of the network leaves it out."""
+    return all(isinstance(i, (int, tuple)) and not _has_arrays(i) for i in inputs)
 
 
 def call_eagerly(net: Layer, *xs) -> Any:
@@ -100,6 +105,8 @@ def check_tree(made: Plan, given: Any, wanted: dict, word: str, path: tuple[str,
 def _params_error(made: Plan, path: tuple[str, ...], expected: str, got: str) -> ParamsError:
     inner, walked = made, []
     for key in path:
+        while [k for k, _ in inner.parts] == [""]:
+            inner = inner.parts[0][1]
         part = dict(inner.parts).get(key)
         if part is None:
             break
