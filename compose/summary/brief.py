@@ -1,0 +1,60 @@
+"""A layer's expression in one line, without what is told elsewhere: its name, and layers with rows of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from compose.combinators.share import share
+from compose.core.combinator import Composite
+from compose.core.layer import Layer
+from compose.core.printing import Writer, layout
+
+if TYPE_CHECKING:
+    from compose.core.plan import Plan
+
+
+def brief(chain: list[Plan], shared: int = 0) -> str:
+    """The text of wrappers around a layer; `shared` is how many shared layers are around them.
+
+    A layer that computes by itself is told whole, of a combinator only the head: `repeat(12, residual(…))`.
+    """
+    layers = [plan.layer for plan in chain]
+    whole = type(layers[-1]).forward is not Layer.forward or not chain[-1].parts
+    write = Writer(letters(shared)) if whole else _Heads(letters(shared), layers)
+    text = layout(write.value(unnamed(layers[0])), width=1_000_000)
+    return re.sub(r"…(, …)+", "…", text)
+
+
+def letters(shared: int) -> tuple[str, ...]:
+    """What shared layers are called in an expression, outermost first."""
+    return tuple(f"e{i}" if i else "e" for i in range(shared))
+
+
+def unnamed(layer: Layer) -> Layer:
+    """The layer without its name, under any wrappers."""
+    wraps = getattr(layer, "wraps", None)
+    if wraps is not None:
+        inner = getattr(layer, wraps)
+        bare = unnamed(inner)
+        return layer if bare is inner else layer.but(**{wraps: bare})
+    return layer if layer.name is None else layer.but(name=None)
+
+
+class _Heads(Writer):
+    """Writes some layers and elides the others."""
+
+    def __init__(self, names: tuple[str, ...], shown: list[Layer]):
+        super().__init__(names)
+        self.shown = [unnamed(layer) for layer in shown]
+
+    def value(self, v: Any):
+        if isinstance(v, Layer):
+            v = unnamed(v)
+            if v not in self.shown:
+                return "…"
+            if isinstance(v, Composite):
+                return Writer(self.names).value(v)
+            if isinstance(v, share):
+                return f"share(…, lambda {letters(len(self.names) + 1)[-1]}: …)"
+        return super().value(v)

@@ -1,0 +1,50 @@
+"""What a notebook shows: a network as a tree that opens, a summary as a table. Everything in it is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from compose.combinators.branch import identity
+from compose.core.layer import Layer
+from compose.core.printing import source
+
+if TYPE_CHECKING:
+    from compose.summary.table import Summary
+
+
+def html(net: Layer) -> str:
+    """A network by its expression, and its layers by path."""
+    return f'<pre style="line-height: 1.3">{escape(source(net))}</pre>{_tree(net, "")}'
+
+
+def _branches(net: Layer) -> tuple[tuple[str, Layer], ...]:
+    """The layers that a combinator holds, under any wrappers; those in the fields of a leaf are its own affair."""
+    while net.transparent and net.children():
+        net = net.children()[0][1]
+    return net.children() if type(net).forward is Layer.forward else ()
+
+
+def table(made: Summary) -> str:
+    """A summary as a table."""
+    head = "".join(f"<th>{name}</th>" for name in ("path", "layer", "output", "parameters", "FLOPs"))
+    body = "".join("<tr>" + "".join(map(_cell, range(5), row)) + "</tr>" for row in made.cells())
+    totals = "<br>".join(f"{escape(label)}: {escape(text)}" for label, text in made.totals())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{totals}</p>"
+
+
+def _cell(column: int, text: str) -> str:
+    inner = text.lstrip(" ")
+    indent = (len(text) - len(inner)) / 2
+    style = f"text-align: {'right' if column > 2 else 'left'}; padding-left: {0.5 + indent:.1f}em"
+    made = escape(inner)
+    return f'<td style="{style}">{f"<code>{made}</code>" if column == 1 and made else made}</td>'
+
+
+def _tree(net: Layer, key: str = "") -> str:
+    text = " ".join(source(net).split())
+    title = f"{escape(key)} <code>{escape(text if len(text) < 100 else text[:99] + '…')}</code>"
+    inner = "".join(_tree(child, child_key) for child_key, child in _branches(net) if child is not identity)
+    if not inner:
+        return f'<div style="margin-left: 2em">{title}</div>'
+    return f'<details style="margin-left: 1em" {"open" if not key else ""}><summary>{title}</summary>{inner}</details>'
