@@ -21,6 +21,7 @@ from compose.layers.embedding import *
 from compose.layers.initializers import *
 from compose.layers.norm import *
 from compose.layers.pool import *
+from compose.layers.pool_global import *
 from compose.layers.recurrent import *
 from compose.layers.shape import *
 

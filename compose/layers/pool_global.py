@@ -1,0 +1,102 @@
+"""Pooling over the whole of space, or to a given number of bins."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from compose.core.errors import ConfigError, ShapeError, expect_float
+from compose.core.function import function
+from compose.core.layer import Layer, layer
+from compose.layers.window import space_axes
+
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool"]
+
+
+@function(floats=True)
+def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
+    """The mean over all of space, `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1."""
+    return x.mean(space_axes(x, channels_first), keepdims=keepdims)
+
+
+@function
+def global_max_pool(x, keepdims: bool = False, channels_first: bool = False):
+    """The maximum over all of space, `(batch, *space, channels) -> (batch, channels)`.
+
+    With `keepdims`, axes of 1. Values that tie share the gradient, as in torch's `amax`.
+    """
+    return x.max(space_axes(x, channels_first), keepdims=keepdims)
+
+
+class Adaptive(Layer):
+    """Pooling to `size` bins, of nearly equal length, for whatever length the input has.
+
+    Bin i of n covers `floor(i · length / n)` up to `ceil((i + 1) · length / n)`: bins overlap where the
+    length is no multiple of n.
+    """
+
+    size: int | tuple[int | None, ...]
+    channels_first: bool
+
+    def validate(self):
+        if any(n is not None and n < 1 for n in ([self.size] if isinstance(self.size, int) else self.size)):
+            raise ConfigError("a size of at least 1", str(self.size))
+
+    def forward(self, p, x, ctx):
+        axes = space_axes(x, self.channels_first, self.size)
+        bins = (self.size,) * len(axes) if isinstance(self.size, int) else self.size
+        for axis, n in zip(axes, bins):
+            x = x if n is None else self.bin(x, axis, n)
+        return x
+
+    def bin(self, x, axis: int, n: int):
+        length = x.shape[axis]
+        if length == 0:
+            raise ShapeError("an axis that is not empty", f"axis {axis} of length 0")
+        if length % n == 0:
+            return self.reduce(x.reshape(*x.shape[:axis], n, length // n, *x.shape[axis + 1 :]), axis + 1)
+        edges = ((i * length // n, -(-(i + 1) * length // n)) for i in range(n))
+        cut = (slice(None),) * axis
+        return jnp.stack([self.reduce(x[(*cut, slice(a, b))], axis) for a, b in edges], axis)
+
+    def reduce(self, x, axis: int):
+        raise NotImplementedError
+
+
+@layer
+class adaptive_avg_pool(Adaptive):
+    """The mean of each of `size` bins: a fixed output shape for any input's.
+
+    Bin i of n covers `floor(i · length / n)` up to `ceil((i + 1) · length / n)`.
+    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`.
+    Elsewhere: torch `AdaptiveAvgPool1d/2d/3d`, Keras `AdaptiveAveragePooling1D/2D/3D`.
+
+    Args:
+        size: bins along each spatial axis; one int serves all, None keeps an axis as it is.
+        channels_first: the input is `(batch, channels, *space)`.
+    """
+
+    size: int | tuple[int | None, ...]
+    channels_first: bool = False
+
+    def params(self, x):
+        expect_float(x)
+        return {}
+
+    def reduce(self, x, axis):
+        return x.mean(axis)
+
+
+@layer
+class adaptive_max_pool(Adaptive):
+    """The maximum of each of `size` bins, as `adaptive_avg_pool`; values that tie share the gradient.
+
+    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`.
+    Elsewhere: torch `AdaptiveMaxPool1d/2d/3d`, where the first of them gets all of it; Keras
+    `AdaptiveMaxPooling1D/2D/3D`.
+    """
+
+    size: int | tuple[int | None, ...]
+    channels_first: bool = False
+
+    def reduce(self, x, axis):
+        return x.max(axis)

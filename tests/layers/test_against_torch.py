@@ -1,0 +1,25 @@
+"""Output, state and gradients of the spatial layers against PyTorch, in float64, with random cotangents."""
+
+import importlib
+
+import pytest
+
+from tests.cases.case import Case
+from tests.cases.in_torch import in_torch, prove
+from tests.cases.subject import label
+
+FAMILIES = ["pool"]
+MODULES = [importlib.import_module(f"tests.cases.{name}") for name in FAMILIES]
+ALL = [case for m in MODULES for case in (*m.CASES, *m.OPTIONS)]
+INFERENCE = [case for case in ALL if isinstance(case.reference, in_torch)]
+TRAINING = [case for case in ALL if isinstance(case.train_reference, in_torch)]
+
+
+@pytest.mark.parametrize("case", INFERENCE, ids=label)
+def test_inference(case: Case, x64):
+    prove(case, case.reference, train=False)
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=label)
+def test_training(case: Case, x64):
+    prove(case, case.train_reference, train=True)
