@@ -24,6 +24,9 @@ from compose.layers.pool import *
 from compose.layers.pool_global import *
 from compose.layers.recurrent import *
 from compose.layers.shape import *
+from compose.layers.slopes import *
+from compose.layers.smooth import *
+from compose.layers.softmax import *
 
 if TYPE_CHECKING:
     from compose import data, train

@@ -8,7 +8,7 @@ from typing import Any
 from compose.core.errors import ConfigError, ParseError
 
 _words: dict[str, Any] = {}
-_by_identity: dict[int, str] = {}  # functions such as jnp.tanh, which are other names for a word
+_aliases: dict[int, tuple[Any, Any]] = {}  # a foreign function's id: the function, kept alive, and what it means
 
 
 def add_word(name: str, value: Any, *aliases: Any) -> None:
@@ -24,11 +24,12 @@ def add_word(name: str, value: Any, *aliases: Any) -> None:
         raise ConfigError(f"a name that is free: {name!r} is registered already", hint="rename yours")
     _words[name] = value
     for alias in aliases:
-        _by_identity[id(alias)] = name
-        _keep_alive.append(alias)
+        add_alias(alias, value)
 
 
-_keep_alive: list[Any] = []  # an id is a name only while its object lives
+def add_alias(foreign: Any, value: Any) -> None:
+    """Let a foreign function lift to `value`, a word with or without options."""
+    _aliases[id(foreign)] = (foreign, value)
 
 
 def word(name: str) -> Any:
@@ -46,8 +47,7 @@ def known(name: str) -> bool:
 
 def alias_of(value: Any) -> Any | None:
     """The registered value that a foreign function stands for, or None."""
-    name = _by_identity.get(id(value))
-    return None if name is None else _words[name]
+    return _aliases.get(id(value), (None, None))[1]
 
 
 def words() -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Activations: functions of arrays, used bare (`relu`) or with options (`leaky_relu(negative_slope=0.2)`).
+"""Activations: functions of one array, used bare (`relu`) or with options (`leaky_relu(negative_slope=0.2)`).
 
-Gradients where two pieces meet are those of `jax.nn`; a docstring says where torch's differ.
+Where two straight pieces meet the slope is torch's: that of the flat or the lower piece, so that a bound or a
+clipped value passes no gradient. `jax.nn` takes the upper piece in `leaky_relu`, `hard_tanh` and `abs`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,41 @@ import jax.numpy as jnp
 
 from compose.core.function import function
 
-__all__ = ["log_softmax", "relu", "sigmoid", "softmax", "tanh"]
+__all__ = [
+    "hard_shrink", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "relu", "relu6", "sigmoid", "soft_shrink",
+    "sparse_plus", "sparse_sigmoid", "tanh", "threshold",
+]  # fmt: skip
 
 activation = functools.partial(function, floats=True)
 
 
 @activation(also=(jax.nn.relu,))
-def relu(x):
-    """`max(x, 0)`; its gradient at 0 is 0, as in torch."""
-    return jax.nn.relu(x)
+def relu(x, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0):
+    """`max(x, 0)`; slope 0 at 0, as in torch.
+
+    Elsewhere: the options are those of Keras `ReLU`, `x` from `threshold` to `max_value` and
+    `negative_slope * (x - threshold)` below.
+    """
+    if max_value is None and negative_slope == 0 and threshold == 0:
+        return jax.nn.relu(x)
+    below = negative_slope * (x - threshold) if negative_slope else jnp.zeros_like(x)
+    y = jnp.where(x > threshold, x, below)
+    return y if max_value is None else jnp.where(x < max_value, y, max_value)
+
+
+@activation(also=(jax.nn.relu6,))
+def relu6(x):
+    """`min(max(x, 0), 6)`; slope 0 at 0 and 6, as in torch."""
+    return hard_tanh.fn(x, 0.0, 6.0)
+
+
+@activation(also=(jax.nn.leaky_relu,))
+def leaky_relu(x, negative_slope: float = 0.01):
+    """`x` above 0 and `negative_slope * x` below; the lower slope at 0, as in torch.
+
+    Elsewhere: torch, Flax 0.01; Keras `LeakyReLU` 0.3, `tf.nn.leaky_relu` 0.2.
+    """
+    return jnp.where(x > 0, x, negative_slope * x)
 
 
 @activation(also=(jax.nn.sigmoid, jax.scipy.special.expit))
@@ -35,13 +62,52 @@ def tanh(x):
     return jnp.tanh(x)
 
 
-@activation(also=(jax.nn.softmax,))
-def softmax(x, axis: int = -1):
-    """`exp(x) / sum(exp(x))` over `axis`."""
-    return jax.nn.softmax(x, axis=axis)
+@activation(also=(jax.nn.hard_tanh,))
+def hard_tanh(x, low: float = -1.0, high: float = 1.0):
+    """`x` cut to `low` and `high`; slope 0 at the bounds, as in torch (`min_val`, `max_val`)."""
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
 
 
-@activation(also=(jax.nn.log_softmax,))
-def log_softmax(x, axis: int = -1):
-    """The logarithm of `softmax`, without its loss of precision."""
-    return jax.nn.log_softmax(x, axis=axis)
+@activation(also=(jax.nn.hard_sigmoid,))
+def hard_sigmoid(x):
+    """`min(max(x + 3, 0), 6) / 6`; slope 0 at ±3, as in torch.
+
+    Elsewhere: Keras 3, torch, jax.nn the same; Keras 2 had `0.2 x + 0.5` cut to 0 and 1.
+    """
+    return relu6.fn(x + 3) / 6
+
+
+@activation(also=(jax.nn.hard_swish,))
+def hard_swish(x):
+    """`x * hard_sigmoid(x)` (Howard et al., MobileNetV3, 2019); slope 0 at -3 and 1 at 3, as in torch."""
+    return jnp.where(x <= -3, 0, jnp.where(x >= 3, x, x * (x + 3) / 6))
+
+
+@activation
+def hard_shrink(x, threshold: float = 0.5):
+    """`x` where its size is above `threshold`, else 0; slope 0 at ±threshold (torch `lambd`)."""
+    return jnp.where(jnp.abs(x) > threshold, x, 0)
+
+
+@activation
+def soft_shrink(x, threshold: float = 0.5):
+    """`x` moved towards 0 by `threshold`, 0 within it; slope 0 at ±threshold (torch `lambd`)."""
+    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
+
+
+@activation
+def threshold(x, threshold: float, value: float):
+    """`x` above `threshold`, else `value`; slope 0 at the threshold, as in torch."""
+    return jnp.where(x > threshold, x, value)
+
+
+@activation(also=(jax.nn.sparse_plus,))
+def sparse_plus(x):
+    """0 below -1, `x` above 1, `(x + 1)² / 4` between: a softplus that reaches 0."""
+    return jax.nn.sparse_plus(x)
+
+
+@activation(also=(jax.nn.sparse_sigmoid,))
+def sparse_sigmoid(x):
+    """`(x + 1) / 2` cut to 0 and 1: the slope of `sparse_plus`, itself of slope 0 at ±1."""
+    return hard_tanh.fn((x + 1) / 2, 0.0, 1.0)

@@ -1,0 +1,64 @@
+"""Activations along an axis: probabilities, gates and the largest of a group."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from compose.core.errors import ShapeError, shape_text
+from compose.layers.activation import activation
+
+__all__ = ["glu", "log_softmax", "maxout", "soft_min", "softmax", "sparsemax"]
+
+
+@activation(also=(jax.nn.softmax,))
+def softmax(x, axis: int | tuple[int, ...] = -1):
+    """`exp(x) / sum(exp(x))` over `axis`, or over several at once."""
+    return jax.nn.softmax(x, axis=axis)
+
+
+@activation(also=(jax.nn.log_softmax,))
+def log_softmax(x, axis: int = -1):
+    """The logarithm of `softmax`, without its loss of precision."""
+    return jax.nn.log_softmax(x, axis=axis)
+
+
+@activation
+def soft_min(x, axis: int = -1):
+    """`softmax(-x)`."""
+    return jax.nn.softmax(-x, axis=axis)
+
+
+@activation
+def sparsemax(x, axis: int = -1):
+    """The point of the probability simplex nearest to `x`, mostly zeros (Martins & Astudillo, 2016).
+
+    Elsewhere: Keras 3.15 `sparsemax` subtracts too much where several stay above zero, and does not sum to 1.
+    """
+    x = jnp.moveaxis(x, axis, -1)
+    largest = jnp.flip(jnp.sort(x, -1), -1)
+    count = jnp.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    totals = jnp.cumsum(largest, -1)
+    support = jnp.sum(1 + count * largest > totals, -1, keepdims=True)
+    cut = (jnp.take_along_axis(totals, support - 1, -1) - 1) / support.astype(x.dtype)
+    return jnp.moveaxis(jnp.where(x > cut, x - cut, 0), -1, axis)
+
+
+@activation(also=(jax.nn.glu,))
+def glu(x, axis: int = -1):
+    """`a * sigmoid(b)`, `a` and `b` the halves of `x` along `axis` (Dauphin et al., 2016).
+
+    Other gates are expressions: SwiGLU is `fc(n, silu) * fc(n)`, GEGLU `fc(n, gelu) * fc(n)`.
+    """
+    if x.shape[axis] % 2:
+        raise ShapeError(f"an even number along axis {axis}", shape_text(x))
+    a, b = jnp.split(x, 2, axis)
+    return a * jax.nn.sigmoid(b)
+
+
+@activation
+def maxout(x, pieces: int = 2):
+    """The largest of each `pieces` neighbours of the last axis (Goodfellow et al., 2013): `fc(2 * n) >> maxout`."""
+    if x.shape[-1] % pieces:
+        raise ShapeError(f"channels that {pieces} pieces divide", shape_text(x))
+    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
