@@ -1,0 +1,156 @@
+"""The bytes of a model file: safetensors with a SHA-256 over every one of them.
+
+The digest stands in the file's own metadata. It is taken with zeros in its place, so that the length,
+the header, the padding, each tensor and anything before or after them are under it. Later formats keep
+this rule, which lets an old reader tell a newer file from a damaged one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save as serialize
+
+from compose.atomic import replacing
+from compose.core.errors import FileError
+
+VERSION = 1
+MAX_HEADER = 32 << 20  # bytes; a real one takes some hundred for each tensor and each epoch
+
+_ZEROS = "0" * 64
+_DIGEST = re.compile(rb'"sha256":"([^"]{64})"')  # inside a JSON string the quotes would be escaped
+_DTYPES = {
+    "BOOL": "bool", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "I8": "int8", "I16": "int16",
+    "I32": "int32", "I64": "int64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu",
+}  # fmt: skip
+
+
+def write(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write the file in one step; the same content gives the same bytes. Raises `FileError` if it cannot."""
+    data = pack(tensors, {**metadata, "format": "compose", "version": str(VERSION)})
+    try:
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as e:
+        raise FileError(f"{path}: cannot be written, and is as it was: {e.strerror or e}") from e
+
+
+def pack(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """The bytes of a file with its digest."""
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES.values():
+            raise FileError(f"{name}: the format has no {array.dtype.name}; it has {', '.join(_DTYPES.values())}")
+    body = serialize({k: np.asarray(v, order="C") for k, v in tensors.items()})
+    size = int.from_bytes(body[:8], "little")
+    entries = json.loads(body[8 : 8 + size])
+    header = {"__metadata__": dict(sorted({**metadata, "sha256": _ZEROS}.items())), **entries}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise FileError(f"a header of {len(text)} bytes; at most {MAX_HEADER} are read")
+    data = b"".join((len(text).to_bytes(8, "little"), text, memoryview(body)[8 + size :]))
+    return seal(data)
+
+
+def seal(data: bytes) -> bytes:
+    """`data` with its digest in place."""
+    found = _digest(data)
+    assert found is not None
+    a, b = found
+    return b"".join((data[:a], _hash(data, a, b), memoryview(data)[b:]))
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the tensors. Raises `FileError`, which says what is wrong, unless every byte is right."""
+    data = _bytes(path)
+    size = int.from_bytes(data[:8], "little")
+    ours = b'"compose":"' in data[:1024] or _DIGEST.search(data, 0, MAX_HEADER) is not None
+    if not data:
+        raise FileError(f"{path}: an empty file")
+    if len(data) < 8 or 8 + size > len(data) or size > MAX_HEADER or data[8:9] != b"{":
+        if not ours:
+            raise FileError(f"{path}: not a model file")
+        raise FileError(f"{path}: damaged or cut short: {len(data)} bytes, of which its header claims {size}")
+    header = _header(data[8 : 8 + size])
+    metadata = header.get("__metadata__")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    found = _digest(data)
+    if found is None or not header:
+        if ours:
+            raise FileError(f"{path}: damaged: its header cannot be read")
+        if not header:
+            raise FileError(f"{path}: not a model file")
+        raise FileError(f"{path}: safetensors, but not written by compose: it holds no network")
+    if _hash(data, *found) != data[slice(*found)]:
+        whole = 8 + size + _length(header)
+        if len(data) < whole:
+            raise FileError(f"{path}: damaged or cut short: {len(data)} of {whole} bytes")
+        raise FileError(f"{path}: damaged: its bytes do not match their SHA-256")
+    version = str(metadata.get("version"))
+    if metadata.get("format") != "compose" or not re.fullmatch("[1-9][0-9]{0,8}", version):
+        raise FileError(f"{path}: not a model file of compose: format {metadata.get('format')!r}, version {version!r}")
+    if int(version) > VERSION:
+        raise FileError(f"{path}: format {version}, newer than the {VERSION} that is read here; upgrade compose-jax")
+    return metadata, _tensors(path, data)
+
+
+def _bytes(path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileError(f"{path}: not a file")
+            return file.read()
+    except OSError as e:
+        raise FileError(f"{path}: cannot be read: {e.strerror or e}") from None
+
+
+def _digest(data: bytes) -> tuple[int, int] | None:
+    """Where the digest stands."""
+    size = int.from_bytes(data[:8], "little")
+    found = _DIGEST.search(data, 8, 8 + size)
+    return found.span(1) if found else None
+
+
+def _hash(data: bytes, a: int, b: int) -> bytes:
+    view, digest = memoryview(data), hashlib.sha256()
+    for part in (view[:a], _ZEROS.encode(), view[b:]):
+        digest.update(part)
+    return digest.hexdigest().encode()
+
+
+def _header(text: bytes) -> dict:
+    """What the header says; empty if it says nothing that can be read."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def _length(header: dict) -> int:
+    """How many bytes of tensors the header speaks of."""
+    ends = [e["data_offsets"][-1] for e in header.values() if isinstance(e, dict) and e.get("data_offsets")]
+    return max((end for end in ends if isinstance(end, int)), default=0)
+
+
+def _tensors(path, data: bytes) -> dict[str, np.ndarray]:
+    try:
+        found = deserialize(data)
+    except SafetensorError as e:
+        raise FileError(f"{path}: not valid safetensors: {e}") from None
+    made = {}
+    for name, entry in found:
+        if entry["dtype"] not in _DTYPES:
+            raise FileError(f"{path}: {name} has dtype {entry['dtype']}, which is not read here")
+        made[name] = np.frombuffer(entry["data"], jnp.dtype(_DTYPES[entry["dtype"]])).reshape(entry["shape"])
+    return made
