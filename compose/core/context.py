@@ -28,6 +28,8 @@ class Context:
         scope: the layers shared around here, innermost last.
         looped: inside a scan or a checkpoint, where shared state cannot be written.
         planned: collects the plans of layers inside a leaf while planning; None at run time.
+        watch: collects `(function, input, output)` of every function layer that runs: how a loss finds the
+            logits before a final softmax.
     """
 
     train: bool = False
@@ -37,6 +39,7 @@ class Context:
     scope: tuple[Any, ...] = ()
     looped: bool = False
     planned: dict[str, Any] | None = field(default=None, compare=False)
+    watch: list[tuple] | None = field(default=None, compare=False)
 
     def but(self, **changes) -> Context:
         return dataclasses.replace(self, **changes)

@@ -43,7 +43,8 @@ class LayerError(ComposeError, ValueError):
 
     def __str__(self) -> str:
         where = "/".join(self.path) or (self.layer.kind if self.layer is not None else "")
-        lines = [f"{where}: expected {self.expected}" + (f", got {self.got}" if self.got else "")]
+        said = f"expected {self.expected}" + (f", got {self.got}" if self.got else "")
+        lines = [f"{where}: {said}" if where else said]
         rows: list[tuple[str, str]] = []
         if self.layer is not None:
             rows += [("layer", _brief(str(self.layer)))]

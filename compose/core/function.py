@@ -41,7 +41,10 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         args = x if isinstance(x, tuple) else (x,)
         if self.floats_only and not _inexact(args[0]):
             raise DtypeError("a floating-point input", f"{args[0].dtype}", "cast or scale the data first")
-        return self.fn(*args, **dict(self.options))
+        y = self.fn(*args, **dict(self.options))
+        if ctx.watch is not None:
+            ctx.watch.append((self, x, y))
+        return y
 
     def __call__(self, *xs, name: str | None = None, **options):
         if any(isinstance(x, (bool, int, float, str)) for x in xs):

@@ -1,6 +1,7 @@
 """Training: examples in, a network that has learnt out."""
 
 from compose.train.file import load, save
+from compose.train.fit import fit
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "load", "save"]
+__all__ = ["Trained", "fit", "load", "save"]

@@ -1,0 +1,60 @@
+"""Measuring a network: the loss and the metrics of examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from compose.core.errors import ConfigError
+from compose.core.layer import Layer
+from compose.core.plan import plan
+from compose.train.examples import Examples, examples
+from compose.train.feed import Feed
+from compose.train.final import refuse_hidden_probabilities
+from compose.train.losses import Loss, check_targets, loss_of
+from compose.train.metrics import metric_of
+from compose.train.passes import run_pass
+from compose.train.steps import evaluation_steps
+from compose.train.trained import Trained
+
+
+def evaluate(trained: Trained, x, y, *, loss: Any, metrics: Any, batch_size: int) -> dict[str, float]:
+    """See `Trained.evaluate`."""
+    data = examples(x, y)
+    scoring = Scoring(trained.net, loss_of(loss), metrics)
+    scoring.check(data, trained.params, trained.state)
+    feed = Feed(data, min(batch_size, data.count), 2 << 30)
+    return scoring.named(scoring.measure(trained.params, trained.state, feed))
+
+
+class Scoring:
+    """A loss and metrics, bound to a network."""
+
+    def __init__(self, net: Layer, loss: Loss, metrics: Any):
+        metrics = metrics if isinstance(metrics, (tuple, list)) else (metrics,)
+        self.net, self.loss = net, loss
+        self.metrics = tuple(metric_of(m, loss) for m in metrics)
+        self.names = ("loss", *(m.name for m in self.metrics))
+        if len(set(self.names)) < len(self.names):
+            raise ConfigError("metrics whose names differ", ", ".join(self.names), "give functions a __name__")
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+    def check(self, data: Examples, params, state) -> None:
+        """Raise where the examples do not fit the network, or the targets its output."""
+        check_targets(self.loss, plan(self.net, data.specs(1)).out, data.y)
+        if self.loss.over is not None:
+            few = jax.tree.map(lambda a: a[:8], data.x)
+            refuse_hidden_probabilities(self.net, params, state, few, self.loss.over)
+
+    def measure(self, params, state, feed: Feed) -> np.ndarray:
+        """The means of the loss and the metrics over all batches."""
+        run = evaluation_steps(self.net, self.loss, self.metrics)
+        return run_pass(run, (), (params, state), feed, np.arange(feed.data.count), self.size)[1]
+
+    def named(self, means: np.ndarray, prefix: str = "") -> dict[str, float]:
+        return {prefix + name: float(value) for name, value in zip(self.names, means)}

@@ -1,0 +1,67 @@
+"""Optimizers: any optax transformation, or one by name."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from compose.core.errors import ConfigError
+from compose.core.layer import Layer
+from compose.train.names import unknown
+
+OPTIMIZERS = {
+    "sgd": optax.sgd,
+    "momentum": functools.partial(optax.sgd, momentum=0.9),
+    "nesterov": functools.partial(optax.sgd, momentum=0.9, nesterov=True),
+    "rmsprop": optax.rmsprop,
+    "adam": optax.adam,
+    "adamw": optax.adamw,
+    "nadam": optax.nadam,
+    "adamax": optax.adamax,
+    "adagrad": optax.adagrad,
+    "adadelta": optax.adadelta,
+    "lion": optax.lion,
+    "lamb": optax.lamb,
+}
+_RATES = {"sgd": 1e-2, "momentum": 1e-2, "nesterov": 1e-2, "lion": 1e-4}  # the rest 1e-3, as in Keras
+
+
+@functools.lru_cache(maxsize=64)  # one object for one name, so that what is compiled for it is found again
+def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
+    """The optax transformation of a name and a learning rate or schedule, or one as it is.
+
+    Raises `ConfigError` for an unknown name, and for a rate beside an optimizer that has its own.
+    """
+    if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
+        rate = _RATES.get(optimizer, 1e-3) if learning_rate is None else learning_rate
+        if not callable(rate) and not rate > 0:
+            raise ConfigError("a learning_rate above 0, or a schedule", repr(rate))
+        return OPTIMIZERS[optimizer](rate)
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        hint = "call it with its learning rate, as in optax.adam(1e-3)" if callable(optimizer) else ""
+        error = unknown("an optimizer", optimizer, OPTIMIZERS, "an optax transformation")
+        error.hint = hint or error.hint
+        raise error
+    if learning_rate is not None:
+        raise ConfigError("learning_rate only with an optimizer given by name", f"{learning_rate!r}")
+    return optimizer
+
+
+def split(net: Layer, params) -> tuple[Any, Any]:
+    """The parameters that train and those that do not, two trees with None in the place of the other's.
+
+    What is frozen is no part of the tree that the optimizer sees: no gradient, no memory, no weight decay.
+    """
+    mask = jax.tree.map(lambda on, p: bool(on) and jnp.issubdtype(p.dtype, jnp.inexact), net.trainable(params), params)
+    training = jax.tree.map(lambda on, p: p if on else None, mask, params)
+    fixed = jax.tree.map(lambda on, p: None if on else p, mask, params)
+    return training, fixed
+
+
+def merge(training, fixed) -> Any:
+    """The whole tree again."""
+    return jax.tree.map(lambda a, b: b if a is None else a, training, fixed, is_leaf=lambda leaf: leaf is None)
