@@ -1,0 +1,93 @@
+"""The source's modules as parts of the expression: whatever has one way in and one way out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from compose.port.graph import Op
+from compose.port.structure.names import CONTAINERS, leaf_label, scope_label
+from compose.port.structure.piece import Piece, leaf
+from compose.port.structure.reduce import Node, as_read, one_node, reduce
+
+
+class Modules:
+    """Contracts modules from the innermost outwards.
+
+    Args:
+        ops: all operations of the graph.
+        many: whether a module that reads several values becomes a part too, as a `graph`.
+    """
+
+    def __init__(self, ops: list[Op], many: bool):
+        self.many = many
+        places: dict[str, set] = defaultdict(set)
+        for op in ops:
+            for i, cls in enumerate(op.classes):
+                places[cls].add(op.path[: i + 1])
+        self.times = {cls: len(paths) for cls, paths in places.items()}
+
+    def region(self, ops: list[Op], depth: int, wanted: frozenset[int]) -> list[Node]:
+        """The operations of one module, its modules contracted, reduced as far as they can be.
+
+        `wanted` are the values that are read outside.
+        """
+        groups: dict[str, list[Op]] = defaultdict(list)
+        for op in ops:
+            if len(op.path) > depth:
+                groups[op.path[depth]].append(op)
+        nodes: list[Node] = []
+        for name, group in groups.items():
+            for call in _calls(group):
+                nodes += self.module(name, call, ops, depth, wanted)
+        nodes += [Node(_leaf(op), op.inputs, op.output) for op in ops if len(op.path) <= depth]
+        return reduce(as_read(nodes, [op.output for op in ops]), wanted)
+
+    def module(self, name: str, call: list[Op], around: list[Op], depth: int, wanted: frozenset[int]) -> list[Node]:
+        inside = {op.output for op in call}
+        read = {v for op in around if op.output not in inside for v in op.inputs} | wanted
+        exits = tuple(v for v in inside if v in read)
+        entries = tuple(dict.fromkeys(v for op in call for v in op.inputs if v not in inside))
+        if len(call) == 1:
+            single = _leaf(call[0])
+            if len(call[0].path) > depth + 1:
+                single = single.but(label=(scope_label(name) if single.holds else "") or single.label)
+            return [Node(single, call[0].inputs, call[0].output)]
+        nodes = self.region(call, depth + 1, frozenset(exits))
+        if len(exits) != 1 or not (len(entries) == 1 or self.many) or not _convex(call, around, entries, exits[0]):
+            return nodes
+        node = one_node(nodes, entries, exits[0])
+        return [Node(self.titled(name, call[0].classes[depth : depth + 1], node.piece), node.inputs, node.output)]
+
+    def titled(self, name: str, cls: tuple[str, ...], piece: Piece) -> Piece:
+        label = (scope_label(name) if piece.holds else "") or piece.label
+        own = cls[0] if cls and cls[0] not in CONTAINERS else ""
+        title = piece.title or own
+        return piece.but(label=label, title=title, whole=piece.whole or bool(label) or self.times.get(own, 0) > 1)
+
+
+def _leaf(op: Op) -> Piece:
+    label = leaf_label(op.path[-1], op.layer, op.classes[-1] if op.classes else "") if op.path else ""
+    return leaf(op, label if op.weights or op.state else "")
+
+
+def _calls(group: list[Op]) -> list[list[Op]]:
+    """The operations of a module by its calls: a module that runs twice shows its weights twice."""
+    marks = Counter(tuple(take.source for take in op.weights.values()) for op in group if op.weights)
+    n = max(marks.values(), default=1)
+    size = len(group) // n
+    chunks = [group[i * size : (i + 1) * size] for i in range(n)]
+    same = n * size == len(group) and all([op.layer for op in c] == [op.layer for op in chunks[0]] for c in chunks)
+    if same and n > 1:
+        return chunks
+    loose = all(op.path == group[0].path for op in group) and not marks  # a function module called here and there
+    return [[op] for op in group] if loose else [group]
+
+
+def _convex(call: list[Op], around: list[Op], entries: tuple[int, ...], exit: int) -> bool:
+    """Whether no way leads out of the call and back in."""
+    inside = {op.output for op in call}
+    after = {exit}
+    for op in around:
+        if op.output not in inside and any(v in after for v in op.inputs):
+            after.add(op.output)
+    return not any(v in after for v in entries)

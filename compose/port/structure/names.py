@@ -1,0 +1,81 @@
+"""Which of the source's names say something that the expression does not say by itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from compose.combinators import branch, repeat, residual
+from compose.core.editing import named
+from compose.core.layer import Layer
+from compose.port.structure.piece import Piece
+
+CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "Functional", "Model"}
+
+_KINDS = {
+    "act", "activation", "avgpool", "batch", "batchnorm", "bias", "bn", "branch", "conv", "convolution",
+    "dense", "drop", "dropout", "downsample", "fc", "flatten", "gelu", "gn", "gru", "layer", "layernorm",
+    "lin", "linear", "ln", "lstm", "maxpool", "module", "norm", "normalization", "op", "pool", "relu", "rnn",
+    "seq", "sequential", "shortcut", "sigmoid", "silu", "softmax", "swish", "tanh",
+}  # fmt: skip
+
+
+def leaf_label(name: str, layer: Layer, cls: str) -> str:
+    """The name of a single layer: none where it only says what kind of layer it is."""
+    words = _words(name)
+    kinds = _KINDS | set(_words(cls)) | set(_words(layer.kind)) | {layer.kind.replace("_", "")}
+    plain = [re.sub(r"\d*d?$", "", w) for w in words]
+    return "" if not words or any(w in kinds or not w for w in plain) else _key(name)
+
+
+def scope_label(name: str) -> str:
+    """The name of a module: none where it is a number, or that of a wrapper."""
+    return "" if name.isdigit() or name.lower() in ("model", "module", "net", "body", "main") else _key(name)
+
+
+def snake(name: str) -> str:
+    """`BasicBlock` as `basic_block`."""
+    return "_".join(_words(name))
+
+
+def name_all(piece: Piece) -> Piece:
+    """The labels as names, where they become keys: those of siblings alike but for a number say nothing and go."""
+    kids = _unnumbered(piece.kids)
+    labels = Counter(kid.label for kid in kids)
+    taken = {key for key, _ in piece.layer.children()}
+    made = []
+    for i, kid in enumerate(kids):
+        fixed = isinstance(piece.layer, (residual, repeat)) or (isinstance(piece.layer, branch) and i == len(kids) - 1)
+        say = kid.holds and not fixed and labels[kid.label] == 1 and kid.label not in taken
+        made.append(name_all(kid if say else kid.but(label="")))
+    new = piece.around(tuple(made))
+    return new.but(layer=named(piece.label, new.layer)) if piece.label else new
+
+
+def _unnumbered(kids: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Pieces that are equal but for numbers in the names within them, without those names."""
+    alike: dict[tuple, list[int]] = defaultdict(list)
+    for i, kid in enumerate(kids):
+        alike[kid.layer, tuple(re.sub(r"\d+$", "", inner.label) for inner in kid.walk())].append(i)
+    made = list(kids)
+    for group in alike.values():
+        labels = [[inner.label for inner in kids[i].walk()] for i in group]
+        differ = [len(set(column)) > 1 for column in zip(*labels)]
+        for i in group:
+            made[i] = _cleared(kids[i], iter(differ)) if any(differ) else kids[i]
+    return tuple(made)
+
+
+def _cleared(piece: Piece, differ: Iterator[bool]) -> Piece:
+    label = "" if next(differ) else piece.label
+    return piece.but(label=label, kids=tuple(_cleared(kid, differ) for kid in piece.kids))
+
+
+def _words(name: str) -> list[str]:
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return [w.lower() for w in re.split(r"[\W_]+", split) if w and not w.isdigit()]
+
+
+def _key(name: str) -> str:
+    return name.replace("/", "_")

@@ -1,0 +1,132 @@
+"""Rewriting on the list of operations, before any structure: what a person would not have written goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from compose.combinators import collect, identity
+from compose.core.errors import PortError
+from compose.core.function import Function
+from compose.core.layer import Layer
+from compose.layers import activation as activations
+from compose.layers.dropout import dropout
+from compose.port.graph import Op, SourceGraph
+
+
+def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
+    """The operations that matter, and the one value that they make."""
+    _check(graph)
+    ops, output = _single_output(list(graph.ops), graph.outputs)
+    ops, output = _without_idle(ops, output)
+    ops = _live(ops, output)
+    ops = _growing(ops)
+    return _fused(ops, output), output
+
+
+def _check(graph: SourceGraph) -> None:
+    known = set(graph.inputs)
+    for op in graph.ops:
+        missing = [v for v in op.inputs if v not in known]
+        if missing or not op.inputs:
+            raise PortError(f"{op.layer} at {'/'.join(op.path)} reads values that nothing before it makes: {missing}")
+        known.add(op.output)
+
+
+def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
+    """Several outputs are gathered by an operation of their own."""
+    if not isinstance(outputs, (tuple, list)):
+        return ops, outputs
+    parts = []
+    for part in outputs:
+        ops, value = _single_output(ops, part)
+        parts.append(value)
+    value = 1 + max((op.output for op in ops), default=0)
+    value = max(value, *(v + 1 for v in parts))
+    return [*ops, Op(collect, tuple(parts), value)], value
+
+
+def _without_idle(ops: list[Op], output: int) -> tuple[list[Op], int]:
+    """Without what changes nothing: the identity, and dropout at rate 0."""
+    stands_for: dict[int, int] = {}
+    kept = []
+    for op in ops:
+        op = replace(op, inputs=tuple(stands_for.get(v, v) for v in op.inputs))
+        idle = op.layer == identity or (isinstance(op.layer, dropout) and op.layer.rate == 0)
+        if idle and len(op.inputs) == 1:
+            stands_for[op.output] = op.inputs[0]
+        else:
+            kept.append(op)
+    return kept, stands_for.get(output, output)
+
+
+def _live(ops: list[Op], output: int) -> list[Op]:
+    wanted, kept = {output}, []
+    for op in reversed(ops):
+        if op.output in wanted:
+            kept.append(op)
+            wanted.update(op.inputs)
+    return kept[::-1]
+
+
+def _growing(ops: list[Op]) -> list[Op]:
+    """`cat(a, b, c)` where `cat(a, b)` is there already becomes `cat(cat(a, b), c)`, as in a DenseNet."""
+    before: dict[tuple[Layer, tuple[int, ...]], int] = {}  # what has been joined, and the value it made
+    made: list[Op] = []
+    paths = {op.output: op.path for op in ops}
+    for op in ops:
+        if op.layer.kind == "concat" and isinstance(op.layer, Function):
+            whole, last = op.inputs, op.inputs[-1]
+            start = before.get((op.layer, whole[:-1]))
+            before[op.layer, whole] = op.output
+            if len(whole) == 2:
+                before.setdefault((op.layer, whole[:1]), whole[0])
+            if start is not None and len(whole) > 2:
+                op = replace(op, inputs=(start, last))
+            if start is not None or len(whole) == 2:
+                path = _common(op.path, paths.get(last, op.path))
+                op = replace(op, path=path, classes=op.classes[: len(path)])
+        made.append(op)
+    return made
+
+
+def _fused(ops: list[Op], output: int) -> list[Op]:
+    """An activation whose input nothing else reads becomes the argument of the layer before it."""
+    uses = Counter(v for op in ops for v in op.inputs)
+    uses[output] += 1
+    at: dict[int, int] = {}
+    made: list[Op | None] = []
+    for op in ops:
+        i = at.get(op.inputs[0]) if len(op.inputs) == 1 else None
+        before = made[i] if i is not None else None
+        if before is not None and uses[before.output] == 1 and _takes(before, op):
+            weights = before.weights | {f"activation/{k}": v for k, v in op.weights.items()}
+            fused = replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
+            assert i is not None
+            made[i], at[op.output] = fused, i
+        else:
+            at[op.output] = len(made)
+            made.append(op)
+    return [op for op in made if op is not None]
+
+
+def _takes(before: Op, op: Op) -> bool:
+    """Whether `op` is an activation in the same module as a layer that has none yet."""
+    free = getattr(before.layer, "activation", None) == identity
+    return free and is_activation(op.layer) and op.path[: len(before.path) - 1] == before.path[:-1] and (
+        len(op.path) <= len(before.path)
+    )  # fmt: skip
+
+
+def is_activation(layer: Layer) -> bool:
+    if isinstance(layer, Function):
+        return layer.floats_only
+    return type(layer).__module__ == activations.__name__
+
+
+def _common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]

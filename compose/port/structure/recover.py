@@ -1,0 +1,88 @@
+"""A graph of layers as one expression: modules, series and parallel parts, shared weights, repeated blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.layer import Layer
+from compose.core.param import Param
+from compose.core.plan import plan
+from compose.core.run import abstract
+from compose.port.graph import SourceGraph
+from compose.port.structure.modules import Modules
+from compose.port.structure.names import name_all, snake
+from compose.port.structure.piece import Piece
+from compose.port.structure.prepare import prepare
+from compose.port.structure.reduce import one_node
+from compose.port.structure.repeats import repeat_all
+from compose.port.structure.sharing import share_all
+from compose.port.weights import WeightMap
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The expression of a graph.
+
+    Attributes:
+        net: the network.
+        weights: how each of its parameters is taken from the source.
+        words: what the source calls parts of it, by part: `{residual(...): "basic_block"}`.
+    """
+
+    net: Layer
+    weights: WeightMap
+    words: dict[Layer, str] = field(default_factory=dict, compare=False)
+
+
+def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered:
+    """The network that a graph of layers is, as a person would write it.
+
+    Args:
+        graph: what a front end read.
+        inputs: the network's inputs, as for `init`; with them equal blocks become a `repeat`, and the
+            weights are checked against the network's parameters.
+        repeats: False writes equal blocks out.
+
+    Raises `PortError` where one weight is used in ways that cannot be shared, or the weights do not fill the
+    network's parameters.
+    """
+    ops, output = prepare(graph)
+    whole = min((_piece(graph, ops, output, many) for many in (False, True)), key=lambda p: len(str(p.layer)))
+    whole = name_all(share_all(whole))
+    if inputs and repeats:
+        whole = repeat_all(whole, plan(whole.layer, abstract(inputs)))
+    weights = WeightMap(whole.records())
+    if inputs:
+        _check(whole.layer, weights, inputs)
+    return Recovered(whole.layer, weights, _words(whole))
+
+
+def _piece(graph: SourceGraph, ops: list, output: int, many: bool) -> Piece:
+    nodes = Modules(ops, many).region(ops, 0, frozenset({output}))
+    return one_node(nodes, graph.inputs, output).piece.but(label="")
+
+
+def _words(whole: Piece) -> dict[Layer, str]:
+    return {p.layer.but(name=None): snake(p.title) for p in whole.walk() if p.title and p.kids}
+
+
+def _check(net: Layer, weights: WeightMap, inputs: tuple) -> None:
+    made = plan(net, abstract(inputs))
+    wanted = {(tree, path) for tree, of in (("params", made.params), ("state", made.state)) for path in _paths(of)}
+    given = {(record.tree, record.target) for record in weights}
+    if wanted != given:
+        missing, extra = (", ".join(sorted(p for _, p in a - b)) for a, b in ((wanted, given), (given, wanted)))
+        raise PortError(
+            "the weights do not fill the network"
+            + (f"; nothing for {missing}" if missing else "")
+            + (f"; no place for {extra}" if extra else "")
+        )
+
+
+def _paths(tree: dict, path: tuple[str, ...] = ()) -> list[str]:
+    found = []
+    for key, value in tree.items():
+        found += ["/".join((*path, key))] if isinstance(value, Param) else _paths(value, (*path, key))
+    return found

@@ -1,0 +1,144 @@
+"""Series-parallel reduction: nodes of a graph are merged until one is left, or none can be.
+
+Two rules, applied in the order in which the nodes run (Valdes, Tarjan & Lawler, The Recognition of Series
+Parallel Digraphs, 1982): a value made by one node and read by one other alone joins both in a sequence; a node
+all of whose inputs come from one value by ways of their own makes a branch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from compose.combinators import compose_seq
+from compose.port.structure.piece import NOTHING, Piece, any_graph, each_its_own, in_turn, side_by_side
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A piece between values."""
+
+    piece: Piece
+    inputs: tuple[int, ...]
+    output: int
+
+
+def reduce(nodes: list[Node], wanted: frozenset[int]) -> list[Node]:
+    """The nodes merged as far as they can be; values in `wanted` are read elsewhere too."""
+    return _Reduction(nodes, wanted).run(nodes)
+
+
+class _Reduction:
+    def __init__(self, nodes: list[Node], wanted: frozenset[int]):
+        self.uses = Counter(v for node in nodes for v in node.inputs)
+        self.uses.update(wanted)
+        self.made: dict[int, Node] = {}
+
+    def run(self, nodes: list[Node]) -> list[Node]:
+        for node in nodes:
+            node = self.series(self.parallel(node))
+            self.made[node.output] = node
+        return list(self.made.values())
+
+    def series(self, node: Node) -> Node:
+        before = self.alone(node.inputs[0]) if len(node.inputs) == 1 else None
+        if before is None:
+            return node
+        del self.made[before.output]
+        return Node(in_turn(before.piece, node.piece), before.inputs, node.output)
+
+    def parallel(self, node: Node) -> Node:
+        if len(node.inputs) < 2:
+            return node
+        ways = {v: self.alone(v) for v in node.inputs}
+        starts = [w.inputs[0] for w in ways.values() if w is not None and len(w.inputs) == 1] + list(node.inputs)
+        for start in dict.fromkeys(starts):
+            parts = [self._way(start, v, ways[v]) for v in node.inputs]
+            if all(part is not None for part in parts):
+                for v in node.inputs:
+                    self.made.pop(v, None) if v != start else None
+                self.uses[start] -= sum(1 for v in node.inputs) - 1
+                pieces = tuple(part for part in parts if part is not None)
+                return Node(side_by_side(pieces, node.piece), (start,), node.output)
+        return node
+
+    def alone(self, value: int) -> Node | None:
+        """The node that makes a value which is read once, or None."""
+        return self.made.get(value) if self.uses[value] == 1 else None
+
+    def _way(self, start: int, value: int, node: Node | None) -> Piece | None:
+        if value == start:
+            return NOTHING
+        return node.piece if node is not None and node.inputs == (start,) else None
+
+
+def one_node(nodes: list[Node], inputs: tuple[int, ...], output: int) -> Node:
+    """All nodes as one: what is not series-parallel becomes a `graph`, no larger than it must be."""
+    nodes = _joined_inputs(nodes, inputs)
+    if len(nodes) > 1:
+        nodes = _joins_apart(nodes)
+    pieces: list[Piece] = []
+    entry, segment = inputs, []
+    for i, node in enumerate(nodes):
+        segment.append(node)
+        live = {v for later in nodes[i + 1 :] for v in later.inputs} | {output}
+        live &= {*inputs, *(n.output for n in nodes[: i + 1])}
+        if live == {node.output}:
+            pieces.append(_segment(segment, entry, node.output))
+            entry, segment = (node.output,), []
+    return Node(in_turn(*pieces), inputs, output)
+
+
+def _joins_apart(nodes: list[Node]) -> list[Node]:
+    """The nodes, with what follows a join as a node of its own, since the join may belong to a `graph`."""
+    made: list[Node] = []
+    for node in nodes:
+        loose = isinstance(node.piece.layer, compose_seq) and not node.piece.whole
+        if len(node.inputs) > 1 and loose:
+            between = -1 - node.output  # a value that no front end numbers
+            made.append(Node(node.piece.kids[0], node.inputs, between))
+            node = Node(in_turn(*node.piece.kids[1:]), (between,), node.output)
+        made.append(node)
+    return made
+
+
+def _segment(nodes: list[Node], entry: tuple[int, ...], output: int) -> Piece:
+    if len(nodes) == 1 and nodes[0].inputs == entry:
+        return nodes[0].piece
+    nodes = as_read(nodes, [output])
+    place = {v: i for i, v in enumerate((*entry, *(n.output for n in nodes)))}
+    steps = [(n.piece, tuple(place[v] for v in n.inputs)) for n in nodes]
+    return any_graph(len(entry), steps, place[output])
+
+
+def as_read(nodes: list[Node], outputs: list[int]) -> list[Node]:
+    """The nodes in the order in which an expression of `outputs` names them, each after those it reads."""
+    made = {node.output: node for node in nodes}
+    order: dict[int, Node] = {}
+    stack = [(made[v], iter(made[v].inputs)) for v in reversed(outputs) if v in made]
+    while stack:
+        node, inputs = stack[-1]
+        needed = next((made[v] for v in inputs if v in made and v not in order), None)
+        if needed is None:
+            stack.pop()
+            order.setdefault(node.output, node)
+        else:
+            stack.append((needed, iter(needed.inputs)))
+    return list(order.values())
+
+
+def _joined_inputs(nodes: list[Node], inputs: tuple[int, ...]) -> list[Node]:
+    """Several inputs, each prepared by itself and then joined: `parallel` and the join."""
+    if len(inputs) < 2:
+        return nodes
+    uses = Counter(v for node in nodes for v in node.inputs)
+    made = {node.output: node for node in nodes}
+    for join in nodes:
+        ways = [made.get(v) for v in join.inputs]
+        starts = tuple(v if way is None else way.inputs[0] for v, way in zip(join.inputs, ways))
+        single = all(uses[v] == 1 for v in (*join.inputs, *starts))
+        if starts == inputs and single and all(w is None or len(w.inputs) == 1 for w in ways):
+            piece = in_turn(each_its_own(tuple(w.piece if w else NOTHING for w in ways)), join.piece)
+            whole = Node(piece, inputs, join.output)
+            return [whole if n is join else n for n in nodes if n is join or n not in ways]
+    return nodes

@@ -1,0 +1,58 @@
+"""Runs of equal blocks become a `repeat`."""
+
+from __future__ import annotations
+
+from compose.combinators import compose_seq, repeat
+from compose.core.plan import Plan, uses_scope
+from compose.port.structure.piece import Piece, in_turn
+
+
+def repeat_all(piece: Piece, made: Plan) -> Piece:
+    """The piece with every run of three or more equal blocks, shaped alike, as a `repeat`."""
+    plans = dict(made.parts)
+    kids = []
+    for (key, _), kid in zip(piece.layer.children(), piece.kids):
+        kids.append(repeat_all(kid, plans[key]) if key in plans else kid)
+    if not isinstance(piece.layer, compose_seq) or not kids:
+        return piece.around(tuple(kids)) if kids else piece
+    runs = _runs(kids, [plans[key] for key, _ in piece.layer.children()])
+    if len(runs) == len(kids):
+        return piece.around(tuple(kids))
+    if len(runs) == 1:
+        return runs[0].but(layer=runs[0].layer.but(name=piece.layer.name), label=piece.label, title=piece.title)
+    return piece.but(kids=tuple(runs), layer=compose_seq(*(r.layer for r in runs), name=piece.layer.name))
+
+
+def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
+    made: list[Piece] = []
+    i = 0
+    while i < len(kids):
+        length, times = _longest(kids, plans, i)
+        if times:
+            blocks = tuple(in_turn(*kids[j : j + length]) for j in range(i, i + length * times, length))
+            made.append(Piece(repeat(times, blocks[0].layer), blocks))
+        else:
+            made.append(kids[i])
+        i += length * times or 1
+    return made
+
+
+def _longest(kids: list[Piece], plans: list[Plan], start: int) -> tuple[int, int]:
+    """The run from `start` that covers most: how long its block is, and how many there are (0 for none)."""
+    best = (1, 0)
+    for length in range(1, (len(kids) - start) // 3 + 1):
+        block = [kid.layer for kid in kids[start : start + length]]
+        if plans[start].x != plans[start + length - 1].out or any(map(uses_scope, block)):
+            continue
+        end = start + length
+        while [kid.layer for kid in kids[end : end + length]] == block and _alike(plans, start, end, length):
+            end += length
+        times = (end - start) // length
+        holds = any(kid.holds for kid in kids[start : start + length])
+        if times >= 3 and holds and length * times > best[0] * best[1]:
+            best = (length, times)
+    return best
+
+
+def _alike(plans: list[Plan], a: int, b: int, length: int) -> bool:
+    return all(plans[a + i].x == plans[b + i].x for i in range(length))

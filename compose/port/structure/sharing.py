@@ -1,0 +1,94 @@
+"""Weights that several operations use become a `share(...)` around the whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from compose.combinators import share
+from compose.combinators.share import Shared
+from compose.core.errors import PortError
+from compose.layers.dense import fc
+from compose.port.graph import Op
+from compose.port.structure.piece import Piece
+from compose.port.weights import Take
+
+
+def share_all(piece: Piece) -> Piece:
+    """The piece within a `share` for every part that runs more than once on the same weights.
+
+    Raises `PortError` where one array goes to layers that differ, which no expression says.
+    """
+    for uses in _repeated(piece):
+        if _still_there(piece, uses):
+            piece = _shared(piece, uses[0], {id(use): None for use in uses})
+    for source, leaves in _by_source(piece).items():
+        first = next((p for p, take in leaves if _is_embedding(p, take)), None)
+        others = [p for p, take in leaves if p is not first]
+        if first is None or not all(_is_projection(p, source) for p in others):
+            layers = ", ".join(f"{p.layer} at {'/'.join(p.op.path)}" for p, _ in leaves if p.op)
+            raise PortError(f"the weight {source!r} is used by layers that differ, and cannot be shared: {layers}")
+        piece = _shared(piece, first, {id(first): None} | {id(p): "attend" for p in others})
+    return piece
+
+
+def _shared(piece: Piece, first: Piece, uses: dict[int, str | None]) -> Piece:
+    """`share(first, lambda e: piece)`, with `e`, or one of its methods, in the place of each of `uses`."""
+    body = _exchanged(piece, uses, 0)
+    return Piece(share(first.layer, body.layer), (first, body))
+
+
+def _exchanged(piece: Piece, uses: dict[int, str | None], depth: int) -> Piece:
+    if id(piece) in uses:
+        return Piece(Shared(depth, uses[id(piece)]))
+    deeper = [depth + (isinstance(piece.layer, share) and i == 1) for i in range(len(piece.kids))]
+    return piece.around(tuple(_exchanged(kid, uses, d) for kid, d in zip(piece.kids, deeper)))
+
+
+def _repeated(piece: Piece) -> list[list[Piece]]:
+    """The largest pieces that occur more than once: equal layers on equal weights."""
+    found: dict = defaultdict(list)
+    for inner in piece.walk():
+        takes = tuple(record.take for record in inner.records())
+        if takes:
+            found[inner.layer, takes].append(inner)
+    return [uses for uses in found.values() if len(uses) > 1]
+
+
+def _still_there(piece: Piece, uses: list[Piece]) -> bool:
+    """Whether the uses were not inside of larger pieces that are shared by now."""
+    inside = {id(inner) for inner in piece.walk()}
+    return all(id(use) in inside for use in uses)
+
+
+def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, Take]]]:
+    """The leaves that take the same rows of one array, by the array."""
+    taken: dict[str, list[tuple[Piece, Take]]] = defaultdict(list)
+    for leaf in piece.walk():
+        for op in [leaf.op] if leaf.op else []:
+            for take in _takes(op):
+                taken[take.source].append((leaf, take))
+    return {name: uses for name, uses in taken.items() if any(_overlap(a, b) for _, a, _, b in _pairs(uses))}
+
+
+def _pairs(uses: list) -> list:
+    return [(*a, *b) for i, a in enumerate(uses) for b in uses[:i]]
+
+
+def _overlap(a: Take, b: Take) -> bool:
+    if a.rows is None or b.rows is None:
+        return True
+    return a.rows[0] < b.rows[1] and b.rows[0] < a.rows[1]
+
+
+def _takes(op: Op) -> list[Take]:
+    return [*op.weights.values(), *op.state.values()]
+
+
+def _is_embedding(piece: Piece, take: Take) -> bool:
+    return piece.layer.kind == "embedding" and take.axes is None
+
+
+def _is_projection(piece: Piece, source: str) -> bool:
+    """Whether a layer is `x @ embedding.T` and nothing more."""
+    plain = isinstance(piece.layer, fc) and piece.layer == fc(piece.layer.size, bias=False, name=piece.layer.name)
+    return plain and piece.op is not None and piece.op.weights["kernel"].axes == (1, 0)

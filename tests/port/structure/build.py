@@ -1,0 +1,77 @@
+"""Graphs by hand, as a front end would read them, and their direct evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from compose.core.layer import Layer, as_layer
+from compose.core.param import Param
+from compose.core.plan import plan
+from compose.port.graph import Op, SourceGraph
+from compose.port.weights import Take
+
+
+class Build:
+    """`value = b(layer, *values, at="layer1.0.conv1", classes="Sequential.BasicBlock.Conv2d")`."""
+
+    def __init__(self, *specs: Any):
+        self.specs = dict(enumerate(specs))
+        self.inputs = tuple(self.specs)
+        self.ops: list[Op] = []
+        self.arrays: dict[str, np.ndarray] = {}
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, layer: Any, *values: int, at: str = "", classes: str = "", weights: Any = None) -> int:
+        layer: Layer = as_layer(layer)
+        x = tuple(self.specs[v] for v in values)
+        made = plan(layer, x[0] if len(x) == 1 else x)
+        output = len(self.specs)
+        self.specs[output] = made.out
+        base = at or f"op{output}"
+        trees = [
+            {name: Take(f"{base}.{name}") for name in _flat(tree)} if weights is None or tree is made.state else weights
+            for tree in (made.params, made.state)
+        ]
+        for tree, takes in zip((made.params, made.state), trees):
+            for name, param in _flat(tree).items():
+                source = takes[name].source
+                if source not in self.arrays:
+                    array = self.rng.uniform(0.5, 1.5, param.shape) * self.rng.choice([-1, 1], param.shape)
+                    self.arrays[source] = np.abs(array) if name == "var" else array
+        path, kinds = tuple(at.split(".")) if at else (), tuple(classes.split(".")) if classes else ()
+        self.ops.append(Op(layer, values, output, *trees, path=path, classes=kinds or ("",) * len(path)))
+        return output
+
+    def graph(self, outputs: Any) -> SourceGraph:
+        return SourceGraph(self.inputs, tuple(self.ops), outputs, self.arrays)
+
+
+def evaluate(graph: SourceGraph, *xs: Any) -> Any:
+    """The outputs of a graph, operation by operation."""
+    values = dict(zip(graph.inputs, xs))
+    for op in graph.ops:
+        trees = [_nested({k: t.forward(graph.arrays[t.source]) for k, t in w.items()}) for w in (op.weights, op.state)]
+        args = tuple(values[v] for v in op.inputs)
+        values[op.output] = op.layer.apply(*trees, *args)[0]
+    return jax.tree.map(lambda v: values[v], graph.outputs)
+
+
+def _flat(tree: dict, path: str = "") -> dict[str, Param]:
+    made: dict[str, Param] = {}
+    for key, value in tree.items():
+        made |= {path + key: value} if isinstance(value, Param) else _flat(value, f"{path}{key}/")
+    return made
+
+
+def _nested(flat: dict[str, Any]) -> dict:
+    tree: dict = {}
+    for path, value in flat.items():
+        *parents, last = path.split("/")
+        at = tree
+        for key in parents:
+            at = at.setdefault(key, {})
+        at[last] = value
+    return tree

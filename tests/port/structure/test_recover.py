@@ -1,0 +1,256 @@
+"""Graphs of layers become the expressions that people write."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from compose import (
+    add,
+    batch_norm,
+    branch,
+    compose_seq,
+    concat,
+    conv,
+    dropout,
+    fc,
+    flatten,
+    identity,
+    multiply,
+    parallel,
+    parse,
+    relu,
+    residual,
+    sigmoid,
+    spec,
+    tanh,
+)  # fmt: skip
+from compose.core.errors import PortError
+from compose.port.structure import recover
+from compose.port.weights import Take
+from tests.port.structure.build import Build, evaluate
+
+
+def check(b: Build, outputs, net=None, repeats: bool = True):
+    """The recovered net is `net`, computes what the graph does on mapped weights, and maps them back."""
+    graph = b.graph(outputs)
+    specs = [b.specs[v] for v in b.inputs]
+    made = recover(graph, *specs, repeats=repeats)
+    if net is not None:
+        assert str(made.net) == str(net)
+        assert made.net == net
+    assert parse(str(made.net)) == made.net
+    params, state = made.weights.load(graph.arrays)
+    xs = [np.asarray(b.rng.normal(size=s.shape), s.dtype) for s in specs]
+    got, want = made.net.apply(params, state, *xs)[0], evaluate(graph, *xs)
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
+        assert np.ptp(w) > 0
+        np.testing.assert_allclose(g, w, rtol=1e-12, atol=1e-12)
+    back = made.weights.dump(params, state, {k: np.zeros_like(v) for k, v in graph.arrays.items()})
+    for name, array in graph.arrays.items():
+        np.testing.assert_array_equal(back[name], array)
+    return made
+
+
+def f64(*size):
+    return jax.ShapeDtypeStruct((2, *size), np.float64)
+
+
+@pytest.fixture(autouse=True)
+def _double(x64):
+    pass
+
+
+def test_an_autoencoder_is_the_expression_of_the_readme():
+    b = Build(f64(784))
+    h = 0
+    for name, size, act in (("e1", 250, relu), ("e2", 50, relu), ("d1", 250, relu), ("d2", 784, sigmoid)):
+        h = b(act, b(fc(size), h, at=name, classes="Linear"))
+    net = compose_seq(
+        fc(250, relu, name="e1"), fc(50, relu, name="e2"), fc(250, relu, name="d1"), fc(784, sigmoid, name="d2")
+    )
+    made = check(b, h, net)
+    assert str(made.weights[0]) == "e1.kernel → e1/kernel"
+
+
+def block(b: Build, x: int, filters: int, at: str, down: bool = False) -> int:
+    """A ResNet's basic block, with its modules' names."""
+    classes = "Sequential.BasicBlock"
+    h = b(conv(filters, 3, bias=False), x, at=f"{at}.conv1", classes=f"{classes}.Conv2d")
+    h = b(batch_norm(), h, at=f"{at}.bn1", classes=f"{classes}.BatchNorm2d")
+    h = b(relu, h, at=f"{at}.relu", classes=f"{classes}.ReLU")
+    h = b(conv(filters, 3, bias=False), h, at=f"{at}.conv2", classes=f"{classes}.Conv2d")
+    h = b(batch_norm(), h, at=f"{at}.bn2", classes=f"{classes}.BatchNorm2d")
+    if down:
+        x = b(conv(filters, 1, bias=False), x, at=f"{at}.downsample.0", classes=f"{classes}.Sequential.Conv2d")
+        x = b(batch_norm(), x, at=f"{at}.downsample.1", classes=f"{classes}.Sequential.BatchNorm2d")
+    h = b(add, h, x, at=at, classes=classes)
+    return b(relu, h, at=f"{at}.relu", classes=f"{classes}.ReLU")
+
+
+def basic(filters: int, shortcut=identity):
+    body = compose_seq(conv(filters, 3, bias=False), batch_norm(), relu, conv(filters, 3, bias=False), batch_norm())
+    return residual(body, shortcut) >> relu
+
+
+def test_a_resnet_keeps_its_stages_and_its_blocks():
+    b = Build(f64(4, 4, 3))
+    h = b(conv(4, 3, bias=False), 0, at="conv1", classes="Conv2d")
+    h = b(relu, b(batch_norm(), h, at="bn1", classes="BatchNorm2d"))
+    h = block(b, block(b, h, 4, "layer1.0"), 4, "layer1.1")
+    h = block(b, block(b, h, 6, "layer2.0", down=True), 6, "layer2.1")
+    h = b(fc(5), b(flatten, h), at="fc", classes="Linear")
+    down = conv(6, 1, bias=False) >> batch_norm()
+    net = compose_seq(
+        conv(4, 3, bias=False),
+        batch_norm(),
+        relu,
+        compose_seq(basic(4), basic(4), name="layer1"),
+        compose_seq(basic(6, down), basic(6), name="layer2"),
+        flatten,
+        fc(5),
+    )
+    made = check(b, h, net)
+    assert made.words[basic(4)] == "basic_block"
+
+
+def test_equal_blocks_become_a_repeat_with_stacked_weights():
+    b = Build(f64(3, 3, 4))
+    h = 0
+    for i in range(4):
+        h = block(b, h, 4, f"layer1.{i}")
+    h = b(fc(2), b(flatten, h), at="head", classes="Linear")
+    made = check(b, h)
+    assert str(made.net).startswith("compose_seq(\n    repeat(\n        4,")
+    assert 'name="layer1"' in str(made.net)
+    assert any(str(r) == "layer1.3.conv2.kernel → layer1/residual_0/body/conv_1/kernel[3]" for r in made.weights)
+    assert "repeat" not in str(check(b, h, repeats=False).net)
+
+
+def test_blocks_whose_shapes_differ_are_not_repeated():
+    b = Build(f64(3))
+    h = 0
+    for i in range(4):
+        h = b(concat(), h, b(fc(2, tanh), h, at=f"f.{i}", classes="ModuleList.Linear"))
+    assert "repeat" not in str(check(b, h).net)
+
+
+def test_a_run_of_several_layers_repeats_as_one():
+    b = Build(f64(3))
+    h = 0
+    for i in range(3):
+        h = b(dropout(0.1), b(fc(3, tanh), h, at=f"f{i}", classes="Linear"))
+    made = check(b, h)
+    assert str(made.net) == "repeat(3, compose_seq(fc(3, tanh), dropout(0.1)))"
+
+
+def test_a_growing_concatenation_nests():
+    b = Build(f64(3))
+    values = [0]
+    for i in range(4):
+        h = values[0] if i == 0 else b(concat(), *values, at=f"dense.layer{i}", classes="Dense.Layer")
+        h = b(fc(2), b(tanh, h, at=f"dense.layer{i}.act", classes="Dense.Layer.Tanh"), at=f"dense.layer{i}.fc")
+        values.append(b(sigmoid, h, at=f"dense.layer{i}.out", classes="Dense.Layer.Sigmoid"))
+    h = b(concat(), *values, at="dense", classes="Dense")
+    layer = branch(identity, compose_seq(tanh, fc(2, sigmoid)), join=concat())
+    check(b, h, compose_seq(*[layer] * 4, name="dense").but(name=None))
+
+
+def test_squeeze_and_excite_is_a_product():
+    b = Build(f64(4))
+    h = b(fc(4), b(tanh, 0))
+    gate = b(sigmoid, b(fc(4), b(fc(2, relu), h)))
+    net = compose_seq(tanh, fc(4), identity * compose_seq(fc(2, relu), fc(4, sigmoid)))
+    check(b, b(multiply, h, gate), net)
+
+
+def test_an_activation_that_others_need_stays_apart():
+    b = Build(f64(3))
+    h = b(fc(3), 0)
+    check(b, b(multiply, b(tanh, h), h), compose_seq(fc(3), tanh * identity))
+
+
+def test_the_rest_around_what_is_not_series_parallel_stays_structured():
+    b = Build(f64(3))
+    x = b(fc(3), b(tanh, b(fc(4), 0)))
+    p, q = b(fc(3), x), b(fc(3, tanh), x)
+    r = b(add, p, b(fc(3), q))
+    h = b(fc(2), b(multiply, b(add, p, q), r))
+    made = check(b, h)
+    text = str(made.net)
+    assert text.count("graph(") == 1 and made.net.layers[0] == fc(4, tanh) and made.net.layers[-1] == fc(2)
+
+
+def test_several_inputs_are_prepared_and_joined():
+    b = Build(f64(3), f64(2))
+    h = b(fc(1), b(concat(), b(fc(4, relu), 0), 1))
+    check(b, h, compose_seq(parallel(fc(4, relu), identity), concat(), fc(1)))
+
+
+def test_inputs_that_meet_more_than_once_are_a_graph():
+    b = Build(f64(3), f64(3))
+    h = b(add, b(multiply, b(fc(3), 0), 1), 0)
+    text = str(check(b, h).net)
+    assert text == "graph(lambda x, y: (fc(3)(x) * y) + x)"
+
+
+def test_several_outputs_are_a_branch():
+    b = Build(f64(3))
+    h = b(fc(4, relu), 0)
+    net = compose_seq(fc(4, relu), branch(fc(2), compose_seq(fc(5, tanh), fc(1))))
+    check(b, (b(fc(2), h), b(fc(1), b(tanh, b(dropout(0.0), b(fc(5), h))))), net)
+
+
+def test_nested_outputs_are_a_branch_in_a_branch():
+    b = Build(f64(3))
+    h = b(fc(4, relu), 0)
+    check(b, (b(fc(2), h), (h, b(fc(3), h))), compose_seq(fc(4, relu), branch(fc(2), branch(identity, fc(3)))))
+
+
+def test_a_layer_that_runs_twice_is_shared():
+    b = Build(f64(3), f64(3))
+    weights = {"kernel": Take("tower.kernel"), "bias": Take("tower.bias")}
+    p, q = (b(fc(4), i, at="tower", classes="Linear", weights=weights) for i in (0, 1))
+    made = check(b, b(fc(1), b(multiply, b(tanh, p), b(tanh, q))))
+    assert str(made.net).startswith('share(fc(4, tanh, name="tower"), lambda e: compose_seq(parallel(e, e), multiply')
+
+
+def test_a_tower_that_runs_twice_is_shared_whole():
+    b = Build(f64(3), f64(3))
+    outs = []
+    for i in (0, 1):
+        h = i
+        for j, size in enumerate((4, 2)):
+            takes = {k: Take(f"tower.{j}.{k}") for k in ("kernel", "bias")}
+            h = b(tanh, b(fc(size), h, at=f"tower.{j}", classes="Sequential.Linear", weights=takes), at=f"tower.{j}a")
+        outs.append(h)
+    text = " ".join(str(check(b, b(add, *outs)).net).split())
+    assert text.count("fc(") == 2 and text.startswith("share(")
+
+
+def test_one_weight_in_layers_that_differ_is_an_error():
+    b = Build(f64(3))
+    h = b(fc(3, tanh), 0, at="a", weights={"kernel": Take("w"), "bias": Take("b1")})
+    h = b(fc(3, sigmoid), h, at="b", weights={"kernel": Take("w"), "bias": Take("b2")})
+    with pytest.raises(
+        PortError, match=r"'w' is used by layers that differ.*fc\(3, tanh\) at a.*fc\(3, sigmoid\) at b"
+    ):
+        recover(b.graph(h))
+
+
+def test_weights_that_do_not_fill_the_network_are_an_error():
+    b = Build(f64(3))
+    h = b(fc(3), 0, at="a", weights={"kernel": Take("w"), "bias": Take("b1")})
+    graph = b.graph(h)
+    del graph.ops[0].weights["bias"]
+    with pytest.raises(PortError, match="nothing for bias"):
+        recover(graph, spec(3))
+
+
+def test_operations_that_nothing_reads_go():
+    b = Build(f64(3))
+    b(fc(9), 0)
+    graph = b.graph(b(fc(2), 0))
+    assert recover(graph).net == fc(2)
