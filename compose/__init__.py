@@ -15,6 +15,7 @@ from compose.core.run import spec
 from compose.layers.activation import *
 from compose.layers.attention import *
 from compose.layers.conv import *
+from compose.layers.conv_transpose import *
 from compose.layers.dense import *
 from compose.layers.dropout import *
 from compose.layers.embedding import *

@@ -1,26 +1,18 @@
-"""Convolutions over one, two or three spatial axes, channels last."""
+"""Convolutions over one, two or three spatial axes: plain, depthwise and separable."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from jax import lax
-
 from compose.combinators.branch import identity
-from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank
+from compose.combinators.seq import compose_seq
+from compose.core.combinator import Composite
+from compose.core.errors import ConfigError
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
-from compose.core.param import Param
+from compose.layers.convolve import check_groups, convolve, finish, kernel_and_bias
 from compose.layers.initializers import glorot_uniform, zeros
-from compose.layers.window import Padding, Sizes, explicit_padding, sizes
+from compose.layers.window import Padding, Sizes, channel_axis, window
 
-__all__ = ["conv"]
-
-LAYOUTS = {
-    1: "(batch, steps, channels)",
-    2: "(batch, height, width, channels)",
-    3: "(batch, depth, height, width, channels)",
-}
+__all__ = ["conv", "depthwise_conv", "separable_conv"]
 
 
 @layer
@@ -29,16 +21,22 @@ class conv(Layer):
 
     Shapes: `(batch, *space, n) -> (batch, *space', filters)`; parameters
     `kernel (*kernel, n / groups, filters)`, `bias (filters,)`.
-    Elsewhere: Keras `Conv1D/2D/3D`, whose default padding is `"valid"`; torch `Conv1d/2d/3d`, channels first,
-    with `padding=0`; Flax `Conv` with these defaults.
+    Elsewhere: Flax `Conv` with these defaults, but a `lecun_normal` kernel; Keras `Conv1D/2D/3D`, whose default
+    padding is `"valid"`; torch `Conv1d/2d/3d`, channels first, with `padding=0`, kernel and bias
+    `torch_uniform`. torch's `padding=1, stride=2` is not `"same"`, which pads (0, 1) on an even input; its
+    `padding_mode` is `pad(..., mode=...)` before the layer.
 
     Args:
         filters: output channels.
         kernel: size along each spatial axis; one int serves all.
         activation: applied last.
         stride, dilation: as `kernel`.
-        padding: `"same"`, `"valid"`, an int, or for each axis an int or `(before, after)`.
+        padding: `"same"`, `"valid"`, `"causal"`, an int, or for each axis an int or `(before, after)`.
         groups: channels are convolved in so many separate groups.
+        channels_first: the input is `(batch, n, *space)`; the kernel stays as it is.
+
+    >>> conv(32, 3, stride=2).out((28, 28, 1))
+    (14, 14, 32)
     """
 
     filters: int
@@ -49,40 +47,95 @@ class conv(Layer):
     dilation: Sizes = 1
     groups: int = 1
     bias: bool = True
+    channels_first: bool = False
     kernel_init: Initializer = glorot_uniform
     bias_init: Initializer = zeros
 
     def validate(self):
-        if self.filters < 1 or self.groups < 1 or self.filters % self.groups:
-            raise ConfigError("filters that the groups divide", f"{self.filters} filters, {self.groups} groups")
+        check_groups(self.filters, self.groups)
 
     def params(self, x):
-        rank = spatial_rank(self.kernel, x)
-        expect_float(x)
-        if x.shape[-1] % self.groups:
-            raise ShapeError(f"channels that {self.groups} groups divide", f"{x.shape[-1]} channels")
-        kernel = (*sizes(self.kernel, rank), x.shape[-1] // self.groups, self.filters)
-        made = Param(kernel, self.kernel_init)
-        yield "kernel", made
-        if self.bias:
-            yield "bias", Param((self.filters,), self.bias_init, fan_in=made.fans[0])
+        return kernel_and_bias(self, x, self.filters)
 
     def forward(self, p, x, ctx):
-        rank = x.ndim - 2
-        dilation = sizes(self.dilation, rank)
-        window = sizes(self.kernel, rank)
-        padding = explicit_padding(self.padding, x.shape[1:-1], window, sizes(self.stride, rank), dilation)
-        letters = "DHW"[-rank:]
-        y = lax.conv_general_dilated(
-            x, p["kernel"], sizes(self.stride, rank), padding, rhs_dilation=dilation, feature_group_count=self.groups,
-            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
-        )  # fmt: skip
-        return ctx.run(self.activation, p, y + p["bias"] if self.bias else y)
+        over = window(x, self.kernel, self.stride, self.padding, self.dilation, self.channels_first)
+        return finish(self, p, convolve(x, p["kernel"], over, self.groups, self.channels_first), ctx)
 
 
-def spatial_rank(kernel: Any, x) -> int:
-    """How many spatial axes the input has; an int kernel takes the input's, a tuple asks for its own length."""
-    ranks = tuple(r + 2 for r in LAYOUTS) if isinstance(kernel, int) else (len(kernel) + 2,)
-    layout = " or ".join(LAYOUTS[r - 2] for r in ranks)
-    expect_rank(x, ranks, layout, "add the missing axis with reshape(...)" if x.ndim < ranks[0] else "")
-    return x.ndim - 2
+@layer
+class depthwise_conv(Layer):
+    """Convolution of each channel by itself, to `multiplier` channels each.
+
+    Shapes: `(batch, *space, n) -> (batch, *space', n · multiplier)`; parameters
+    `kernel (*kernel, 1, n · multiplier)`, `bias (n · multiplier,)`.
+    Elsewhere: Keras `DepthwiseConv1D/2D`, kernel `(*kernel, n, multiplier)` reshaped, padding `"valid"`; torch
+    `Conv1d/2d/3d` and Flax `Conv` with as many groups as channels, which is `conv(..., groups=n)` here too.
+
+    Args:
+        kernel, activation, stride, padding, dilation, channels_first: as in `conv`.
+        multiplier: output channels for each input channel.
+    """
+
+    kernel: Sizes
+    activation: Layer = identity
+    multiplier: int = 1
+    stride: Sizes = 1
+    padding: Padding = "same"
+    dilation: Sizes = 1
+    bias: bool = True
+    channels_first: bool = False
+    kernel_init: Initializer = glorot_uniform
+    bias_init: Initializer = zeros
+
+    def validate(self):
+        if self.multiplier < 1:
+            raise ConfigError("a multiplier of at least 1", str(self.multiplier))
+
+    def params(self, x):
+        return kernel_and_bias(self, x, x.shape[channel_axis(x, self.channels_first)] * self.multiplier)
+
+    def forward(self, p, x, ctx):
+        over = window(x, self.kernel, self.stride, self.padding, self.dilation, self.channels_first)
+        channels = x.shape[channel_axis(x, self.channels_first)]
+        return finish(self, p, convolve(x, p["kernel"], over, channels, self.channels_first), ctx)
+
+
+@layer
+class separable_conv(Composite):
+    """A depthwise convolution, then a pointwise one that mixes the channels (Chollet, Xception, 2017).
+
+    It stands for `depthwise_conv(kernel, bias=False) >> conv(filters, 1, activation)`.
+    Shapes: `(batch, *space, n) -> (batch, *space', filters)`; parameters `depthwise/kernel`,
+    `pointwise/kernel`, `pointwise/bias`. Elsewhere: Keras `SeparableConv1D/2D`, whose padding is `"valid"`.
+
+    Args:
+        filters, kernel, activation, stride, padding, dilation, channels_first: as in `conv`.
+        multiplier: channels between the two for each input channel.
+    """
+
+    filters: int
+    kernel: Sizes
+    activation: Layer = identity
+    multiplier: int = 1
+    stride: Sizes = 1
+    padding: Padding = "same"
+    dilation: Sizes = 1
+    bias: bool = True
+    channels_first: bool = False
+    kernel_init: Initializer = glorot_uniform
+    bias_init: Initializer = zeros
+
+    draws = False
+
+    def validate(self):
+        self.expand(None)
+
+    def expand(self, x):
+        over = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+        shared = {"channels_first": self.channels_first, "kernel_init": self.kernel_init}
+        return compose_seq(
+            depthwise_conv(self.kernel, multiplier=self.multiplier, bias=False, name="depthwise", **over, **shared),
+            conv(
+                self.filters, 1, self.activation, bias=self.bias, bias_init=self.bias_init, name="pointwise", **shared
+            ),
+        )

@@ -44,10 +44,11 @@ class max_pool(Layer):
     def forward(self, p, x, ctx):
         over = pool_window(self, x, self.dilation)
         least = lowest(x.dtype)
-        if max(over.dilation) == 1:
-            return over.reduce(x, least, lax.max)
-        larger = lambda a, b: jnp.where(b > a, b, a)  # JAX has no gradient for a dilated reduce_window
-        return functools.reduce(larger, over.slides(x, least))
+        if max(over.dilation) > 1:  # JAX has no gradient for a dilated reduce_window
+            return largest(x, over, least)
+        return lax.platform_dependent(
+            x, cpu=lambda x: largest(x, over, least), default=lambda x: over.reduce(x, least, lax.max)
+        )
 
 
 @layer
@@ -116,6 +117,15 @@ class lp_pool(Layer):
             total = total * (np.prod(over.size) / counted(over, x, True))
         nonzero = jnp.where(total > 0, total, 1)
         return jnp.where(total > 0, nonzero ** (1 / self.power), 0)
+
+
+def largest(x, over: Window, least):
+    """The first of the largest values of each window, position by position.
+
+    On a CPU the gradient of XLA's own takes 15 to 50 times as long.
+    """
+    larger = lambda a, b: jnp.where((b > a) | (b != b), b, a)  # NaN wins, as in reduce_window
+    return functools.reduce(larger, over.slides(x, least))
 
 
 def pool_window(pool, x, dilation: Sizes = 1) -> Window:

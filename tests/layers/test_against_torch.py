@@ -8,7 +8,7 @@ from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import label
 
-FAMILIES = ["pool"]
+FAMILIES = ["conv", "pool"]
 MODULES = [importlib.import_module(f"tests.cases.{name}") for name in FAMILIES]
 ALL = [case for m in MODULES for case in (*m.CASES, *m.OPTIONS)]
 INFERENCE = [case for case in ALL if isinstance(case.reference, in_torch)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from compose import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, lp_pool, max_pool
 from compose.core.errors import ConfigError, DtypeError, ShapeError
+from compose.layers.pool import largest, lowest, pool_window
 from tests.cases.case import Case
 from tests.cases.in_torch import prove
 from tests.cases.pool import ADAPTIVE_AVG, ADAPTIVE_MAX, AVG, MAX, pooled
@@ -49,7 +50,7 @@ def test_avg_pool_is_torch(x64, drawn, count):
 
 
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 10))
-@BOUNDED
+@settings(BOUNDED, max_examples=8)
 def test_adaptive_pools_are_torch(x64, rank, length, bins):
     x = np.random.default_rng(length).normal(size=(2, *[length] * rank, 2))
     prove(Case(adaptive_avg_pool(bins), (x,)), pooled(ADAPTIVE_AVG, bins))
@@ -77,6 +78,25 @@ def test_channels_first_is_the_same_turned(x64, rng):
 def test_max_pool_takes_integers():
     x = jnp.arange(-8, 8).reshape(1, 4, 4, 1)
     assert np.array_equal(max_pool(2, padding=1)(x)[0, ..., 0], [[-8, -6, -5], [0, 2, 3], [4, 6, 7]])
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_nan_is_the_largest(at, dilation):
+    x = jnp.arange(4.0).at[at].set(jnp.nan).reshape(1, 4, 1)
+    seen = {1: [[0, 1], [1, 2], [2, 3]], 2: [[0, 2], [1, 3]]}[dilation]
+    y = max_pool(2, 1, dilation=dilation)(x)[0, :, 0]
+    assert np.array_equal(np.isnan(y), [at in window for window in seen])
+
+
+def test_the_form_for_a_cpu_is_reduce_window(x64, rng):
+    x = jnp.asarray(rng.integers(0, 4, (2, 9, 8, 3)).astype(float))
+    over = pool_window(max_pool(3, 2, 1), x)
+    forms = (lambda x: largest(x, over, lowest(x.dtype)), lambda x: over.reduce(x, lowest(x.dtype), jax.lax.max))
+    (y, back), (want, want_back) = (jax.vjp(form, x) for form in forms)
+    way = jnp.asarray(rng.normal(size=y.shape))
+    assert np.array_equal(y, want)
+    np.testing.assert_allclose(back(way)[0], want_back(way)[0], atol=1e-12)
 
 
 def test_adaptive_bins_that_divide_are_a_reshape():
