@@ -12,7 +12,8 @@ from compose.core.context import Context, path_hash
 from compose.core.errors import ConfigError, LayerError, ParamsError, shape_text
 from compose.core.layer import Layer
 from compose.core.param import Param
-from compose.core.plan import Plan, plan, specs
+from compose.core.place import locate
+from compose.core.plan import plan, specs
 
 
 def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
@@ -44,18 +45,17 @@ def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) 
     """See `Layer.apply`."""
     x = as_arrays(pack(inputs))
     made = plan(net, specs(x))
-    check_tree(made, params, made.params, "parameter")
-    check_tree(made, state, made.state, "state")
+    for word, given, wanted in (("parameter", params, made.params), ("state", state, made.state)):
+        try:
+            check_tree(given, wanted, word)
+        except ParamsError as e:
+            raise locate(e, net, made, e.path)
     rng = jax.random.key(rng) if isinstance(rng, (int, np.integer)) else rng
     ctx = Context(train=train, key=rng, mask=mask)
     try:
         return net.call(params, state, x, ctx)
     except LayerError as e:
-        raise e.locate(_at(net, e.path), path=e.path)
-
-
-def _at(net: Layer, path: tuple[str, ...]) -> Layer:
-    return net["/".join(path)] if path else net
+        raise e if e.layer is not None else locate(e, net, made, e.path)
 
 
 def out(net: Layer, *inputs) -> Any:
@@ -82,41 +82,30 @@ def call_eagerly(net: Layer, *xs) -> Any:
     return apply(net, {}, {}, *xs)[0]
 
 
-def check_tree(made: Plan, given: Any, wanted: dict, word: str, path: tuple[str, ...] = ()) -> None:
+def check_tree(given: Any, wanted: dict, word: str, path: tuple[str, ...] = ()) -> None:
     """Raise `ParamsError` at the first place where `given` is not what the plan wants."""
     at = "/".join(path) or "the top"
     if not isinstance(given, dict):
-        raise _params_error(made, path, f"a dict of {word}s with keys {list(wanted)}", type(given).__name__)
+        raise _params_error(path, f"a dict of {word}s with keys {list(wanted)}", type(given).__name__)
     if given.keys() != wanted.keys():
         missing, extra = [k for k in wanted if k not in given], [k for k in given if k not in wanted]
         got = ", ".join(
             f"{label} {', '.join(map(repr, keys))}" for label, keys in (("no", missing), ("unknown", extra)) if keys
         )
-        raise _params_error(made, path, f"the {word}s {list(wanted)} at {at}", got)
+        raise _params_error(path, f"the {word}s {list(wanted)} at {at}", got)
     for key, want in wanted.items():
         if isinstance(want, Param):
             shape = tuple(np.shape(given[key]))
             if shape != want.shape:
-                raise _params_error(made, (*path, key), f"{key} of shape {want.shape} for this input", f"{shape}")
+                raise _params_error((*path, key), f"{key} of shape {want.shape} for this input", f"{shape}")
         else:
-            check_tree(made, given[key], want, word, (*path, key))
+            check_tree(given[key], want, word, (*path, key))
 
 
-def _params_error(made: Plan, path: tuple[str, ...], expected: str, got: str) -> ParamsError:
-    inner, walked = made, []
-    for key in path:
-        while [k for k, _ in inner.parts] == [""]:
-            inner = inner.parts[0][1]
-        part = dict(inner.parts).get(key)
-        if part is None:
-            break
-        inner, walked = part, [*walked, key]
-    error = ParamsError(
-        expected,
-        f"{got}, for the input {shape_text(inner.x)}",
-        "use the parameters of this network's init for inputs of this shape",
-    )
-    return error.locate(inner.layer, path=tuple(walked))  # pyright: ignore[reportReturnType]
+def _params_error(path: tuple[str, ...], expected: str, got: str) -> ParamsError:
+    error = ParamsError(expected, got, "give an input like that of init, or the parameters of an init for this one")
+    error.path = path
+    return error
 
 
 def _make(tree: dict, key, path: tuple[str, ...]) -> dict:
