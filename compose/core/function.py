@@ -37,6 +37,10 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
     def kind(self) -> str:
         return self.word_name.strip("<>")
 
+    def __reduce__(self):
+        """By its word, where it has one: the function's name in its module is the layer."""
+        return (_restored, (self.word_name, self.options, self.name)) if self.registered else super().__reduce__()
+
     def forward(self, p, x, ctx):
         args = x if isinstance(x, tuple) else (x,)
         if self.floats_only and not _inexact(args[0]):
@@ -112,6 +116,11 @@ def register(target: Any) -> Any:
     if callable(target):
         return function(target)
     raise ConfigError("a function or a Layer class", repr(target))
+
+
+def _restored(name: str, options: tuple, layer_name: str | None) -> Function:
+    found = word(name)
+    return found(name=layer_name, **dict(options)) if options or layer_name else found
 
 
 def _inexact(x) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compose.core.errors import ConfigError
-from compose.core.registry import add_word
+from compose.core.registry import add_word, word
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Initializer(Options):
     def __call__(self, **options) -> Initializer:
         return Initializer(self.fn, self.with_options(self.fn.__name__, 4, options))
 
+    def __reduce__(self):
+        """By its word: the function's name in its module is the initialiser."""
+        return _restored, (self.fn.__name__, self.options)
+
     def draw(self, key, shape, dtype, fans):
         return self.fn(key, shape, dtype, fans, **dict(self.options))
 
@@ -64,6 +68,10 @@ def initializer(fn: Callable) -> Initializer:
     made = Initializer(fn)
     add_word(fn.__name__, made)
     return made
+
+
+def _restored(name: str, options: tuple) -> Initializer:
+    return word(name)(**dict(options))
 
 
 def _signature(fn) -> inspect.Signature | None:

@@ -109,7 +109,8 @@ class Layer(Methods):
         for f in dataclasses.fields(self):
             object.__setattr__(new, f.name, changes.pop(f.name) if f.name in changes else getattr(self, f.name))
         if changes:
-            raise ConfigError(f"{self.kind} has no field {', '.join(changes)}")
+            takes = ", ".join(f.name for f in dataclasses.fields(self))
+            raise ConfigError(f"one of the fields {takes}", ", ".join(changes)).locate(self)
         object.__setattr__(new, "built_at", self.built_at)
         fields.check(new)
         return new
@@ -122,6 +123,10 @@ class Layer(Methods):
             known = hash((type(self), *(getattr(self, f.name) for f in dataclasses.fields(self))))
             object.__setattr__(self, "_hash", known)
         return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields and where it was built, but no hash: another process hashes strings otherwise."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_hash", "_keys")}
 
     def __eq__(self, other) -> bool:
         if self is other:
