@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,20 +121,20 @@ class Shared(Layer):
                 f"{shape_text(cell.plan.x)}",
                 shape_text(x),
             ).locate(cell.layer)
-        return Plan(self, x, made.out, {}, {})
+        return Plan(self, x, made.out, {}, {}, (("", made),))
 
     def call(self, params, state, x, ctx: Context):
         cell = ctx.scope[-1 - self.index]
         if self.method is not None:
             return getattr(cell.layer, self.method)(cell.params, x, ctx), state
-        if cell.state and ctx.looped:
-            raise ConfigError(
-                "a shared layer without state inside repeat, recurrent or remat",
-                str(cell.layer),
-                "share inside the loop",
-            ).locate(cell.layer, path=ctx.path)
         y, after = cell.layer.call(cell.params, cell.state, x, ctx.but(scope=cell.scope))
-        if after:
+        if not all(map(operator.is_, jax.tree.leaves(after), jax.tree.leaves(cell.state))):
+            if ctx.looped:
+                raise ConfigError(
+                    "a shared layer without state to train inside repeat, recurrent or remat",
+                    str(cell.layer),
+                    "share inside the loop",
+                ).locate(cell.layer, path=ctx.path)
             cell.state = after
         return y, state
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compose.combinators.share import share
 from compose.core.combinator import Composite
 from compose.core.layer import Layer
+from compose.core.plan import Plan
 from compose.core.printing import Writer, layout
-
-if TYPE_CHECKING:
-    from compose.core.plan import Plan
 
 
 def brief(chain: list[Plan], shared: int = 0) -> str:
@@ -20,10 +18,14 @@ def brief(chain: list[Plan], shared: int = 0) -> str:
     A layer that computes by itself is told whole, of a combinator only the head: `repeat(12, residual(…))`.
     """
     layers = [plan.layer for plan in chain]
-    whole = type(layers[-1]).forward is not Layer.forward or not chain[-1].parts
-    write = Writer(letters(shared)) if whole else _Heads(letters(shared), layers)
+    write = Writer(letters(shared)) if is_leaf(chain[-1]) else _Heads(letters(shared), layers)
     text = layout(write.value(unnamed(layers[0])), width=1_000_000)
     return re.sub(r"…(, …)+", "…", text)
+
+
+def is_leaf(plan: Plan) -> bool:
+    """Whether a layer computes by itself; the layers in its fields have no rows."""
+    return type(plan.layer).forward is not Layer.forward or not plan.parts or plan.layer.refers
 
 
 def letters(shared: int) -> tuple[str, ...]:

@@ -14,9 +14,8 @@ import jax
 from compose.combinators.branch import add, collect, identity, multiply
 from compose.combinators.share import Cell, share
 from compose.core.context import Context
-from compose.core.layer import Layer
 from compose.core.plan import Plan
-from compose.summary.brief import brief, letters, unnamed
+from compose.summary.brief import brief, is_leaf, letters, unnamed
 from compose.summary.flops import flops
 
 Scope = tuple[Plan, ...]  # what is shared around here, outermost first
@@ -56,14 +55,9 @@ def rows(plan: Plan) -> tuple[Row, ...]:
 def chain(plan: Plan) -> list[Plan]:
     """The plan and those inside it that add nothing to the path: wrappers, then what they hold."""
     found = [plan]
-    while [key for key, _ in found[-1].parts] == [""]:
+    while not found[-1].layer.refers and [key for key, _ in found[-1].parts] == [""]:
         found.append(found[-1].parts[0][1])
     return found
-
-
-def is_leaf(plan: Plan) -> bool:
-    """Whether a layer computes by itself; the layers in its fields have no rows."""
-    return type(plan.layer).forward is not Layer.forward or not plan.parts
 
 
 def count(params: Any) -> int:
