@@ -10,7 +10,7 @@ from typing import Any
 from compose.combinators.trace import Node
 from compose.combinators.write_graph import graph_source
 from compose.core.combinator import Combinator
-from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
 from compose.core.layer import Layer, keys_of, layer
 
 
@@ -71,7 +71,15 @@ def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in params):
         raise ConfigError("a function with one plain argument for each input", str(inspect.signature(fn)))
     steps: list[Step] = []
-    out = fn(*(Node(steps, i, len(params), Step) for i in range(len(params))))
+    try:
+        out = fn(*(Node(steps, i, len(params), Step) for i in range(len(params))))
+    except (TypeError, ValueError) as e:
+        if isinstance(e, LayerError) or "Node" not in str(e):
+            raise
+        raise ConfigError(
+            "layers to compute with inside a graph", str(e).splitlines()[0],
+            "use the layer of that name, as in tanh(x), or lift the function: compose_seq(jnp.sin)(x)",
+        ) from e  # fmt: skip
     return len(params), tuple(steps), _indices(out, steps)
 
 

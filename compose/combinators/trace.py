@@ -40,6 +40,9 @@ class Node:
     def __sub__(self, other):
         return word("add_constant")(value=-other)(self) if _number(other) else self._joined("subtract", other)
 
+    def __rsub__(self, other):
+        return -self + other
+
     def __mul__(self, other):
         return word("scale")(by=other)(self) if _number(other) else self._joined("multiply", other)
 

@@ -17,6 +17,9 @@ def select(net: Layer, at: int | str | slice) -> Layer:
         for key in at.split("/"):
             net = _child(net, key, at)
         return net
+    wraps = getattr(net, "wraps", None)
+    if wraps is not None:
+        return net.but(**{wraps: select(getattr(net, wraps), at)})
     positions = getattr(net, "positions", None)
     if positions is None:
         raise ConfigError("a path, such as net['head/fc_0']; only sequences have positions", repr(at)).locate(net)

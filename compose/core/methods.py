@@ -129,7 +129,7 @@ class Methods:
 
         return source(self)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self: Any) -> str:
         from compose.summary import html
 
         return html(self)
