@@ -23,12 +23,13 @@ class Options:
 
         Raises `ConfigError` for an option that the function does not take.
         """
-        known = {} if (s := _signature(self.fn)) is None else dict(list(s.parameters.items())[skip:])
-        open_ended = not known or any(p.kind is p.VAR_KEYWORD for p in known.values())
+        signature = _signature(self.fn)
+        known = {} if signature is None else dict(list(signature.parameters.items())[skip:])
+        open_ended = signature is None or any(p.kind is p.VAR_KEYWORD for p in known.values())
         for name in given:
             if name not in known and not open_ended:
                 takes = ", ".join(n for n, p in known.items() if p.kind is not p.VAR_POSITIONAL)
-                raise ConfigError(f"{label} takes {takes or 'no options'}, not {name!r}")
+                raise ConfigError(f"an option that {label} takes ({takes or 'none'})", repr(name))
         merged = {**dict(self.options), **{k: _frozen(v) for k, v in given.items()}}
         order = {name: i for i, name in enumerate(known)}
         kept = [(k, v) for k, v in merged.items() if k not in known or known[k].default != v]
