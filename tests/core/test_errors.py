@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compose import compose_seq, conv, dropout, fc, frozen, parallel, parse, relu, repeat, residual, share, spec
+from compose import compose_seq, conv, dropout, fc, frozen, parallel, parse, relu, repeat, residual, share, spec, tanh
 from compose.core import run
 from compose.core.errors import (
     ConfigError,
@@ -130,9 +130,9 @@ def test_missing_rng_inside_what_is_shared():
 
 
 def test_unknown_name_in_parse():
-    assert message(ParseError, lambda: parse("compose_seq(fc(3), rleu)")) == (
-        "unknown name 'rleu'; did you mean relu? (own functions and layers join with @compose.register): "
-        "line 1, column 20, 'rleu'"
+    assert message(ParseError, lambda: parse("compose_seq(fc(3), dropuot(0.5))")) == (
+        "unknown name 'dropuot'; did you mean dropout? (own functions and layers join with @compose.register): "
+        "line 1, column 20, 'dropuot'"
     )
 
 
@@ -249,7 +249,7 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
         (lambda: fc(3)(jnp.ones((2, 4))), "fc: expected init and apply, since this layer has parameters"),
         (lambda: compose_seq(3), "expected a layer or a function, got int 3"),
         (lambda: relu(0.5), "expected options by name, as in relu(axis=0.5), got relu(0.5)"),
-        (lambda: relu(slope=1), "expected an option that relu takes (none), got 'slope'"),
+        (lambda: tanh(slope=1), "expected an option that tanh takes (none), got 'slope'"),
         (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, 1"),
         (lambda: dropout(1.5), "dropout: expected a rate from 0 to 1, got 1.5"),
         (lambda: relu.init(0, spec(3, dtype=int)), "relu: expected a floating-point input, got int32"),

@@ -1,0 +1,157 @@
+"""Layers are values: equality, hashing, copies and pickles, and functions that lift to them."""
+
+import copy
+import functools
+import pickle
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import compose
+from compose import (
+    branch,
+    compose_seq,
+    concat,
+    conv,
+    dropout,
+    fc,
+    frozen,
+    graph,
+    identity,
+    normal,
+    relu,
+    repeat,
+    residual,
+    share,
+    softmax,
+    tanh,
+)  # fmt: skip
+from compose.core.errors import ConfigError
+
+NETS = [
+    compose_seq(fc(5, relu, name="a"), dropout(0.1), fc(3, kernel_init=normal(stddev=0.02))),
+    branch(fc(3), softmax(axis=0), join=concat(axis=0)),
+    residual(conv(3, (3, 3), padding=((1, 1), (2, 0)))),
+    repeat(3, frozen(fc(3, tanh)), unroll=3),
+    share(fc(3), lambda e: compose_seq(e, relu, e)),
+    graph(lambda x, y: (h := fc(3)(x)) * h + fc(3)(y)),
+]
+
+
+def rebuilt(net):
+    return compose.parse(str(net))
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.kind)
+def test_equal_networks_are_equal_and_hash_alike(net):
+    again = rebuilt(net)
+    assert again is not net
+    assert again == net and hash(again) == hash(net)
+    assert {net: 1}[again] == 1
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.kind)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_are_equal(net, copied):
+    assert copied(net) == net
+    assert str(copied(net)) == str(net)
+    assert copied(net).built_at == net.built_at
+
+
+def test_a_pickle_from_another_process_is_the_same_value():
+    code = (
+        "import pickle, sys; from compose import *; net = compose_seq(fc(5, relu, name='a'), dropout(0.1)); hash(net);"
+        "sys.stdout.buffer.write(pickle.dumps(net))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    net = pickle.loads(done.stdout)
+    assert net == compose_seq(fc(5, relu, name="a"), dropout(0.1))
+    assert hash(net) == hash(compose_seq(fc(5, relu, name="a"), dropout(0.1)))
+
+
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        (fc(3), fc(4)),
+        (fc(3), fc(3, name="a")),
+        (fc(3), fc(3, relu)),
+        (fc(3), fc(3, bias=False)),
+        (softmax, softmax(axis=0)),
+        (compose_seq(fc(3)), compose_seq(fc(3), fc(3))),
+        (compose_seq(fc(3)), fc(3)),
+        (branch(fc(3), fc(3)), branch(fc(3), fc(3), join=concat)),
+        (compose_seq(lambda x: x), compose_seq(lambda x: x)),
+    ],
+)
+def test_different_networks_differ(a, b):
+    assert a != b
+    assert fc(3) != 3
+
+
+def test_where_a_layer_was_built_is_no_part_of_its_value():
+    a = fc(3)
+    b = fc(3)
+    assert a.built_at != b.built_at
+    assert a == b
+
+
+def test_a_layer_is_frozen():
+    with pytest.raises(AttributeError):
+        fc(3).size = 4
+
+
+def test_fields_take_what_means_the_same():
+    assert fc(np.int64(3)) == fc(3)
+    assert fc(3, jax.nn.relu) == fc(3, relu) == fc(3, "relu")
+    assert fc(3, kernel_init="normal") == fc(3, kernel_init=normal)
+    assert conv(3, [3, 3]) == conv(3, (3, 3))
+    assert dropout(0) == dropout(0.0)
+
+
+def test_functions_lift():
+    assert compose_seq(jnp.tanh) == compose_seq(tanh)
+    assert compose_seq(functools.partial(jax.nn.softmax, axis=0)) == compose_seq(softmax(axis=0))
+    assert compose_seq("relu") == compose_seq(relu)
+    x = jnp.arange(6.0).reshape(2, 3)
+    for fn in (jnp.sin, lambda x: x * 2, functools.partial(jnp.sum, axis=1), jax.jit(lambda x: x + 1)):
+        np.testing.assert_allclose(compose_seq(fn).apply({}, {}, x)[0], fn(x), rtol=1e-6)
+
+
+def test_options_that_equal_the_default_are_none():
+    assert softmax(axis=-1) == softmax
+    assert str(softmax(axis=0)) == "softmax(axis=0)"
+    assert softmax(axis=0)(axis=-1) == softmax
+
+
+def test_a_class_lifts_where_it_needs_no_arguments():
+    assert compose_seq(compose.batch_norm) == compose_seq(compose.batch_norm())
+    with pytest.raises(ConfigError, match="fc with its arguments"):
+        compose_seq(fc)
+
+
+def test_joins_with_operators():
+    assert fc(3) + fc(4) == branch(fc(3), fc(4), join="add")
+    assert fc(3) * fc(4) * fc(5) == branch(fc(3), fc(4), fc(5), join="multiply")
+    assert fc(3) >> relu >> fc(4) == compose_seq(fc(3), relu, fc(4))
+    assert jnp.tanh >> fc(3) == compose_seq(tanh, fc(3))
+    assert (relu >> fc(3)) >> (tanh >> fc(4)) == compose_seq(relu, fc(3), tanh, fc(4))
+    assert identity + fc(3) == branch(identity, fc(3), join="add")
+
+
+def test_walk_tells_every_layer_and_its_path():
+    net = compose_seq(fc(3, relu, name="a"), repeat(2, residual(frozen(fc(3)))))
+    assert [(path, inner.kind) for path, inner in net.walk()] == [
+        ("", "seq"),
+        ("a", "fc"),
+        ("a/activation", "relu"),
+        ("repeat_0", "repeat"),
+        ("repeat_0", "residual"),
+        ("repeat_0/body", "fc"),
+        ("repeat_0/body", "fc"),
+        ("repeat_0/body/activation", "identity"),
+        ("repeat_0/shortcut", "identity"),
+    ]
