@@ -46,13 +46,9 @@ def test_the_draw_is_the_rng_folded_with_the_hash_of_the_path():
 
 
 def test_every_turn_of_a_repeat_draws_differently():
-    turns = repeat(3, compose_seq(dropout(0.5), lambda x: x * 10))
-    kept = lambda p: (p != 0).mean()
     x = jnp.ones((64, 64))
-    np.testing.assert_allclose(
-        [kept(draw(repeat(n, dropout(0.5)), x)) for n in (1, 2, 3)], [1 / 2, 1 / 4, 1 / 8], atol=0.03
-    )
-    assert not np.array_equal(draw(turns) != 0, draw(compose_seq(dropout(0.5))) != 0)
+    kept = [(draw(repeat(n, dropout(0.5)), x) != 0).mean() for n in (1, 3)]
+    np.testing.assert_allclose(kept, [1 / 2, 1 / 8], atol=0.03)
 
 
 def test_repeats_in_repeats_draw_differently_in_each_turn_of_both():

@@ -38,19 +38,12 @@ def test_parameters_are_nested_dicts_under_names_or_counted_kinds():
 
 
 @pytest.mark.parametrize(
-    "inputs",
-    [
-        (4,),
-        ((4,),),
-        (spec(4),),
-        (jnp.ones((7, 4)),),
-        (np.ones((2, 4), np.float32),),
-        (jax.ShapeDtypeStruct((3, 4), "f4"),),
-    ],
+    "x",
+    [4, (4,), spec(4), jnp.ones((7, 4)), np.ones((2, 4), np.float32), jax.ShapeDtypeStruct((3, 4), "f4")],
     ids=["int", "tuple", "spec", "array", "numpy", "struct"],
 )
-def test_every_form_of_an_input_gives_the_same_parameters(inputs):
-    params, _ = net.init(0, *inputs)
+def test_every_form_of_an_input_gives_the_same_parameters(x):
+    params, _ = net.init(0, x)
     expected, _ = net.init(jax.random.key(0), jnp.ones((1, 4)))
     jax.tree.map(np.testing.assert_array_equal, params, expected)
 
