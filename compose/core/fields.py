@@ -89,6 +89,8 @@ def _fit(value: Any, hint: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
         fits = (_fit(value, arg) for arg in args)
         return next((f for f in fits if f is not _MISFIT), _MISFIT)
     if origin is tuple:
