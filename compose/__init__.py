@@ -4,6 +4,7 @@
 from typing import TYPE_CHECKING
 
 from compose.combinators import *
+from compose.combinators.recurrent import *
 from compose.core.constants import bfloat16, float16, float32, float64, int8, int32, uint8
 from compose.core.editing import named
 from compose.core.errors import ComposeError, LayerError
@@ -14,6 +15,7 @@ from compose.core.parsing import parse
 from compose.core.run import spec
 from compose.layers.activation import *
 from compose.layers.attention import *
+from compose.layers.attention_core import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
 from compose.layers.dense import *
@@ -24,6 +26,8 @@ from compose.layers.norm import *
 from compose.layers.pool import *
 from compose.layers.pool_global import *
 from compose.layers.recurrent import *
+from compose.layers.recurrent_gru import *
+from compose.layers.recurrent_lstm import *
 from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *

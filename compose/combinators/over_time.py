@@ -1,0 +1,160 @@
+"""The loop over time: cells, padded steps, and what comes out of a sequence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from compose.core.errors import DtypeError, ShapeError, shape_text
+from compose.core.layer import Layer, unlisted
+from compose.core.plan import specs
+
+
+class Cell(Layer):
+    """One step of a recurrence, a layer `(carry, x) -> (carry, y)`.
+
+    A cell gives its parameters for one step's input (`weights`), the shapes of its first carry, which is
+    zero, and a step in two parts: `project`, what needs no carry and is computed for all steps at once, and
+    `step`, the rest. `read` is the output of a carry.
+    """
+
+    def weights(self, x) -> Any:
+        """The parameters, for the abstract input of one step."""
+        return {}
+
+    def carry(self, x) -> Any:
+        """The shapes and dtypes of the carry, for the abstract input of one step."""
+        raise NotImplementedError
+
+    def prepare(self, p, x, ctx) -> Any:
+        """The parameters as the steps use them: what is the same at every step is computed here."""
+        return p
+
+    def project(self, p, x, ctx) -> Any:
+        """What a step needs of its input; `x` may have a leading time axis."""
+        return x
+
+    def step(self, p, carry, z, ctx) -> Any:
+        """The carry after a step, from the carry before it and the projected input."""
+        raise NotImplementedError
+
+    def read(self, carry) -> Any:
+        return carry
+
+    def params(self, x):
+        return self.weights(_pair(x)[1])
+
+    def forward(self, p, x, ctx):
+        carry, now = _pair(x)
+        p = self.prepare(p, specs(now), ctx)
+        carry = self.step(p, carry, self.project(p, now, ctx), ctx)
+        return carry, self.read(carry)
+
+
+@unlisted
+class OverTime(Cell):
+    """A cell that runs itself over a sequence: `class lstm(OverTime, lstm_cell)`.
+
+    Args:
+        output: `"sequence"`, the outputs of all steps, or `"last"`, that of the last real step.
+        return_carry: give `(output, final carry)`.
+        reverse: go from the last step to the first; outputs stay at the place of their inputs.
+        unroll: how many steps one turn of the loop runs.
+    """
+
+    output: Literal["sequence", "last"] = "sequence"
+    return_carry: bool = False
+    reverse: bool = False
+    unroll: int = 1
+
+    def params(self, x):
+        return self.weights(one_step(split_sequence(x)[0]))
+
+    def forward(self, p, x, ctx):
+        return run_over_time(self, self, p, x, ctx)
+
+
+def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
+    """Scan `cell` over a sequence, with the options that the fields of `how` say."""
+    xs, real, carry = split_sequence(x)
+    real = ctx.mask if real is None else real
+    if real is not None:
+        real = real_steps(real, xs.shape[:2])
+    now = one_step(xs)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), cell.carry(now))
+    if carry is not None and specs(carry) != specs(zeros):
+        raise ShapeError(f"a first carry {shape_text(specs(zeros))}", shape_text(specs(carry)))
+    p = cell.prepare(p, now, ctx)
+    z = cell.project(p, jnp.moveaxis(xs, 1, 0), ctx)
+
+    def step(carry, turn):
+        z, real = turn
+        after = cell.step(p, carry, z, ctx)
+        if real is not None:
+            after = jax.tree.map(lambda new, old: jnp.where(_like(real, new), new, old), after, carry)
+        return after, cell.read(after) if how.output == "sequence" else None
+
+    turns = (z, None if real is None else real.T)
+    carry, ys = lax.scan(step, zeros if carry is None else carry, turns, reverse=how.reverse, unroll=how.unroll)
+    if how.output == "last":
+        y = cell.read(carry)
+    else:
+        y = jax.tree.map(lambda a: _zero_where_padded(jnp.moveaxis(a, 0, 1), real), ys)
+    return (y, carry) if how.return_carry else y
+
+
+def split_sequence(x) -> tuple[Any, Any, Any]:
+    """The parts of a sequence layer's input: the steps, lengths or mask or None, the first carry or None."""
+    xs, *rest = x if isinstance(x, tuple) else (x,)
+    if not hasattr(xs, "ndim") or xs.ndim < 3:
+        hint = "add the axis with reshape(-1, 1)" if getattr(xs, "ndim", 0) == 2 else ""
+        raise ShapeError("a sequence (batch, time, ..., features)", f"shape {shape_text(xs)}", hint)
+    if not jnp.issubdtype(xs.dtype, jnp.inexact):
+        raise DtypeError("a floating-point sequence", f"{xs.dtype}", "put embedding(...) first for ids")
+    real = carry = None
+    for part in rest:
+        if hasattr(part, "dtype") and not jnp.issubdtype(part.dtype, jnp.inexact):
+            real = part
+        else:
+            carry = part
+    if len(rest) > (real is not None) + (carry is not None):
+        raise ShapeError("a sequence, its lengths or mask, and a first carry", shape_text(x))
+    return xs, real, carry
+
+
+def one_step(xs) -> jax.ShapeDtypeStruct:
+    """The abstract input of one step of `(batch, time, ...)`."""
+    return jax.ShapeDtypeStruct((xs.shape[0], *xs.shape[2:]), xs.dtype)
+
+
+def real_steps(given, shape: tuple[int, ...]) -> Any:
+    """Lengths `(batch,)` or a mask `(batch, time)` as the mask, True where a step is real."""
+    batch, time = shape
+    if given.dtype == jnp.bool_:
+        if given.shape != (batch, time):
+            raise ShapeError(f"a mask of shape (batch, time) = ({batch}, {time})", str(tuple(given.shape)))
+        return given
+    if given.shape != (batch,):
+        raise ShapeError(
+            f"one length for each of the {batch} sequences",
+            f"shape {shape_text(given)}",
+            "a mask has to be boolean" if given.ndim == 2 else "",
+        )
+    return jnp.arange(time) < given[:, None]
+
+
+def _pair(x) -> tuple:
+    if not isinstance(x, tuple) or len(x) != 2:
+        raise ShapeError("a carry and the input of one step", shape_text(x), "a whole sequence goes to recurrent(cell)")
+    return x
+
+
+def _like(real, array):
+    return real.reshape(real.shape + (1,) * (array.ndim - real.ndim))
+
+
+def _zero_where_padded(ys, real):
+    return ys if real is None else jnp.where(_like(real, ys), ys, 0)

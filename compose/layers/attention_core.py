@@ -1,0 +1,109 @@
+"""What every attention layer computes: who may attend to whom, weights, and the weighted sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from compose.core.errors import DtypeError, ShapeError, shape_text
+from compose.core.function import function
+
+__all__ = ["scaled_dot_product_attention"]
+
+
+def attend(
+    q, k, v, *, scores: Callable | None = None, mask=None, empty_rows: bool = False,
+    scale: float | None = None, dropout: tuple[float, Callable] | None = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Attention of `q (batch, queries, heads, n)` to `k`, `v (batch, keys, groups, ...)`, and its weights.
+
+    `groups` divides `heads`. With `empty_rows` a query that may attend to nothing gets zeros. The softmax is computed
+    in float32 at least.
+    """
+    batch, queries, heads, n = q.shape
+    keys, groups = k.shape[1:3]
+    q = q * (n**-0.5 if scale is None else scale)
+    if groups == heads:
+        s = jnp.einsum("bqhd,bkhd->bhqk", q, k)
+    else:
+        s = jnp.einsum("bqgrd,bkgd->bgrqk", q.reshape(batch, queries, groups, -1, n), k)
+        s = s.reshape(batch, heads, queries, keys)
+    s = s.astype(jnp.promote_types(s.dtype, jnp.float32))
+    s = s if scores is None else scores(s)
+    if mask is not None:
+        s = jnp.where(mask, s, jnp.finfo(s.dtype).min)
+    w = jax.nn.softmax(s)
+    if mask is not None and empty_rows:
+        w = jnp.where(mask, w, 0)
+    w = w.astype(v.dtype)
+    used = w
+    if dropout is not None:
+        rate, rng = dropout
+        used = jnp.where(jax.random.bernoulli(rng(), 1 - rate, w.shape), w / (1 - rate), 0)
+    if groups == heads:
+        return jnp.einsum("bhqk,bkhd->bqhd", used, v), w
+    y = jnp.einsum("bgrqk,bkgd->bqgrd", used.reshape(batch, groups, -1, queries, keys), v)
+    return y.reshape(batch, queries, heads, -1), w
+
+
+def allowed(mask, q, k, causal: bool, window: int | None, positions=None) -> Any:
+    """Who may attend to whom: a mask that broadcasts to `(batch, heads, queries, keys)`, or None for all.
+
+    `positions` are the places of the queries among the keys; None counts both from the first.
+    """
+    queries, keys = q.shape[1], k.shape[1]
+    made = None if mask is None else _four_axes(mask, q.shape[0], q.shape[2], queries, keys)
+    if not causal and window is None:
+        return made
+    at = jnp.arange(queries) if positions is None else positions
+    ahead = jnp.arange(keys) - at[:, None]
+    near = ahead <= 0 if causal else None
+    if window is not None:
+        close = ahead >= -window if causal else jnp.abs(ahead) <= window
+        near = close if near is None else near & close
+    return near if made is None else made & near
+
+
+def _four_axes(mask, batch: int, heads: int, queries: int, keys: int) -> Any:
+    if jnp.issubdtype(mask.dtype, jnp.integer):
+        if mask.shape != (batch,):
+            raise ShapeError(f"one length for each of the {batch} examples", shape_text(mask))
+        mask = jnp.arange(keys) < mask[:, None]
+    if mask.dtype != jnp.bool_:
+        raise DtypeError("a boolean mask, True where a query may attend", f"{mask.dtype}", "scores= adds numbers")
+    wanted = ((batch,), (heads,), (queries,), (keys,))
+    axes = {2: (0, 3), 3: (0, 2, 3), 4: (0, 1, 2, 3)}.get(mask.ndim, ())
+    fits = axes and all(n in (1, *wanted[a]) for n, a in zip(mask.shape, axes))
+    if not fits:
+        raise ShapeError(
+            f"a mask (batch, keys) = {(batch, keys)}, (batch, queries, keys) = {(batch, queries, keys)} "
+            f"or (batch, heads, queries, keys) = {(batch, heads, queries, keys)}, 1 for what is the same for all",
+            str(tuple(mask.shape)),
+        )
+    return jnp.expand_dims(mask, tuple(a for a in (1, 2) if a not in axes))
+
+
+def split_attention(x) -> tuple[Any, Any, Any, Any, bool]:
+    """Query, key, value, mask or None, and whether all three are one array."""
+    parts = list(x) if isinstance(x, tuple) else [x]
+    mask = parts.pop() if len(parts) > 1 and not jnp.issubdtype(parts[-1].dtype, jnp.inexact) else None
+    if not 1 <= len(parts) <= 3:
+        raise ShapeError("x, (x, memory) or (query, key, value), and perhaps a mask", shape_text(x))
+    q, k, v = (parts * 3)[:3] if len(parts) != 2 else (parts[0], parts[1], parts[1])
+    if not q.shape[0] == k.shape[0] == v.shape[0] or k.shape[:2] != v.shape[:2]:
+        raise ShapeError("equal batches, and as many values as keys", shape_text((q, k, v)))
+    return q, k, v, mask, len(parts) == 1
+
+
+@function
+def scaled_dot_product_attention(q, k, v, mask=None, causal: bool = False, scale: float | None = None):
+    """`softmax(q @ kᵀ · scale) @ v`, the scale 1/√n unless given, for `q, k, v (batch, time, heads, n)`.
+
+    `mask` as in `multi_head_attention`, a fourth input. Elsewhere: torch's function of this name has the heads before
+    the time; `jax.nn.dot_product_attention` has this layout.
+    """
+    y, _ = attend(q, k, v, mask=allowed(mask, q, k, causal, None), empty_rows=mask is not None, scale=scale)
+    return y

@@ -1,0 +1,66 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from compose.combinators.over_time import OverTime
+from compose.core.layer import Layer, layer
+from compose.layers.activation import sigmoid
+from compose.layers.recurrent import DenseCell
+
+__all__ = ["gru", "gru_cell"]
+
+
+@layer
+class gru_cell(DenseCell):
+    """One step of `gru`: `(h, x) -> (h, h)`. Elsewhere: Keras and torch `GRUCell`.
+
+    Args:
+        recurrent_activation: of the two gates.
+        reset_after: whether the reset gate comes after the product with the recurrent kernel, or before it.
+    """
+
+    recurrent_activation: Layer = sigmoid
+    recurrent_bias: bool = True
+    reset_after: bool = True
+
+    gates: ClassVar[int] = 3
+    hoisted: ClassVar[tuple[str, ...]] = ("bias",)  # the reset gate multiplies the other
+
+    def recur(self, p, h, columns: slice = slice(None)):
+        u = super().recur(p, h, columns)
+        return u + p["recurrent_bias"][columns] if self.recurrent_bias else u
+
+    def step(self, p, carry, z, ctx):
+        gates = slice(None, 2 * self.size)
+        u = self.recur(p, carry, slice(None) if self.reset_after else gates)
+        gate = z[..., gates] + u[..., gates]
+        r, update = jnp.split(ctx.run(self.recurrent_activation, p, gate, "recurrent_activation"), 2, axis=-1)
+        rest = slice(2 * self.size, None)
+        n = r * u[..., rest] if self.reset_after else self.recur(p, r * carry, rest)
+        n = ctx.run(self.activation, p, z[..., rest] + n)
+        return n + update * (carry - n)
+
+
+@layer
+class gru(OverTime, gru_cell):
+    """The gated recurrent unit over time (Cho et al., 2014), with gates r, z, n.
+
+    `r, z = sigmoid(...)` of `x @ kernel + bias + h @ recurrent_kernel + recurrent_bias`;
+    `n = tanh(x @ kernel + bias + r * (h @ recurrent_kernel + recurrent_bias))`; `h = (1 - z) * n + z * h`.
+
+    Shapes: `(batch, time, n) -> (batch, time, size)`, or `(batch, size)` for `output="last"`; the input may be a tuple
+    with lengths or a mask and a first carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, 3 size)`,
+    `recurrent_kernel (size, 3 size)`, `bias (3 size,)`, `recurrent_bias (3 size,)`.
+    Elsewhere: torch `GRU` with `batch_first=True` is this, and starts all uniform in ±1/√size; Keras `GRU` has its
+    gates in the order z, r, n, its two biases as one `(2, 3 size)`, and `output="last"`, and with `reset_after=False`
+    no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); of the recurrent bias Flax's `GRUCell`
+    has the part of n alone.
+
+    >>> from compose import gru
+    >>> gru(64).out(10, 3)
+    (10, 64)
+    """
