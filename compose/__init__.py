@@ -20,18 +20,25 @@ from compose.layers.conv import *
 from compose.layers.conv_transpose import *
 from compose.layers.dense import *
 from compose.layers.dropout import *
+from compose.layers.einsum import *
+from compose.layers.elementwise import *
 from compose.layers.embedding import *
 from compose.layers.initializers import *
+from compose.layers.join import *
+from compose.layers.learned import *
+from compose.layers.mixture import *
 from compose.layers.norm import *
 from compose.layers.pool import *
 from compose.layers.pool_global import *
 from compose.layers.recurrent import *
 from compose.layers.recurrent_gru import *
 from compose.layers.recurrent_lstm import *
+from compose.layers.reduce import *
 from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *
 from compose.layers.softmax import *
+from compose.layers.take import *
 
 if TYPE_CHECKING:
     from compose import data, train

@@ -16,7 +16,7 @@ from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.layer import Layer, count_keys, layer
 from compose.core.plan import Plan, draws, plan, specs
 from compose.layers.dropout import dropout
-from compose.layers.shape import concat
+from compose.layers.join import concat
 
 __all__ = ["bidirectional", "recurrent", "stacked"]
 

@@ -66,12 +66,15 @@ class repeat(Layer):
         step = jax.checkpoint(body) if self.remat else body
         return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
 
-    def _stacked(self, tree: Any) -> Any:
-        def grow(p: Param) -> Param:
-            axes = ("layer", *p.named_axes)
-            return dataclasses.replace(p, shape=(self.times, *p.shape), init=Stacked(p.init), axes=axes)
 
-        return jax.tree.map(grow, tree, is_leaf=lambda v: isinstance(v, Param))
+def stacked_params(tree: Any, times: int) -> Any:
+    """The parameters of `times` equal layers, each array with a new leading axis."""
+
+    def grow(p: Param) -> Param:
+        init: Any = Stacked(p.init)
+        return dataclasses.replace(p, shape=(times, *p.shape), init=init, axes=("layer", *p.named_axes))
+
+    return jax.tree.map(grow, tree, is_leaf=lambda v: isinstance(v, Param))
 
 
 @dataclass(frozen=True)

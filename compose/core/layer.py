@@ -53,6 +53,12 @@ class Layer(Methods):
     def __post_init__(self) -> None:
         fields.check(self)
 
+    def fill(self, **values) -> None:
+        """Set and check every field: for an `__init__` of one's own, where positional arguments make one field."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
     def params(self, x) -> Any:
         """The parameters for an input like `x` (a `ShapeDtypeStruct`): pairs or a dict of name and `Param`."""
         return {}

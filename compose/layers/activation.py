@@ -63,9 +63,9 @@ def tanh(x):
 
 
 @activation(also=(jax.nn.hard_tanh,))
-def hard_tanh(x, low: float = -1.0, high: float = 1.0):
-    """`x` cut to `low` and `high`; slope 0 at the bounds, as in torch (`min_val`, `max_val`)."""
-    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+def hard_tanh(x, min_value: float = -1.0, max_value: float = 1.0):
+    """`x` cut to `min_value` and `max_value`; slope 0 at the bounds, as in torch. `clip` has slope 1 there."""
+    return jnp.where(x <= min_value, min_value, jnp.where(x >= max_value, max_value, x))
 
 
 @activation(also=(jax.nn.hard_sigmoid,))

@@ -9,11 +9,14 @@ import jax
 import numpy as np
 
 from compose.core.draws import draw
+from compose.core.errors import ConfigError
 from compose.core.initializer import initializer
 
 __all__ = [
     "constant",
     "delta_orthogonal",
+    "dirac",
+    "eye",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -23,6 +26,7 @@ __all__ = [
     "normal",
     "ones",
     "orthogonal",
+    "sparse",
     "torch_uniform",
     "truncated_normal",
     "uniform",
@@ -51,13 +55,17 @@ def constant(key, shape, dtype, fans, value: float = 0.0):
 
 @initializer
 def normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
-    """Normal around `mean`."""
+    """Normal around `mean`; Keras `RandomNormal` has `stddev=0.05`, torch `normal_` 1."""
     return mean + stddev * draw("normal", key, shape, dtype)
 
 
 @initializer
 def truncated_normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
-    """Normal around `mean`, drawn again beyond two standard deviations."""
+    """Normal around `mean`, drawn again beyond two standard deviations.
+
+    Elsewhere: Keras `TruncatedNormal` has `stddev=0.05`; torch `trunc_normal_` cuts at ±2 itself, so that its
+    `std=0.02` is `normal(stddev=0.02)`.
+    """
     return mean + stddev * draw("truncated_normal", key, shape, dtype)
 
 
@@ -75,7 +83,9 @@ def glorot_uniform(key, shape, dtype, fans):
 
 @initializer
 def glorot_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 2 / (fan in + fan out)."""
+    """Truncated normal of variance 2 / (fan in + fan out); torch `xavier_normal_` is not truncated:
+    `variance_scaling(mode="fan_avg", distribution="normal")`.
+    """
     return _cut_normal(key, shape, dtype, 2 / (fans[0] + fans[1]))
 
 
@@ -87,7 +97,9 @@ def he_uniform(key, shape, dtype, fans):
 
 @initializer
 def he_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 2 / fan in."""
+    """Truncated normal of variance 2 / fan in; torch `kaiming_normal_` is not truncated, and takes a slope `a`:
+    `variance_scaling(scale=2 / (1 + a * a), distribution="normal")`, with the number written out.
+    """
     return _cut_normal(key, shape, dtype, 2 / fans[0])
 
 
@@ -119,6 +131,35 @@ def orthogonal(key, shape, dtype, fans, gain: float = 1.0):
 def delta_orthogonal(key, shape, dtype, fans):
     """Orthogonal in the middle of a convolution kernel, zero around (Xiao et al., 2018)."""
     return jax.nn.initializers.delta_orthogonal()(key, shape, dtype)
+
+
+@initializer
+def eye(key, shape, dtype, fans, gain: float = 1.0):
+    """The identity matrix times `gain`; Keras `Identity`, torch `eye_`."""
+    if len(shape) != 2:
+        raise ConfigError("a parameter of two axes for eye", str(shape))
+    return gain * np.eye(*shape, dtype=dtype)
+
+
+@initializer
+def dirac(key, shape, dtype, fans, groups: int = 1):
+    """A convolution kernel `(*space, in, out)` that passes its channels on as they are; torch `dirac_`."""
+    if len(shape) < 3 or shape[-1] % groups:
+        raise ConfigError("a convolution kernel whose filters the groups divide, for dirac", str(shape))
+    kernel, filters = np.zeros(shape, dtype), shape[-1] // groups
+    for i in range(min(filters, shape[-2])):
+        kernel[(*(n // 2 for n in shape[:-2]), i, slice(i, None, filters))] = 1
+    return kernel
+
+
+@initializer
+def sparse(key, shape, dtype, fans, sparsity: float = 0.9, stddev: float = 0.01):
+    """Normal, with that share of each input's weights zero (Martens, 2010); torch `sparse_`."""
+    if len(shape) != 2:
+        raise ConfigError("a parameter of two axes for sparse", str(shape))
+    order = jax.numpy.argsort(draw("uniform", jax.random.fold_in(key, 1), shape, np.float32), axis=1)
+    zero = order < math.ceil(sparsity * shape[1])
+    return jax.numpy.where(zero, 0, stddev * draw("normal", key, shape, dtype))
 
 
 @initializer

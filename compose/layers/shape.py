@@ -2,79 +2,141 @@
 
 from __future__ import annotations
 
-import ast
+import math
 from typing import Any
 
 import jax.numpy as jnp
 
-from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.errors import ConfigError, ShapeError, expect_rank, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 
-__all__ = ["add_constant", "at", "concat", "flatten", "matmul", "scale"]
-
-
-@function
-def flatten(x):
-    """All axes after the batch as one, `(batch, a, b, ...) -> (batch, a·b·...)`."""
-    return x.reshape(x.shape[0], -1)
-
-
-@function
-def concat(*xs, axis: int = -1):
-    """Several inputs joined along `axis`."""
-    return jnp.concatenate(xs, axis=axis)
-
-
-@function
-def scale(x, by: float = 1.0):
-    """The input times a constant."""
-    return x * by
-
-
-@function
-def add_constant(x, value: float = 0.0):
-    """The input plus a constant."""
-    return x + value
-
-
-@function(also=(jnp.matmul,))
-def matmul(a, b):
-    """The matrix product of two inputs over their last two axes."""
-    return jnp.matmul(a, b)
+__all__ = [
+    "as_dtype", "broadcast_to", "expand_dims", "flatten", "flip", "permute", "repeat_vector", "reshape", "roll",
+    "squeeze", "unflatten",
+]  # fmt: skip
 
 
 @layer
-class at(Layer):
-    """`x[index]`, the index as it is written between brackets: `at(":, -1")`; of a tuple, one of its values."""
+class reshape(Layer):
+    """The same numbers in order in another shape, the batch apart: `reshape(7, 7, -1)`.
 
-    index: str
+    Shapes: `(batch, ...) -> (batch, *shape)`; one size may be -1.
+    Elsewhere: Keras `Reshape`; torch `reshape`, whose sizes include the batch: `reshape(-1, 8, batch=False)`.
+    """
+
+    shape: tuple[int, ...]
+    batch: bool = True
+
+    starred = "shape"
+
+    def __init__(self, *shape: int, batch: bool = True, name: str | None = None):
+        self.fill(shape=shape, batch=batch, name=name)
 
     def validate(self):
-        _read(self.index)
+        if self.shape.count(-1) > 1 or min(self.shape, default=0) < -1:
+            raise ConfigError("sizes, at most one of them -1", str(self.shape))
 
     def forward(self, p, x, ctx):
-        index = _read(self.index)
-        if isinstance(x, tuple) and not isinstance(index, int):
-            raise ShapeError("a position, to take one of several values", f"[{self.index}] of {shape_text(x)}")
-        return x[index]
+        expect_rank(x, range(self.batch, 99), "(batch, ...)")
+        given = x.shape[1:] if self.batch else x.shape
+        size, want = math.prod(given), math.prod(n for n in self.shape if n != -1)
+        if size % want if -1 in self.shape and want else size != want:
+            raise ShapeError(f"as many numbers as {self.shape} holds", f"{given}, that is {size}")
+        return x.reshape(x.shape[:1] + self.shape if self.batch else self.shape)
 
 
-def _read(text: str) -> Any:
-    try:
-        node = ast.parse(f"x[{text}]", mode="eval").body
-        assert isinstance(node, ast.Subscript)
-        return _index(node.slice)
-    except (SyntaxError, ValueError, AssertionError, MemoryError, RecursionError):
-        raise ConfigError("an index of ints, slices, ... and None", repr(text)) from None
+@layer
+class permute(Layer):
+    """The axes in another order, the batch's among them: `permute(0, 3, 1, 2)` puts channels first.
+
+    Elsewhere: torch `permute` and `jnp.transpose` the same; Keras `Permute((3, 1, 2))` leaves out the batch.
+    """
+
+    axes: tuple[int, ...]
+
+    starred = "axes"
+
+    def __init__(self, *axes: int, name: str | None = None):
+        self.fill(axes=axes, name=name)
+
+    def validate(self):
+        if sorted(self.axes) != list(range(len(self.axes))):
+            raise ConfigError("every axis once, counted from 0", str(self.axes))
+
+    def forward(self, p, x, ctx):
+        expect_rank(x, len(self.axes), f"of {len(self.axes)} axes")
+        return jnp.transpose(x, self.axes)
 
 
-def _index(node: ast.expr) -> Any:
-    if isinstance(node, ast.Tuple):
-        return tuple(map(_index, node.elts))
-    if isinstance(node, ast.Slice):
-        return slice(*(None if p is None else _index(p) for p in (node.lower, node.upper, node.step)))
-    value = ast.literal_eval(node)
-    if value is None or value is Ellipsis or type(value) is int:
-        return value
-    raise ValueError
+@layer
+class broadcast_to(Layer):
+    """The input repeated along axes of length 1, the batch apart; torch `expand`, -1 for a size that stays."""
+
+    shape: tuple[int, ...]
+
+    starred = "shape"
+
+    def __init__(self, *shape: int, name: str | None = None):
+        self.fill(shape=shape, name=name)
+
+    def forward(self, p, x, ctx):
+        sizes = x.shape[1:]
+        if len(sizes) != len(self.shape) or any(n not in (m, -1) and m != 1 for n, m in zip(self.shape, sizes)):
+            raise ShapeError(f"sizes that are 1 or those of {self.shape}", shape_text(x))
+        return jnp.broadcast_to(x, (x.shape[0], *(m if n == -1 else n for n, m in zip(self.shape, sizes))))
+
+
+@function
+def flatten(x, start: int = 1, end: int = -1):
+    """The axes from `start` to `end` as one; by default all after the batch, as Keras and torch `Flatten`.
+
+    Channels last, so a following `fc` sees `(height, width, channels)` in order; torch's sees channels first.
+    """
+    start, end = start % x.ndim, end % x.ndim
+    return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+
+
+@function
+def unflatten(x, axis: int, shape: tuple[int, ...]):
+    """One axis taken apart into `shape`, one size of which may be -1; torch `Unflatten`."""
+    axis, free = axis % x.ndim, math.prod(n for n in shape if n != -1)
+    if x.shape[axis] != free if -1 not in shape else x.shape[axis] % free:
+        raise ShapeError(f"an axis {axis} that {shape} divides", shape_text(x))
+    return x.reshape(*x.shape[:axis], *shape, *x.shape[axis + 1 :])
+
+
+@function
+def squeeze(x, axis: int | tuple[int, ...]):
+    """Without axes of length 1."""
+    return jnp.squeeze(x, axis)
+
+
+@function
+def expand_dims(x, axis: int | tuple[int, ...]):
+    """With a new axis of length 1; torch `unsqueeze`."""
+    return jnp.expand_dims(x, axis)
+
+
+@function
+def repeat_vector(x, times: int):
+    """`(batch, n) -> (batch, times, n)`; Keras `RepeatVector`."""
+    return jnp.broadcast_to(x[:, None], (x.shape[0], times, *x.shape[1:]))
+
+
+@function
+def roll(x, shift: int | tuple[int, ...], axis: int | tuple[int, ...]):
+    """Moved by `shift` along `axis`, what leaves at one end entering at the other."""
+    return jnp.roll(x, shift, axis)
+
+
+@function
+def flip(x, axis: int | tuple[int, ...]):
+    """Backwards along `axis`."""
+    return jnp.flip(x, axis)
+
+
+@function
+def as_dtype(x, dtype: Any):
+    """The input as another dtype; `cast` computes a whole layer in one."""
+    return x.astype(dtype)

@@ -9,7 +9,7 @@ from compose.core.registry import add_alias
 from compose.layers.activation import activation
 
 __all__ = [
-    "celu", "elu", "exponential", "gelu", "log_sigmoid", "mish", "selu", "silu", "soft_sign", "softplus", "squareplus",
+    "celu", "elu", "gelu", "log_sigmoid", "mish", "selu", "silu", "soft_sign", "softplus", "squareplus",
     "tanh_shrink",
 ]  # fmt: skip
 
@@ -77,12 +77,6 @@ def selu(x):
 def celu(x, alpha: float = 1.0):
     """`x` above 0, `alpha (exp(x / alpha) - 1)` below (Barron, 2017)."""
     return jax.nn.celu(x, alpha)
-
-
-@activation(also=(jnp.exp,))
-def exponential(x):
-    """`exp(x)`."""
-    return jnp.exp(x)
 
 
 @activation(also=(jax.nn.squareplus,))

@@ -10,8 +10,16 @@ from scipy import optimize
 
 import compose as c
 from compose.core.layer import as_layer
-from tests.agree import with_torch
+from tests.cases.case import Case
+from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import assert_close
+
+
+def with_torch(layer, theirs, x):
+    """Assert that `layer` is `theirs(params, x)` in output and gradients."""
+    reference = in_torch(lambda p, s, x: theirs(p, x), turned=False)
+    prove(Case(layer, (x,), reference), reference)
+
 
 POINTS = np.concatenate([[-8, -6, -3, -1, -0.5, 0.0, 0.5, 1, 3, 6, 21, 30], np.random.default_rng(0).normal(size=12)])
 
@@ -26,7 +34,7 @@ SAME = [
     (c.sigmoid, torch.sigmoid),
     (c.tanh, torch.tanh),
     (c.hard_tanh, F.hardtanh),
-    (c.hard_tanh(low=-0.5, high=3.0), lambda x: F.hardtanh(x, -0.5, 3.0)),
+    (c.hard_tanh(min_value=-0.5, max_value=3.0), lambda x: F.hardtanh(x, -0.5, 3.0)),
     (c.hard_sigmoid, lambda x: F.relu6(x + 3) / 6),  # hardsigmoid's own gradient has a float32 sixth
     (c.hard_swish, F.hardswish),
     (c.hard_shrink, F.hardshrink),
@@ -49,7 +57,7 @@ SAME = [
     (c.selu, F.selu),
     (c.celu, F.celu),
     (c.celu(alpha=2.0), lambda x: F.celu(x, 2.0)),
-    (c.exponential, torch.exp),
+    (c.exp, torch.exp),
     (c.squareplus, lambda x: (x + torch.sqrt(x * x + 4)) / 2),
     (c.squareplus(b=1.0), lambda x: (x + torch.sqrt(x * x + 1)) / 2),
     (c.tanh_shrink, F.tanhshrink),
@@ -153,7 +161,7 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(x64, rng):
 
 
 def test_foreign_functions_lift_to_words():
-    for foreign, text in [(jax.nn.gelu, "gelu(approximate=True)"), (jax.nn.swish, "silu"), (jnp.exp, "exponential")]:
+    for foreign, text in [(jax.nn.gelu, "gelu(approximate=True)"), (jax.nn.swish, "silu"), (jnp.exp, "exp")]:
         assert str(as_layer(foreign)) == text
 
 

@@ -1,16 +1,12 @@
-"""Output, state and gradients of the spatial layers against PyTorch, in float64, with random cotangents."""
-
-import importlib
+"""Output, state and gradients of every case whose reference is in PyTorch against PyTorch, in float64, with random cotangents."""
 
 import pytest
 
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove
-from tests.cases.subject import label
+from tests.cases.subject import families, label
 
-FAMILIES = ["conv", "pool"]
-MODULES = [importlib.import_module(f"tests.cases.{name}") for name in FAMILIES]
-ALL = [case for m in MODULES for case in (*m.CASES, *m.OPTIONS)]
+ALL = [case for cases in (*families().values(), *families("OPTIONS").values()) for case in cases]
 INFERENCE = [case for case in ALL if isinstance(case.reference, in_torch)]
 TRAINING = [case for case in ALL if isinstance(case.train_reference, in_torch)]
 

@@ -1,0 +1,96 @@
+"""Joins: several inputs to one. Sums, differences and products are beside `branch`, whose `join=` takes them all."""
+
+from __future__ import annotations
+
+import functools
+
+import jax.numpy as jnp
+
+from compose.core.errors import ShapeError, shape_text
+from compose.core.function import function
+from compose.layers.reduce import norm
+
+__all__ = [
+    "average",
+    "concat",
+    "cosine_similarity",
+    "dot",
+    "matmul",
+    "maximum",
+    "minimum",
+    "pairwise_distance",
+    "stacked",
+]
+
+
+@function
+def average(*xs):
+    """The mean of several inputs, element by element; Keras `Average`."""
+    return functools.reduce(jnp.add, xs) / len(xs)
+
+
+@function
+def maximum(*xs):
+    """The largest of several inputs, element by element; two that tie share the gradient, as in torch."""
+    return functools.reduce(jnp.maximum, xs)
+
+
+@function
+def minimum(*xs):
+    """The smallest of several inputs, element by element; two that tie share the gradient, as in torch."""
+    return functools.reduce(jnp.minimum, xs)
+
+
+@function
+def concat(*xs, axis: int = -1):
+    """Several inputs joined along `axis`; Keras `Concatenate`, torch `cat`."""
+    return jnp.concatenate(xs, axis=axis)
+
+
+@function
+def stacked(*xs, axis: int = 1):
+    """Several equal inputs side by side on a new `axis`; torch and Keras `stack`."""
+    return jnp.stack(xs, axis=axis)
+
+
+@function(also=(jnp.matmul,))
+def matmul(a, b):
+    """The matrix product of two inputs over their last two axes."""
+    return jnp.matmul(a, b)
+
+
+@function
+def dot(a, b, axes: int | tuple[int, int] = -1, normalize: bool = False):
+    """The sum of products along one axis of each input, the batch apart; Keras `Dot`.
+
+    Shapes: `(batch, *a), (batch, *b) -> (batch, *a', *b')` without those axes, `(batch, 1)` where none is left.
+    `normalize=True` gives the cosine of the angle instead.
+    """
+    i, j = (axes, axes) if isinstance(axes, int) else axes
+    i, j = i % a.ndim, j % b.ndim
+    if a.shape[i] != b.shape[j] or a.shape[0] != b.shape[0] or 0 in (i, j):
+        raise ShapeError(f"one batch, and equal lengths along axes {i} and {j}", shape_text((a, b)))
+    if normalize:
+        a, b = (x * jnp.reciprocal(jnp.maximum(norm.fn(x, axis=k, keepdims=True), 1e-6)) for x, k in ((a, i), (b, j)))
+    letters = "abcdefghijklmnopqrstuvw"
+    left = "z" + letters[: a.ndim - 1]
+    right = "z" + letters[a.ndim - 1 : a.ndim + b.ndim - 2]
+    kept = left.replace(left[i], "") + right[1:].replace(right[j], "")
+    y = jnp.einsum(f"{left},{right.replace(right[j], left[i])}->{kept}", a, b)
+    return y[:, None] if y.ndim == 1 else y
+
+
+@function
+def cosine_similarity(a, b, axis: int = -1, epsilon: float = 1e-8):
+    """`a · b / (max(|a|, epsilon) max(|b|, epsilon))` along `axis`.
+
+    Elsewhere: torch `CosineSimilarity` has `axis=1`; where a norm is below epsilon it differentiates the norm still.
+    """
+    sizes = [jnp.maximum(norm.fn(x, axis=axis, keepdims=True), epsilon) for x in (a, b)]
+    return jnp.sum((a / sizes[0]) * (b / sizes[1]), axis)
+
+
+@function
+def pairwise_distance(a, b, order: float = 2.0, epsilon: float = 1e-6, keepdims: bool = False):
+    """The `order`-norm of `a - b + epsilon` over the last axis; torch `PairwiseDistance`."""
+    return norm.fn(a - b + epsilon, order=order, keepdims=keepdims)

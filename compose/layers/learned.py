@@ -1,0 +1,99 @@
+"""Learned constants: a scale or a bias for each channel, a token, a parameter by itself."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from compose.core.errors import ShapeError, expect_float, expect_rank, shape_text
+from compose.core.initializer import Initializer
+from compose.core.layer import Layer, layer
+from compose.core.param import Param
+from compose.layers.initializers import normal, ones, zeros
+
+__all__ = ["class_token", "learned_bias", "learned_scale", "parameter"]
+
+
+@layer
+class learned_scale(Layer):
+    """`x * scale`, one learned factor for each channel, or of any `shape` that broadcasts.
+
+    Shapes: any, unchanged; parameter `scale`. LayerScale (Touvron et al., 2021) starts small:
+    `learned_scale(scale_init=constant(value=1e-6))`.
+    """
+
+    shape: tuple[int, ...] | None = None
+    scale_init: Initializer = ones
+
+    def params(self, x):
+        yield "scale", broadcastable(self.shape, self.scale_init, x)
+
+    def forward(self, p, x, ctx):
+        return x * p["scale"]
+
+
+@layer
+class learned_bias(Layer):
+    """`x + bias`, one learned term for each channel, or of any `shape` that broadcasts.
+
+    Shapes: any, unchanged; parameter `bias`.
+    """
+
+    shape: tuple[int, ...] | None = None
+    bias_init: Initializer = zeros
+
+    def params(self, x):
+        yield "bias", broadcastable(self.shape, self.bias_init, x)
+
+    def forward(self, p, x, ctx):
+        return x + p["bias"]
+
+
+@layer
+class class_token(Layer):
+    """A learned token before a sequence (Dosovitskiy et al., ViT, 2020).
+
+    Shapes: `(batch, time, n) -> (batch, time + count, n)`; parameter `token (1, count, n)`.
+    """
+
+    count: int = 1
+    token_init: Initializer = zeros
+
+    def params(self, x):
+        expect_rank(x, 3, "(batch, time, features)")
+        expect_float(x)
+        yield "token", Param((1, self.count, x.shape[-1]), self.token_init)
+
+    def forward(self, p, x, ctx):
+        token = jnp.broadcast_to(p["token"], (x.shape[0], *p["token"].shape[1:]))
+        return jnp.concatenate([token.astype(x.dtype), x], 1)
+
+
+@layer
+class parameter(Layer):
+    """A learned array, whatever the input: `parameter(16, 8)`, as the queries of a decoder.
+
+    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example; parameter `value`.
+    """
+
+    shape: tuple[int, ...]
+    init_with: Initializer = normal
+
+    starred = "shape"
+
+    def __init__(self, *shape: int, init_with: Initializer = normal, name: str | None = None):
+        self.fill(shape=shape, init_with=init_with, name=name)
+
+    def params(self, x):
+        yield "value", Param(self.shape, self.init_with)
+
+    def forward(self, p, x, ctx):
+        return jnp.broadcast_to(p["value"], (x.shape[0], *self.shape))
+
+
+def broadcastable(shape: tuple[int, ...] | None, init: Initializer, x) -> Param:
+    """A parameter of one number a channel, or of a shape that does not change that of `x`."""
+    expect_float(x)
+    made = x.shape[-1:] if shape is None else shape
+    if len(made) > x.ndim or any(n not in (1, m) for n, m in zip(made[::-1], x.shape[::-1])):
+        raise ShapeError(f"an input that {made} broadcasts to", shape_text(x))
+    return Param(made, init, axes=("out",) * len(made))

@@ -1,0 +1,96 @@
+"""Reductions over axes, by the names of `jax.numpy`: `mean(axis=1)`, `max(axis=(1, 2), keepdims=True)`.
+
+Without an axis they reduce everything to one number, the batch too, as `jax.numpy` does.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from compose.core.function import function
+from compose.layers.activation import activation
+
+__all__ = ["argmax", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
+
+Axis = int | tuple[int, ...]
+
+
+@activation(also=(jnp.mean,))
+def mean(x, axis: Axis | None = None, keepdims: bool = False):
+    """The mean over `axis`."""
+    return jnp.mean(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.sum,))
+def sum(x, axis: Axis | None = None, keepdims: bool = False):
+    """The sum over `axis`."""
+    return jnp.sum(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.prod,))
+def prod(x, axis: Axis | None = None, keepdims: bool = False):
+    """The product over `axis`."""
+    return jnp.prod(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.max,))
+def max(x, axis: Axis | None = None, keepdims: bool = False):
+    """The largest over `axis`; those that tie share the gradient, as in torch `amax` (torch `max` picks one)."""
+    return jnp.max(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.min,))
+def min(x, axis: Axis | None = None, keepdims: bool = False):
+    """The smallest over `axis`; those that tie share the gradient, as in torch `amin`."""
+    return jnp.min(x, axis, keepdims=keepdims)
+
+
+@activation(also=(jnp.var,))
+def var(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
+    """The variance over `axis`, divided by `n - ddof`; NumPy and Keras 0, torch `ddof=1`."""
+    return jnp.var(x, axis, ddof=ddof, keepdims=keepdims)
+
+
+@activation(also=(jnp.std,))
+def std(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
+    """The root of `var`; gradient 0 where it is 0, as in torch (`jnp.std` has NaN)."""
+    return _root(jnp.var(x, axis, ddof=ddof, keepdims=keepdims))
+
+
+@activation
+def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
+    """`sum(|x| ** order) ** (1 / order)` over `axis`; gradient 0 at 0, as in torch (`jnp.linalg.norm` has NaN)."""
+    if order == 2:
+        return _root(jnp.sum(x * x, axis, keepdims=keepdims))
+    size = x * jnp.sign(x)
+    if order == 1:
+        return jnp.sum(size, axis, keepdims=keepdims)
+    if order == jnp.inf:
+        return jnp.max(size, axis, keepdims=keepdims)
+    total = jnp.sum(jnp.where(size > 0, jnp.where(size > 0, size, 1) ** order, 0), axis, keepdims=keepdims)
+    return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
+
+
+@activation(also=(jax.nn.logsumexp,))
+def logsumexp(x, axis: Axis | None = None, keepdims: bool = False):
+    """`log(sum(exp(x)))` over `axis`, without overflow."""
+    return jax.nn.logsumexp(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.argmax,))
+def argmax(x, axis: int | None = None, keepdims: bool = False):
+    """The position of the largest along `axis`, the first of those that tie."""
+    return jnp.argmax(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.cumsum,))
+def cumsum(x, axis: int | None = None):
+    """The sums up to each place along `axis`."""
+    return jnp.cumsum(x, axis)
+
+
+def _root(square):
+    """The square root whose gradient at 0 is 0."""
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)

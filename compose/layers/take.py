@@ -1,0 +1,78 @@
+"""Parts of an input, and the input with a constant."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import jax.numpy as jnp
+
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.function import function
+from compose.core.layer import Layer, layer
+
+__all__ = ["add_constant", "at", "scale", "split", "unstacked"]
+
+
+@function
+def scale(x, by: float = 1.0):
+    """The input times a constant; Keras `Rescaling` is `scale(by=1 / 255)`."""
+    return x * by
+
+
+@function
+def add_constant(x, value: float = 0.0):
+    """The input plus a constant."""
+    return x + value
+
+
+@function
+def split(x, parts: int | tuple[int, ...], axis: int = -1):
+    """A tuple of so many equal parts, or of parts of these sizes, along `axis`; torch `chunk` and `split`."""
+    sizes = (x.shape[axis] // parts,) * parts if isinstance(parts, int) else parts
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    if ends[-1] != x.shape[axis]:
+        raise ShapeError(f"an axis {axis} of {ends[-1]}, the sum of {sizes}", shape_text(x))
+    return tuple(jnp.split(x, ends[:-1], axis))
+
+
+@function
+def unstacked(x, axis: int = 1):
+    """A tuple of the slices along `axis`, without it; torch `unbind`."""
+    return tuple(jnp.moveaxis(x, axis, 0))
+
+
+@layer
+class at(Layer):
+    """`x[index]`, the index as it is written between brackets: `at(":, -1")`; of a tuple, one of its values."""
+
+    index: str
+
+    def validate(self):
+        _read(self.index)
+
+    def forward(self, p, x, ctx):
+        index = _read(self.index)
+        if isinstance(x, tuple) and not isinstance(index, int):
+            raise ShapeError("a position, to take one of several values", f"[{self.index}] of {shape_text(x)}")
+        return x[index]
+
+
+def _read(text: str) -> Any:
+    try:
+        node = ast.parse(f"x[{text}]", mode="eval").body
+        assert isinstance(node, ast.Subscript)
+        return _index(node.slice)
+    except (SyntaxError, ValueError, AssertionError, MemoryError, RecursionError):
+        raise ConfigError("an index of ints, slices, ... and None", repr(text)) from None
+
+
+def _index(node: ast.expr) -> Any:
+    if isinstance(node, ast.Tuple):
+        return tuple(map(_index, node.elts))
+    if isinstance(node, ast.Slice):
+        return slice(*(None if p is None else _index(p) for p in (node.lower, node.upper, node.step)))
+    value = ast.literal_eval(node)
+    if value is None or value is Ellipsis or type(value) is int:
+        return value
+    raise ValueError
