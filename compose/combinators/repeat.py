@@ -52,7 +52,8 @@ class repeat(Layer):
                 "a block whose output is like its input, since it is fed back",
                 f"{shape_text(x)} into it, {shape_text(one.out)} out of it",
             ).locate(self)
-        return Plan(self, x, x, self._stacked(one.params), self._stacked(one.state), (("", one),), self.times)
+        params, state = stacked_params(one.params, self.times), stacked_params(one.state, self.times)
+        return Plan(self, x, x, params, state, (("", one),), self.times)
 
     def call(self, params, state, x, ctx: Context):
         fold = ctx.key is not None and draws(self.block)

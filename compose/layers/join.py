@@ -19,7 +19,7 @@ __all__ = [
     "maximum",
     "minimum",
     "pairwise_distance",
-    "stacked",
+    "stack_inputs",
 ]
 
 
@@ -48,7 +48,7 @@ def concat(*xs, axis: int = -1):
 
 
 @function
-def stacked(*xs, axis: int = 1):
+def stack_inputs(*xs, axis: int = 1):
     """Several equal inputs side by side on a new `axis`; torch and Keras `stack`."""
     return jnp.stack(xs, axis=axis)
 

@@ -11,7 +11,7 @@ from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 
-__all__ = ["add_constant", "at", "scale", "split", "unstacked"]
+__all__ = ["add_constant", "at", "scale", "split", "unbind"]
 
 
 @function
@@ -37,7 +37,7 @@ def split(x, parts: int | tuple[int, ...], axis: int = -1):
 
 
 @function
-def unstacked(x, axis: int = 1):
+def unbind(x, axis: int = 1):
     """A tuple of the slices along `axis`, without it; torch `unbind`."""
     return tuple(jnp.moveaxis(x, axis, 0))
 

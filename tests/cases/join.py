@@ -16,7 +16,7 @@ from compose import (
     minimum,
     multiply,
     pairwise_distance,
-    stacked,
+    stack_inputs,
 )  # fmt: skip
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch
@@ -42,7 +42,7 @@ CASES = [
     case(maximum, lambda x, y, z: torch.maximum(torch.maximum(x, y), z), *PAIR, (3, 4)),
     case(minimum, torch.minimum),
     case(concat, lambda x, y: torch.cat([x, y], -1), (2, 3), (2, 4)),
-    case(stacked, lambda x, y: torch.stack([x, y], 1)),
+    case(stack_inputs, lambda x, y: torch.stack([x, y], 1)),
     case(matmul, torch.matmul, (2, 3, 4), (2, 4, 5)),
     case(dot(axes=(1, 2)), lambda x, y: torch.einsum("bkm,bnk->bmn", x, y), (2, 3, 4), (2, 5, 3)),
     case(dot(normalize=True), lambda x, y: (unit(x) * unit(y)).sum(-1, keepdim=True)),
@@ -57,7 +57,7 @@ CASES = [
 
 OPTIONS = [
     case(concat(axis=1), lambda x, y: torch.cat([x, y], 1), (2, 3, 2), (2, 4, 2)),
-    case(stacked(axis=-1), lambda x, y: torch.stack([x, y], -1)),
+    case(stack_inputs(axis=-1), lambda x, y: torch.stack([x, y], -1)),
     case(dot, lambda x, y: (x * y).sum(-1, keepdim=True)),
     case(dot(axes=1), lambda x, y: torch.einsum("bkm,bk->bm", x, y), (2, 3, 4), (2, 3)),
     case(

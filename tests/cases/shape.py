@@ -19,8 +19,8 @@ from compose import (
     scale,
     split,
     squeeze,
+    unbind,
     unflatten,
-    unstacked,
 )  # fmt: skip
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch
@@ -49,7 +49,7 @@ CASES = [
     case(scale(by=0.5), lambda x: x / 2),
     case(add_constant(value=-1.5), lambda x: x - 1.5),
     case(split(parts=2), lambda x: x.chunk(2, -1)),
-    case(unstacked, lambda x: x.unbind(1)),
+    case(unbind, lambda x: x.unbind(1)),
     case(at(":, -1"), lambda x: x[:, -1]),
     Case(at("1"), ((2, 3), (2, 4)), lambda p, s, x, y: y),
 ]
@@ -64,7 +64,7 @@ OPTIONS = [
     case(roll(shift=(1, -2), axis=(1, 2)), lambda x: x.roll((1, -2), (1, 2))),
     case(flip(axis=(0, 2)), lambda x: x.flip(0, 2)),
     case(split(parts=(1, 2), axis=1), lambda x: x.split((1, 2), 1)),
-    case(unstacked(axis=-1), lambda x: x.unbind(-1)),
+    case(unbind(axis=-1), lambda x: x.unbind(-1)),
     case(at("..., None, ::2"), lambda x: x[..., None, ::2]),
     case(at("0, 1:"), lambda x: x[0, 1:]),
     case(compose_seq(permute(2, 0, 1), flatten), lambda x: torch.permute(x, (2, 0, 1)).flatten(1)),

@@ -20,7 +20,7 @@ FAST_COMPILE = {"xla_backend_optimization_level": "0"}  # small inputs: compilin
 
 @functools.cache
 def families(what: str = "CASES") -> dict[str, list[Case]]:
-    """The cases of every module beside this one that has some, by the module's name; `OPTIONS` are tested less widely."""
+    """The cases of every module beside this one that has some, by its name; `OPTIONS` are tested less widely."""
     names = [m.name for m in pkgutil.iter_modules(tests.cases.__path__)]
     modules = {name: importlib.import_module(f"tests.cases.{name}") for name in names}
     return {name: list(getattr(m, what)) for name, m in modules.items() if hasattr(m, what)}

@@ -1,4 +1,4 @@
-"""Output, state and gradients of every case whose reference is in PyTorch against PyTorch, in float64, with random cotangents."""
+"""Output, state and gradients of every case with a PyTorch reference against it, in float64, with random cotangents."""
 
 import pytest
 
