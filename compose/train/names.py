@@ -10,8 +10,9 @@ from compose.core.errors import ConfigError
 
 def unknown(what: str, name: object, known: Iterable[str], kept: str) -> ConfigError:
     """The error for a name that means nothing: the nearest ones, or all."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.5)
-    near += [k for k in known if k not in near and (k in str(name) or str(name) in k)]
+    known, plain = list(known), str(name).replace("_", "")
+    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.6)
+    near += [k for k in known if k not in near and k.replace("_", "") in plain]  # sparse_categorical_crossentropy
+    near += [k for k in known if k == "".join(word[:1] for word in str(name).split("_"))]  # mean_squared_error
     hint = f"did you mean {' or '.join(near)}?" if near else ""
     return ConfigError(f"the name of {what} ({', '.join(known)}) or {kept}", repr(name), hint)

@@ -1,0 +1,193 @@
+"""Examples and options that cannot be trained on: what is said."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from compose import compose_seq, fc, relu, remat, sigmoid, softmax
+from compose.core.errors import ConfigError, DataError, DtypeError, LayerError, ParamsError, ShapeError
+from compose.train import fit
+
+NET = compose_seq(fc(8, relu), fc(3, softmax))
+X = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+Y = np.arange(20) % 3
+
+
+def said(error, net=NET, x=X, y=Y, **options) -> str:
+    with pytest.raises(error) as caught:
+        fit(net, x, y, **{"loss": "cross_entropy", "batch_size": 10, "verbose": False, **options})
+    return str(caught.value)
+
+
+def with_value(value) -> np.ndarray:
+    x = X.copy()
+    x[7, 2] = value
+    return x
+
+
+DATA = {
+    "lengths that differ": (dict(y=Y[:-1]), "x and y must have as many examples as each other: x has 20, y has 19"),
+    "lengths of several inputs": (dict(x=(X, X[:3])), "x[0] has 20, x[1] has 3, y has 20"),
+    "no examples": (dict(x=X[:0], y=Y[:0]), "there are no examples: x and y are empty"),
+    "one number": (dict(x=3.0), "x must be an array whose first axis counts the examples; got array(3.)"),
+    "words": (dict(y=np.array(["a"] * 20)), "y must hold numbers; got <U1"),
+    "a ragged list": (dict(x=[[1.0], [1.0, 2.0]]), "x must be an array, or a tuple of arrays: setting an array"),
+    "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop or fill such examples first"),
+    "infinity": (dict(x=with_value(-np.inf)), "x has -inf at [7, 2]; drop"),
+    "nan on the device": (dict(x=jnp.asarray(with_value(np.nan))), "x has nan at [7, 2]; drop"),
+    "several": (dict(x=np.full_like(X, np.nan)), "x has nan at [0, 0], the first of 100; drop"),
+    "nan in the targets": (
+        dict(net=fc(1), loss="mse", y=np.full((20, 1), np.nan, np.float32)),
+        "y has nan at [0, 0], the first of 20",
+    ),
+    "a large integer": (dict(y=Y + 2**40), "y goes from 1099511627776 to 1099511627778, which int32 cannot hold"),
+    "a label out of range": (
+        dict(y=np.where(Y == 2, 3, Y)),
+        "labels must be from 0 to 2, one for each output; they go from 0 to 3",
+    ),
+    "a negative label": (dict(y=Y - 1), "labels must be from 0 to 2, one for each output; they go from -1 to 1"),
+    "labels that are not integers": (
+        dict(y=Y.astype(np.float32)),
+        "labels must be integers; got float32 (y.astype(int) if they are whole numbers)",
+    ),
+    "labels in a column": (
+        dict(y=Y[:, None]),
+        "targets must be labels (n,) or one-hot (n, 3) for cross_entropy; got (n, 1); y[:, 0] takes the axis off",
+    ),
+    "one-hot of another width": (
+        dict(y=np.eye(4, dtype=np.float32)[Y]),
+        "or one-hot (n, 3) for cross_entropy; got (n, 4)",
+    ),
+    "a batch larger than the data": (
+        dict(batch_size=21),
+        "a batch of 21 is larger than the 20 examples to train on",
+    ),
+    "a batch larger than what validation leaves": (
+        dict(batch_size=11, validation=0.5),
+        "a batch of 11 is larger than the 10 examples to train on",
+    ),
+    "validation of all": (
+        dict(validation=1.0),
+        "validation must be a fraction between 0 and 1, or a pair (x, y); got 1.0",
+    ),
+    "validation of nothing": (
+        dict(validation=0.99),
+        "validation=0.99 of 20 examples leaves one of the two parts empty",
+    ),
+    "bad validation data": (
+        dict(validation=(X, Y + 1)),
+        "labels must be from 0 to 2, one for each output; they go from 1 to 3",
+    ),
+    "a vector against a column": (
+        dict(net=fc(1), loss="mse", y=X[:, 0]),
+        "targets must be shaped as the outputs, (n, 1), for mse; got (n,) (y[:, None] adds the axis)",
+    ),
+    "the same with a function": (
+        dict(net=fc(1), loss=lambda a, b: (a - b) ** 2, y=X[:, 0]),
+        "targets must be shaped as the outputs, (n, 1), for <lambda>; got (n,)",
+    ),
+    "a column against a vector": (
+        dict(net=compose_seq(fc(1), lambda x: x[:, 0]), loss="mae", y=X[:, :1]),
+        "targets must be shaped as the outputs, (n,), for mae; got (n, 1) (y[:, 0])",
+    ),
+    "binary targets beyond 1": (
+        dict(net=fc(1, sigmoid), loss="binary_cross_entropy", y=Y[:, None]),
+        "targets for binary_cross_entropy must be from 0 to 1; they go from 0 to 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("options, text", DATA.values(), ids=DATA)
+def test_data_that_cannot_be_trained_on(options, text):
+    assert text in said(DataError, **options)
+
+
+OPTIONS = {
+    "epochs": (dict(epochs=0), "expected epochs to be a whole number of at least 1, got 0"),
+    "batch_size": (dict(batch_size=2.5), "expected batch_size to be a whole number of at least 1, got 2.5"),
+    "loss": (dict(loss="crossentropy"), "fix      did you mean cross_entropy"),
+    "Keras's loss": (dict(loss="sparse_categorical_crossentropy"), "did you mean cross_entropy?"),
+    "another of Keras": (dict(loss="mean_squared_error"), "did you mean mse?"),
+    "metric": (dict(metrics="acuracy"), "did you mean accuracy"),
+    "the same metric twice": (dict(metrics=("accuracy", "accuracy")), "expected metrics whose names differ"),
+    "optimizer": (dict(optimizer="rms_prop"), "did you mean rmsprop"),
+    "optimizer not called": (dict(optimizer=optax.adam), "call it with its learning rate, as in optax.adam(1e-3)"),
+    "two learning rates": (
+        dict(optimizer=optax.adam(1e-3), learning_rate=0.1),
+        "expected learning_rate only with an optimizer given by name, got 0.1",
+    ),
+    "negative learning rate": (dict(learning_rate=-1.0), "expected a learning_rate above 0, or a schedule, got -1.0"),
+    "several outputs by name": (
+        dict(y=(Y, Y)),
+        "expected one output and one array of targets for cross_entropy",
+    ),
+    "one class": (dict(net=fc(1), y=Y * 0), "for one output, a probability, use binary_cross_entropy"),
+    "a sigmoid for classes": (
+        dict(net=fc(3, sigmoid)),
+        "expected a network that ends in softmax over the last axis, or in logits, for this loss, got a final sigmoid",
+    ),
+    "a softmax for elements": (
+        dict(loss="binary_cross_entropy", y=np.eye(3)[Y].astype(np.float32)),
+        "expected a network that ends in sigmoid, or in logits, for this loss, got a final softmax",
+    ),
+    "softmax over the batch": (
+        dict(net=compose_seq(fc(3), softmax(axis=0))),
+        "got a final softmax(axis=0)",
+    ),
+    "a softmax of one's own": (
+        dict(net=compose_seq(fc(3), lambda x: jnp.exp(x) / jnp.exp(x).sum(-1, keepdims=True))),
+        "expected logits, or softmax as the very last layer, got outputs that are probabilities already",
+    ),
+    "a softmax inside remat": (dict(net=remat(fc(3, softmax))), "got outputs that are probabilities already"),
+}
+
+
+@pytest.mark.parametrize("options, text", OPTIONS.values(), ids=OPTIONS)
+def test_options_that_mean_nothing(options, text):
+    assert text in said(ConfigError, **options)
+
+
+def test_the_network_says_what_does_not_fit_it():
+    assert "scale the data first" in said(DtypeError, x=(X * 0).astype(np.uint8))
+    assert "kernel of shape (5, 8) for this input, got (6, 8)" in said(ParamsError, start=NET.init(0, 6))
+    trained = fit(NET, X, Y, loss="cross_entropy", batch_size=10, verbose=False)
+    with pytest.raises(LayerError, match=r"fc_0: expected kernel of shape \(4, 8\) for this input, got \(5, 8\)"):
+        trained.predict(X[:, :4])
+    with pytest.raises(ParamsError, match=r"kernel of shape \(4, 8\)"):
+        trained.evaluate(X[:, :4], Y)
+    with pytest.raises(DataError, match="no examples to predict"):
+        trained.predict(X[:0])
+
+
+def test_wrong_rank_is_the_layers_error():
+    from compose import conv
+
+    assert "got" in said(ShapeError, net=compose_seq(conv(4, 3), fc(3)))
+
+
+def test_float64_is_said_once(monkeypatch):
+    from compose.core import run
+
+    monkeypatch.setattr(run, "_warned", set())
+    with pytest.warns(UserWarning, match="float64 input is computed as float32"):
+        fit(NET, X.astype(np.float64), Y, loss="cross_entropy", batch_size=10, verbose=False)
+    fit(NET, X.astype(np.float64), Y, loss="cross_entropy", batch_size=10, verbose=False)
+
+
+def test_a_loss_that_is_no_number_any_more_ends_training():
+    with pytest.warns(UserWarning, match="training stopped: the loss is (nan|inf); try a lower learning rate"):
+        trained = fit(
+            fc(1),
+            X,
+            X[:, :1] * 1e4,
+            loss="mse",
+            optimizer="sgd",
+            learning_rate=1e4,
+            epochs=99,
+            batch_size=5,
+            verbose=False,
+        )
+    assert len(trained.history) < 99
