@@ -56,7 +56,7 @@ def loop(net, x, y, optimizer, epochs, batch, seed):
     return params, state, losses
 
 
-@pytest.mark.parametrize("net, optimizer", zip(NETS.values(), OPTIMIZERS.values()), ids=OPTIMIZERS)
+@pytest.mark.parametrize("net, optimizer", list(zip(NETS.values(), OPTIMIZERS.values())), ids=OPTIMIZERS)
 def test_training_is_the_loop_written_by_hand(net, optimizer, rng, x64):
     x, y = problem(rng)
     params, state, losses = loop(net, x, y, optimizer, epochs=3, batch=16, seed=7)
