@@ -96,7 +96,7 @@ class _Steps:
     def step(self, p, carry, z, ctx: Context):
         x, i = z
         key = ctx.key if i is None else jax.random.fold_in(ctx.key, i)
-        return self.layer.call(p, {}, (carry[0], x), ctx.but(looped=True, key=key))[0]
+        return self.layer.call(p, {}, (carry[0], x), ctx.looping(key=key))[0]
 
     def read(self, carry):
         return carry[1]

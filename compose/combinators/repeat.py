@@ -60,7 +60,7 @@ class repeat(Layer):
 
         def body(x, turn):
             p, s, i = turn
-            inner = ctx.but(looped=True, key=jax.random.fold_in(ctx.key, i) if fold else ctx.key)
+            inner = ctx.looping(key=jax.random.fold_in(ctx.key, i) if fold else ctx.key)
             return self.block.call(p, s, x, inner)
 
         turns = (params, state, jnp.arange(self.times) if fold else None)

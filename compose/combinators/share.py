@@ -129,7 +129,7 @@ class Shared(Layer):
             return getattr(cell.layer, self.method)(cell.params, x, ctx), state
         y, after = cell.layer.call(cell.params, cell.state, x, ctx.but(scope=cell.scope))
         if not all(map(operator.is_, jax.tree.leaves(after), jax.tree.leaves(cell.state))):
-            if ctx.looped:
+            if len(cell.scope) < ctx.looped:
                 raise ConfigError(
                     "a shared layer without state to train inside repeat, recurrent or remat",
                     str(cell.layer),

@@ -68,7 +68,7 @@ class remat(Wrapper):
     inner: Layer
 
     def call(self, params, state, x, ctx: Context):
-        inside = ctx.but(looped=True)
+        inside = ctx.looping()
         return jax.checkpoint(lambda p, s, x: self.inner.call(p, s, x, inside))(params, state, x)
 
 
@@ -109,7 +109,7 @@ class cast(Wrapper):
         return self.dtype if jnp.issubdtype(dtype, jnp.floating) else dtype
 
     def source(self, write):
-        return write.call("cast", [write.value(self.inner), self.dtype.name])
+        return write.call("cast", [write.value(self.inner), getattr(self.dtype, "name", repr(self.dtype))])
 
 
 @layer

@@ -26,7 +26,7 @@ class Context:
         path: the keys that lead here.
         mask: boolean `(batch, time)`, True where a step is real; None where all are.
         scope: the layers shared around here, innermost last.
-        looped: inside a scan or a checkpoint, where shared state cannot be written.
+        looped: how many of `scope` are outside a scan or a checkpoint, from where their state cannot be written.
         planned: collects the plans of layers inside a leaf while planning; None at run time.
         watch: collects `(function, input, output)` of every function layer that runs: how a loss finds the
             logits before a final softmax.
@@ -37,12 +37,16 @@ class Context:
     path: tuple[str, ...] = ()
     mask: Any = None
     scope: tuple[Any, ...] = ()
-    looped: bool = False
+    looped: int = 0
     planned: dict[str, Any] | None = field(default=None, compare=False)
     watch: list[tuple] | None = field(default=None, compare=False)
 
     def but(self, **changes) -> Context:
         return dataclasses.replace(self, **changes)
+
+    def looping(self, **changes) -> Context:
+        """The context inside a scan or a checkpoint."""
+        return self.but(looped=len(self.scope), **changes)
 
     def at(self, key: str) -> Context:
         return dataclasses.replace(self, path=(*self.path, key))
