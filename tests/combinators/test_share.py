@@ -149,7 +149,7 @@ def escaped():
         ),
         (escaped, "shared_0: expected a place inside the share"),
         (lambda: share(fc(3), lambda e: compose_seq(e, e.nonsense)), "seq_0/nonsense_0: expected a method of fc(3)"),
-        (lambda: share(table(5, 3), lambda e: e.attend), "attend: expected a use of table(5, 3) before .attend"),
+        (lambda: share(table(5, 3), lambda e: e.attend), "attend_0: expected a use of table(5, 3) before .attend"),
     ],
 )
 def test_misuse(build, text):
