@@ -139,8 +139,8 @@ def _header(text: bytes) -> dict:
 
 def _length(header: dict) -> int:
     """How many bytes of tensors the header speaks of."""
-    ends = [e["data_offsets"][-1] for e in header.values() if isinstance(e, dict) and e.get("data_offsets")]
-    return max((end for end in ends if isinstance(end, int)), default=0)
+    offsets = [entry.get("data_offsets") for entry in header.values() if isinstance(entry, dict)]
+    return max((o[1] for o in offsets if isinstance(o, list) and len(o) == 2 and isinstance(o[1], int)), default=0)
 
 
 def _tensors(path, data: bytes) -> dict[str, np.ndarray]:

@@ -171,6 +171,8 @@ def test_tensors_that_do_not_fit(path, tmp_path, whole, name, value, message):
         {"dtype": "F4", "shape": [40], "data_offsets": [0, 20]},
         {"dtype": "python", "shape": [5], "data_offsets": [0, 20]},
         {"dtype": "F32", "shape": [5], "data_offsets": "x"},
+        {"dtype": "F32", "shape": [5], "data_offsets": {"a": 1}},
+        {"dtype": "F32", "shape": [5], "data_offsets": [1]},
         {"shape": [5]},
         [1, 2, 3],
         None,

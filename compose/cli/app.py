@@ -1,0 +1,71 @@
+"""The commands and their options; what they do is in a file each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compose.core.errors import ComposeError, LayerError
+
+app = typer.Typer(
+    help="Neural networks as expressions, on JAX.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, as trained.save writes it.")]
+
+
+def main() -> None:
+    """Run the command line: what goes wrong is one line on stderr and exit status 1, for bad usage 2."""
+    try:
+        app(prog_name="compose")
+    except (ComposeError, OSError) as e:
+        print(f"compose: {_one_line(e)}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder for the picture and the model files.")] = Path("."),
+    download: Annotated[bool, typer.Option("--download", help="Fetch MNIST (11 MB) if it is not here.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images, for each network.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the weights and the order of the images.")] = 0,
+) -> None:
+    """Train an autoencoder and a classifier of handwritten digits."""
+    from compose.cli.demo import run
+
+    run(out, download, epochs, seed)
+
+
+@app.command()
+def summary(file: ModelFile) -> None:
+    """Show the network of a model file: its expression, its layers, how it was trained."""
+    from compose.cli.show import show
+
+    show(file)
+
+
+@app.command()
+def predict(
+    file: ModelFile,
+    input: Annotated[Path, typer.Argument(metavar="INPUT", help="Examples: .npy, .npz, .csv, or an image.")],
+    out: Annotated[Path | None, typer.Option(help="Write to this .npy, .npz or .csv; else print rows.")] = None,
+    label: Annotated[bool, typer.Option("--label", help="Only the position of the largest output.")] = False,
+) -> None:
+    """Run a model file on examples, and print one row of numbers for each."""
+    from compose.cli.predict import predict
+
+    predict(file, input, out, label)
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    hint = f"; {error.hint}" if isinstance(error, LayerError) and error.hint else ""
+    return lines[0] + hint
