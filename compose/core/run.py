@@ -13,7 +13,7 @@ from compose.core.errors import ConfigError, LayerError, ParamsError, shape_text
 from compose.core.layer import Layer
 from compose.core.param import Param
 from compose.core.place import locate
-from compose.core.plan import plan, specs
+from compose.core.plan import Plan, plan, specs
 
 
 def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
@@ -45,11 +45,7 @@ def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) 
     """See `Layer.apply`."""
     x = as_arrays(pack(inputs))
     made = plan(net, specs(x))
-    for word, given, wanted in (("parameter", params, made.params), ("state", state, made.state)):
-        try:
-            check_tree(given, wanted, word)
-        except ParamsError as e:
-            raise locate(e, net, made, e.path)
+    check_params(net, made, params, state)
     rng = jax.random.key(rng) if isinstance(rng, (int, np.integer)) else rng
     ctx = Context(train=train, key=rng, mask=mask)
     try:
@@ -80,6 +76,15 @@ def call_eagerly(net: Layer, *xs) -> Any:
             "params, state = net.init(key, x); y, state = net.apply(params, state, x)",
         ).locate(net)
     return apply(net, {}, {}, *xs)[0]
+
+
+def check_params(net: Layer, made: Plan, params, state) -> None:
+    """Raise `ParamsError`, with the layer and the shapes that led there, unless they are those of the plan."""
+    for word, given, wanted in (("parameter", params, made.params), ("state", state, made.state)):
+        try:
+            check_tree(given, wanted, word)
+        except ParamsError as e:
+            raise locate(e, net, made, e.path)
 
 
 def check_tree(given: Any, wanted: dict, word: str, path: tuple[str, ...] = ()) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import check_tree
+from compose.core.run import check_params
 from compose.train.examples import Examples, examples
 from compose.train.feed import Feed
 from compose.train.final import refuse_hidden_probabilities
@@ -24,8 +24,7 @@ from compose.train.trained import Trained
 def evaluate(trained: Trained, x, y, *, loss: Any, metrics: Any, batch_size: int) -> dict[str, float]:
     """See `Trained.evaluate`."""
     data = examples(x, y)
-    made = plan(trained.net, data.specs(1))
-    check_tree(made, trained.params, made.params, "parameter")
+    check_params(trained.net, plan(trained.net, data.specs(1)), trained.params, trained.state)
     scoring = Scoring(trained.net, loss_of(loss), metrics)
     scoring.check(data, trained.params, trained.state)
     feed = Feed(data, min(batch_size, data.count), 2 << 30)

@@ -13,7 +13,7 @@ import numpy as np
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import check_tree, init
+from compose.core.run import check_params, init
 from compose.train.evaluate import Scoring
 from compose.train.examples import Examples, examples, hold_out
 from compose.train.feed import Feed
@@ -148,9 +148,7 @@ def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
     if not isinstance(start, Trained):
         params, state = start
         start = Trained(net, params, state, (), inputs)
-    made = plan(net, inputs)
-    check_tree(made, start.params, made.params, "parameter")
-    check_tree(made, start.state, made.state, "state")
+    check_params(net, plan(net, inputs), start.params, start.state)
     params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
     return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
 
