@@ -14,6 +14,7 @@ from compose import (
     graph,
     identity,
     parallel,
+    parse,
     relu,
     residual,
     sigmoid,
