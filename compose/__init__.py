@@ -28,6 +28,9 @@ from compose.layers.join import *
 from compose.layers.learned import *
 from compose.layers.mixture import *
 from compose.layers.norm import *
+from compose.layers.norm_group import *
+from compose.layers.norm_local import *
+from compose.layers.norm_weight import *
 from compose.layers.pool import *
 from compose.layers.pool_global import *
 from compose.layers.recurrent import *

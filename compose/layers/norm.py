@@ -1,8 +1,6 @@
-"""Normalisation over the batch, the features, or groups of them."""
+"""Normalisation over the batch or over the features of each example."""
 
 from __future__ import annotations
-
-import math
 
 import jax.numpy as jnp
 from jax import lax
@@ -12,8 +10,9 @@ from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
 from compose.layers.initializers import ones, zeros
+from compose.layers.window import along_channels, channel_axis
 
-__all__ = ["batch_norm", "layer_norm"]
+__all__ = ["batch_norm", "layer_norm", "rms_norm"]
 
 
 @layer
@@ -33,6 +32,7 @@ class batch_norm(StatefulLayer):
         epsilon: added to the variance.
         scale, bias: whether to have them.
         unbiased: whether the running variance divides by n - 1.
+        channels_first: the input is `(batch, channels, ...)`.
     """
 
     momentum: float = 0.99
@@ -40,32 +40,40 @@ class batch_norm(StatefulLayer):
     scale: bool = True
     bias: bool = True
     unbiased: bool = False
+    channels_first: bool = False
     scale_init: Initializer = ones
     bias_init: Initializer = zeros
 
+    def validate(self):
+        if not 0 <= self.momentum <= 1:
+            raise ConfigError("a momentum from 0 to 1, the share of the old statistics", str(self.momentum))
+
     def params(self, x):
-        expect_rank(x, range(2, 99), "(batch, ..., channels)")
+        layout = "(batch, channels, ...)" if self.channels_first else "(batch, ..., channels)"
+        expect_rank(x, range(2, 99), layout)
         expect_float(x)
-        yield from affine(self, (x.shape[-1],))
+        yield from affine(self, (x.shape[channel_axis(x, self.channels_first)],))
 
     def state(self, x):
-        dtype = jnp.promote_types(x.dtype, jnp.float32)
-        yield "mean", Param((x.shape[-1],), zeros, dtype)
-        yield "var", Param((x.shape[-1],), ones, dtype)
+        channels, dtype = x.shape[channel_axis(x, self.channels_first)], jnp.promote_types(x.dtype, jnp.float32)
+        yield "mean", Param((channels,), zeros, dtype)
+        yield "var", Param((channels,), ones, dtype)
 
     def forward(self, p, s, x, ctx):
+        shaped = lambda v: along_channels(v, x, self.channels_first)
+        p = {k: shaped(v) for k, v in p.items()}
         if not ctx.train:
-            return normalise(x, s["mean"], s["var"], self.epsilon, p), s
-        axes = tuple(range(x.ndim - 1))
-        mean, var = moments(x, axes)
-        n = math.prod(x.shape[:-1])
+            return normalise(x, shaped(s["mean"]), shaped(s["var"]), self.epsilon, p), s
+        channels = channel_axis(x, self.channels_first)
+        mean, var = moments(x, tuple(i for i in range(x.ndim) if i != channels))
+        n = x.size // max(x.shape[channels], 1)
         seen = var * (n / max(n - 1, 1)) if self.unbiased else var
         keep = self.momentum
         after = {
             "mean": lax.stop_gradient(keep * s["mean"] + (1 - keep) * mean),
             "var": lax.stop_gradient(keep * s["var"] + (1 - keep) * seen),
         }
-        return normalise(x, mean, var, self.epsilon, p), after
+        return normalise(x, shaped(mean), shaped(var), self.epsilon, p), after
 
 
 @layer
@@ -73,11 +81,14 @@ class layer_norm(Layer):
     """Zero mean and unit variance of each example over its last axes, then `scale` and `bias`.
 
     Ba et al., Layer Normalization, 2016. Shapes: any, unchanged; parameters of the shape of those axes.
+    The variance is that of the centred values, exact at any mean.
     Elsewhere: torch `LayerNorm` with these defaults; Keras `LayerNormalization` has `epsilon=1e-3`, Flax
-    `LayerNorm` `epsilon=1e-6`.
+    `LayerNorm` `epsilon=1e-6` and by default a variance that is wrong where the mean is large.
 
     Args:
         axes: how many of the last axes are normalised together.
+        epsilon: added to the variance.
+        scale, bias: whether to have them.
     """
 
     axes: int = 1
@@ -99,6 +110,43 @@ class layer_norm(Layer):
     def forward(self, p, x, ctx):
         mean, var = moments(x, tuple(range(-self.axes, 0)), keepdims=True)
         return normalise(x, mean, var, self.epsilon, p)
+
+
+@layer
+class rms_norm(Layer):
+    """Each example divided by its root mean square over its last axes, times `scale`.
+
+    Zhang & Sennrich, Root Mean Square Layer Normalization, 2019. Shapes: any, unchanged; parameter `scale`
+    of the shape of those axes.
+    Elsewhere: Flax `RMSNorm` and Keras `RMSNormalization` with these defaults; torch `RMSNorm`, whose default
+    epsilon is that of the dtype, 1.2e-7 in float32.
+
+    Args:
+        axes: how many of the last axes are normalised together.
+        epsilon: added to the mean square.
+        scale: whether to have one.
+    """
+
+    axes: int = 1
+    epsilon: float = 1e-6
+    scale: bool = True
+    scale_init: Initializer = ones
+
+    def validate(self):
+        if self.axes < 1:
+            raise ConfigError("at least one axis", str(self.axes))
+
+    def params(self, x):
+        expect_rank(x, range(self.axes, 99), f"of at least {self.axes} axes")
+        expect_float(x)
+        if self.scale:
+            yield "scale", Param(x.shape[-self.axes :], self.scale_init, axes=("out",) * self.axes)
+
+    def forward(self, p, x, ctx):
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        factor = lax.rsqrt(jnp.square(wide).mean(tuple(range(-self.axes, 0)), keepdims=True) + self.epsilon)
+        y = wide * factor
+        return (y * p["scale"] if self.scale else y).astype(x.dtype)
 
 
 def moments(x, axes: tuple[int, ...], keepdims: bool = False):

@@ -1,0 +1,104 @@
+"""Normalisation without statistics: by neighbouring channels, by length, by constants."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank
+from compose.core.function import function
+from compose.core.layer import Layer, layer
+from compose.layers.window import Window, along_channels, channel_axis
+
+__all__ = ["local_response_norm", "rescale", "standardize", "unit_norm"]
+
+
+@layer
+class local_response_norm(Layer):
+    """`x / (k + alpha / size · Σ x²) ** beta`, the sum over `size` channels around (Krizhevsky et al., 2012).
+
+    Shapes: `(batch, ..., channels)`, unchanged.
+    Elsewhere: torch `LocalResponseNorm` with these defaults; TensorFlow's `tf.nn.lrn` does not divide alpha by
+    the size, which is `2 · depth_radius + 1`.
+
+    Args:
+        size: how many channels are summed; an even one reaches one further back.
+        alpha, beta, k: as in the formula.
+        channels_first: the input is `(batch, channels, ...)`.
+    """
+
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+    channels_first: bool = False
+
+    def validate(self):
+        if self.size < 1:
+            raise ConfigError("a size of at least 1", str(self.size))
+
+    def params(self, x):
+        expect_rank(x, range(2, 99), "(batch, channels, ...)" if self.channels_first else "(batch, ..., channels)")
+        expect_float(x)
+        return {}
+
+    def forward(self, p, x, ctx):
+        at = channel_axis(x, self.channels_first)
+        around = ((self.size // 2, (self.size - 1) // 2),)
+        over = Window((at,), (x.shape[at],), (self.size,), (1,), (1,), around, (0,))
+        total = over.reduce(jnp.square(x), np.zeros((), x.dtype), lax.add)
+        return x / (self.k + self.alpha / self.size * total) ** self.beta
+
+
+@function(floats=True)
+def unit_norm(x, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12):
+    """`x / |x|` along `axis`, of length 1 in the Euclidean norm; zeros stay zeros, with a finite gradient.
+
+    Elsewhere: Keras `UnitNormalization`, torch `functional.normalize`.
+    """
+    return x * lax.rsqrt(jnp.maximum(jnp.square(x).sum(axis, keepdims=True), epsilon))
+
+
+@layer
+class rescale(Layer):
+    """`x · factor + offset`, integers too: `rescale(1 / 255)` for images. Elsewhere: Keras `Rescaling`."""
+
+    factor: float
+    offset: float = 0.0
+
+    def forward(self, p, x, ctx):
+        return as_float(x) * self.factor + self.offset
+
+
+@layer
+class standardize(Layer):
+    """`(x - mean) / std`, of each channel by constants that are known beforehand.
+
+    Shapes: `(batch, ..., channels)`, unchanged.
+    Elsewhere: Keras `Normalization(mean=, variance=)` with the variance's root; torchvision `Normalize`.
+
+    Args:
+        mean, std: one number, or one for each channel.
+        channels_first: the input is `(batch, channels, ...)`.
+    """
+
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    channels_first: bool = False
+
+    def validate(self):
+        if min(np.atleast_1d(self.std)) <= 0:
+            raise ConfigError("a std above 0", str(self.std))
+
+    def forward(self, p, x, ctx):
+        x = as_float(x)
+        channels = x.shape[channel_axis(x, self.channels_first)]
+        if any(isinstance(v, tuple) and len(v) != channels for v in (self.mean, self.std)):
+            raise ShapeError(f"one mean and one std for each of {channels} channels", f"{self.mean}, {self.std}")
+        mean, std = (along_channels(np.asarray(v, x.dtype), x, self.channels_first) for v in (self.mean, self.std))
+        return (x - mean) / std
+
+
+def as_float(x):
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(float))

@@ -1,0 +1,143 @@
+"""Wrappers that normalise the kernels of the layers inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from compose.combinators.wrappers import Wrapper
+from compose.core.context import Context
+from compose.core.errors import ConfigError
+from compose.core.layer import Layer, layer
+from compose.core.param import Param
+from compose.core.plan import Plan, plan
+from compose.layers.initializers import normal, ones
+
+__all__ = ["spectral_norm", "weight_norm"]
+
+
+@layer
+class weight_norm(Wrapper):
+    """Every kernel inside becomes `gain · kernel / |kernel|`, the norm over all that reaches one output.
+
+    Salimans & Kingma, Weight Normalization, 2016. Parameters: those of the layer, and under `weight_norm` a gain
+    for each kernel, shaped as the kernel with 1 for what the norm is over.
+    Elsewhere: Flax `WeightNorm` with these defaults; torch `weight_norm`, whose gains start as the kernel's norms, so
+    that the layer starts as it was.
+    """
+
+    inner: Layer
+    epsilon: float = 1e-12
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        made = plan(self.inner, x, scope)
+        gains = of_kernels(self, made.params, lambda p: Param(_outputs_only(p), ones, p.dtype, p.named_axes))
+        return made.within(self, params={**made.params, "weight_norm": gains})
+
+    def call(self, params, state, x, ctx: Context):
+        own = {k: v for k, v in params.items() if k != "weight_norm"}
+        return self.inner.call(self.merge(own, params["weight_norm"]), state, x, ctx)
+
+    def merge(self, params: dict, gains: dict) -> dict:
+        """The parameters of the inner layer with normalised kernels."""
+
+        def normalised(kernel, gain):
+            axes = tuple(i for i, n in enumerate(gain.shape) if n == 1)
+            return kernel * (gain * lax.rsqrt(jnp.square(kernel).sum(axes, keepdims=True) + self.epsilon))
+
+        return {
+            k: v if k not in gains else self.merge(v, gains[k]) if isinstance(v, dict) else normalised(v, gains[k])
+            for k, v in params.items()
+        }
+
+
+@layer
+class spectral_norm(Wrapper):
+    """Every kernel inside is divided by its largest singular value, as a matrix `(inputs, outputs)`.
+
+    Miyato et al., Spectral Normalization, 2018. State under `spectral_norm`, for each kernel: `u`, an estimate of
+    the singular vector of the outputs, which each training step improves by power iteration, and `sigma`, the value
+    found. Before any training sigma is 1.
+    Elsewhere: Flax `SpectralNorm` with these defaults; Keras `SpectralNormalization`, which overwrites the kernel;
+    torch `spectral_norm`, which iterates from the vector of the inputs: half a step apart, the same in the limit.
+
+    Args:
+        iterations: of the power method at each training step.
+        epsilon: added to the squared length of a vector that is made a unit.
+    """
+
+    inner: Layer
+    iterations: int = 1
+    epsilon: float = 1e-12
+
+    def validate(self):
+        if self.iterations < 1:
+            raise ConfigError("at least one iteration", str(self.iterations))
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        made = plan(self.inner, x, scope)
+
+        def start(p: Param) -> dict:
+            layers = tuple(n for n, axis in zip(p.shape, p.named_axes) if axis == "layer")
+            outputs = int(np.prod([n for n, axis in zip(p.shape, p.named_axes) if axis == "out"]))
+            dtype = jnp.promote_types(p.dtype, jnp.float32)
+            return {"u": Param((*layers, outputs), normal(stddev=1.0), dtype), "sigma": Param(layers, ones, dtype)}
+
+        estimates = of_kernels(self, made.params, start)
+        return made.within(self, state={**made.state, "spectral_norm": estimates})
+
+    def call(self, params, state, x, ctx: Context):
+        own = {k: v for k, v in state.items() if k != "spectral_norm"}
+        scaled, estimates = self.divide(params, state["spectral_norm"], ctx.train)
+        y, after = self.inner.call(scaled, own, x, ctx)
+        return y, {**after, "spectral_norm": estimates}
+
+    def divide(self, params: dict, estimates: dict, train: bool) -> tuple[dict, dict]:
+        """The parameters with divided kernels, and the estimates after it."""
+        made, after = dict(params), {}
+        for key, old in estimates.items():
+            if "sigma" in old:
+                after[key] = self.improve(params[key], old["u"]) if train else old
+                sigma = after[key]["sigma"]
+                shaped = sigma.reshape(*sigma.shape, *[1] * (params[key].ndim - sigma.ndim))
+                made[key] = (params[key] / shaped).astype(params[key].dtype)
+                after[key] = lax.stop_gradient(after[key])
+            else:
+                made[key], after[key] = self.divide(params[key], old, train)
+        return made, after
+
+    def improve(self, kernel, u) -> dict:
+        matrix = kernel.astype(u.dtype).reshape(*u.shape[:-1], -1, u.shape[-1])
+        unit = lambda v: v * lax.rsqrt(jnp.square(v).sum(-1, keepdims=True) + self.epsilon)
+        fixed, v = lax.stop_gradient(matrix), None
+        for _ in range(self.iterations):
+            v = unit(jnp.einsum("...io,...o->...i", fixed, u))
+            u = unit(jnp.einsum("...io,...i->...o", fixed, v))
+        return {"u": u, "sigma": jnp.einsum("...i,...io,...o->...", v, matrix, u)}
+
+
+def of_kernels(wrapper: Layer, params: dict, make: Callable[[Param], Any]) -> dict:
+    """`make(kernel)` for each kernel in a tree, under its keys. Raises `ConfigError` where there is none."""
+
+    def walk(tree: dict) -> dict:
+        made = {}
+        for key, p in tree.items():
+            if isinstance(p, dict):
+                inner = walk(p)
+                made.update({key: inner} if inner else {})
+            elif key.endswith("kernel") and len(p.shape) > 1:
+                made[key] = make(p)
+        return made
+
+    found = walk(params)
+    if not found:
+        raise ConfigError("a layer with kernels inside").locate(wrapper)
+    return found
+
+
+def _outputs_only(p: Param) -> tuple[int, ...]:
+    return tuple(n if axis in ("out", "layer") else 1 for n, axis in zip(p.shape, p.named_axes))
