@@ -117,7 +117,7 @@ def _bytes(path) -> bytes:
 def _digest(data: bytes) -> tuple[int, int] | None:
     """Where the digest stands."""
     size = int.from_bytes(data[:8], "little")
-    found = _DIGEST.search(data, 8, 8 + size)
+    found = _DIGEST.search(data, 8, min(8 + size, len(data)))
     return found.span(1) if found else None
 
 
