@@ -37,65 +37,40 @@ _DTYPES = {
 
 def write(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write the file in one step; the same content gives the same bytes. Raises `FileError` if it cannot."""
-    data = pack(tensors, {**metadata, "format": "compose", "version": str(VERSION)})
+    parts = pack(tensors, {**metadata, "format": "compose", "version": str(VERSION)})
     try:
         with replacing(path) as file:
-            file.write(data)
+            file.writelines(parts)
     except OSError as e:
         raise FileError(f"{path}: cannot be written, and is as it was: {e.strerror or e}") from e
 
 
-def pack(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a file with its digest."""
+def pack(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
+    """The bytes of a file: its head with the digest in place, and its tensors."""
     for name, array in tensors.items():
         if array.dtype.name not in _DTYPES.values():
             raise FileError(f"{name}: the format has no {array.dtype.name}; it has {', '.join(_DTYPES.values())}")
-    body = serialize({k: np.asarray(v, order="C") for k, v in tensors.items()})
-    size = int.from_bytes(body[:8], "little")
-    entries = json.loads(body[8 : 8 + size])
-    header = {"__metadata__": dict(sorted({**metadata, "sha256": _ZEROS}.items())), **entries}
+    data = serialize({k: np.asarray(v, order="C") for k, v in tensors.items()})
+    size = int.from_bytes(data[:8], "little")
+    header = {"__metadata__": dict(sorted({**metadata, "sha256": _ZEROS}.items())), **json.loads(data[8 : 8 + size])}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
         raise FileError(f"a header of {len(text)} bytes; at most {MAX_HEADER} are read")
-    data = b"".join((len(text).to_bytes(8, "little"), text, memoryview(body)[8 + size :]))
-    return seal(data)
+    body = memoryview(data)[8 + size :]
+    return seal(len(text).to_bytes(8, "little") + text, body), body
 
 
-def seal(data: bytes) -> bytes:
-    """`data` with its digest in place."""
-    found = _digest(data)
-    assert found is not None
-    a, b = found
-    return b"".join((data[:a], _hash(data, a, b), memoryview(data)[b:]))
+def seal(head: bytes, body: bytes | memoryview) -> bytes:
+    """The head with the digest of all in its place."""
+    return _DIGEST.sub(lambda found: b'"sha256":"' + _hash(head, body, found.span(1)) + b'"', head, count=1)
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """The metadata and the tensors. Raises `FileError`, which says what is wrong, unless every byte is right."""
     data = _bytes(path)
-    size = int.from_bytes(data[:8], "little")
-    ours = b'"compose":"' in data[:1024] or _DIGEST.search(data, 0, MAX_HEADER) is not None
-    if not data:
-        raise FileError(f"{path}: an empty file")
-    if len(data) < 8 or 8 + size > len(data) or size > MAX_HEADER or data[8:9] != b"{":
-        if not ours:
-            raise FileError(f"{path}: not a model file")
-        raise FileError(f"{path}: damaged or cut short: {len(data)} bytes, of which its header claims {size}")
-    header = _header(data[8 : 8 + size])
-    metadata = header.get("__metadata__")
+    metadata = _verified(path, data).get("__metadata__")
     metadata = metadata if isinstance(metadata, dict) else {}
-    found = _digest(data)
-    if found is None or not header:
-        if ours:
-            raise FileError(f"{path}: damaged: its header cannot be read")
-        if not header:
-            raise FileError(f"{path}: not a model file")
-        raise FileError(f"{path}: safetensors, but not written by compose: it holds no network")
-    if _hash(data, *found) != data[slice(*found)]:
-        whole = 8 + size + _length(header)
-        if len(data) < whole:
-            raise FileError(f"{path}: damaged or cut short: {len(data)} of {whole} bytes")
-        raise FileError(f"{path}: damaged: its bytes do not match their SHA-256")
     version = str(metadata.get("version"))
     if metadata.get("format") != "compose" or not re.fullmatch("[1-9][0-9]{0,8}", version):
         raise FileError(f"{path}: not a model file of compose: format {metadata.get('format')!r}, version {version!r}")
@@ -104,26 +79,46 @@ def read(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]
     return metadata, _tensors(path, data)
 
 
-def _bytes(path) -> bytes:
+def _bytes(path: str | os.PathLike) -> bytes:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block, a device never end
+            raise FileError(f"{path}: not a file")
         with open(path, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileError(f"{path}: not a file")
             return file.read()
     except OSError as e:
         raise FileError(f"{path}: cannot be read: {e.strerror or e}") from None
 
 
-def _digest(data: bytes) -> tuple[int, int] | None:
-    """Where the digest stands."""
+def _verified(path, data: bytes) -> dict:
+    """The header, once the digest agrees with every byte."""
+    if not data:
+        raise FileError(f"{path}: an empty file")
     size = int.from_bytes(data[:8], "little")
-    found = _DIGEST.search(data, 8, min(8 + size, len(data)))
-    return found.span(1) if found else None
+    ours = b'"compose":"' in data[:1024] or _DIGEST.search(data, 0, MAX_HEADER) is not None
+    if len(data) < 8 + size or size > MAX_HEADER or data[8:9] != b"{":
+        if ours:
+            raise FileError(f"{path}: damaged or cut short: {len(data)} bytes, of which its header claims {size}")
+        raise FileError(f"{path}: not a model file")
+    head, body = data[: 8 + size], memoryview(data)[8 + size :]
+    header, found = _header(head[8:]), _DIGEST.search(head)
+    if not header or not found:
+        if ours:
+            raise FileError(f"{path}: damaged: its header cannot be read")
+        if header:
+            raise FileError(f"{path}: safetensors, but not written by compose: it holds no network")
+        raise FileError(f"{path}: not a model file")
+    if _hash(head, body, found.span(1)) != found[1]:
+        whole = len(head) + _length(header)
+        if len(data) < whole:
+            raise FileError(f"{path}: damaged or cut short: {len(data)} of {whole} bytes")
+        raise FileError(f"{path}: damaged: its bytes do not match their SHA-256")
+    return header
 
 
-def _hash(data: bytes, a: int, b: int) -> bytes:
-    view, digest = memoryview(data), hashlib.sha256()
-    for part in (view[:a], _ZEROS.encode(), view[b:]):
+def _hash(head: bytes, body: bytes | memoryview, place: tuple[int, int]) -> bytes:
+    """The digest of all bytes, with zeros for those in its place."""
+    digest = hashlib.sha256()
+    for part in (head[: place[0]], _ZEROS.encode(), head[place[1] :], body):
         digest.update(part)
     return digest.hexdigest().encode()
 

@@ -34,6 +34,12 @@ def split(data: bytes) -> tuple[dict, bytes]:
     return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
+def sealed(data: bytes) -> bytes:
+    """The file with a digest that fits it."""
+    size = int.from_bytes(data[:8], "little")
+    return seal(data[: 8 + size], data[8 + size :]) + data[8 + size :]
+
+
 def joined(header: dict, body: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -44,4 +50,4 @@ def changed(data: bytes, **metadata) -> bytes:
     """The file with other metadata and a digest that fits them."""
     header, body = split(data)
     header["__metadata__"] |= metadata
-    return seal(joined(header, body))
+    return sealed(joined(header, body))
