@@ -152,9 +152,9 @@ class rms_norm(Layer):
 def moments(x, axes: tuple[int, ...], keepdims: bool = False):
     """Mean and variance, in float32 at least; the variance of the centred values, exact at any mean."""
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    mean = wide.mean(axes, keepdims=True)
-    var = jnp.square(wide - mean).mean(axes, keepdims=keepdims)
-    return (mean if keepdims else jnp.squeeze(mean, axes)), var
+    mean = wide.mean(axes, keepdims=keepdims)
+    centred = wide - (mean if keepdims else jnp.expand_dims(mean, axes))
+    return mean, jnp.square(centred).mean(axes, keepdims=keepdims)
 
 
 def normalise(x, mean, var, epsilon: float, p):
