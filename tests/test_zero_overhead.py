@@ -1,0 +1,143 @@
+"""The traced program is the one that an expert writes by hand: the same operations, bytes and number of equations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+from compose import (
+    batch_norm,
+    compose_seq,
+    conv,
+    dropout,
+    embedding,
+    fc,
+    flatten,
+    gelu,
+    layer_norm,
+    lstm,
+    multi_head_attention,
+    relu,
+    repeat,
+    residual,
+    sigmoid,
+)  # fmt: skip
+from tests import by_hand
+
+images, ids = jnp.ones((8, 12, 12, 3)), jnp.ones((4, 10), jnp.int32)
+labels = jnp.zeros(8, jnp.int32)
+
+
+@dataclass(frozen=True)
+class Case:
+    net: Any
+    by_hand: Callable
+    x: Any
+    target: Any
+
+
+CASES = {
+    "mlp": Case(compose_seq(fc(64, relu), fc(32, relu), fc(10)), by_hand.mlp, jnp.ones((8, 48)), labels),
+    "autoencoder": Case(
+        compose_seq(
+            fc(25, relu, name="e1"), fc(5, relu, name="e2"), fc(25, relu, name="d1"), fc(48, sigmoid, name="d2")
+        ),
+        by_hand.autoencoder, jnp.ones((8, 48)), jnp.ones((8, 48)),
+    ),
+    "cnn": Case(
+        compose_seq(
+            conv(8, 3), batch_norm(), relu, conv(16, 3, stride=2), batch_norm(), relu, flatten, dropout(0.5), fc(10)
+        ),
+        by_hand.cnn, images, labels,
+    ),
+    "lstm": Case(compose_seq(lstm(16, output="last"), fc(10)), by_hand.lstm, jnp.ones((8, 12, 6)), labels),
+    "transformer": Case(
+        compose_seq(
+            embedding(50, 32),
+            repeat(4, compose_seq(
+                residual(compose_seq(layer_norm(), multi_head_attention(4, causal=True), dropout(0.1))),
+                residual(compose_seq(layer_norm(), fc(64, gelu), fc(32))),
+            )),
+            layer_norm(),
+            fc(50),
+        ),
+        by_hand.transformer, ids, ids,
+    ),
+}  # fmt: skip
+
+
+def programs(case: Case, what: str):
+    """The same function around our network and around the hand-written one, and its arguments."""
+    params, state = case.net.init(0, case.x)
+    key, optimizer = jax.random.key(0), optax.adam(1e-3)
+    ours = lambda p, s, x, key, train: case.net.apply(p, s, x, rng=key, train=train)
+    if what == "inference":
+        wrap = lambda forward: lambda p, s, x: forward(p, s, x, None, False)
+        return wrap(ours), wrap(case.by_hand), (params, state, case.x)
+
+    def wrap(forward):
+        def loss(p, s, x, target, key):
+            y, after = forward(p, s, x, key, True)
+            if target.dtype == y.dtype:
+                return jnp.square(y - target).mean(), after
+            return optax.softmax_cross_entropy_with_integer_labels(y, target).mean(), after
+
+        def step(p, s, o, x, target, key):
+            (value, s), grads = jax.value_and_grad(loss, has_aux=True)(p, s, x, target, key)
+            updates, o = optimizer.update(grads, o, p)
+            return optax.apply_updates(p, updates), s, o, value
+
+        return step
+
+    return wrap(ours), wrap(case.by_hand), (params, state, optimizer.init(params), case.x, case.target, key)
+
+
+@pytest.fixture(params=[(name, what) for name in CASES for what in ("inference", "training step")], ids=" ".join)
+def pair(request):
+    name, what = request.param
+    return programs(CASES[name], what)
+
+
+def cost(fn, args) -> dict[str, float]:
+    found = jax.jit(fn).lower(*args).compile().cost_analysis()
+    return {k: found.get(k, 0.0) for k in ("flops", "transcendentals", "bytes accessed")}
+
+
+def equations(jaxpr) -> int:
+    """How many equations compute something: those inside a call count, not the call."""
+    total = 0
+    for eqn in jaxpr.eqns:
+        inner = [v for v in eqn.params.values() if isinstance(v, (Jaxpr, ClosedJaxpr))]
+        total += sum(equations(getattr(j, "jaxpr", j)) for j in inner) if inner else 1
+    return total
+
+
+def test_the_same_operations_and_bytes(pair):
+    ours, hand, args = pair
+    assert cost(ours, args) == cost(hand, args)
+
+
+def test_the_same_number_of_equations(pair):
+    ours, hand, args = pair
+    counted, expected = (equations(jax.make_jaxpr(fn)(*args).jaxpr) for fn in (ours, hand))
+    assert counted == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_values(name):
+    ours, hand, args = programs(CASES[name], "inference")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours(*args), hand(*args))
+
+
+def test_a_difference_would_be_seen():
+    case = CASES["mlp"]
+    more = Case(case.net, lambda p, s, x, key, train: by_hand.mlp(p, s, x * 2, key, train), case.x, case.target)
+    ours, hand, args = programs(more, "inference")
+    assert cost(ours, args)["flops"] < cost(hand, args)["flops"]
+    assert equations(jax.make_jaxpr(ours)(*args).jaxpr) + 1 == equations(jax.make_jaxpr(hand)(*args).jaxpr)
