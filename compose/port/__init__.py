@@ -1,7 +1,7 @@
 """Models of other frameworks as one readable expression with its weights, and the proof that both are equal."""
 
 _WHERE = {
-    "optimizer": "optimizers", "schedule": "schedules", "loss": "losses",
+    "optimizer": "optimizers", "clip_grad_norm": "optimizers", "schedule": "schedules", "loss": "losses",
     "from_torch": "torch", "from_keras": "keras", "from_tf": "tensorflow", "from_onnx": "onnx", "from_flax": "flax",
     "rule": "rules", "Ported": "ported",
 }  # fmt: skip
