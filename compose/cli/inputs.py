@@ -55,9 +55,13 @@ def _numbers(line: str) -> bool:
 
 
 def _image(path: Path) -> list[np.ndarray]:
+    """Numbers in 0..1, whatever the format; transparency is left out."""
     from matplotlib.image import imread
 
-    return [np.asarray(imread(path))]
+    pixels = np.asarray(imread(path))
+    if pixels.dtype.kind == "u":
+        pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
+    return [pixels[..., :3] if pixels.ndim == 3 else pixels]
 
 
 _READERS = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".png": _image, ".jpg": _image, ".jpeg": _image}
@@ -79,8 +83,8 @@ def _fit(path: Path, array: np.ndarray, want: Any) -> np.ndarray:
 def _shaped(path: Path, array: np.ndarray, example: tuple[int, ...]) -> np.ndarray:
     """A batch, from a batch or one example, flat or not; colours become grey where the network takes one value."""
     size = math.prod(example)
-    if array.ndim == 3 and array.shape[-1] in (3, 4) and math.prod(array.shape[:2]) == size:
-        array = array[..., :3] @ np.array((0.299, 0.587, 0.114), np.float32)
+    if array.ndim == 3 and array.shape[-1] == 3 and math.prod(array.shape[:2]) == size:
+        array = array @ np.array((0.299, 0.587, 0.114), np.float32)
     if array.ndim == len(example) + 1 and array.shape[1:] == example:
         return np.asarray(array)
     if array.size == size:

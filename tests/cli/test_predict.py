@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compose import compose_seq, fc, parallel, spec
+from compose import compose_seq, fc, flatten, parallel, spec
 from compose.data import digits
 from tests.cli.small import X, floats, model
 
@@ -49,6 +49,17 @@ def test_predict_reads_the_digit_in_an_image(cli, tmp_path, demo):
     image(tmp_path / "x.png", test.x[0])
     status, printed, _ = cli("predict", demo[0] / "classifier.safetensors", tmp_path / "x.png", "--label")
     assert (status, printed) == (0, f"{test.y[0]}\n")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_predict_takes_colours_in_0_to_1(cli, tmp_path, suffix):
+    from matplotlib.image import imsave
+
+    trained = model(tmp_path / "m", compose_seq(flatten, fc(2)), spec(8, 8, 3))
+    pixels = np.broadcast_to(np.float32([0.2, 0.4, 0.6]), (8, 8, 3))
+    imsave(tmp_path / f"x.{suffix}", pixels)
+    _, printed, _ = cli("predict", tmp_path / "m", tmp_path / f"x.{suffix}")
+    np.testing.assert_allclose(rows(printed), trained.predict(pixels[None]), atol=0.02)
 
 
 def from_npz(path):
