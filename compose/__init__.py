@@ -31,12 +31,16 @@ from compose.layers.norm import *
 from compose.layers.norm_group import *
 from compose.layers.norm_local import *
 from compose.layers.norm_weight import *
+from compose.layers.pad import *
+from compose.layers.patches import *
+from compose.layers.pixel import *
 from compose.layers.pool import *
 from compose.layers.pool_global import *
 from compose.layers.recurrent import *
 from compose.layers.recurrent_gru import *
 from compose.layers.recurrent_lstm import *
 from compose.layers.reduce import *
+from compose.layers.resize import *
 from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *
