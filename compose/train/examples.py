@@ -76,6 +76,7 @@ def arrays(tree: Any, what: str) -> Any:
     if not isinstance(tree, (np.ndarray, jax.Array)):
         try:
             tree = np.asarray(tree)
+            tree = tree.astype(_dtype(tree)) if tree.dtype == np.float64 else tree  # Python's floats, not the user's
         except ValueError as e:
             raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
     if tree.ndim == 0:
