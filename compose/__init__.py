@@ -15,6 +15,7 @@ from compose.core.parsing import parse
 from compose.core.run import spec
 from compose.layers.activation import *
 from compose.layers.attention import *
+from compose.layers.augment import *
 from compose.layers.attention_core import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
@@ -27,6 +28,7 @@ from compose.layers.initializers import *
 from compose.layers.join import *
 from compose.layers.learned import *
 from compose.layers.mixture import *
+from compose.layers.noise import *
 from compose.layers.norm import *
 from compose.layers.norm_group import *
 from compose.layers.norm_local import *
