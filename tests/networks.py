@@ -11,8 +11,8 @@ from tests.cases.subject import families
 
 LEAVES = [case.layer for cases in families().values() for case in cases]
 KEEPING = [
-    c.relu, c.tanh, c.gelu(approximate=True), c.softmax, c.scale(by=-0.5), c.fc(4), c.fc(4, c.prelu()), c.identity,
-    c.layer_norm(), c.batch_norm(), c.dropout(0.5), c.learned_scale(), c.fc(4, c.tanh, bias=False, kernel_init=c.orthogonal),
+    c.relu, c.tanh, c.gelu(approximate=True), c.softmax, c.scale(by=-0.5), c.identity, c.layer_norm(), c.batch_norm(),
+    c.dropout(0.5), c.learned_scale(), c.fc(4), c.fc(4, c.prelu()), c.fc(4, c.tanh, kernel_init=c.orthogonal),
 ]  # fmt: skip
 NAMES = st.sampled_from(
     [None, None, None, "a", "b1", "größe", "x", "h", "e", "with space", 'quo"ted', "it's", "back\\slash"]
@@ -95,13 +95,14 @@ def _graph(draw, inner, name: str | None, joins_only: bool = False) -> Layer:
         values = list(inputs)
         pick = lambda: draw(st.sampled_from(values))
         for _ in range(draw(st.integers(1, 5))):
+            a, b, number = pick(), pick(), draw(st.sampled_from([2, -0.5, 1e30]))
             operators = [
-                lambda: draw(inner)(pick()), lambda: draw(inner)(pick()), lambda: pick() + pick(), lambda: pick() * pick(),
-                lambda: pick() - pick(), lambda: pick() * draw(st.sampled_from([2, -0.5, 1e30])), lambda: pick() + -1.5, lambda: -pick(),
+                lambda a=a: draw(inner)(a), lambda a=a, b=b: a + b, lambda a=a, b=b: a * b, lambda a=a, b=b: a - b,
+                lambda a=a, n=number: a * n, lambda a=a: a + -1.5, lambda a=a: -a,
             ]  # fmt: skip
             loose = [
-                lambda: pick() / pick(), lambda: pick() @ pick(), lambda: pick()[0], lambda: pick()[:, -1, ..., None],
-                lambda: pick()[::2, 1:], lambda: c.concat(axis=1)(pick(), pick(), pick()), lambda: draw(inner)(pick(), pick()),
+                lambda a=a, b=b: a / b, lambda a=a, b=b: a @ b, lambda a=a: a[0], lambda a=a: a[:, -1, ..., None],
+                lambda a=a: a[::2, 1:], lambda a=a, b=b: c.concat(axis=1)(a, b, a), lambda a=a, b=b: draw(inner)(a, b),
             ]  # fmt: skip
             values.append(draw(st.sampled_from(operators if joins_only else operators + loose))())
         if joins_only or draw(st.booleans()):
@@ -110,10 +111,8 @@ def _graph(draw, inner, name: str | None, joins_only: bool = False) -> Layer:
             st.sampled_from([(values[-1],), (pick(), values[-1]), (values[-1], (pick(), values[0])), values[-2]])
         )
 
-    lambdas = [
-        lambda x: build(x), lambda x, y: build(x, y), lambda x, y, z: build(x, y, z), lambda p, q, r, s: build(p, q, r, s)
-    ]  # fmt: skip
-    return c.graph(lambdas[count - 1], name=name)
+    lambdas = [lambda x: build(x), lambda x, y: build(x, y), lambda x, y, z: build(x, y, z)]
+    return c.graph((*lambdas, lambda p, q, r, s: build(p, q, r, s))[count - 1], name=name)
 
 
 def _renamed(leaf: Layer, name: str | None) -> Layer:

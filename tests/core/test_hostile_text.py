@@ -212,7 +212,10 @@ TEXTS = [str(case.layer) for cases in families().values() for case in cases] + E
 WORDS = sorted(words())
 SIGNS = """( ) [ ] { } , . : := = + - * / @ >> ** ~ lambda x e ' " # \\ -1 0 3 1e9 0.5 None True ... _"""
 PIECES = st.one_of(st.sampled_from(WORDS), st.sampled_from([*SIGNS.split(), "\n"]), st.text(max_size=3))
-VALUES = ["3", "-1", "0", "0.5", "None", "True", "'a'", "relu", "fc", "fc(3)", "zeros", "(1,2)", "()", "inf", "nan", "bfloat16", "...", "1e300", "{}"]
+VALUES = [
+    "3", "-1", "0", "0.5", "None", "True", "'a'", "relu", "fc", "fc(3)", "zeros", "(1, 2)", "()", "inf", "nan",
+    "bfloat16", "...", "1e300", "{}",
+]  # fmt: skip
 
 
 @given(st.data())
