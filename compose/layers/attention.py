@@ -52,7 +52,7 @@ class multi_head_attention(StatefulLayer):
             by one, or some at a time. The output beyond them is NaN.
 
     >>> from compose import multi_head_attention
-    >>> multi_head_attention(8).out(10, 64)
+    >>> multi_head_attention(8).out((10, 64))
     (10, 64)
     """
 

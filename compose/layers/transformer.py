@@ -114,7 +114,7 @@ class encoder_block(Block):
     `encoder_block(12, 3072, gelu, norm=layer_norm(epsilon=1e-12))`.
 
     >>> from compose import encoder_block
-    >>> encoder_block(8, 256).out(10, 64)
+    >>> encoder_block(8, 256).out((10, 64))
     (10, 64)
     """
 
