@@ -119,6 +119,8 @@ class Shared(Layer):
         cell = scope[-1 - self.index]
         if self.method is not None:
             return Plan(self, x, self._method_out(cell, x), {}, {})
+        if cell.plan is not None and cell.plan.x == x:  # else each share of a share would double the work
+            return Plan(self, x, cell.plan.out, {}, {}, (("", cell.plan),))
         made = plan(cell.layer, x, cell.scope)
         if cell.plan is None:
             cell.plan = made
