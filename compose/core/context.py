@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 
-from compose.core.errors import ConfigError, LayerError, MissingRng
+from compose.core.errors import ConfigError, MissingRng
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
@@ -77,12 +78,9 @@ class Context:
         return child.call(params.get(key, {}), {}, x, self.at(key))[0]
 
     def _plan_inner(self, child: Layer, x, key: str):
-        from compose.core.plan import plan_inside
+        from compose.core.plan import plan, specs
 
-        try:
-            inner, y = plan_inside(child, x)
-        except LayerError as e:
-            raise e.enter(key, ())
+        inner = plan(child, specs(x))
         if inner.state:
             raise ConfigError(
                 f"a {key} without state", f"{child}, which keeps {', '.join(inner.state)}",
@@ -90,7 +88,8 @@ class Context:
             )  # fmt: skip
         assert self.planned is not None
         self.planned[key] = inner
-        return y
+        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), inner.param_specs())
+        return child.call(zeros, {}, x, Context(planned={}))[0]
 
 
 def path_hash(path: tuple[str, ...]) -> int:

@@ -53,7 +53,8 @@ class Modules:
                 single = single.but(label=(scope_label(name) if single.holds else "") or single.label)
             return [Node(single, call[0].inputs, call[0].output)]
         nodes = self.region(call, depth + 1, frozenset(exits))
-        if len(exits) != 1 or not (len(entries) == 1 or self.many) or not _convex(call, around, entries, exits[0]):
+        one_way_in = len(entries) == 1 or (self.many and len(call) > 3 and any(op.weights for op in call))
+        if len(exits) != 1 or not one_way_in or not _convex(call, around, entries, exits[0]):
             return nodes
         node = one_node(nodes, entries, exits[0])
         return [Node(self.titled(name, call[0].classes[depth : depth + 1], node.piece), node.inputs, node.output)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from compose.combinators import add, branch, compose_seq, graph, identity, parallel, repeat, residual
+from compose.combinators import add, branch, compose_seq, graph, identity, multiply, parallel, repeat, residual
 from compose.core.layer import Layer
 from compose.port.graph import Op
 from compose.port.weights import Record
@@ -101,6 +101,8 @@ def side_by_side(parts: tuple[Piece, ...], join: Piece) -> Piece:
             made = _residual(*parts)
             if made is not None:
                 return made
+    if join.layer == multiply and len(parts) == 2 and parts[1] is NOTHING:
+        parts = (NOTHING, parts[0])  # a gate, as people write it
     return Piece(branch(*(p.layer for p in parts), join=join.layer), (*parts, join))
 
 

@@ -6,23 +6,26 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from compose.combinators import collect, identity
+from compose.combinators import add, collect, identity, multiply
 from compose.core.errors import PortError
 from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.layers import activation as activations
+from compose.layers.conv import conv
 from compose.layers.dropout import dropout
+from compose.layers.pool_global import global_avg_pool
+from compose.layers.shape import flatten
 from compose.port.graph import Op, SourceGraph
 
 
 def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
     """The operations that matter, and the one value that they make."""
     _check(graph)
-    ops, output = _single_output(list(graph.ops), graph.outputs)
+    ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
     ops, output = _without_idle(ops, output)
     ops = _live(ops, output)
     ops = _growing(ops)
-    return _fused(ops, output), output
+    return _merged(ops, output), output
 
 
 def _check(graph: SourceGraph) -> None:
@@ -32,6 +35,14 @@ def _check(graph: SourceGraph) -> None:
         if missing or not op.inputs:
             raise PortError(f"{op.layer} at {'/'.join(op.path)} reads values that nothing before it makes: {missing}")
         known.add(op.output)
+
+
+def _plain(op: Op) -> Op:
+    """The operation in the fewest words, its classes those of its path."""
+    at = op.layer
+    if isinstance(at, conv) and at.kernel in (1, (1,), (1, 1), (1, 1, 1)):
+        at = at.but(padding="same") if at.padding in ("valid", 0) else at  # a window of one pads nothing
+    return replace(op, layer=at, classes=op.classes[-len(op.path) :] if op.path else ())
 
 
 def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
@@ -48,12 +59,13 @@ def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
 
 
 def _without_idle(ops: list[Op], output: int) -> tuple[list[Op], int]:
-    """Without what changes nothing: the identity, and dropout at rate 0."""
+    """Without what changes nothing: the identity, dropout at rate 0, a sum or concatenation of one."""
     stands_for: dict[int, int] = {}
     kept = []
     for op in ops:
         op = replace(op, inputs=tuple(stands_for.get(v, v) for v in op.inputs))
-        idle = op.layer == identity or (isinstance(op.layer, dropout) and op.layer.rate == 0)
+        idle = op.layer in (identity, add, multiply) or op.layer.kind == "concat"
+        idle = idle or (isinstance(op.layer, dropout) and op.layer.rate == 0)
         if idle and len(op.inputs) == 1:
             stands_for[op.output] = op.inputs[0]
         else:
@@ -91,24 +103,34 @@ def _growing(ops: list[Op]) -> list[Op]:
     return made
 
 
-def _fused(ops: list[Op], output: int) -> list[Op]:
-    """An activation whose input nothing else reads becomes the argument of the layer before it."""
+def _merged(ops: list[Op], output: int) -> list[Op]:
+    """Operations that one layer says together: an activation becomes the argument of the layer before it.
+
+    Only where nothing else reads the value between.
+    """
     uses = Counter(v for op in ops for v in op.inputs)
     uses[output] += 1
     at: dict[int, int] = {}
-    made: list[Op | None] = []
+    made: list[Op] = []
     for op in ops:
         i = at.get(op.inputs[0]) if len(op.inputs) == 1 else None
-        before = made[i] if i is not None else None
-        if before is not None and uses[before.output] == 1 and _takes(before, op):
-            weights = before.weights | {f"activation/{k}": v for k, v in op.weights.items()}
-            fused = replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
-            assert i is not None
-            made[i], at[op.output] = fused, i
+        both = _together(made[i], op) if i is not None and uses[made[i].output] == 1 else None
+        if i is not None and both is not None:
+            made[i], at[op.output] = both, i
         else:
             at[op.output] = len(made)
             made.append(op)
-    return [op for op in made if op is not None]
+    return made
+
+
+def _together(before: Op, op: Op) -> Op | None:
+    """Both operations as one, or None."""
+    if before.layer.kind == "global_avg_pool" and op.layer == flatten:
+        return replace(before, layer=global_avg_pool, output=op.output)
+    if not _takes(before, op):
+        return None
+    weights = before.weights | {f"activation/{k}": v for k, v in op.weights.items()}
+    return replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
 
 
 def _takes(before: Op, op: Op) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from compose.combinators import branch
 from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.param import Param
@@ -65,7 +66,14 @@ def _piece(graph: SourceGraph, ops: list, output: int, many: bool) -> Piece:
 
 
 def _words(whole: Piece) -> dict[Layer, str]:
-    return {p.layer.but(name=None): snake(p.title) for p in whole.walk() if p.title and p.kids}
+    """The classes of the source's modules as words; a branch around nothing but a module is called as it."""
+    made: dict[Layer, str] = {}
+    for piece in whole.walk():
+        inside = [kid.title for kid in piece.kids if kid.holds]
+        title = piece.title or (inside[0] if len(inside) == 1 and isinstance(piece.layer, branch) else "")
+        if title and piece.kids:
+            made[piece.layer.but(name=None)] = snake(title)
+    return made
 
 
 def _check(net: Layer, weights: WeightMap, inputs: tuple) -> None:

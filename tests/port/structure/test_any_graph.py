@@ -76,7 +76,7 @@ def _double():
         yield
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_what_is_series_parallel_needs_no_graph(data):
     b = Build(jax.ShapeDtypeStruct((2, WIDTH), np.float64))
@@ -84,7 +84,7 @@ def test_what_is_series_parallel_needs_no_graph(data):
     assert "graph(" not in agrees(b, output, data.draw(st.booleans()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_any_graph_with_any_modules(data):
     b = Build(*[jax.ShapeDtypeStruct((2, WIDTH), np.float64)] * data.draw(st.integers(1, 2)))

@@ -169,7 +169,7 @@ def test_squeeze_and_excite_is_a_product():
 def test_an_activation_that_others_need_stays_apart():
     b = Build(f64(3))
     h = b(fc(3), 0)
-    check(b, b(multiply, b(tanh, h), h), compose_seq(fc(3), tanh * identity))
+    check(b, b(multiply, b(tanh, h), h), compose_seq(fc(3), identity * tanh))
 
 
 def test_the_rest_around_what_is_not_series_parallel_stays_structured():

@@ -1,0 +1,87 @@
+"""Names for helpers and their parameters, where the source has none."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+
+from compose.core.registry import known, word
+from compose.port.writing.generalise import params
+from compose.port.writing.terms import Term
+
+_SIZES = {"filters", "size"}
+_INNER = ["hidden", "width"]  # what the first of two sizes is called
+_SHORT = {"batch_norm": "norm", "layer_norm": "norm", "group_norm": "norm", "compose_seq": "seq"}
+
+
+def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) -> str:
+    """The source's word for it, or one made of the words inside; not one of those taken."""
+    name = hint or _described(pattern, helpers)
+    if not hint and (keyword.iskeyword(name) or name in taken):
+        name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 999))) if n not in taken)
+
+
+def _described(pattern: Term, helpers: set[str]) -> str:
+    if pattern.kind == "row":
+        inner = [_word(a) for a in pattern.args if a.head != "identity"]
+        return "_".join(dict.fromkeys([*inner[:2], "gate" if "*" in "".join(pattern.head) else "sum"]))
+    fixed = [n for n, a in zip(pattern.names, pattern.args) if n and a.kind != "param" and n != "name"]
+    if pattern.head in helpers and fixed:
+        return f"{pattern.head}_with_{fixed[-1]}"
+    inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
+    if inner and pattern.head in ("compose_seq", "branch", "parallel"):
+        heads = list(dict.fromkeys(_word(a) for a in inner))
+        same = {"compose_seq": "stage", "branch": "branches", "parallel": "towers"}[pattern.head]
+        return same if len(heads) == 1 and len(inner) > 1 else "_".join(heads[:3])
+    if inner:
+        return f"{pattern.head}_{_word(inner[0])}" if pattern.head != "residual" else "residual_block"
+    kernel = pattern.get("kernel")
+    if pattern.head == "conv" and kernel is not None and str(kernel.head).isdigit():
+        return f"conv{kernel.head}x{kernel.head}"
+    return _SHORT.get(pattern.head, pattern.head)
+
+
+def _word(term: Term) -> str:
+    head = str(term.head) if term.kind in ("call", "atom") else "part"
+    return _SHORT.get(head, head)
+
+
+def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str]) -> dict[str, str]:
+    """For each parameter the name of the argument where it stands; the last of a kind keeps it plain."""
+    where: dict[str, str] = {}
+    for term in pattern.walk():
+        for name, arg in zip(term.names or (None,) * len(term.args), term.args):
+            if arg.kind == "param":
+                where.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
+    counts = Counter(where[p] for p in params(pattern))
+    made: dict[str, str] = {}
+    seen: Counter = Counter()
+    for p in params(pattern):
+        said = where[p]
+        seen[said] += 1
+        names = [said] if seen[said] == counts[said] else []
+        names += _INNER if said in _SIZES and seen[said] == 1 else []
+        names += [f"{said}_{i}" for i in range(seen[said], 99)]
+        later = set(counts) - {said}
+        made[p] = next(n for n in names if n not in taken and n not in made.values() and n not in later)
+    return made
+
+
+def _role(values: list[Term]) -> str:
+    functions = [word(v.head) for v in values if v.kind == "atom" and known(v.head)]
+    is_activation = len(functions) == len(values) and all(getattr(f, "floats_only", False) for f in functions)
+    return "activation" if is_activation else "layer"
+
+
+def part_name(part: Term, outer: Term, label: str | None, i: int) -> str:
+    """What a part of a call is called where it is written before it."""
+    if label:
+        return label
+    if part.head == "conv" and part.get("groups") is not None:
+        return "depthwise"
+    if str(part.head).endswith("_pool"):
+        return "pool"
+    if part.head == "compose_seq" and outer.head != "compose_seq":
+        return "layers"
+    return "first" if i == 0 else "last" if i == outer.names.count(None) - 1 else "middle"

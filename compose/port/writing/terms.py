@@ -1,0 +1,143 @@
+"""Expressions as plain trees, which can be compared, generalised and written."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from compose.combinators import graph, share
+from compose.core.layer import Layer
+from compose.core.printing import Writer
+from compose.core.registry import known, word
+
+
+@dataclass(frozen=True)
+class Term:
+    """One node of an expression.
+
+    Attributes:
+        kind: "atom" is its own text; "call" a call, its `names` saying which argument is which (None for those
+            without a name); "row" the texts in `head` around its parts; "graph" the steps of a graph, `head` saying
+            who reads whom; "share" what is shared and the body, which calls it `head`; "param" an argument of the
+            helper around; "local" the variable of a lambda.
+        head: what the kind says.
+        args: the parts.
+    """
+
+    kind: str
+    head: Any
+    args: tuple[Term, ...] = ()
+    names: tuple[str | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.kind, self.head, self.args, self.names)))
+
+    def __hash__(self) -> int:
+        return self.__dict__["_hash"]
+
+    def but(self, **changes: Any) -> Term:
+        return dataclasses.replace(self, **changes)
+
+    def walk(self) -> Iterator[Term]:
+        yield self
+        for arg in self.args:
+            yield from arg.walk()
+
+    def get(self, name: str) -> Term | None:
+        return self.args[self.names.index(name)] if name in self.names else None
+
+    def free(self) -> set[str]:
+        """The variables of lambdas around that are read inside."""
+        if self.kind == "local":
+            return {self.head.split(".")[0]}
+        inside = set().union(*(arg.free() for arg in self.args)) if self.args else set()
+        return inside - {self.head} if self.kind == "share" else inside
+
+
+def atom(text: str) -> Term:
+    return Term("atom", text)
+
+
+def read(value: Any) -> Term:
+    """The expression of a layer as a term."""
+    return _Reader().value(value)
+
+
+class _Reader(Writer):
+    """Writes terms where `Writer` writes documents."""
+
+    def value(self, v: Any) -> Any:
+        if isinstance(v, graph):
+            wiring = (v.inputs, tuple(step.args for step in v.steps), v.output)
+            return _named(Term("graph", wiring, tuple(self.value(step.layer) for step in v.steps)), v)
+        if isinstance(v, share):
+            name = "e" if not self.names else f"e{len(self.names)}"
+            inner = _Reader((*self.names, name))
+            return _named(Term("share", name, (self.value(v.shared), inner.value(v.body))), v)
+        made = super().value(v)
+        if getattr(v, "refers", False):
+            return Term("local", made)
+        return _term(made)
+
+    def call(self, head: str, args: list) -> Any:
+        pairs = [(a[0], a[1]) if isinstance(a, tuple) and len(a) == 2 else (None, a) for a in args]
+        return Term("call", head, tuple(_term(a) for _, a in pairs), tuple(n for n, _ in pairs))
+
+    def fields(self, layer: Layer, head: str | None = None) -> Any:
+        args: list = []
+        for f in signature_fields(type(layer)):
+            value = getattr(layer, f.name)
+            if f.name == layer.starred:
+                args += [(None, self.value(v)) for v in value]
+            elif value != default_value(f) or type(value) is not type(default_value(f)):
+                args.append((f.name, self.value(value)))
+        return self.call(head or layer.kind_of_class(), args)
+
+
+def _named(term: Term, layer: Layer) -> Term:
+    """`graph` and `share` with a name carry it as their last part."""
+    return term if layer.name is None else term.but(args=(*term.args, read(layer.name)), names=("name",))
+
+
+def _term(doc: Any) -> Term:
+    if isinstance(doc, Term):
+        return doc
+    if isinstance(doc, str):
+        return atom(doc)
+    if isinstance(doc, tuple):
+        texts, parts = [""], []
+        for part in doc:
+            if isinstance(part, str):
+                texts[-1] += part
+            else:
+                parts.append(_term(part))
+                texts.append("")
+        return Term("row", tuple(texts), tuple(parts)) if parts else atom(texts[0])
+    inside = [_term(arg) for arg in doc.args]  # a tuple or a dict
+    texts = [doc.head, *[", "] * (len(inside) - 1), doc.close]
+    return Term("row", tuple(texts), tuple(inside)) if inside else atom(doc.head + doc.close.lstrip(","))
+
+
+def signature_fields(cls: type) -> list[dataclasses.Field]:
+    """The fields of a layer in the order of its arguments."""
+    return sorted(dataclasses.fields(cls), key=lambda f: f.kw_only is True)
+
+
+def default_value(f: dataclasses.Field) -> Any:
+    return f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
+
+
+def arguments(head: str) -> dict[str, Term | None]:
+    """The named arguments that a word takes, in order, with their defaults; None where one must be given."""
+    if not known(head):
+        return {}
+    value = word(head)
+    if isinstance(value, type) and issubclass(value, Layer):
+        kept = [f for f in signature_fields(value) if f.name != value.starred]
+        return {f.name: None if default_value(f) is dataclasses.MISSING else read(default_value(f)) for f in kept}
+    found = inspect.signature(getattr(value, "fn", value)).parameters
+    made: dict[str, Term | None] = {n: read(p.default) for n, p in found.items() if p.default is not p.empty}
+    return made | ({"name": atom("None")} if isinstance(value, Layer) else {})

@@ -1,0 +1,230 @@
+"""The Python file of a network: it builds an equal network, and reads as if a person had written it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compose import (
+    avg_pool,
+    batch_norm,
+    branch,
+    compose_seq,
+    concat,
+    conv,
+    dropout,
+    fc,
+    flatten,
+    global_avg_pool,
+    graph,
+    hard_sigmoid,
+    hard_swish,
+    identity,
+    layer_norm,
+    max_pool,
+    multiply,
+    register,
+    relu,
+    repeat,
+    residual,
+    share,
+    sigmoid,
+    softmax,
+    tanh,
+)  # fmt: skip
+from compose.port.source import source
+from compose.port.structure import recover
+from tests.port.structure.build import Build
+from tests.port.structure.test_any_graph import WIDTH, any_graph, modules, series_parallel
+
+
+@register
+def clipped(x, high: float = 1.0):
+    """The input, at most `high`."""
+    return jax.numpy.minimum(x, high)
+
+
+RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
+norm = batch_norm(momentum=0.9, unbiased=True)
+
+
+def rebuilt(net, **options) -> str:
+    """The source, after it has built the network again."""
+    text = source(net, **options)
+    names: dict = {}
+    exec(compile(text, "model.py", "exec"), names)
+    assert names["net"] == net, text
+    assert all(len(line) <= 100 for line in text.splitlines()), text
+    return text
+
+
+def accepted(text: str) -> None:
+    """Ruff has nothing to change and nothing to say."""
+    rules = ["--select", "E,F,W,I,B,UP,SIM", "--line-length", "100", "--target-version", "py311"]
+    for command in (["format", "--diff", "--line-length", "100"], ["check", *rules]):
+        ran = subprocess.run([RUFF, *command, "--isolated", "-"], input=text, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def lines(text: str) -> int:
+    """Lines with something on them, imports apart."""
+    body = text.split("\n\n", 1)[1]
+    return sum(bool(line.strip()) for line in body.splitlines())
+
+
+def basic_block(filters, stride=1, shortcut=identity):
+    first, second = conv(filters, 3, stride=stride, padding=1, bias=False), conv(filters, 3, padding=1, bias=False)
+    return residual(compose_seq(first, norm, relu, second, norm), shortcut) >> relu
+
+
+def resnet18():
+    stages = []
+    for i, f in enumerate((64, 128, 256, 512)):
+        down = conv(f, 1, stride=2, bias=False) >> norm
+        stages.append(
+            compose_seq(basic_block(f, 2, down) if i else basic_block(f), basic_block(f), name=f"layer{i + 1}")
+        )
+    stem = (conv(64, 7, stride=2, padding=3, bias=False), norm, relu, max_pool(3, stride=2, padding=1))
+    return compose_seq(*stem, *stages, global_avg_pool, fc(1000))
+
+
+def densenet():
+    layers = compose_seq(norm, relu, conv(128, 1, bias=False), norm, relu, conv(32, 3, padding=1, bias=False))
+    parts = [conv(64, 7, stride=2, padding=3, bias=False), norm, relu, max_pool(3, stride=2, padding=1)]
+    for i, n in enumerate((6, 12, 24, 16)):
+        parts += [compose_seq(*[branch(identity, layers, join=concat)] * n, name=f"block{i}")]
+        parts += (
+            [compose_seq(norm, relu, conv(64 * 2**i, 1, bias=False), avg_pool(), name=f"transition{i}")]
+            if i < 3
+            else []
+        )
+    return compose_seq(*parts, norm, relu, global_avg_pool, fc(1000))
+
+
+def mobilenet():
+    def block(hidden, squeeze, filters, stride=1):
+        gate = compose_seq(global_avg_pool(keepdims=True), conv(squeeze, 1, relu), conv(hidden, 1, hard_sigmoid))
+        depthwise = conv(hidden, 5, stride=stride, padding=2, groups=hidden, bias=False)
+        first = compose_seq(conv(hidden, 1, bias=False), norm, hard_swish)
+        last = conv(filters, 1, bias=False) >> norm
+        return compose_seq(first, compose_seq(depthwise, norm, hard_swish), identity * gate, last)
+
+    sizes = [(240, 64, 40), (240, 64, 40), (144, 40, 48), (576, 144, 96), (576, 144, 96)]
+    head = compose_seq(fc(1024, hard_swish), dropout(0.2), fc(1000), name="classifier")
+    down = [block(96, 24, 40, 2), block(120, 32, 48), block(288, 72, 96, 2)]
+    return compose_seq(
+        conv(16, 3, stride=2, padding=1), *down, *[residual(block(*s)) for s in sizes], global_avg_pool, head
+    )
+
+
+def transformer():
+    mlp = compose_seq(layer_norm(), fc(64, tanh), dropout(0.1), fc(16))
+    block = compose_seq(residual(compose_seq(layer_norm(), fc(16), dropout(0.1))), residual(mlp))
+    return compose_seq(fc(16), repeat(12, block), layer_norm(), fc(3, softmax(axis=1)))
+
+
+def wired():
+    def cell(x, y):
+        h = fc(32, relu, kernel_init="he_normal")(x)
+        g = fc(32, sigmoid, name="gate")(h)
+        return h * g + fc(32)(y), dropout(0.5)(g)
+
+    return graph(cell)
+
+
+NETS = {
+    "one layer": fc(3),
+    "a function": relu,
+    "names": compose_seq(fc(250, relu, name="e 1"), fc(3, name='a "b"')),
+    "sums": (fc(3) + fc(3, tanh) + identity) * sigmoid,
+    "long sums": compose_seq(*[fc(100 + i, relu) for i in range(9)]) + compose_seq(*[fc(200 + i) for i in range(9)]),
+    "a short graph": graph(lambda x, y: fc(3)(x) * y + x),
+    "a graph": wired(),
+    "graphs in a sequence": compose_seq(
+        conv(3, 1), branch(graph(lambda x: fc(2)(x) - fc(2, tanh)(x)), relu, join=concat)
+    ),
+    "a share": share(fc(4), lambda e: compose_seq(e, tanh, e)),
+    "a long share": share(fc(9), lambda e: compose_seq(*[fc(9 + i, relu) for i in range(9)], fc(9), e, tanh, e)),
+    "nested sequences": compose_seq(fc(3) >> relu, compose_seq(fc(4), fc(5)), flatten >> relu),
+    "resnet18": resnet18(),
+    "densenet": densenet(),
+    "mobilenet": mobilenet(),
+    "transformer": transformer(),
+}
+
+
+@pytest.mark.parametrize("name", list(NETS))
+def test_running_the_file_builds_the_network(name):
+    accepted(rebuilt(NETS[name]))
+
+
+def test_an_autoencoder_is_the_expression_itself():
+    layers = (fc(250, relu, name="e1"), fc(50, relu, name="e2"), fc(250, relu, name="d1"), fc(784, sigmoid, name="d2"))
+    assert rebuilt(compose_seq(*layers)).split("\n\n")[1] == (
+        'net = compose_seq(\n    fc(250, relu, name="e1"),\n    fc(50, relu, name="e2"),\n'
+        '    fc(250, relu, name="d1"),\n    fc(784, sigmoid, name="d2"),\n)\n'
+    )
+
+
+def test_a_resnet_is_as_short_as_a_person_writes_it():
+    text = rebuilt(resnet18(), words={basic_block(f): "basic_block" for f in (64, 128, 256, 512)})
+    assert lines(text) <= 20
+    assert "norm = batch_norm(momentum=0.9, unbiased=True)" in text
+    assert "def basic_block(filters, stride=1, shortcut=identity):" in text
+    assert 'compose_seq(basic_block(64), basic_block(64), name="layer1"),' in text
+
+
+def test_a_densenet_says_each_block_on_a_line():
+    text = rebuilt(densenet())
+    assert lines(text) <= 25
+    assert '] * 24, name="block2"),' in text
+
+
+def test_blocks_that_differ_in_numbers_are_calls_of_one_function():
+    text = rebuilt(mobilenet())
+    assert lines(text) <= 30
+    assert text.count("hard_sigmoid") == 2  # imported, and in the one place where it is written
+
+
+def test_no_helper_for_what_is_short():
+    text = rebuilt(compose_seq(fc(64, relu), dropout(0.5), fc(64, relu), dropout(0.5), fc(64, relu), fc(3)))
+    assert "def " not in text and text.count("=") == 1
+
+
+def test_own_words_come_from_their_module():
+    text = rebuilt(fc(2, clipped(high=float("inf"))))
+    assert "from math import inf\n" in text and f"from {__name__} import clipped\n" in text
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _double():
+    with jax.enable_x64(True):
+        yield
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_what_was_recovered_is_built_again(data):
+    b = Build(*[jax.ShapeDtypeStruct((2, WIDTH), np.float64)] * data.draw(st.integers(1, 2)))
+    if len(b.specs) == 1 and data.draw(st.booleans()):
+        output = series_parallel(data.draw, b, 0, 4)
+    else:
+        output = any_graph(data.draw, b)
+    modules(data.draw, b)
+    made = recover(b.graph(output), *[b.specs[v] for v in b.inputs])
+    accepted(rebuilt(made.net, words=made.words))
+
+
+def test_a_helper_is_called_as_the_source_calls_it():
+    gate = identity * compose_seq(global_avg_pool(keepdims=True), conv(8, 1, relu), conv(64, 1, hard_sigmoid))
+    net = compose_seq(*[compose_seq(conv(64, 3), gate, conv(64 + i, 3), multiply) for i in range(3)])
+    text = rebuilt(net, words={gate: "squeeze_excitation"})
+    assert "squeeze_excitation = " in text or "def squeeze_excitation(" in text
