@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from compose.combinators import *
 from compose.combinators.recurrent import *
+from compose.combinators.steps import *
 from compose.core.constants import bfloat16, float16, float32, float64, int8, int32, uint8
 from compose.core.editing import named
 from compose.core.errors import ComposeError, LayerError
@@ -15,9 +16,12 @@ from compose.core.parsing import parse
 from compose.core.run import spec
 from compose.layers.activation import *
 from compose.layers.attention import *
+from compose.layers.augment import *
 from compose.layers.attention_core import *
+from compose.layers.attention_score import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
+from compose.layers.decoding import *
 from compose.layers.dense import *
 from compose.layers.dropout import *
 from compose.layers.einsum import *
@@ -27,21 +31,30 @@ from compose.layers.initializers import *
 from compose.layers.join import *
 from compose.layers.learned import *
 from compose.layers.mixture import *
+from compose.layers.noise import *
 from compose.layers.norm import *
 from compose.layers.norm_group import *
 from compose.layers.norm_local import *
 from compose.layers.norm_weight import *
+from compose.layers.pad import *
+from compose.layers.patches import *
+from compose.layers.pixel import *
 from compose.layers.pool import *
 from compose.layers.pool_global import *
+from compose.layers.position import *
 from compose.layers.recurrent import *
+from compose.layers.recurrent_conv import *
 from compose.layers.recurrent_gru import *
 from compose.layers.recurrent_lstm import *
 from compose.layers.reduce import *
+from compose.layers.resize import *
 from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *
 from compose.layers.softmax import *
 from compose.layers.take import *
+from compose.layers.transformer import *
+from compose.layers.window_attention import *
 
 if TYPE_CHECKING:
     from compose import data, train

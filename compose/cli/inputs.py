@@ -74,10 +74,12 @@ def _fit(path: Path, array: np.ndarray, want: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise DataError(f"{path}: holds a number that is NaN or infinite")
     if jnp.issubdtype(want.dtype, jnp.floating):
-        return array.astype(want.dtype) if array.dtype.kind == "f" else array
-    if array.dtype.kind == "f" and (array != np.round(array)).any():
-        raise DataError(f"{path}: expected whole numbers, since the network takes {want.dtype}")
-    return array.astype(want.dtype)
+        return array.astype(want.dtype) if array.dtype.kind == "f" else array  # integers: the network says why not
+    with np.errstate(invalid="ignore"):
+        whole = array.astype(want.dtype)
+    if (whole != array).any():
+        raise DataError(f"{path}: expected whole numbers, as {want.dtype} holds them")
+    return whole
 
 
 def _shaped(path: Path, array: np.ndarray, example: tuple[int, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ from compose.core.combinator import Combinator
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, as_layer, layer
+from compose.core.printing import Operation
 from compose.core.registry import word
 
 
@@ -54,7 +55,7 @@ def collect(*xs):
     return xs
 
 
-_OPERATORS = {"add": " + ", "multiply": " * "}
+_OPERATORS = {"add": "+", "multiply": "*"}
 
 
 @layer
@@ -93,23 +94,13 @@ class branch(Siblings):
 
     def source(self, write):
         sign = _OPERATORS.get(self.join.kind) if self.join in (add, multiply) else None
-        if sign is None or self.name is not None or len(self.layers) < 2 or _needs_words(self.layers):
+        first = self.layers[0] if self.layers else None
+        merges = isinstance(first, branch) and first.join == self.join and first.name is None
+        if (
+            sign is None or self.name is not None or merges or not 2 <= len(self.layers) <= 50
+        ):  # text nests only so deep
             return write.fields(self)
-        parts = []
-        for i, inner in enumerate(self.layers):
-            text = write.value(inner)
-            parts += [sign] if i else []
-            parts += ["(", text, ")"] if _is_operation(inner) else [text]
-        return tuple(parts)
-
-
-def _is_operation(inner: Layer) -> bool:
-    return isinstance(inner, branch) and inner.join in (add, multiply) and inner.name is None and len(inner.layers) > 1
-
-
-def _needs_words(layers: tuple[Layer, ...]) -> bool:
-    """Whether `f + g` would be read as something else: a first operand of the same kind would be merged."""
-    return isinstance(layers[0], branch) and layers[0].name is None
+        return Operation(sign, tuple(map(write.value, self.layers)))
 
 
 @layer

@@ -37,7 +37,7 @@ class graph(Combinator):
     output: Any
 
     def __init__(self, fn: Callable, name: str | None = None):
-        traced = fn if isinstance(fn, tuple) else _trace(fn)
+        traced = _checked(*fn) if isinstance(fn, tuple) else _trace(fn)
         for key, value in zip(("inputs", "steps", "output", "name"), (*traced, name)):
             object.__setattr__(self, key, value)
         self.__post_init__()
@@ -89,6 +89,22 @@ def _indices(out: Any, steps: list) -> Any:
     if not isinstance(out, Node) or out.steps is not steps:
         raise ConfigError("a graph that returns its own values", f"{type(out).__name__} {out!r}")
     return out.index
+
+
+def _checked(inputs: int, steps: tuple[Step, ...], output: Any) -> tuple[int, tuple[Step, ...], Any]:
+    """A table made elsewhere. Raises `ConfigError` where a step reads what is not there before it."""
+    for i, step in enumerate(steps):
+        if not isinstance(step, Step) or not _are_values(step.args, inputs + i):
+            raise ConfigError("steps that read inputs and earlier steps", repr(step))
+    if inputs < 1 or not _are_values(output, inputs + len(steps)):
+        raise ConfigError("at least one input, and values of the graph as output", f"{inputs}, {output!r}")
+    return inputs, steps, output
+
+
+def _are_values(indices: Any, known: int) -> bool:
+    if isinstance(indices, tuple):
+        return all(_are_values(i, known) for i in indices)
+    return type(indices) is int and 0 <= indices < known
 
 
 def _pick(output: Any, values: list) -> Any:

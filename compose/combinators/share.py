@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
 from compose.core.layer import Layer, as_layer, keys_of, layer, unlisted
 from compose.core.plan import Plan, plan, specs
-from compose.core.printing import Writer
+from compose.core.printing import Writer, free_name
 
 
 @layer
@@ -72,7 +73,7 @@ class share(Layer):
         return y, {k: v for k, v in ((key, cell.state), (body_key, after)) if v}
 
     def source(self, write):
-        name = "e" if not write.names else f"e{len(write.names)}"
+        name = free_name("e" if not write.names else f"e{len(write.names)}")
         inner = Writer((*write.names, name))
         args = [write.value(self.shared), (f"lambda {name}: ", inner.value(self.body))]
         return write.call("share", args + ([("name", write.value(self.name))] if self.name else []))
@@ -104,6 +105,12 @@ class Shared(Layer):
         return self.method or "shared"
 
     def method_named(self, name: str) -> Layer:
+        """A use of a method that the shared layer's class adds to those of every layer. Raises `ConfigError`."""
+        if self.method or name.startswith("_") or hasattr(Layer, name):
+            raise ConfigError("a method of the shared layer's own, such as e.attend", f".{name}")
+        return self.with_method(name)
+
+    def with_method(self, name: str) -> Layer:
         return self.but(method=name)
 
     def plan(self, x, scope: tuple = ()) -> Plan:
@@ -112,6 +119,8 @@ class Shared(Layer):
         cell = scope[-1 - self.index]
         if self.method is not None:
             return Plan(self, x, self._method_out(cell, x), {}, {})
+        if cell.plan is not None and cell.plan.x == x:  # else each share of a share would double the work
+            return Plan(self, x, cell.plan.out, {}, {}, (("", cell.plan),))
         made = plan(cell.layer, x, cell.scope)
         if cell.plan is None:
             cell.plan = made
@@ -140,7 +149,7 @@ class Shared(Layer):
 
     def _method_out(self, cell: Cell, x):
         method = getattr(cell.layer, self.method or "", None)
-        if method is None or (self.method or "_").startswith("_"):
+        if not inspect.ismethod(method):
             raise ConfigError(f"a method of {cell.layer}", f".{self.method}").locate(cell.layer)
         if cell.plan is None:
             raise ConfigError(f"a use of {cell.layer} before .{self.method}").locate(cell.layer)
@@ -148,7 +157,8 @@ class Shared(Layer):
 
     def source(self, write):
         name = write.names[-1 - self.index] if self.index < len(write.names) else f"<shared {self.index}>"
-        return f"{name}.{self.method}" if self.method else name
+        text = f"{name}.{self.method}" if self.method else name
+        return write.call("named", [write.value(self.name), text]) if self.name else text
 
 
 class Hole(Shared):
@@ -159,29 +169,37 @@ class Hole(Shared):
             object.__setattr__(self, key, value)
         self.__post_init__()
 
-    def method_named(self, name: str) -> Layer:
-        return Hole(self.__dict__["origin"], name)
+    def with_method(self, name: str) -> Layer:
+        return Hole(self.origin, name)
 
-    def __getattr__(self, name: str) -> Layer:
-        if name.startswith("_") or name == "validate":
+    def but(self, **changes):
+        new = super().but(**changes)
+        object.__setattr__(new, "origin", self.origin)
+        return new
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in (
+            "origin",
+            "validate",
+            "wraps",
+            "positions",
+            "trains",
+        ):  # what layers may lack
             raise AttributeError(name)
         return self.method_named(name)
 
     def __hash__(self) -> int:
-        return hash((id(self.__dict__["origin"]), self.method))
+        return hash((id(self.origin), self.method, self.name))
 
     def __eq__(self, other) -> bool:
-        return (
-            isinstance(other, Hole)
-            and other.__dict__["origin"] is self.__dict__["origin"]
-            and other.method == self.method
-        )
+        same = isinstance(other, Hole) and other.origin is self.origin
+        return same and (other.method, other.name) == (self.method, self.name)
 
 
 def _bind(body: Layer, hole: Hole, depth: int) -> Layer:
     """`body` with the hole as an index: how many shares stand between it and its own."""
     if isinstance(body, Hole):
-        return Shared(depth, body.method) if body.__dict__["origin"] is hole else body
+        return Shared(depth, body.method, name=body.name) if body.origin is hole else body
     old = [child for _, child in body.children()]
     deeper = [depth + (isinstance(body, share) and i == 1) for i in range(len(old))]
     new = [_bind(child, hole, d) for child, d in zip(old, deeper)]

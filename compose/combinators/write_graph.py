@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
-from compose.core.printing import Call, Doc, Writer
+from compose.core.printing import Call, Doc, Operation, Writer, enclosed, free_name
 from compose.core.registry import word
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@"}
 _CONSTANTS = {"scale": "*", "add_constant": "+"}
 
 
+DEEPEST = 25  # calls inside one another, beyond which each step has a line
+
+
 def graph_source(graph: Any, write: Writer) -> Doc:
     """`lambda x, y: ...`, values used twice named with `:=` where they are first needed.
 
     The steps must come out in their order, since it numbers the keys; where nesting them would not
-    keep it, each is named in turn: `(h0 := ..., h1 := ..., h1)[-1]`.
+    keep it, or would nest too deep, each is named in turn: `(h0 := ..., h1 := ..., h1)[-1]`.
     """
-    names = _inputs(graph.inputs)
+    names = [free_name(name) for name in (list("xyz") if graph.inputs <= 3 else [f"x{i}" for i in range(graph.inputs)])]
+    names = names[: graph.inputs]
     nested = _Body(graph, write, names)
-    body = nested.output(graph.output)
+    body = nested.output(graph.output) if _depth(graph, nested.repeated) <= DEEPEST else None
     if nested.order != list(range(len(graph.steps))):
         body = _in_turn(graph, write, names)
     return (f"lambda {', '.join(names)}: ", body)
+
+
+def _depth(graph: Any, repeated: dict[int, str]) -> int:
+    depth = [0] * graph.inputs
+    for step in graph.steps:
+        depth.append(1 + max((depth[j] * (j not in repeated) for j in step.args), default=0))
+    return max(depth)
 
 
 def _in_turn(graph: Any, write: Writer, names: list[str]) -> Doc:
@@ -32,25 +44,26 @@ def _in_turn(graph: Any, write: Writer, names: list[str]) -> Doc:
     for i, step in enumerate(graph.steps):
         text = _step(step, [values[j] for j in step.args], write)
         if i == len(graph.steps) - 1 and graph.output == graph.inputs + i:
-            return Call("(", (*rows, text), ")[-1]")
-        rows.append((f"h{i} := ", text))
-        values.append(f"h{i}")
+            return Call("", (*rows, text), closing=")[-1]")
+        values.append(free_name(f"h{i}"))
+        rows.append((f"{values[-1]} := ", text))
     last = _Body(graph, write, names)
     last.values = dict(enumerate(values))
-    return Call("(", (*rows, last.output(graph.output)), ")[-1]")
+    return Call("", (*rows, last.output(graph.output)), closing=")[-1]")
 
 
 class _Body:
     def __init__(self, graph: Any, write: Writer, names: list[str]):
-        self.graph, self.write, self.names = graph, write, names
+        self.graph, self.write = graph, write
         self.values: dict[int, str] = dict(enumerate(names))
         self.order: list[int] = []
-        uses = [i for step in graph.steps for i in step.args] + _leaves(graph.output)
-        self.repeated = [i for i in sorted(set(uses)) if i >= graph.inputs and uses.count(i) > 1]
+        uses = Counter([i for step in graph.steps for i in step.args] + _leaves(graph.output))
+        repeated = sorted(i for i, n in uses.items() if i >= graph.inputs and n > 1)
+        self.repeated = {i: free_name(f"h{n}" if len(repeated) > 1 else "h") for n, i in enumerate(repeated)}
 
     def output(self, output: Any) -> Doc:
         if isinstance(output, tuple):
-            return ("(", *_commas([self.output(o) for o in output]), ",)" if len(output) == 1 else ")")
+            return Call("", tuple(map(self.output, output)), closing=",)" if len(output) == 1 else ")")
         return self.at(output)
 
     def at(self, index: int) -> Doc:
@@ -62,8 +75,7 @@ class _Body:
         text = _step(step, texts, self.write)
         if index not in self.repeated:
             return text
-        name = "h" if len(self.repeated) == 1 else f"h{self.repeated.index(index)}"
-        self.values[index] = name
+        self.values[index] = name = self.repeated[index]
         return (f"({name} := ", text, ")")
 
 
@@ -71,14 +83,13 @@ def _step(step: Any, args: list, write: Writer) -> Doc:
     inner = step.layer
     sign = _SIGNS.get(inner.kind) if str(inner) == inner.kind and len(args) == 2 else None
     if sign:
-        return (_operand(args[0]), f" {sign} ", _operand(args[1]))
+        return Operation(sign, tuple(args))
     if inner.kind == "at" and inner.name is None and len(args) == 1:
-        return (_operand(args[0]), f"[{inner.index}]")
+        return (enclosed(args[0]), f"[{inner.index}]")
     if inner.kind in _CONSTANTS and inner == _constant(inner) and len(args) == 1:
-        return (_operand(args[0]), f" {_CONSTANTS[inner.kind]} ", repr(inner.options[0][1]))
+        return Operation(_CONSTANTS[inner.kind], (args[0], repr(inner.options[0][1])))
     head = write.value(inner)
-    head = ("(", head, ")") if isinstance(head, tuple) else head
-    return (head, "(", *_commas(args), ")")
+    return Call(enclosed(head) if isinstance(head, Operation) else head, tuple(args))
 
 
 def _constant(inner: Any) -> Any:
@@ -86,19 +97,6 @@ def _constant(inner: Any) -> Any:
     values = [v for _, v in inner.options]
     known = len(values) == 1 and isinstance(values[0], (int, float)) and math.isfinite(values[0])
     return word(inner.kind)(**dict(inner.options)) if known else None
-
-
-def _operand(text: Doc) -> Doc:
-    is_operation = isinstance(text, tuple) and len(text) == 3 and isinstance(text[1], str) and text[1][:1] == " "
-    return ("(", text, ")") if is_operation else text
-
-
-def _commas(parts: list) -> list:
-    return [piece for i, part in enumerate(parts) for piece in ((", ", part) if i else (part,))]
-
-
-def _inputs(n: int) -> list[str]:
-    return list("xyz"[:n]) if n <= 3 else [f"x{i}" for i in range(n)]
 
 
 def _leaves(output: Any) -> list[int]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 
-from compose.core.errors import ConfigError, MissingRng
+from compose.core.errors import ConfigError, LayerError, MissingRng
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
@@ -78,9 +77,12 @@ class Context:
         return child.call(params.get(key, {}), {}, x, self.at(key))[0]
 
     def _plan_inner(self, child: Layer, x, key: str):
-        from compose.core.plan import plan, specs
+        from compose.core.plan import plan_inside
 
-        inner = plan(child, specs(x))
+        try:
+            inner, y = plan_inside(child, x)
+        except LayerError as e:
+            raise e.enter(key, ())
         if inner.state:
             raise ConfigError(
                 f"a {key} without state", f"{child}, which keeps {', '.join(inner.state)}",
@@ -88,8 +90,7 @@ class Context:
             )  # fmt: skip
         assert self.planned is not None
         self.planned[key] = inner
-        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), inner.param_specs())
-        return child.call(zeros, {}, x, Context(planned={}))[0]
+        return y
 
 
 def path_hash(path: tuple[str, ...]) -> int:

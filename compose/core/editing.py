@@ -9,6 +9,7 @@ import jax
 
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer, as_layer
+from compose.core.registry import add_word
 
 
 def select(net: Layer, at: int | str | slice) -> Layer:
@@ -56,6 +57,10 @@ def named(name: str, layer: Any) -> Layer:
     made = as_layer(layer)
     inner = getattr(made, "wraps", None)
     return made.but(**{inner: named(name, getattr(made, inner))}) if inner else made.but(name=name)
+
+
+named.builds_layers = True  # pyright: ignore[reportFunctionMemberAccess]
+add_word("named", named)
 
 
 def keep_keys(before: Layer, after: Layer) -> Layer:

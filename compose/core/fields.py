@@ -27,7 +27,7 @@ def check(layer) -> None:
         value = getattr(layer, name)
         lifted = _fit(value, hint)
         if lifted is _MISFIT:
-            raise ConfigError(f"{name} to be {_said(hint)}", f"{type(value).__name__} {value!r}").locate(
+            raise ConfigError(f"{name} to be {_said(hint)}", f"{type(value).__name__} {repr(value)[:100]}").locate(
                 layer_stub(layer)
             )
         if lifted is not value:

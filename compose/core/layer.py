@@ -48,6 +48,7 @@ class Layer(Methods):
     starred: ClassVar[str | None] = None  # the field that takes the positional arguments, as in seq(*layers)
     draws: ClassVar[bool] = False  # whether forward calls ctx.rng()
     transparent: ClassVar[bool] = False  # its one child adds no key to the path: wrappers, repeat
+    builds_layers: ClassVar[bool] = True  # what an expression may call
     refers: ClassVar[bool] = False  # stands for something that an enclosing share() holds
 
     def __post_init__(self) -> None:

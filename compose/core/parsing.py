@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
+import unicodedata
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from compose.core.errors import ConfigError, ParseError
+from compose.core.errors import LayerError, ParseError
+from compose.core.function import Function
 from compose.core.initializer import Initializer
-from compose.core.layer import Layer, as_layer
-from compose.core.registry import known, word
+from compose.core.layer import Layer, as_layer, walk
+from compose.core.registry import word
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 200
@@ -25,21 +30,43 @@ def parse(text: str) -> Layer:
 
     Raises `ParseError` with the place for anything else, `ConfigError` for arguments that a layer refuses.
     """
+    if not isinstance(text, str):
+        raise ParseError(f"an expression is text, not a {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
         raise ParseError(f"an expression of {len(text)} characters; at most {MAX_CHARACTERS} are read")
+    text = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        value = _Reader(text.strip()).read(tree, {}, 0)
-    except SyntaxError as e:
-        raise ParseError(f"not an expression: {e.msg}, line {e.lineno}, column {e.offset}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of doubtful literals, which are part of the text, not of this program
+            _refuse_lookalikes(text)
+            tree = ast.parse(text, mode="eval").body
+        net = as_layer(_Reader(text).read(tree, {}, 0))
+    except (ParseError, LayerError) as e:
+        raise _located(e, text)
+    except (SyntaxError, tokenize.TokenError) as e:
+        raise ParseError(f"not an expression: {getattr(e, 'msg', e)}, line {getattr(e, 'lineno', '?')}") from None
     except (RecursionError, MemoryError, ValueError) as e:
-        if isinstance(e, (ParseError, ConfigError)):
-            raise
-        raise ParseError(f"not an expression that can be read: {str(e) or type(e).__name__}") from None
-    try:
-        return as_layer(value)
-    except ConfigError:
-        raise ParseError(f"not a layer: {text.strip()[:80]!r}") from None
+        raise ParseError(f"not an expression that can be read: {str(e)[:80] or type(e).__name__}") from None
+    loose = next((inner for _, inner in walk(net) if isinstance(inner, Function) and not inner.registered), None)
+    if loose is not None:
+        raise ParseError(f"not a layer: {str(loose)[:80]!r}")
+    return net
+
+
+def _located(e: ParseError | LayerError, text: str) -> Exception:
+    """Say what was read where the text is a word but no layer, such as `zeros`."""
+    if isinstance(e, LayerError) and e.layer is None and not e.path:
+        return ParseError(f"{e.expected}, got {e.got or 'something else'}, in {text[:80]!r}")
+    return e
+
+
+def _refuse_lookalikes(text: str) -> None:
+    """Python reads letters such as ｆ as f; a name here is only what it looks like."""
+    if text.isascii():
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME and unicodedata.normalize("NFKC", token.string) != token.string:
+            raise ParseError(f"unknown name {token.string[:80]!r}: line {token.start[0]}, column {token.start[1] + 1}")
 
 
 class _Reader:
@@ -78,11 +105,6 @@ class _Reader:
     def _List(self, node, names: Names, depth: int):
         return self._Tuple(node, names, depth)
 
-    def _Dict(self, node: ast.Dict, names: Names, depth: int):
-        if None in node.keys:
-            raise self.error(node, "** is not part of the language")
-        return {self.read(k, names, depth): self.read(v, names, depth) for k, v in zip(node.keys, node.values) if k}
-
     def _UnaryOp(self, node: ast.UnaryOp, names: Names, depth: int):
         value = self.read(node.operand, names, depth)
         if isinstance(node.op, ast.USub) and (isinstance(value, (int, float)) or _is_node(value)):
@@ -101,25 +123,28 @@ class _Reader:
 
     def _Call(self, node: ast.Call, names: Names, depth: int):
         target = self.read(node.func, names, depth)
-        if not (isinstance(target, (Layer, Initializer)) or callable(target)) or _is_node(target):
-            raise self.error(node, "this cannot be called")
         if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
             raise self.error(node, "* and ** are not part of the language")
         args = [self.read(a, names, depth) for a in node.args]
         options = {k.arg or "": self.read(k.value, names, depth) for k in node.keywords}
+        if len(options) < len(node.keywords):
+            raise self.error(node, "an argument given twice")
+        if isinstance(target, Layer) and not (all(map(_is_node, args)) and bool(args) != bool(options)):
+            raise self.error(node, "a layer is called on the values of a graph, a function given options by name")
+        if not (isinstance(target, (Layer, Initializer)) or getattr(target, "builds_layers", False)):
+            raise self.error(node, "this cannot be called")
         try:
             return target(*args, **options)
-        except TypeError as e:
-            raise self.error(node, str(e).replace("__init__() ", "")) from None
+        except (ParseError, LayerError, RecursionError):
+            raise
+        except Exception as e:  # whatever a constructor, also a user's own, makes of arguments that it did not expect
+            raise self.error(node, str(e).replace("__init__() ", "")[:200]) from e
 
     def _Lambda(self, node: ast.Lambda, names: Names, depth: int):
         a = node.args
         if a.posonlyargs or a.kwonlyargs or a.vararg or a.kwarg or a.defaults:
             raise self.error(node, "a lambda here takes plain arguments")
         params = [arg.arg for arg in a.args]
-        taken = [p for p in params if known(p)]
-        if taken:
-            raise self.error(node, f"{taken[0]!r} is a word of the language")
 
         def run(*values):
             if len(values) != len(params):
@@ -130,9 +155,10 @@ class _Reader:
         return run
 
     def _NamedExpr(self, node: ast.NamedExpr, names: Names, depth: int):
-        if not names or known(node.target.id):
-            raise self.error(node, ":= belongs in a graph, with a name that is no word of the language")
-        names[node.target.id] = value = self.read(node.value, names, depth)
+        value = self.read(node.value, names, depth)
+        if not _is_node(value):
+            raise self.error(node, ":= names a value of a graph")
+        names[node.target.id] = value
         return value
 
     def _Attribute(self, node: ast.Attribute, names: Names, depth: int):

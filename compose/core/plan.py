@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +65,29 @@ def plan(layer: Layer, x, scope: tuple = ()) -> Plan:
 
 def plan_leaf(layer: Layer, x) -> Plan:
     """Plan a layer that supplies `params`, `state` and `forward`."""
+    return _leaf(layer, x, jax.eval_shape)[0]
+
+
+def plan_inside(layer: Layer, x) -> tuple[Plan, Any]:
+    """The plan and the output of a layer that a leaf runs on `x` while it is planned itself, in the same trace."""
+    zeros = lambda tree: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), tree)
+    if type(layer).plan is not Layer.plan:
+        made = plan(layer, specs(x))
+        return made, zeros(made.out)
+    try:
+        return _leaf(layer, specs(x), lambda run, params, state, _: run(zeros(params), zeros(state), x))
+    except LayerError as e:
+        raise e.locate(layer, specs(x))
+
+
+def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
     try:
         own, state = dict(layer.params(x)), dict(layer.state(x))
         own = {k: _with_dtype(v, x) for k, v in own.items()}
         state = {k: _with_dtype(v, x) for k, v in state.items()}
         inner: dict[str, Plan] = {}
         ctx = Context(planned=inner)
-        run = functools.partial(layer.call, ctx=ctx)
-        out, after = jax.eval_shape(run, _as_specs(own), _as_specs(state), x)
+        out, after = trace(lambda p, s, x: layer.call(p, s, x, ctx), _as_specs(own), _as_specs(state), x)
     except LayerError:
         raise
     except (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError) as e:
@@ -84,7 +100,7 @@ def plan_leaf(layer: Layer, x) -> Plan:
     if specs(after) != _as_specs(state):
         raise ConfigError("a state of the same shapes after as before", shape_text(after)).locate(layer)
     nested = {k: p.params for k, p in inner.items() if p.params}
-    return Plan(layer, x, specs(out), {**own, **nested}, state, tuple(inner.items()))
+    return Plan(layer, x, specs(out), {**own, **nested}, state, tuple(inner.items())), out
 
 
 @functools.lru_cache(maxsize=16384)

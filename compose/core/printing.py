@@ -10,19 +10,28 @@ import numpy as np
 
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer
-from compose.core.registry import words
+from compose.core.registry import known, words
 
 
 @dataclass(frozen=True)
 class Call:
-    """`head(a, b=c)`: what a line may be broken in."""
+    """`head(a, b=c)`, or a tuple where there is no head; a long one has a line for each argument."""
 
-    head: str
+    head: Doc
     args: tuple[Doc, ...]
-    close: str = ")"
+    opening: str = "("
+    closing: str = ")"
 
 
-Doc = Union[str, Call, tuple]  # a tuple is its parts in a row
+@dataclass(frozen=True)
+class Operation:
+    """`a + b + c`; a long one is in parentheses and has a line for each operand."""
+
+    sign: str
+    operands: tuple[Doc, ...]
+
+
+Doc = Union[str, Call, Operation, tuple]  # a tuple is its parts in a row
 
 
 def source(value: Any, width: int = 88) -> str:
@@ -40,9 +49,7 @@ class Writer:
         if isinstance(v, (Layer, Initializer)):
             return v.source(self)
         if isinstance(v, tuple):
-            return Call("(", tuple(map(self.value, v)), ",)" if len(v) == 1 else ")")
-        if isinstance(v, dict):
-            return Call("{", tuple((repr(k) + ": ", self.value(x)) for k, x in v.items()), "}")
+            return Call("", tuple(map(self.value, v)), closing=",)" if len(v) == 1 else ")")
         if isinstance(v, str):
             return quoted(v)
         if isinstance(v, (bool, int, type(None))):
@@ -56,7 +63,7 @@ class Writer:
 
     def call(self, head: str, args: list) -> Doc:
         """`args` are documents, or pairs of a name and a document."""
-        return Call(head + "(", tuple(a if not _pair(a) else (f"{a[0]}=", a[1]) for a in args))
+        return Call(head, tuple(a if not _pair(a) else (f"{a[0]}=", a[1]) for a in args))
 
     def fields(self, layer: Layer, head: str | None = None) -> Doc:
         """A layer by its fields: those without a default in their place, others by name where they differ."""
@@ -82,27 +89,74 @@ def quoted(text: str) -> str:
     return plain if '"' in text or "\\" in plain else f'"{plain[1:-1]}"'
 
 
-def layout(doc: Doc, width: int, indent: int = 0, tail: int = 0) -> str:
-    """Text of at most `width` columns where that can be; `tail` is what follows on the last line."""
+def layout(doc: Doc, width: int, indent: int = 0, column: int | None = None, tail: int = 0) -> str:
+    """Text of at most `width` columns where that can be.
+
+    `indent` is that of the line on which the text starts, at `column`; `tail` is what follows on its last line.
+    """
+    column = indent if column is None else column
     flat = _flat(doc)
-    if indent + len(flat) + tail <= width or isinstance(doc, str):
+    if column + len(flat) + tail <= width or isinstance(doc, str):
         return flat
     if isinstance(doc, tuple):
-        parts = [_flat(d) for d in doc[:-1]]
-        return "".join(parts) + layout(doc[-1], width, indent, tail)
+        return _row(doc, width, indent, column, tail)
+    inner = " " * (indent + 4)
+    if isinstance(doc, Operation):
+        signs = ("", *[f"{doc.sign} "] * (len(doc.operands) - 1))
+        rows = [inner + s + _operand(o, doc.sign, width, indent + 4, len(s)) for s, o in zip(signs, doc.operands)]
+        return "(\n" + "\n".join(rows) + f"\n{' ' * indent})"
+    if not isinstance(doc.head, str) and all(isinstance(a, str) for a in doc.args):
+        return _row((doc.head, _flat(Call("", doc.args, doc.opening, doc.closing))), width, indent, column, tail)
     if not doc.args:
         return flat
-    inner = " " * (indent + 4)
-    rows = [f"{inner}{layout(a, width, indent + 4, 1)},\n" for a in doc.args]
-    return f"{doc.head}\n{''.join(rows)}{' ' * indent}{doc.close.lstrip(',')}"
+    head = layout(doc.head, width, indent, column, 1)
+    rows = [f"{inner}{layout(a, width, indent + 4, tail=1)},\n" for a in doc.args]
+    return f"{head}{doc.opening}\n{''.join(rows)}{' ' * indent}{doc.closing.lstrip(',')}"
+
+
+def _row(parts: tuple, width: int, indent: int, column: int, tail: int) -> str:
+    """Parts in a row, the longest of which is broken."""
+    texts = [_flat(p) for p in parts]
+    at = max(range(len(parts)), key=lambda i: len(texts[i]) * (not isinstance(parts[i], str)))
+    before, after = "".join(texts[:at]), "".join(texts[at + 1 :])
+    return before + layout(parts[at], width, indent, column + len(before), tail + len(after)) + after
 
 
 def _flat(doc: Doc) -> str:
-    if isinstance(doc, str):
-        return doc
-    if isinstance(doc, tuple):
-        return "".join(map(_flat, doc))
-    return doc.head + ", ".join(map(_flat, doc.args)) + doc.close
+    match doc:
+        case str():
+            return doc
+        case tuple():
+            return "".join(map(_flat, doc))
+        case Operation(sign, operands):
+            return f" {sign} ".join(_flat_operand(o, sign) for o in operands)
+        case Call(head, args, opening, closing):
+            return f"{_flat(head)}{opening}{', '.join(map(_flat, args))}{closing}"
+
+
+def enclosed(doc: Doc) -> str:
+    """The text of an operand: an operation in parentheses, anything else as it is."""
+    return f"({_flat(doc)})" if isinstance(doc, Operation) else _flat(doc)
+
+
+def _flat_operand(doc: Doc, sign: str) -> str:
+    """In parentheses where it would be read otherwise; a product in a sum needs none."""
+    binds = isinstance(doc, Operation) and sign in "+-" and doc.sign not in "+-"
+    return _flat(doc) if binds else enclosed(doc)
+
+
+def _operand(doc: Doc, sign: str, width: int, indent: int, column: int) -> str:
+    flat = _flat_operand(doc, sign)
+    parentheses = len(flat) - len(_flat(doc))
+    fits = indent + column + len(flat) <= width
+    return flat if fits else layout(doc, width, indent, indent + column, parentheses)
+
+
+def free_name(name: str) -> str:
+    """The name, or one like it that is no word of the language."""
+    while known(name):
+        name += "_"
+    return name
 
 
 def _pair(arg: Any) -> bool:

@@ -36,9 +36,9 @@ def word(name: str) -> Any:
     """What `name` means. Raises `ParseError` with the nearest names if it means nothing."""
     if name in _words:
         return _words[name]
-    near = difflib.get_close_matches(name, _words, n=3)
+    near = [] if len(name) > 80 else difflib.get_close_matches(name, _words, n=3, cutoff=0.65)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise ParseError(f"unknown name {name!r}{hint} (own functions and layers join with @compose.register)")
+    raise ParseError(f"unknown name {name[:80]!r}{hint} (own functions and layers join with @compose.register)")
 
 
 def known(name: str) -> bool:

@@ -44,10 +44,13 @@ class Source:
 
 
 def _parts(*sha256: str) -> tuple[Part, ...]:
-    kinds = (("train", 60_000), ("t10k", 10_000))
-    names = [(f"{k}-images-idx3-ubyte", (n, 28, 28)) if i == 0 else (f"{k}-labels-idx1-ubyte", (n,))
-             for k, n in kinds for i in (0, 1)]  # fmt: skip
-    return tuple(Part(name, shape, digest) for (name, shape), digest in zip(names, sha256, strict=True))
+    files = (
+        ("train-images-idx3-ubyte", (60_000, 28, 28)),
+        ("train-labels-idx1-ubyte", (60_000,)),
+        ("t10k-images-idx3-ubyte", (10_000, 28, 28)),
+        ("t10k-labels-idx1-ubyte", (10_000,)),
+    )
+    return tuple(Part(name, shape, digest) for (name, shape), digest in zip(files, sha256, strict=True))
 
 
 MNIST = Source(
@@ -125,8 +128,8 @@ def load(source: Source, folder: str | os.PathLike | None, download: bool) -> Sp
     else:
         found = find(source) or _downloaded(source, download)
     arrays = [_checked(part, found, source.title) for part in source.parts]
-    return Split(*(Dataset(x / np.float32(255), y.astype(np.int32), source.names)
-                   for x, y in (arrays[:2], arrays[2:])))  # fmt: skip
+    halves = (arrays[:2], arrays[2:])
+    return Split(*(Dataset(x / np.float32(255), y.astype(np.int32), source.names) for x, y in halves))
 
 
 def _downloaded(source: Source, allowed: bool) -> Path:
@@ -172,5 +175,7 @@ def _checked(part: Part, folder: Path, title: str) -> np.ndarray:
     digest.update(b"".join(n.to_bytes(4, "big") for n in array.shape))
     digest.update(array.data)
     if digest.hexdigest() != part.sha256:
-        raise DataError(f"{path}: not the {part.name} of {title}: its SHA-256 differs; fetch the file again")
+        raise DataError(
+            f"{path}: not the {part.name} of {title}: its SHA-256 differs; replace it, or delete it to have it fetched"
+        )
     return array

@@ -42,6 +42,7 @@ class multi_head_attention(StatefulLayer):
         kv_heads: heads of keys and values, each for an equal group of query heads (Ainslie et al., 2023).
         causal: no query attends to a later key.
         window: a query attends to keys at most this many places away.
+        scale: of the products of queries and keys; None for 1/√head_size.
         dropout: the rate at which attention weights are dropped in training.
         bias, out_bias: whether the three projections, and the last one, have biases.
         rotary: a layer on queries and keys, such as `rotary`.
@@ -51,7 +52,7 @@ class multi_head_attention(StatefulLayer):
             by one, or some at a time. The output beyond them is NaN.
 
     >>> from compose import multi_head_attention
-    >>> multi_head_attention(8).out(10, 64)
+    >>> multi_head_attention(8).out((10, 64))
     (10, 64)
     """
 
@@ -62,6 +63,7 @@ class multi_head_attention(StatefulLayer):
     kv_heads: int | None = None
     causal: bool = False
     window: int | None = None
+    scale: float | None = None
     dropout: float = 0.0
     bias: bool = True
     out_bias: bool = True
@@ -142,6 +144,7 @@ class multi_head_attention(StatefulLayer):
             scores=None if self.scores is identity else run,
             mask=allowed(mask, q, k, self.causal, self.window, positions),
             empty_rows=mask is not None,
+            scale=self.scale,
             dropout=(self.dropout, ctx.rng) if ctx.train and self.dropout else None,
         )  # fmt: skip
         if self.cache is not None:

@@ -20,8 +20,7 @@ def attend(
 ) -> tuple[Any, Any]:  # fmt: skip
     """Attention of `q (batch, queries, heads, n)` to `k`, `v (batch, keys, groups, ...)`, and its weights.
 
-    `groups` divides `heads`. With `empty_rows` a query that may attend to nothing gets zeros. The softmax is computed
-    in float32 at least.
+    `groups` divides `heads`; the rest is as in `weigh`.
     """
     batch, queries, heads, n = q.shape
     keys, groups = k.shape[1:3]
@@ -31,8 +30,19 @@ def attend(
     else:
         s = jnp.einsum("bqgrd,bkgd->bgrqk", q.reshape(batch, queries, groups, -1, n), k)
         s = s.reshape(batch, heads, queries, keys)
-    s = s.astype(jnp.promote_types(s.dtype, jnp.float32))
     s = s if scores is None else scores(s)
+    return weigh(s, v, mask=mask, empty_rows=empty_rows, dropout=dropout)
+
+
+def weigh(
+    s, v, *, mask=None, empty_rows: bool = False, dropout: tuple[float, Callable] | None = None
+) -> tuple[Any, Any]:
+    """The sum of `v (batch, keys, groups, n)` by the softmax of scores `(batch, heads, queries, keys)`, and that
+    softmax.
+
+    It is computed in float32 at least. With `empty_rows` a query that may attend to nothing gets zeros.
+    """
+    s = s.astype(jnp.promote_types(s.dtype, jnp.float32))
     if mask is not None:
         s = jnp.where(mask, s, jnp.finfo(s.dtype).min)
     w = jax.nn.softmax(s)
@@ -43,6 +53,8 @@ def attend(
     if dropout is not None:
         rate, rng = dropout
         used = jnp.where(jax.random.bernoulli(rng(), 1 - rate, w.shape), w / (1 - rate), 0)
+    batch, heads, queries, keys = w.shape
+    groups = v.shape[2]
     if groups == heads:
         return jnp.einsum("bhqk,bkhd->bqhd", used, v), w
     y = jnp.einsum("bgrqk,bkgd->bqgrd", used.reshape(batch, groups, -1, queries, keys), v)

@@ -118,6 +118,6 @@ class rnn(OverTime, rnn_cell):
     `recurrent_bias=True` and starts all uniform in ±1/√size.
 
     >>> from compose import relu, rnn
-    >>> rnn(16, relu, output="last").out(10, 3)
+    >>> rnn(16, relu, output="last").out((10, 3))
     (16,)
     """

@@ -61,6 +61,6 @@ class gru(OverTime, gru_cell):
     has the part of n alone.
 
     >>> from compose import gru
-    >>> gru(64).out(10, 3)
+    >>> gru(64).out((10, 3))
     (10, 64)
     """

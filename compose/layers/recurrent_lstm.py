@@ -86,6 +86,6 @@ class lstm(OverTime, lstm_cell):
     carry `(c, h)`, a recurrent bias alone, and starts it zero (`bias_init=zeros`). Peepholes: none, as there.
 
     >>> from compose import lstm
-    >>> lstm(128, output="last").out(28, 28)
+    >>> lstm(128, output="last").out((28, 28))
     (128,)
     """

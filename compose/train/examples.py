@@ -40,7 +40,7 @@ def examples(x: Any, y: Any) -> Examples:
 
     Raises `DataError` for no examples, lengths that differ, what is not numbers, NaN and infinity.
     """
-    x, y = (_arrays(tree, what) for tree, what in ((x, "x"), (y, "y")))
+    x, y = (arrays(tree, what) for tree, what in ((x, "x"), (y, "y")))
     named = [*_named(x, "x"), *_named(y, "y")]
     counts = {name: len(a) for name, a in named}
     if len(set(counts.values())) > 1:
@@ -67,14 +67,16 @@ def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
     return data.part(0, at), data.part(at, data.count)
 
 
-def _arrays(tree: Any, what: str) -> Any:
+def arrays(tree: Any, what: str) -> Any:
+    """A tree of arrays as it is, lists as arrays. Raises `DataError` for what is not numbers of examples."""
     if isinstance(tree, tuple):
-        return tuple(_arrays(part, f"{what}[{i}]") for i, part in enumerate(tree))
+        return tuple(arrays(part, f"{what}[{i}]") for i, part in enumerate(tree))
     if isinstance(tree, dict):
-        return {key: _arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
+        return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
     if not isinstance(tree, (np.ndarray, jax.Array)):
         try:
             tree = np.asarray(tree)
+            tree = tree.astype(_dtype(tree)) if tree.dtype == np.float64 else tree  # Python's floats, not the user's
         except ValueError as e:
             raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
     if tree.ndim == 0:

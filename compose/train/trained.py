@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.run import apply, as_arrays
+from compose.train.examples import arrays
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,15 @@ class Trained:
 
         Raises `LayerError` where `x` does not fit the network, `DataError` for no examples.
         """
-        x = as_arrays(x)
+        x = arrays(x, "x")
         n = len(jax.tree.leaves(x)[0])
         if n == 0:
             raise DataError("no examples to predict")
         run = functools.partial(_forward(self.net), self.params, self.state)
         if n <= batch_size:
-            return run(x)
+            return run(as_arrays(x))
         batches = (slice(i, i + batch_size) for i in range(0, n, batch_size))
-        outs = [run(jax.tree.map(operator.itemgetter(batch), x)) for batch in batches]
+        outs = [run(as_arrays(jax.tree.map(operator.itemgetter(batch), x))) for batch in batches]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts), *outs)
 
     def save(self, path: str | os.PathLike) -> None:

@@ -1,10 +1,12 @@
 """Cases of the attention layers."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from compose import multi_head_attention, scaled_dot_product_attention
+from compose import additive_attention, dot_attention, multi_head_attention, scaled_dot_product_attention, tanh
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch
 
@@ -79,6 +81,30 @@ def torch_plain(causal):
     return in_torch(reference, turned=False)
 
 
+@partial(in_torch, turned=False)
+def torch_capped(p, s, x):
+    q, k, v = (
+        (x @ p[f"{n}_kernel"] + p[f"{n}_bias"]).unflatten(-1, (2, -1)).transpose(1, 2)
+        for n in ("query", "key", "value")
+    )
+    y = torch.tanh(q @ k.mT).softmax(-1) @ v
+    return y.transpose(1, 2).flatten(2) @ p["out_kernel"] + p["out_bias"]
+
+
+def torch_scores(score, causal=False):
+    """Scores written out, a query that may attend to nothing gets zeros."""
+
+    def reference(p, s, q, k, v=None, mask=None):
+        v, mask = (k, v) if v is None or v.dtype == torch.bool else (v, mask)
+        see = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool)
+        see = see.tril() if causal else see
+        see = see if mask is None else see & (mask[:, None] if mask.ndim == 2 else mask)
+        weights = score(p, q[:, :, None], k[:, None]).masked_fill(~see, -torch.inf).softmax(-1)
+        return torch.nan_to_num(weights, 0.0) @ v
+
+    return in_torch(reference, turned=False)
+
+
 X, MEMORY = (2, 5, 4), (2, 5, 4)
 QUERY = (2, 4, 4)
 CASES = [
@@ -91,6 +117,8 @@ CASES = [
     Case(multi_head_attention(2, dropout=0.5), (X,), torch_mha(2)),
     Case(multi_head_attention(2, causal=True, cache=5), (X,), None),
     Case(scaled_dot_product_attention(causal=True), ((2, 5, 2, 3),) * 3, torch_plain(True)),
+    Case(dot_attention(scale=True), (QUERY, MEMORY, PAIRS), torch_scores(lambda p, q, k: (q * k).sum(-1) * p["scale"])),
+    Case(additive_attention(), (QUERY, MEMORY), torch_scores(lambda p, q, k: (q + k).tanh() @ p["scale"])),
 ]
 
 OPTIONS = [
@@ -103,4 +131,8 @@ OPTIONS = [
     Case(multi_head_attention(4, kv_heads=1), (X, LENGTHS), torch_sdpa(4, 1)),
     Case(multi_head_attention(2, window=1), (X,), torch_sdpa(2, window=1)),
     Case(scaled_dot_product_attention, ((2, 4, 2, 3), (2, 5, 2, 3), (2, 5, 2, 4)), torch_plain(False)),
+    Case(dot_attention(), (QUERY, MEMORY, (2, 5, 3)), torch_scores(lambda p, q, k: (q * k).sum(-1))),
+    Case(dot_attention(causal=True, dropout=0.5), (X, X), torch_scores(lambda p, q, k: (q * k).sum(-1), causal=True)),
+    Case(additive_attention(scale=False), (QUERY, MEMORY, KEYS), torch_scores(lambda p, q, k: (q + k).tanh().sum(-1))),
+    Case(multi_head_attention(2, scale=1.0, scores=tanh), (X,), torch_capped),
 ]

@@ -4,20 +4,28 @@ import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from compose import (
     bidirectional,
+    compose_seq,
     concat,
+    conv,
+    conv_lstm,
+    conv_lstm_cell,
+    embedding,
     gru,
     gru_cell,
     lstm,
     lstm_cell,
+    masked,
     recurrent,
     relu,
     rnn,
     rnn_cell,
     stacked,
+    time_distributed,
 )
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch
@@ -121,7 +129,41 @@ def one_gru_step(p, s, h, x):
     return y, y
 
 
+def torch_conv_lstm(rank, padding, stride=1, last=False):
+    """A loop over steps; torch's `same` pads as ours at stride 1."""
+    convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[rank]
+
+    def reference(p, s, x):
+        x = x.movedim(-1, 2)
+        wx, wh = (p[n].permute(-1, -2, *range(rank)) for n in ("kernel", "recurrent_kernel"))
+        h = c = None
+        ys = []
+        for t in range(x.shape[1]):
+            z = convolve(x[:, t], wx, p.get("bias"), stride=stride, padding=padding)
+            h = z.new_zeros(z.shape[0], z.shape[1] // 4, *z.shape[2:]) if h is None else h
+            c = torch.zeros_like(h) if c is None else c
+            i, f, g, o = (z + convolve(h, wh, padding="same")).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            ys.append(h.movedim(1, -1))
+        return ys[-1] if last else torch.stack(ys, 1)
+
+    return in_torch(reference, turned=False)
+
+
+def torch_each_step(p, s, x):
+    y = F.conv1d(x.flatten(0, 1).mT, p["kernel"].permute(2, 1, 0), p["bias"], padding="same")
+    return y.mT.unflatten(0, x.shape[:2])
+
+
+def without_zeros(p, s, ids):
+    rows = F.embedding(ids, p["embedding_0"]["embedding"])
+    real = (ids != 0).sum(1)  # in these ids zeros come last
+    return in_rnn(nn.LSTM, 2, "last").fn(p["lstm_0"], s, rows, real)
+
+
 SEQUENCE = (4, 6, 3)
+IDS = np.array([[1, 2, 3, 0], [3, 0, 0, 0], [2, 2, 1, 3]])
 CASES = [
     Case(rnn(2), (SEQUENCE,), in_rnn(nn.RNN, 2)),
     Case(rnn_cell(2), ((4, 2), (4, 3)), in_torch(one_rnn_step, turned=False)),
@@ -137,6 +179,14 @@ CASES = [
     Case(stacked(2, lstm(2)), (SEQUENCE, LENGTHS), in_rnn(nn.LSTM, 2, num_layers=2)),
     Case(lstm(2, dropout=0.5, recurrent_dropout=0.25), (SEQUENCE,), in_rnn(nn.LSTM, 2)),
     Case(stacked(2, rnn(3), dropout=0.5), (SEQUENCE,), in_rnn(nn.RNN, 3, num_layers=2)),
+    Case(conv_lstm(2, 3), ((2, 3, 4, 5, 2),), torch_conv_lstm(2, "same")),
+    Case(recurrent(conv_lstm_cell(2, 3), output="last"), ((2, 3, 5, 2),), torch_conv_lstm(1, "same", last=True)),
+    Case(time_distributed(conv(2, 3)), ((2, 3, 4, 2),), in_torch(torch_each_step, turned=False)),
+    Case(
+        masked(compose_seq(embedding(4, 3), lstm(2, output="last"))),
+        (IDS,),
+        in_torch(without_zeros, turned=False),
+    ),
 ]
 
 OPTIONS = [  # held against PyTorch only: in all else they are as their like above
@@ -157,4 +207,6 @@ OPTIONS = [  # held against PyTorch only: in all else they are as their like abo
         (SEQUENCE, LENGTHS),
         in_rnn(nn.LSTM, 2, "last", num_layers=3, bidirectional=True),
     ),
+    Case(conv_lstm(2, 3, stride=2, padding="valid", bias=False), ((2, 3, 7, 2),), torch_conv_lstm(1, 0, 2)),
+    Case(conv_lstm(2, (1, 3, 2), output="last"), ((1, 2, 2, 3, 2, 2),), torch_conv_lstm(3, "same", last=True)),
 ]

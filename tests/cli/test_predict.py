@@ -89,13 +89,14 @@ def test_predict_with_several_inputs_and_outputs(cli, tmp_path):
     assert status == 1 and "2 outputs; write .npz" in complaint and not (tmp_path / "y.npy").exists()
 
 
-def test_predict_gives_whole_numbers_to_a_network_of_integers(cli, tmp_path):
+@pytest.mark.parametrize("last", ["6.5", "1e12"])
+def test_predict_gives_whole_numbers_to_a_network_of_integers(cli, tmp_path, last):
     model(tmp_path / "m", compose_seq(floats, fc(2)), spec(3, dtype="int32"))
     (tmp_path / "x.csv").write_text("1,2,3\n4,5,6\n")
-    (tmp_path / "half.csv").write_text("1,2,3\n4,5,6.5\n")
+    (tmp_path / "bad.csv").write_text(f"1,2,3\n4,5,{last}\n")
     assert cli("predict", tmp_path / "m", tmp_path / "x.csv")[0] == 0
-    status, _, complaint = cli("predict", tmp_path / "m", tmp_path / "half.csv")
-    assert status == 1 and "expected whole numbers" in complaint
+    status, _, complaint = cli("predict", tmp_path / "m", tmp_path / "bad.csv")
+    assert status == 1 and "expected whole numbers, as int32 holds them" in complaint
 
 
 BAD = {

@@ -8,7 +8,7 @@ from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import label
 
-FAMILIES = ["attention", "embedding", "recurrent"]
+FAMILIES = ["attention", "embedding", "position", "recurrent", "transformer"]
 MODULES = [importlib.import_module(f"tests.cases.{name}") for name in FAMILIES]
 CASES = [case for module in MODULES for case in (*module.CASES, *module.OPTIONS)]
 

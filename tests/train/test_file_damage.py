@@ -200,3 +200,11 @@ def test_hostile_headers_end_quickly(path, text):
     refused(path, len(text).to_bytes(8, "little") + text, "not a model file")
     text = b'{"sha256":"' + b"0" * 64 + b'",' + text
     refused(path, sealed(len(text).to_bytes(8, "little") + text), "damaged: its header cannot be read")
+
+
+def test_a_network_of_a_thousand_million_layers_in_a_few_words_is_planned_at_once(path, whole):
+    """Each share uses the one around it twice, so that planning every use would not end."""
+    text = "compose_seq(a29, a29)"
+    for i in reversed(range(30)):
+        text = f"share({f'compose_seq(a{i - 1}, a{i - 1})' if i else 'relu'}, lambda a{i}: {text})"
+    refused(path, changed(whole, expression=text), "an unknown tensor params/batch_norm_0/bias")

@@ -1,0 +1,134 @@
+"""Values moved between channels and space, or among the channels; none is computed."""
+
+from __future__ import annotations
+
+from compose.core.errors import ConfigError, ShapeError
+from compose.core.layer import Layer, layer
+from compose.layers.window import channel_axis, space_axes
+
+__all__ = ["channel_shuffle", "depth_to_space", "pixel_shuffle", "pixel_unshuffle", "space_to_depth"]
+
+
+class Moved(Layer):
+    """Channels to blocks of space, or back: `factor` values along each spatial axis."""
+
+    factor: int
+    channels_first: bool
+    outermost = True  # whether the real channels come before the positions in the block
+
+    def validate(self):
+        if self.factor < 1:
+            raise ConfigError("a factor of at least 1", str(self.factor))
+
+    def axes(self, x) -> tuple[int, tuple[int, ...]]:
+        return channel_axis(x, self.channels_first), space_axes(x, self.channels_first)
+
+    def unpack(self, x):
+        """More space, fewer channels."""
+        at, space = self.axes(x)
+        r, rank = self.factor, len(space)
+        if x.shape[at] % r**rank:
+            raise ShapeError(f"channels that {r**rank} divides", f"{x.shape[at]} channels in {tuple(x.shape)}")
+        block, channels = (r,) * rank, x.shape[at] // r**rank
+        split = (channels, *block) if self.outermost else (*block, channels)
+        apart = x.reshape(*x.shape[:at], *split, *x.shape[at + 1 :])
+        channel = at if self.outermost else at + rank
+        first = at + 1 if self.outermost else at
+        lengths = [i if i < at else i + rank for i in space]
+        woven = [axis for i, length in enumerate(lengths) for axis in (length, first + i)]
+        order = (0, channel, *woven) if self.channels_first else (0, *woven, channel)
+        grown = [x.shape[i] * r for i in space]
+        return apart.transpose(order).reshape(self.shape(x.shape[0], grown, channels))
+
+    def pack(self, x):
+        """Less space, more channels."""
+        at, space = self.axes(x)
+        r, rank = self.factor, len(space)
+        if any(x.shape[i] % r for i in space):
+            raise ShapeError(f"spatial axes that {r} divides", f"shape {tuple(x.shape)}")
+        lengths = [x.shape[i] // r for i in space]
+        split = self.shape(x.shape[0], [n for length in lengths for n in (length, r)], x.shape[at])
+        outer = [space[0] + 2 * i for i in range(rank)]
+        inner = [i + 1 for i in outer]
+        channel = 1 if self.channels_first else 2 * rank + 1
+        packed = [channel, *inner] if self.outermost else [*inner, channel]
+        order = [0, *packed, *outer] if self.channels_first else [0, *outer, *packed]
+        return x.reshape(split).transpose(order).reshape(self.shape(x.shape[0], lengths, x.shape[at] * r**rank))
+
+    def shape(self, batch: int, space: list[int], channels: int) -> tuple[int, ...]:
+        return (batch, channels, *space) if self.channels_first else (batch, *space, channels)
+
+
+@layer
+class pixel_shuffle(Moved):
+    """Channels become blocks of `factor` by `factor` pixels (Shi et al., Sub-Pixel Convolution, 2016).
+
+    Shapes: `(batch, *space, n · factor^k) -> (batch, *(space · factor), n)` for k spatial axes. The channels of one
+    block lie together, as in torch's `PixelShuffle`; TensorFlow's order is `depth_to_space`.
+    """
+
+    factor: int
+    channels_first: bool = False
+
+    def forward(self, p, x, ctx):
+        return self.unpack(x)
+
+
+@layer
+class pixel_unshuffle(Moved):
+    """The inverse of `pixel_shuffle`; torch's `PixelUnshuffle`."""
+
+    factor: int
+    channels_first: bool = False
+
+    def forward(self, p, x, ctx):
+        return self.pack(x)
+
+
+@layer
+class depth_to_space(Moved):
+    """Channels become blocks of pixels in TensorFlow's order, that of `tf.nn.depth_to_space` and ONNX's DCR.
+
+    Shapes: `(batch, *space, factor^k · n) -> (batch, *(space · factor), n)` for k spatial axes.
+    """
+
+    factor: int
+    channels_first: bool = False
+    outermost = False
+
+    def forward(self, p, x, ctx):
+        return self.unpack(x)
+
+
+@layer
+class space_to_depth(Moved):
+    """The inverse of `depth_to_space`; `tf.nn.space_to_depth`."""
+
+    factor: int
+    channels_first: bool = False
+    outermost = False
+
+    def forward(self, p, x, ctx):
+        return self.pack(x)
+
+
+@layer
+class channel_shuffle(Layer):
+    """The first channel of each group, then the second of each (Zhang et al., ShuffleNet, 2017).
+
+    Shapes: `(batch, ..., channels)`, unchanged. Elsewhere: torch `ChannelShuffle`.
+    """
+
+    groups: int
+    channels_first: bool = False
+
+    def validate(self):
+        if self.groups < 1:
+            raise ConfigError("at least one group", str(self.groups))
+
+    def forward(self, p, x, ctx):
+        at = channel_axis(x, self.channels_first)
+        if x.shape[at] % self.groups:
+            raise ShapeError(f"channels that {self.groups} groups divide", f"{x.shape[at]} channels")
+        split = x.reshape(*x.shape[:at], self.groups, -1, *x.shape[at + 1 :])
+        return split.swapaxes(at, at + 1).reshape(x.shape)

@@ -1,0 +1,160 @@
+"""Transformer blocks: attention and a perceptron, each with a norm and a way around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.combinators.graph import graph
+from compose.combinators.seq import compose_seq
+from compose.core.combinator import Composite
+from compose.core.editing import named
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.layer import Layer, layer, unlisted
+from compose.layers.activation import relu
+from compose.layers.attention import multi_head_attention
+from compose.layers.dense import fc
+from compose.layers.dropout import dropout as drop
+from compose.layers.norm import layer_norm
+
+__all__ = ["decoder_block", "encoder_block", "transformer_block"]
+
+
+@layer
+class transformer_block(Composite):
+    """Any attention and any perceptron in the transformer's wiring.
+
+    `h = x + attention(norm(x)); y = h + mlp(norm(h))`, or after: `h = norm(x + attention(x)); y = norm(h + mlp(h))`.
+    A Llama block is `transformer_block(multi_head_attention(32, kv_heads=8, causal=True, rotary=rotary, bias=False,
+    out_bias=False), compose_seq(fc(n, silu, bias=False) * fc(n, bias=False), fc(4096, bias=False)), rms_norm)`.
+
+    Shapes: unchanged. Parameters: under `attention`, `attention_norm`, `mlp`, `mlp_norm`.
+
+    Args:
+        attention, mlp: layers whose output is like their input.
+        norm: as `layer_norm`; there are two of it.
+        pre_norm: the norms come before attention and mlp, or after the sums.
+        dropout: the rate at which outputs of attention and mlp are dropped in training.
+    """
+
+    attention: Layer
+    mlp: Layer
+    norm: Layer = layer_norm()
+    pre_norm: bool = True
+    dropout: float = 0.0
+
+    @property
+    def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.dropout > 0
+
+    def expand(self, x):
+        return graph(lambda x: self._around("mlp", self._around("attention", x)))
+
+    def _around(self, name: str, x):
+        return around(named(name, getattr(self, name)), self.norm, self.pre_norm, self.dropout, x)
+
+
+@unlisted
+class Block(Composite):
+    """The fields of the blocks that torch and the first transformers have.
+
+    Args:
+        heads: of the attention; they divide the features.
+        hidden: features inside the perceptron.
+        activation: inside it.
+        dropout: the rate for the outputs of attention, activation and perceptron.
+        attention_dropout: the rate for the weights of attention; None for the same.
+        pre_norm: norms before attention and perceptron, or after the sums.
+        norm: as `layer_norm`.
+        bias: whether the affine maps have biases.
+        cache: decode step by step, see `decoding`.
+    """
+
+    heads: int
+    hidden: int = 2048
+    activation: Layer = relu
+    dropout: float = 0.1
+    attention_dropout: float | None = None
+    pre_norm: bool = False
+    norm: Layer = layer_norm()
+    bias: bool = True
+    causal: bool = False
+    cache: int | None = None
+
+    @property
+    def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.dropout > 0 or (self.attention_dropout or 0) > 0
+
+    def validate(self):
+        if self.heads < 1 or self.hidden < 1:
+            raise ConfigError("at least one head and one hidden feature", f"{self.heads}, {self.hidden}")
+
+    def attention(self, name: str, causal: bool = False) -> Layer:
+        rate = self.dropout if self.attention_dropout is None else self.attention_dropout
+        return multi_head_attention(
+            self.heads, causal=causal, dropout=rate, bias=self.bias, out_bias=self.bias,
+            cache=self.cache if causal else None, name=name,
+        )  # fmt: skip
+
+    def mlp(self, size: int) -> Layer:
+        inner = (fc(self.hidden, self.activation, bias=self.bias), *_drops(self.dropout), fc(size, bias=self.bias))
+        return compose_seq(*inner, name="mlp")
+
+    def around(self, inner: Layer, x, *more):
+        return around(inner, self.norm, self.pre_norm, self.dropout, x, *more)
+
+
+@layer
+class encoder_block(Block):
+    """Self-attention and a perceptron (Vaswani et al., Attention Is All You Need, 2017).
+
+    Shapes: `(batch, time, n)`, unchanged. Padding comes through `apply(..., mask=)`. Parameters: under `attention`,
+    `attention_norm`, `mlp` (`fc_0`, `fc_1`), `mlp_norm`. Many of them: `repeat(12, encoder_block(8))`.
+    Elsewhere: torch `TransformerEncoderLayer` with these defaults and `batch_first=True`; ViT's and GPT-2's blocks are
+    `encoder_block(12, 3072, gelu, pre_norm=True)`, GPT-2's with `causal=True` and `gelu(approximate=True)`; BERT's is
+    `encoder_block(12, 3072, gelu, norm=layer_norm(epsilon=1e-12))`.
+
+    >>> from compose import encoder_block
+    >>> encoder_block(8, 256).out((10, 64))
+    (10, 64)
+    """
+
+    def expand(self, x):
+        attention, mlp = self.attention("attention", self.causal), self.mlp(x.shape[-1])
+        return graph(lambda x: self.around(mlp, self.around(attention, x)))
+
+
+@layer
+class decoder_block(Block):
+    """Causal self-attention, attention to a memory, and a perceptron (Vaswani et al., 2017).
+
+    Shapes: `(x (batch, time, n), memory (batch, steps, m)) -> (batch, time, n)`; a mask or lengths of the memory may
+    come third. Parameters: under `attention`, `cross_attention`, `mlp` and the same with `_norm`. Many of them:
+    `repeat(6, branch(decoder_block(8), at("1"))) >> at("0")`.
+    Elsewhere: torch `TransformerDecoderLayer` with these defaults and `batch_first=True`, causal only with `tgt_mask`.
+    """
+
+    causal: bool = True
+
+    def expand(self, x):
+        if not isinstance(x, tuple) or len(x) not in (2, 3):
+            raise ShapeError("(x, memory) or (x, memory, mask of the memory)", shape_text(x))
+        own, cross = self.attention("attention", self.causal), self.attention("cross_attention")
+        mlp = self.mlp(x[0].shape[-1])
+
+        def block(x, *memory):
+            return self.around(mlp, self.around(cross, self.around(own, x), *memory))
+
+        return graph((lambda x, memory: block(x, memory)) if len(x) == 2 else lambda x, m, mask: block(x, m, mask))
+
+
+def around(inner: Layer, norm: Layer, pre_norm: bool, rate: float, x: Any, *more: Any) -> Any:
+    """A step of a graph: `x + inner(norm(x))` or `norm(x + inner(x))`."""
+    norm = named(f"{inner.key_name}_norm", norm)
+    y = inner(norm(x) if pre_norm else x, *more)
+    for noise in _drops(rate):
+        y = noise(y)
+    return x + y if pre_norm else norm(x + y)
+
+
+def _drops(rate: float) -> tuple[Layer, ...]:
+    return (drop(rate),) if rate else ()

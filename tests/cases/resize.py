@@ -1,0 +1,48 @@
+"""Cases of resampling."""
+
+import torch.nn.functional as F
+
+from compose import resize, upsample
+from tests.cases.case import Case
+from tests.cases.in_torch import in_torch
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def interpolated(mode=None, **options):
+    return in_torch(lambda p, s, x: F.interpolate(x, mode=mode or LINEAR[x.ndim - 2], **options))
+
+
+STEPS, IMAGE, VOLUME = ((2, 5, 3),), ((2, 5, 6, 3),), ((2, 3, 4, 5, 2),)
+
+CASES = [
+    Case(resize((8, 3)), IMAGE, interpolated(size=(8, 3))),
+    Case(resize((8, 3), "cubic", antialias=True), IMAGE, interpolated("bicubic", size=(8, 3), antialias=True)),
+    Case(upsample(), IMAGE, interpolated("nearest", scale_factor=2)),
+    Case(upsample((2, 1.5), "torch_cubic"), IMAGE, interpolated("bicubic", scale_factor=(2, 1.5))),
+]
+
+OPTIONS = [
+    *(Case(resize(7), shape, interpolated(size=7)) for shape in (STEPS, IMAGE, VOLUME)),
+    *(Case(resize(3), shape, interpolated(size=3)) for shape in (STEPS, IMAGE, VOLUME)),
+    *(
+        Case(resize(n, coordinates="align_corners"), shape, interpolated(size=n, align_corners=True))
+        for shape in (STEPS, IMAGE, VOLUME)
+        for n in (1, 3, 7)
+    ),
+    *(Case(resize(n, "nearest"), IMAGE, interpolated("nearest-exact", size=n)) for n in (3, 7, 10)),
+    *(
+        Case(resize(n, "nearest", coordinates="asymmetric"), shape, interpolated("nearest", size=n))
+        for shape in (STEPS, IMAGE, VOLUME)
+        for n in (3, 7, 10)
+    ),
+    *(Case(resize(n, antialias=True), IMAGE, interpolated(size=(n, n), antialias=True)) for n in (2, 3, 7)),
+    *(Case(resize(n, "torch_cubic"), IMAGE, interpolated("bicubic", size=n)) for n in (1, 3, 9)),
+    Case(
+        resize(9, "torch_cubic", coordinates="align_corners"),
+        IMAGE,
+        interpolated("bicubic", size=9, align_corners=True),
+    ),
+    *(Case(upsample(f, "linear"), IMAGE, interpolated(scale_factor=f)) for f in (2, 1.7, 0.6)),
+    *(Case(upsample(f), IMAGE, interpolated("nearest-exact", scale_factor=f)) for f in (3, 1.7, 0.6)),
+]

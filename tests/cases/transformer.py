@@ -1,0 +1,107 @@
+"""Cases of the transformer blocks and of what stands around them."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from compose import (
+    at,
+    branch,
+    compose_seq,
+    decoder_block,
+    encoder_block,
+    fc,
+    layer_norm,
+    multi_head_attention,
+    repeat,
+    tanh,
+    transformer_block,
+)
+from tests.cases.attention import torch_mha
+from tests.cases.case import Case
+from tests.cases.in_torch import in_torch
+
+LAYERS = {"attention": "self_attn", "cross_attention": "multihead_attn"}
+LENGTHS = np.array([3, 4])
+
+
+def torch_weights(p):
+    """Our block's parameters under torch's names."""
+    made = {}
+    for ours, theirs in LAYERS.items():
+        if ours in p:
+            part = p[ours]
+            kernels = [part[f"{n}_kernel"].T for n in ("query", "key", "value")]
+            made[f"{theirs}.in_proj_weight"] = torch.cat(kernels)
+            made[f"{theirs}.out_proj.weight"] = part["out_kernel"].T
+            if "out_bias" in part:
+                made[f"{theirs}.in_proj_bias"] = torch.cat([part[f"{n}_bias"] for n in ("query", "key", "value")])
+                made[f"{theirs}.out_proj.bias"] = part["out_bias"]
+    norms = [f"{n}_norm" for n in ("attention", "cross_attention", "mlp") if f"{n}_norm" in p]
+    for i, name in enumerate(norms, 1):
+        made[f"norm{i}.weight"] = p[name]["scale"]
+        if "bias" in p[name]:
+            made[f"norm{i}.bias"] = p[name]["bias"]
+    for i in (1, 2):
+        part = p["mlp"][f"fc_{i - 1}"]
+        made[f"linear{i}.weight"] = part["kernel"].T
+        if "bias" in part:
+            made[f"linear{i}.bias"] = part["bias"]
+    return made
+
+
+def torch_block(kind, heads, hidden, causal=False, **options):
+    def reference(p, s, x, memory=None, lengths=None):
+        module = kind(x.shape[-1], heads, hidden, 0.0, batch_first=True, dtype=torch.float64, **options)
+        mask = torch.triu(torch.ones(x.shape[1], x.shape[1], dtype=torch.bool), 1) if causal else None
+        if memory is None:
+            return functional_call(module, torch_weights(p), (x,), {"src_mask": mask})
+        padding = None if lengths is None else torch.arange(memory.shape[1]) >= lengths[:, None]
+        more = {"tgt_mask": mask, "memory_key_padding_mask": padding}
+        return functional_call(module, torch_weights(p), (x, memory), more)
+
+    return in_torch(reference, turned=False)
+
+
+def twice(p, s, x, memory):
+    block = torch_block(nn.TransformerDecoderLayer, 2, 6, causal=True).fn
+    pick = lambda tree, i: {k: pick(v, i) if isinstance(v, dict) else v[i] for k, v in tree.items()}
+    for i in range(2):
+        x = block(pick(p["repeat_0"]["decoder_block_0"], i), s, x, memory)
+    return x
+
+
+def wired(p, s, x):
+    norm = lambda x, p: nn.functional.layer_norm(x, x.shape[-1:], p["scale"], p["bias"])
+    h = x + torch_mha(2).fn(p["attention"], s, norm(x, p["attention_norm"]))
+    return h + torch.tanh(norm(h, p["mlp_norm"]) @ p["mlp"]["kernel"] + p["mlp"]["bias"])
+
+
+ENCODER, DECODER = nn.TransformerEncoderLayer, nn.TransformerDecoderLayer
+X, MEMORY = (2, 5, 4), (2, 4, 4)
+CASES = [
+    Case(encoder_block(2, 6, dropout=0), (X,), torch_block(ENCODER, 2, 6)),
+    Case(encoder_block(2, 6, pre_norm=True, causal=True), (X,), torch_block(ENCODER, 2, 6, True, norm_first=True)),
+    Case(decoder_block(2, 6, dropout=0), (X, MEMORY), torch_block(DECODER, 2, 6, True)),
+    Case(
+        compose_seq(repeat(2, branch(decoder_block(2, 6, dropout=0), at("1"))), at("0")),
+        (X, MEMORY),
+        in_torch(twice, turned=False),
+    ),
+    Case(transformer_block(multi_head_attention(2), fc(4, tanh)), (X,), in_torch(wired, turned=False)),
+]
+
+OPTIONS = [
+    Case(
+        encoder_block(2, 6, dropout=0, bias=False, norm=layer_norm(bias=False, epsilon=1e-3)),
+        (X,),
+        torch_block(ENCODER, 2, 6, bias=False, layer_norm_eps=1e-3),
+    ),
+    Case(
+        decoder_block(2, 6, pre_norm=True, causal=False, dropout=0),
+        (X, MEMORY, LENGTHS),
+        torch_block(DECODER, 2, 6, norm_first=True),
+    ),
+    Case(encoder_block(2, 6, "gelu", dropout=0), (X,), torch_block(ENCODER, 2, 6, activation="gelu")),
+]
