@@ -53,8 +53,12 @@ from compose.layers.slopes import *
 from compose.layers.smooth import *
 from compose.layers.softmax import *
 from compose.layers.take import *
+<<<<<<< HEAD
 from compose.layers.transformer import *
 from compose.layers.window_attention import *
+=======
+from compose.layers.unpool import *
+>>>>>>> abdb10c (Pool with indices and unpool)
 
 if TYPE_CHECKING:
     from compose import data, train

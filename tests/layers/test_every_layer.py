@@ -21,8 +21,7 @@ from tests.cases.subject import FAST_COMPILE, Subject, assert_close, cotangent, 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = [pytest.param(case, id=f"{family}: {case.id}") for family, cases in families().items() for case in cases]
 
-UNTESTED = {  # words without a case here, each with its reason
-}
+UNTESTED: dict[str, str] = {}  # words without a case here, each with its reason
 
 
 @pytest.fixture(scope="module", params=CASES)

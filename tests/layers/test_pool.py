@@ -9,7 +9,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compose import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, lp_pool, max_pool
+from compose import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    compose_seq,
+    global_avg_pool,
+    lp_pool,
+    max_pool,
+    max_pool_indices,
+    max_unpool,
+)
 from compose.core.errors import ConfigError, DtypeError, ShapeError
 from compose.layers.pool import largest, lowest, pool_window
 from tests.cases.case import Case
@@ -73,6 +83,17 @@ def test_channels_first_is_the_same_turned(x64, rng):
     for layer in (max_pool(3, 2, 1), avg_pool(3, 2, 1), lp_pool(2), adaptive_avg_pool(3), global_avg_pool):
         first = layer(x, channels_first=True) if layer is global_avg_pool else layer.but(channels_first=True)(x)
         np.testing.assert_allclose(turned(first) if first.ndim > 2 else first, layer(turned(x)), atol=1e-12)
+
+
+def test_unpooling_puts_the_maxima_back(rng):
+    x = jnp.asarray(rng.normal(size=(2, 6, 4, 3)).astype("float32"))
+    back = compose_seq(max_pool_indices(), max_unpool())(x)
+    assert np.array_equal(max_pool(2)(jnp.where(back != 0, back, -jnp.inf)), max_pool(2)(x))
+    assert np.array_equal(back, jnp.where(back != 0, x, 0)) and jnp.count_nonzero(back) == 2 * 3 * 2 * 3
+    first = compose_seq(max_pool_indices(channels_first=True), max_unpool(channels_first=True))
+    assert np.array_equal(jnp.moveaxis(first(jnp.moveaxis(x, -1, 1)), 1, -1), back)
+    with pytest.raises(ShapeError, match="values and indices of one shape"):
+        max_unpool()(x)
 
 
 def test_max_pool_takes_integers():
