@@ -16,9 +16,9 @@ from compose.core.parsing import parse
 from compose.core.run import spec
 from compose.layers.activation import *
 from compose.layers.attention import *
-from compose.layers.augment import *
 from compose.layers.attention_core import *
 from compose.layers.attention_score import *
+from compose.layers.augment import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
 from compose.layers.decoding import *
@@ -53,12 +53,9 @@ from compose.layers.slopes import *
 from compose.layers.smooth import *
 from compose.layers.softmax import *
 from compose.layers.take import *
-<<<<<<< HEAD
 from compose.layers.transformer import *
-from compose.layers.window_attention import *
-=======
 from compose.layers.unpool import *
->>>>>>> abdb10c (Pool with indices and unpool)
+from compose.layers.window_attention import *
 
 if TYPE_CHECKING:
     from compose import data, train
