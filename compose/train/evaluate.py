@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import ConfigError
@@ -26,7 +27,8 @@ def evaluate(trained: Trained, x, y, *, loss: Any, metrics: Any, batch_size: int
     data = examples(x, y)
     check_params(trained.net, plan(trained.net, data.specs(1)), trained.params, trained.state)
     scoring = Scoring(trained.net, loss_of(loss), metrics)
-    scoring.check(data, trained.params, trained.state)
+    scoring.check(data)
+    scoring.check_end(data, trained.params, trained.state)
     feed = Feed(data, min(batch_size, data.count), 2 << 30)
     return scoring.named(scoring.measure(trained.params, trained.state, feed))
 
@@ -46,11 +48,14 @@ class Scoring:
     def size(self) -> int:
         return len(self.names)
 
-    def check(self, data: Examples, params, state) -> None:
+    def check(self, data: Examples) -> None:
         """Raise where the examples do not fit the network, or the targets its output."""
         check_targets(self.loss, plan(self.net, data.specs(1)).out, data.y)
+
+    def check_end(self, data: Examples, params, state) -> None:
+        """Raise where a loss on logits would be given probabilities."""
         if self.loss.over is not None:
-            few = jax.tree.map(lambda a: a[:8], data.x)
+            few = jax.tree.map(lambda a: jnp.asarray(a[:8]), data.x)
             refuse_hidden_probabilities(self.net, params, state, few, self.loss.over)
 
     def measure(self, params, state, feed: Feed) -> np.ndarray:

@@ -75,8 +75,9 @@ def arrays(tree: Any, what: str) -> Any:
         return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
     if not isinstance(tree, (np.ndarray, jax.Array)):
         try:
-            tree = np.asarray(tree)
-            tree = tree.astype(_dtype(tree)) if tree.dtype == np.float64 else tree  # Python's floats, not the user's
+            made = np.asarray(tree)
+            listed = isinstance(tree, list) and made.dtype == np.float64  # Python's floats: nobody chose 64 bits
+            tree = made.astype(_dtype(made)) if listed else made
         except ValueError as e:
             raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
     if tree.ndim == 0:

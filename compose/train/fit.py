@@ -92,30 +92,23 @@ def fit(
 
     scoring = Scoring(net, loss_of(loss), metrics)
     before = _begin(net, data, seed, start)
-    scoring.check(data, before.params, before.state)
-    if held_out is not None:
-        scoring.check(held_out, before.params, before.state)
+    for part in (data,) if held_out is None else (data, held_out):
+        scoring.check(part)
+    scoring.check_end(data, before.params, before.state)
     training, fixed = split(net, before.params)
-    session = before.session
-    if session is not None and session.optimizer == update:
-        averages, steps = session.optimizer_state, session.steps
-    else:
-        averages, steps = jax.jit(update.init)(training), session.steps if session else 0
-    carry = Carry(training, averages, before.state, jnp.int32(steps))
-    carry = jax.tree.map(jnp.copy, carry)  # it is donated, and the caller keeps what it came from
+    carry = _carry(before, update, training, len(before.history) * -(-data.count // batch_size))
     run = training_steps(net, scoring.loss, scoring.metrics, update)
     feed, pace = Feed(data, batch_size, memory), Pace()
     validating = None if held_out is None else Feed(held_out, min(batch_size, held_out.count), memory)
 
     key, history = jax.random.key(seed), list(before.history)
-    first = len(history) + 1
-    last = first + epochs - 1
+    first, last = len(history) + 1, len(history) + epochs
     with Interrupt() as interrupt, progress(verbose, first, last, data.count) as shown:
         for epoch in range(first, last + 1):
             shown.begin(epoch)
             began = time.perf_counter()
             order = np.random.default_rng([seed, epoch - 1]).permutation(data.count)
-            carry, means, _ = run_pass(
+            carry, means = run_pass(
                 run, carry, (fixed, key), feed, order, scoring.size, pace,
                 report=lambda done, means: shown.advance(done, scoring.named(means)),
                 stopped=lambda: interrupt.asked,
@@ -130,13 +123,24 @@ def fit(
             history.append(record)
             shown.end(record)
             if not np.isfinite(record["loss"]):
-                warnings.warn(
-                    f"training stopped: the loss is {record['loss']}; try a lower learning rate", stacklevel=2
-                )
+                said = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
+                warnings.warn(said, stacklevel=2)
                 break
-    params = merge(carry.training, fixed)
     session = Session(options, update, carry.optimizer, int(carry.step))
-    return Trained(net, params, carry.state, tuple(history), data.specs(1), session)
+    return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
+
+
+def _carry(before: Trained, update: Any, training: Any, steps: int) -> Carry:
+    """What the first step starts from: the optimizer's state goes on if it is the optimizer's of `before`."""
+    session = before.session
+    if session is not None:
+        steps = session.steps
+    if session is not None and session.optimizer == update:
+        averages = session.optimizer_state
+    else:
+        averages = jax.jit(update.init)(training)
+    carry = Carry(training, averages, before.state, jnp.int32(steps))
+    return jax.tree.map(jnp.copy, carry)  # it is donated, and the caller keeps what it came from
 
 
 def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:

@@ -36,13 +36,13 @@ def run_pass(
     pace: Pace | None = None,
     report: Callable[[int, np.ndarray], None] = lambda examples, means: None,
     stopped: Callable[[], bool] = lambda: False,
-) -> tuple[Any, np.ndarray, int]:
-    """Run every batch of `order`, or those before `stopped()`: the carry, the mean scores, the steps done.
+) -> tuple[Any, np.ndarray]:
+    """Run every batch of `order`, or those before `stopped()`: the carry and the mean scores.
 
     The next piece of the data is prepared on the host while the device computes.
     """
     pace = pace or Pace()
-    sums, examples, steps = jnp.zeros(scores, float), 0, 0
+    sums, examples = jnp.zeros(scores, float), 0
     pieces = feed.pieces(order)
     piece = next(pieces)
     while piece is not None and not stopped():
@@ -57,7 +57,7 @@ def run_pass(
             jax.block_until_ready(sums)
             done, start = stop - start, stop
             pace.learn(done, time.perf_counter() - began)
-            examples, steps = examples + done * size, steps + done
+            examples += done * size
             report(done * size, np.asarray(sums) / examples)
         piece = following
-    return carry, np.asarray(sums) / max(examples, 1), steps
+    return carry, np.asarray(sums) / max(examples, 1)
