@@ -45,7 +45,7 @@ class _Search:
         self.layout = Layout(program.arguments, program.keeps)
         self.size: dict[Term, int] = {}
         self.counts = Counter(
-            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "row") and not t.free()
+            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "op") and not t.free()
         )
         self.forms: dict[tuple, list[Term]] = defaultdict(list)
         for term in self.counts:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from compose.port.writing.generalise import Arguments
 from compose.port.writing.naming import part_name
-from compose.port.writing.terms import Term
+from compose.port.writing.terms import Term, atom
 from compose.port.writing.wiring import statements
 
 WIDTH = 100
@@ -59,8 +59,8 @@ class Layout:
         if indent + used + len(flat) <= WIDTH or not term.args:
             return flat
         pad = " " * (indent + 4)
-        if term.kind == "row":
-            term = self._spelled(term)
+        if term.kind == "op":
+            term = _spelled(term)
         if term.kind == "call":
             rows = [
                 pad + label + self.text(arg, indent + 4, len(label) + 1) + ",\n" for label, arg in self._labelled(term)
@@ -72,8 +72,10 @@ class Layout:
         return flat
 
     def flat(self, term: Term, operand: bool = False) -> str:
+        if term.kind == "op":
+            return f" {term.head} ".join(self._operand(arg, term.head) for arg in term.args)
         if term.kind == "row":
-            parts = [self.flat(arg, True) for arg in term.args]
+            parts = [self.flat(arg) for arg in term.args]
             return term.head[0] + "".join(part + text for part, text in zip(parts, term.head[1:]))
         if term.kind == "graph":
             names, lines, result = statements(term, self._inner)
@@ -113,14 +115,10 @@ class Layout:
             and all(arg.kind in ("call", "atom", "param") and self.keeps(arg) for arg in term.args)
         )
 
-    def _spelled(self, term: Term) -> Term:
-        """`f + g` and `f * g` in words, where they do not fit on a line."""
-        inner = [text.strip() for text in term.head[1:-1]]
-        joins = {"+": "add", "*": "multiply"}
-        if inner and set(inner) <= set(joins) and len(set(inner)) == 1 and not term.head[0] + term.head[-1]:
-            join = Term("atom", joins[inner[0]])
-            return Term("call", "branch", (*term.args, join), (*[None] * len(term.args), "join"))
-        return term
+    def _operand(self, term: Term, sign: str) -> str:
+        text = self.flat(term, True)
+        bare = term.kind != "op" or (sign in "+-" and term.head not in "+-")
+        return text if bare else f"({text})"
 
     def _hoisted(self, term: Term, indent: int, before: list[str]) -> Term:
         """The term with every long lambda as a function of its own, written to `before`."""
@@ -144,7 +142,7 @@ class Layout:
         lines: list[str] = []
         args = list(term.args)
         for i, arg in enumerate(args):
-            if len(self.flat(arg, True)) > 50 and arg.kind in ("call", "row", "share"):
+            if len(self.flat(arg, True)) > 50 and arg.kind in ("call", "op", "share"):
                 name = f"f{sum(not line.startswith((' ', ')')) for line in lines)}"
                 text = f"{name} = {self.text(arg, indent, len(name) + 3)}".replace("\n" + " " * indent, "\n")
                 lines += text.split("\n")
@@ -180,6 +178,12 @@ def _replaced(term: Term, part: Term, new: Term) -> Term:
     if term == part:
         return new
     return term.but(args=tuple(_replaced(arg, part, new) for arg in term.args)) if term.args else term
+
+
+def _spelled(term: Term) -> Term:
+    """`f + g` and `f * g` in words, where they do not fit on a line."""
+    join = {"+": "add", "*": "multiply"}.get(term.head)
+    return Term("call", "branch", (*term.args, atom(join)), (*[None] * len(term.args), "join")) if join else term
 
 
 def _runs(term: Term) -> list[tuple[str | None, Term]]:

@@ -23,9 +23,9 @@ def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) ->
 
 
 def _described(pattern: Term, helpers: set[str]) -> str:
-    if pattern.kind == "row":
+    if pattern.kind == "op":
         inner = [_word(a) for a in pattern.args if a.head != "identity"]
-        return "_".join(dict.fromkeys([*inner[:2], "gate" if "*" in "".join(pattern.head) else "sum"]))
+        return "_".join(dict.fromkeys([*inner[:2], "gate" if pattern.head == "*" else "sum"]))
     fixed = [n for n, a in zip(pattern.names, pattern.args) if n and a.kind != "param" and n != "name"]
     if pattern.head in helpers and fixed:
         return f"{pattern.head}_with_{fixed[-1]}"

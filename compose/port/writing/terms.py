@@ -10,7 +10,7 @@ from typing import Any
 
 from compose.combinators import graph, share
 from compose.core.layer import Layer
-from compose.core.printing import Writer
+from compose.core.printing import Operation, Writer
 from compose.core.registry import known, word
 
 
@@ -20,9 +20,9 @@ class Term:
 
     Attributes:
         kind: "atom" is its own text; "call" a call, its `names` saying which argument is which (None for those
-            without a name); "row" the texts in `head` around its parts; "graph" the steps of a graph, `head` saying
-            who reads whom; "share" what is shared and the body, which calls it `head`; "param" an argument of the
-            helper around; "local" the variable of a lambda.
+            without a name); "op" operands around the sign `head`; "row" parts between the texts in `head`; "graph"
+            the steps of a graph, `head` saying who reads whom; "share" what is shared and the body, which calls it
+            `head`; "param" an argument of the helper around; "local" the variable of a lambda.
         head: what the kind says.
         args: the parts.
     """
@@ -79,7 +79,9 @@ class _Reader(Writer):
             return _named(Term("share", name, (self.value(v.shared), inner.value(v.body))), v)
         made = super().value(v)
         if getattr(v, "refers", False):
-            return Term("local", made)
+            named = _term(made)
+            local = Term("local", named.args[-1].head if v.name else named.head)
+            return named.but(args=(*named.args[:-1], local)) if v.name else local
         return _term(made)
 
     def call(self, head: str, args: list) -> Any:
@@ -116,9 +118,10 @@ def _term(doc: Any) -> Term:
                 parts.append(_term(part))
                 texts.append("")
         return Term("row", tuple(texts), tuple(parts)) if parts else atom(texts[0])
-    inside = [_term(arg) for arg in doc.args]  # a tuple or a dict
-    texts = [doc.head, *[", "] * (len(inside) - 1), doc.close]
-    return Term("row", tuple(texts), tuple(inside)) if inside else atom(doc.head + doc.close.lstrip(","))
+    if isinstance(doc, Operation):
+        return Term("op", doc.sign, tuple(map(_term, doc.operands)))
+    texts = (doc.opening, *[", "] * (len(doc.args) - 1), doc.closing)  # a tuple
+    return Term("row", texts, tuple(map(_term, doc.args))) if doc.args else atom("()")
 
 
 def signature_fields(cls: type) -> list[dataclasses.Field]:

@@ -62,18 +62,19 @@ def _renamed(text: str) -> str:
 def _step(layer: Term, args: list[str], write: Callable[[Term], str]) -> str:
     sign = _SIGNS.get(layer.head) if layer.kind == "atom" and len(args) == 2 else None
     if sign:
-        return f" {sign} ".join(f"({a})" if _is_operation(a) else a for a in args)
+        return f" {sign} ".join(a if _operator(a) in ("", "*/@" * (sign in "+-")) else f"({a})" for a in args)
     head = write(layer)
-    return f"({head})({', '.join(args)})" if layer.kind == "row" else f"{head}({', '.join(args)})"
+    return f"({head})({', '.join(args)})" if layer.kind == "op" else f"{head}({', '.join(args)})"
 
 
-def _is_operation(text: str) -> bool:
-    depth = 0
+def _operator(text: str) -> str:
+    """The kind of operator outside of all brackets that binds least: `+-`, `*/@`, or none."""
+    depth, found = 0, ""
     for i, c in enumerate(text):
         depth += (c in "([{") - (c in ")]}")
-        if depth == 0 and c == " " and text[i + 1] in "+-*/@":
-            return True
-    return False
+        if depth == 0 and c == " ":
+            found = "+-" if text[i + 1] in "+-" or found == "+-" else "*/@" if text[i + 1] in "*/@" else found
+    return found
 
 
 def _result(output: Any, texts: dict[int, str]) -> str:

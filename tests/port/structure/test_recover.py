@@ -193,7 +193,7 @@ def test_inputs_that_meet_more_than_once_are_a_graph():
     b = Build(f64(3), f64(3))
     h = b(add, b(multiply, b(fc(3), 0), 1), 0)
     text = str(check(b, h).net)
-    assert text == "graph(lambda x, y: (fc(3)(x) * y) + x)"
+    assert text == "graph(lambda x, y: fc(3)(x) * y + x)"
 
 
 def test_several_outputs_are_a_branch():
