@@ -1,0 +1,31 @@
+"""Where a function has a corner, torch's gradient at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+TINY = float(np.float32(1e-12))  # torch's constant is single precision, in double too
+
+
+def absolute(x):
+    """`|x|` with gradient 0 at 0 (jnp: 1)."""
+    return x * lax.stop_gradient(jnp.sign(x))
+
+
+def clamp_min(x, least=0.0):
+    """`max(x, least)` with gradient 1 at the tie (jnp.maximum: 0.5)."""
+    return jnp.where(x >= least, x, least)
+
+
+def positive(x):
+    """`max(x, 0)` with gradient 0 at the tie."""
+    return jnp.where(x > 0, x, 0)
+
+
+def constant(tensor: Any) -> np.ndarray | None:
+    """A torch tensor of weights as an array, None as it is."""
+    return None if tensor is None else tensor.detach().cpu().numpy()
