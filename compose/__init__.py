@@ -19,6 +19,8 @@ from compose.layers.attention import *
 from compose.layers.attention_core import *
 from compose.layers.attention_score import *
 from compose.layers.augment import *
+from compose.layers.augment_color import *
+from compose.layers.augment_warp import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
 from compose.layers.decoding import *

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 
-from compose.core.errors import ConfigError, expect_float
+from compose.core.errors import ConfigError, ShapeError, expect_float
 from compose.core.layer import Layer, layer
 from compose.layers.pad import center_crop, fitting
 from compose.layers.window import Sizes, space_axes
 
 __all__ = ["random_brightness", "random_contrast", "random_crop", "random_flip"]
 
+Factor = float | tuple[float, float]
+
 
 class Shifting(Layer):
-    """What changes the values of each example by a draw of its own."""
+    """What changes each example by one number of its own, uniform in `± factor` or between the pair it is."""
 
     draws = True
+    factor: Factor
+    channels: ClassVar[int | None] = None  # how many it needs
+
+    def validate(self):
+        if (isinstance(self.factor, float) and self.factor < 0) or (
+            isinstance(self.factor, tuple) and self.low > self.high
+        ):
+            raise ConfigError("a factor of at least 0, or a pair of a low and a high one", str(self.factor))
 
     def params(self, x):
+        space_axes(x, False, (1, 1))
         expect_float(x)
+        if self.channels not in (None, x.shape[-1]):
+            raise ShapeError(f"images of {self.channels} channels", f"{x.shape[-1]} channels in {tuple(x.shape)}")
         return {}
 
-    def uniform(self, x, ctx, low: float, high: float):
-        """A number for each example, so shaped that it broadcasts to `x`."""
+    @property
+    def low(self) -> float:
+        return self.factor[0] if isinstance(self.factor, tuple) else -self.factor
+
+    @property
+    def high(self) -> float:
+        return self.factor[1] if isinstance(self.factor, tuple) else self.factor
+
+    def forward(self, p, x, ctx):
+        if not ctx.train:
+            return x
         shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-        return jax.random.uniform(ctx.rng(), shape, x.dtype, low, high)
+        return self.change(x, jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high))
+
+    def change(self, x, by):
+        """The images changed by a number for each, of shape `(batch, 1, 1, 1)`."""
+        raise NotImplementedError
 
 
 @layer
@@ -77,39 +103,34 @@ class random_crop(Layer):
 
 @layer
 class random_contrast(Shifting):
-    """`(x - mean) · c + mean`, the mean over each example's space, c uniform in `1 ± factor`.
+    """`(x - mean) · (1 + c) + mean`, the mean over each example's space, c uniform in `± factor`.
 
-    Shapes: `(batch, *space, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, which also cuts to its
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, which also cuts to its
     `value_range`: add `clip`.
+
+    Args:
+        factor: a number, or a low and a high one.
     """
 
-    factor: float
+    factor: Factor
 
-    def validate(self):
-        if not 0 <= self.factor <= 1:
-            raise ConfigError("a factor from 0 to 1", str(self.factor))
-
-    def forward(self, p, x, ctx):
-        axes = space_axes(x)
-        if not ctx.train:
-            return x
-        mean = x.mean(axes, keepdims=True)
-        return (x - mean) * self.uniform(x, ctx, 1 - self.factor, 1 + self.factor) + mean
+    def change(self, x, by):
+        mean = x.mean(space_axes(x), keepdims=True)
+        return (x - mean) * (1 + by) + mean
 
 
 @layer
 class random_brightness(Shifting):
     """`x + b`, b uniform in `± factor`, of each example its own.
 
-    Shapes: `(batch, ...)`, unchanged. Elsewhere: Keras `RandomBrightness`, whose factor is a share of its
-    `value_range`, to which it also cuts: add `clip`.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomBrightness`, whose factor is a
+    share of its `value_range`, to which it also cuts: add `clip`.
+
+    Args:
+        factor: a number, or a low and a high one.
     """
 
-    factor: float
+    factor: Factor
 
-    def validate(self):
-        if self.factor < 0:
-            raise ConfigError("a factor of at least 0", str(self.factor))
-
-    def forward(self, p, x, ctx):
-        return x + self.uniform(x, ctx, -self.factor, self.factor) if ctx.train else x
+    def change(self, x, by):
+        return x + by

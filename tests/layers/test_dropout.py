@@ -131,7 +131,6 @@ def test_contrast_and_brightness_are_each_one_number_an_example(rng):
         (lambda: alpha_dropout(1), None, ConfigError, "a rate from 0 to below 1"),
         (lambda: gaussian_dropout(1), None, ConfigError, "a rate from 0 to below 1"),
         (lambda: gaussian_noise(-1), None, ConfigError, "a stddev of at least 0"),
-        (lambda: random_contrast(2), None, ConfigError, "a factor from 0 to 1"),
         (lambda: random_brightness(-1), None, ConfigError, "a factor of at least 0"),
         (lambda: random_flip("up"), None, ConfigError, "'horizontal' or 'vertical' or 'both'"),
         (lambda: random_flip(), (8, 3), ShapeError, r"\(batch, height, width, channels\)"),
