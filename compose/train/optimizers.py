@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -30,17 +31,13 @@ OPTIMIZERS = {
 _RATES = {"sgd": 1e-2, "momentum": 1e-2, "nesterov": 1e-2, "lion": 1e-4}  # the rest 1e-3, as in Keras
 
 
-@functools.lru_cache(maxsize=64)  # one object for one name, so that what is compiled for it is found again
 def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
     """The optax transformation of a name and a learning rate or schedule, or one as it is.
 
     Raises `ConfigError` for an unknown name, and for a rate beside an optimizer that has its own.
     """
     if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
-        rate = _RATES.get(optimizer, 1e-3) if learning_rate is None else learning_rate
-        if not callable(rate) and not rate > 0:
-            raise ConfigError("a learning_rate above 0, or a schedule", repr(rate))
-        return OPTIMIZERS[optimizer](rate)
+        return _named(optimizer, learning_rate if callable(learning_rate) else _rate(optimizer, learning_rate))
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         hint = "call it with its learning rate, as in optax.adam(1e-3)" if callable(optimizer) else ""
         error = unknown("an optimizer", optimizer, OPTIMIZERS, "an optax transformation")
@@ -49,6 +46,21 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
     if learning_rate is not None:
         raise ConfigError("learning_rate only with an optimizer given by name", f"{learning_rate!r}")
     return optimizer
+
+
+def _rate(name: str, given: Any) -> float:
+    try:
+        rate = _RATES.get(name, 1e-3) if given is None else float(given)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not rate > 0:
+        raise ConfigError("a learning_rate above 0, or a schedule", repr(given))
+    return rate
+
+
+@functools.lru_cache(maxsize=64)  # one object for one name, so that what is compiled for it is found again
+def _named(name: str, rate: Any) -> Any:
+    return OPTIMIZERS[name](rate)
 
 
 def split(net: Layer, params) -> tuple[Any, Any]:

@@ -171,5 +171,5 @@ def test_the_validation_fraction_is_the_end_of_the_data(rng, x64):
 )
 def test_optimizers_that_want_more_than_a_gradient(optimizer, rng):
     x, y = problem(rng)
-    trained = quick(NETS["plain"], x.astype(np.float32), y, optimizer=optimizer)
+    trained = quick(NETS["plain"], x.astype(np.float32), y, optimizer=optimizer, batch_size=10)
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]

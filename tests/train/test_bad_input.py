@@ -120,6 +120,10 @@ OPTIONS = {
         "expected learning_rate only with an optimizer given by name, got 0.1",
     ),
     "negative learning rate": (dict(learning_rate=-1.0), "expected a learning_rate above 0, or a schedule, got -1.0"),
+    "a learning rate in words": (
+        dict(learning_rate="fast"),
+        "expected a learning_rate above 0, or a schedule, got 'fast'",
+    ),
     "several outputs by name": (
         dict(y=(Y, Y)),
         "expected one output and one array of targets for cross_entropy",

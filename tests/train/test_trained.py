@@ -107,6 +107,8 @@ def test_optimizers_by_name(name, rng):
     updates, _ = made.update({"w": jnp.ones(3)}, made.init(params), params)
     assert (np.asarray(updates["w"]) < 0).all()
     assert optimizer_of(name) is made
+    rate = jnp.float32(0.5)
+    assert optimizer_of(name, rate) is optimizer_of(name, 0.5)
 
 
 def test_the_package_loads_optax_only_to_train():
