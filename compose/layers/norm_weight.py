@@ -101,11 +101,10 @@ class spectral_norm(Wrapper):
         made, after = dict(params), {}
         for key, old in estimates.items():
             if "sigma" in old:
-                after[key] = self.improve(params[key], old["u"]) if train else old
-                sigma = after[key]["sigma"]
-                shaped = sigma.reshape(*sigma.shape, *[1] * (params[key].ndim - sigma.ndim))
-                made[key] = (params[key] / shaped).astype(params[key].dtype)
-                after[key] = lax.stop_gradient(after[key])
+                found = self.improve(params[key], old["u"]) if train else old
+                sigma = found["sigma"].reshape(*old["sigma"].shape, *[1] * (params[key].ndim - old["sigma"].ndim))
+                made[key] = (params[key] / sigma).astype(params[key].dtype)
+                after[key] = lax.stop_gradient(found) if train else old
             else:
                 made[key], after[key] = self.divide(params[key], old, train)
         return made, after
