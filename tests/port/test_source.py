@@ -125,6 +125,13 @@ def mobilenet():
     )
 
 
+def vgg():
+    layers: list = []
+    for filters, n in ((64, 2), (128, 2), (256, 3), (512, 4)):
+        layers += [layer for _ in range(n) for layer in (conv(filters, 3), batch_norm(), relu)] + [max_pool()]
+    return compose_seq(*layers, flatten, fc(4096, relu), fc(10))
+
+
 def transformer():
     mlp = compose_seq(layer_norm(), fc(64, tanh), dropout(0.1), fc(16))
     block = compose_seq(residual(compose_seq(layer_norm(), fc(16), dropout(0.1))), residual(mlp))
@@ -153,11 +160,18 @@ NETS = {
     ),
     "a share": share(fc(4), lambda e: compose_seq(e, tanh, e)),
     "a long share": share(fc(9), lambda e: compose_seq(*[fc(9 + i, relu) for i in range(9)], fc(9), e, tanh, e)),
+    "a graph in a share": share(
+        fc(9),
+        lambda e: compose_seq(
+            e, graph(lambda x: (h := compose_seq(fc(9), dropout(0.5), fc(9, tanh), e)(x)) * h + e(h))
+        ),
+    ),
     "nested sequences": compose_seq(fc(3) >> relu, compose_seq(fc(4), fc(5)), flatten >> relu),
     "resnet18": resnet18(),
     "densenet": densenet(),
     "mobilenet": mobilenet(),
     "transformer": transformer(),
+    "vgg": vgg(),
 }
 
 
@@ -192,6 +206,13 @@ def test_blocks_that_differ_in_numbers_are_calls_of_one_function():
     text = rebuilt(mobilenet())
     assert lines(text) <= 30
     assert text.count("hard_sigmoid") == 2  # imported, and in the one place where it is written
+
+
+def test_groups_that_recur_in_a_sequence_are_put_into_it():
+    text = rebuilt(vgg())
+    assert "    *conv_norm_relu(64),\n    *conv_norm_relu(64),\n    max_pool()," in text
+    assert "    *conv_norm_relu(512) * 4,\n" in text
+    assert lines(text) <= 18
 
 
 def test_no_helper_for_what_is_short():

@@ -8,6 +8,7 @@ from compose.port.writing.generalise import Generaliser, Unlike, params, substit
 from compose.port.writing.layout import WIDTH, Layout
 from compose.port.writing.naming import helper_name, parameter_names
 from compose.port.writing.program import Helper, Program, blocks
+from compose.port.writing.runs import grouped
 from compose.port.writing.terms import Term
 
 _SHORTEST = 22  # characters of an expression that is worth a name
@@ -21,7 +22,7 @@ _SAMPLE = 28  # expressions of one form that are compared with each other
 
 def find_helpers(net: Term, words: dict[Term, str]) -> Program:
     """The program in which every helper that makes the text shorter has been taken out, the best one first."""
-    program = Program(net, {}, words)
+    program = Program(grouped(net), {}, {grouped(part): said for part, said in words.items()})
     cost = _cost(program)
     while True:
         trials = [_with_helper(program, pattern) for pattern in _Search(program).best()]
@@ -45,11 +46,11 @@ class _Search:
         self.layout = Layout(program.arguments, program.keeps)
         self.size: dict[Term, int] = {}
         self.counts = Counter(
-            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "op") and not t.free()
+            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "op", "items") and not t.free()
         )
         self.forms: dict[tuple, list[Term]] = defaultdict(list)
         for term in self.counts:
-            if self.length(term) >= _SHORTEST:
+            if self.length(term) >= _SHORTEST or term.kind == "items":
                 self.forms[_form(term)].append(term)
 
     def length(self, term: Term) -> int:
@@ -115,7 +116,7 @@ class _Search:
 
 
 def _form(term: Term) -> tuple:
-    return term.kind, term.head, term.names.count(None)
+    return term.kind, term.head, term.names.count(None), len(term.args) if term.kind == "items" else 0
 
 
 def _numbered(pattern: Term) -> Term:
@@ -148,7 +149,9 @@ def _with_helper(program: Program, pattern: Term) -> Program:
     defaults = {called[p]: v for p, (v, n) in usual.items() if 2 * n > len(uses) and n > 1 and _short(v)}
     order = sorted(called.values(), key=lambda p: p in defaults)
     values = {called[p]: tuple(dict.fromkeys(use[p] for use in uses)) for p in called}
-    is_function = bool(called) or len(Layout(program.arguments, program.keeps).flat(pattern)) > WIDTH
+    is_function = (
+        bool(called) or pattern.kind == "items" or len(Layout(program.arguments, program.keeps).flat(pattern)) > WIDTH
+    )
     body = substitute(pattern, {p: Term("param", q) for p, q in called.items()})
 
     def change(term: Term) -> Term:

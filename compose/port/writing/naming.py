@@ -19,13 +19,20 @@ def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) ->
     name = hint or _described(pattern, helpers)
     if not hint and (keyword.iskeyword(name) or name in taken):
         name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
-    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 999))) if n not in taken)
+    return numbered(name, taken)
+
+
+def numbered(name: str, taken: set[str]) -> str:
+    """The name, or the name with the first number that makes it a new one."""
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 9999))) if n not in taken)
 
 
 def _described(pattern: Term, helpers: set[str]) -> str:
     if pattern.kind == "op":
         inner = [_word(a) for a in pattern.args if a.head != "identity"]
         return "_".join(dict.fromkeys([*inner[:2], "gate" if pattern.head == "*" else "sum"]))
+    if pattern.kind == "items":
+        return "_".join(list(dict.fromkeys(map(_word, pattern.args)))[:3])
     fixed = [n for n, a in zip(pattern.names, pattern.args) if n and a.kind != "param" and n != "name"]
     if pattern.head in helpers and fixed:
         return f"{pattern.head}_with_{fixed[-1]}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from compose.port.writing import terms
 from compose.port.writing.layout import WIDTH, Layout
+from compose.port.writing.runs import flattened
+from compose.port.writing.statements import Statements
 from compose.port.writing.terms import Term
 
 
@@ -67,28 +69,27 @@ class Program:
 def blocks(program: Program, name: str) -> Iterator[list[str]]:
     """The program's text: the lines of each helper, and last those of `name = ...`."""
     layout = Layout(program.arguments, program.keeps)
+    write = Statements(layout)
     for helper in _in_order(program):
         if not helper.is_function:
-            yield from _assignment(layout.statement(f"{helper.name} = ", helper.body))
+            yield from _assignment(write.lines(f"{helper.name} = ", flattened(helper.body)))
         else:
             given = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
             head = f"def {helper.name}({', '.join(given)}):"
             if len(head) > WIDTH:
                 head = f"def {helper.name}(\n    {', '.join(given)}\n):"
-            yield [head, *layout.statement("return ", helper.body, 4)]
-    yield from _assignment(layout.statement(f"{name} = ", program.net))
+            yield [head, *write.lines("return ", flattened(helper.body), 4)]
+    yield from _assignment(write.lines(f"{name} = ", flattened(program.net)))
 
 
 def _assignment(lines: list[str]) -> Iterator[list[str]]:
     """Functions that were taken out of a statement, each a block of its own, and the statement."""
-    block: list[str] = []
-    for line in lines:
-        if not line and block:
-            yield block
-            block = []
-        elif line:
-            block.append(line)
-    yield block
+    starts = [i for i, line in enumerate(lines) if i and line[:1] not in ("", " ") and not lines[i - 1]]
+    for a, b in zip([0, *starts], [*starts, len(lines)]):
+        block = lines[a:b]
+        while not block[-1]:
+            block.pop()
+        yield block
 
 
 def _in_order(program: Program) -> list[Helper]:

@@ -20,9 +20,10 @@ class Term:
 
     Attributes:
         kind: "atom" is its own text; "call" a call, its `names` saying which argument is which (None for those
-            without a name); "op" operands around the sign `head`; "row" parts between the texts in `head`; "graph"
-            the steps of a graph, `head` saying who reads whom; "share" what is shared and the body, which calls it
-            `head`; "param" an argument of the helper around; "local" the variable of a lambda.
+            without a name); "op" operands around the sign `head`; "row" parts between the texts in `head`; "items"
+            several arguments in a row; "graph" the steps of a graph, `head` saying who reads whom; "share" what is
+            shared and the body, which calls it `head`; "param" an argument of the helper around; "local" the
+            variable of a lambda.
         head: what the kind says.
         args: the parts.
     """
