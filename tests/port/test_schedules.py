@@ -79,8 +79,13 @@ def test_what_is_no_function_of_the_step_is_refused():
     opt = groups(momentum=0.9)
     with pytest.raises(ConfigError, match="patience"):
         port.schedule(lrs.ReduceLROnPlateau(opt))
-    with pytest.raises(ConfigError, match="cycle_momentum=False"):
-        port.schedule(lrs.OneCycleLR(opt, 1.0, total_steps=10))
+    with pytest.raises(ConfigError, match="cycle_momentum=True"):
+        port.schedule(lrs.StepLR(opt, 3), value="momentum")
+    cycled = lrs.OneCycleLR(opt, 1.0, total_steps=10)
+    with pytest.raises(ConfigError, match="in every part"):
+        port.schedule(lrs.SequentialLR(opt, [cycled, lrs.StepLR(opt, 3)], [5]))
+    with pytest.raises(ConfigError, match="rate alone"):
+        port.schedule(keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5), value="momentum")
     with pytest.raises(ConfigError, match="tabulate"):
         port.schedule(lrs.LambdaLR(opt, lambda epoch: 1.0))
     with pytest.raises(ConfigError, match="scale_fn"):

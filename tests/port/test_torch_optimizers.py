@@ -120,7 +120,7 @@ def test_groups_of_parameters_by_path_and_by_tree():
         assert error(params, run_port(port.optimizer(opt, labels=labels), params, grads), theirs) <= 1e-12
     with pytest.raises(ConfigError, match="2 groups of parameters"):
         port.optimizer(opt)
-    with pytest.raises(ConfigError, match="2 learning rates"):
+    with pytest.raises(ConfigError, match="2 values"):
         port.optimizer(opt, labels=labels, learning_rate=[0.1])
     still = run_port(port.optimizer(opt, labels={"kernel": 0, "bias": -1}), params, grads)
     assert (still[-1]["bias"] == params["bias"]).all()
@@ -179,3 +179,34 @@ def test_float32_stays_float32(name):
     updates, state = tx.update(params, start, params)
     types = lambda tree: [x.dtype for x in jax.tree.leaves(tree)]
     assert types(updates) == [jnp.float32] and types(state) == types(start)
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True}),
+        ("SGD", {"momentum": 0.9, "dampening": 0.2}),
+        ("RMSprop", {"momentum": 0.9}),
+        ("AdamW", {}),
+        ("Adam", {"amsgrad": True}),
+    ],
+)
+@pytest.mark.parametrize("cycle", ["OneCycleLR", "CyclicLR"])
+def test_a_cycled_momentum(name, options, cycle):
+    params, grads = problem()
+    schedulers = []
+
+    def make(tensors):
+        opt = getattr(torch.optim, name)(list(tensors.values()), lr=0.1, **options)
+        kinds = torch.optim.lr_scheduler
+        once = lambda: kinds.OneCycleLR(opt, 0.1, total_steps=40)
+        schedulers.append(once() if cycle == "OneCycleLR" else kinds.CyclicLR(opt, 0.01, 0.1, 4, mode="triangular2"))
+        return opt
+
+    theirs = run_torch(make, params, grads, lambda opt, i: schedulers[0].step() if i else None)
+    fresh = make({"w": torch.zeros(1)})
+    rate = port.schedule(schedulers[1])
+    with pytest.raises(ConfigError, match="cycles it"):
+        port.optimizer(fresh, learning_rate=rate)
+    tx = port.optimizer(fresh, learning_rate=rate, momentum=port.schedule(schedulers[1], value="momentum"))
+    assert error(params, run_port(tx, params, grads), theirs) <= 1e-12

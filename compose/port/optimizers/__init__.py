@@ -23,6 +23,7 @@ def optimizer(
     learning_rate: Rate | Sequence[Rate] | None = None,
     labels: Any = None,
     decay: Any = None,
+    momentum: optax.Schedule | Sequence[optax.Schedule] | None = None,
 ) -> optax.GradientTransformation:
     """The exact optax transformation of a `torch.optim`, `keras.optimizers` or `tf.compat.v1.train` optimizer.
 
@@ -32,13 +33,15 @@ def optimizer(
     skips a parameter whose gradient is None, where JAX has a gradient of zeros.
 
     Args:
-        source: the optimizer, or a torch optimizer's class-like with `param_groups`.
+        source: the optimizer object.
         learning_rate: instead of the optimizer's own: a number or a function of the step, such as
             `port.schedule(torch_scheduler)`; a sequence of such for several groups of parameters.
         labels: which group each parameter is in: a tree of indices like the parameters, or a function of the
             parameter's path (`"block/e1/kernel"`); -1 for those that stay as they are. Needed for several groups.
         decay: Keras's `exclude_from_weight_decay` by our names: a tree of bools like the parameters, or a
             function of the tree: which of them decay.
+        momentum: where a torch scheduler cycles it too, `port.schedule(scheduler, value="momentum")`; a sequence
+            for several groups.
 
     >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(3))
@@ -47,9 +50,9 @@ def optimizer(
     """
     framework, kind = source_of(source, "optimizer")
     if framework == "torch":
-        return _torch(source, kind, learning_rate, labels)
-    if labels is not None:
-        raise ConfigError("labels only for torch's groups of parameters", f"a {framework} {kind}")
+        return _torch(source, kind, learning_rate, labels, momentum)
+    if labels is not None or momentum is not None:
+        raise ConfigError("labels and momentum only for torch's groups of parameters", f"a {framework} {kind}")
     if isinstance(learning_rate, Sequence):
         raise ConfigError("one learning rate", f"{len(learning_rate)} for a {framework} {kind}")
     if framework == "keras":
@@ -61,8 +64,8 @@ def optimizer(
     return tf1_transformation(source, kind, learning_rate)
 
 
-def _torch(source, kind: str, learning_rate, labels) -> optax.GradientTransformation:
-    from compose.port.optimizers.torch import group_transformation
+def _torch(source, kind: str, learning_rate, labels, momentum) -> optax.GradientTransformation:
+    from compose.port.optimizers.torch import cycled, group_transformation
 
     if any(slots.get("step", 1) for slots in source.state.values()):
         warnings.warn(f"the momenta of this used {kind} are not carried over: the port starts fresh", stacklevel=3)
@@ -72,9 +75,13 @@ def _torch(source, kind: str, learning_rate, labels) -> optax.GradientTransforma
             "the learning rate, since a scheduler drives this optimizer",
             hint="optimizer(opt, learning_rate=port.schedule(scheduler)), or a number",
         )
-    rates = learning_rate if isinstance(learning_rate, Sequence) else [learning_rate] * len(groups)
-    if len(rates) != len(groups):
-        raise ConfigError(f"{len(groups)} learning rates, one a group of parameters", str(len(rates)))
+    if momentum is None and any("max_momentum" in group for group in groups):
+        raise ConfigError(
+            "the momentum, since a scheduler cycles it",
+            hint='optimizer(opt, momentum=port.schedule(scheduler, value="momentum"), learning_rate=...)',
+        )
+    rates, momenta = _each(learning_rate, len(groups)), _each(momentum, len(groups))
+    groups = [group if of is None else cycled(kind, group, of) for group, of in zip(groups, momenta)]
     made = [group_transformation(kind, g, g["lr"] if rate is None else rate) for g, rate in zip(groups, rates)]
     if labels is None:
         if len(made) == 1:
@@ -84,6 +91,14 @@ def _torch(source, kind: str, learning_rate, labels) -> optax.GradientTransforma
             hint='labels=lambda path: 1 if path.endswith("bias") else 0, or a tree of indices like the parameters',
         )
     return optax.multi_transform({-1: optax.set_to_zero(), **dict(enumerate(made))}, _by_path(labels))
+
+
+def _each(given: Any, count: int) -> list:
+    """One for each group of parameters."""
+    each = list(given) if isinstance(given, Sequence) else [given] * count
+    if len(each) != count:
+        raise ConfigError(f"{count} values, one a group of parameters", str(len(each)))
+    return each
 
 
 def _by_path(labels: Any) -> Any:

@@ -28,23 +28,39 @@ def group_transformation(kind: str, group: Group, rate: optax.ScalarOrSchedule) 
     return optax.chain(*sign, *before, DIRECTIONS[kind](group), *after, optax.scale_by_learning_rate(rate))
 
 
+def cycled(kind: str, group: Group, momentum: optax.Schedule) -> Group:
+    """The group with a momentum, or first beta, that is a function of the step."""
+    if kind not in ("SGD", "RMSprop", "Adam", "AdamW"):
+        raise ConfigError(
+            "SGD, RMSprop, Adam or AdamW to cycle the momentum of", kind, "train with cycle_momentum=False"
+        )
+    if "betas" in group:
+        return {**group, "betas": (momentum, group["betas"][1])}
+    return {**group, "momentum": momentum}
+
+
 def _sgd(group: Group) -> optax.GradientTransformation:
-    if not group["momentum"]:
-        return optax.identity()
-    if group["dampening"]:
-        return rules.dampened_trace(group["momentum"], group["dampening"], group["nesterov"])
-    return optax.trace(group["momentum"], group["nesterov"])
+    momentum: float | optax.Schedule = group["momentum"]
+    if callable(momentum) or (momentum and group["dampening"]):
+        return rules.dampened_trace(momentum, group["dampening"], group["nesterov"])
+    return optax.trace(momentum, group["nesterov"]) if momentum else optax.identity()
 
 
 def _adam(group: Group) -> optax.GradientTransformation:
-    make = rules.amsgrad if group["amsgrad"] else optax.scale_by_adam
-    return make(*group["betas"], eps=group["eps"])
+    b1: float | optax.Schedule = group["betas"][0]
+    b2, eps = group["betas"][1], group["eps"]
+    if callable(b1) or group["amsgrad"]:
+        return rules.adam(b1, b2, eps, group["amsgrad"])
+    return optax.scale_by_adam(b1, b2, eps)
 
 
 def _rmsprop(group: Group) -> optax.GradientTransformation:
+    momentum: float | optax.Schedule = group["momentum"]
     make = optax.scale_by_stddev if group["centered"] else optax.scale_by_rms
     scale = make(group["alpha"], group["eps"], eps_in_sqrt=False)
-    return optax.chain(scale, optax.trace(group["momentum"])) if group["momentum"] else scale
+    if not momentum:
+        return scale
+    return optax.chain(scale, rules.dampened_trace(momentum) if callable(momentum) else optax.trace(momentum))
 
 
 def _rprop(group: Group, rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:

@@ -11,28 +11,35 @@ from jax import lax
 from compose.core.errors import ConfigError
 from compose.port.optimizers.rule import debias, rate_at, rule
 
-__all__ = ["adafactor", "adagrad", "amsgrad", "asgd", "dampened_trace", "nadam", "radam", "rprop"]
+__all__ = ["adafactor", "adagrad", "adam", "asgd", "dampened_trace", "nadam", "radam", "rprop"]
 
 
-def dampened_trace(momentum: float, dampening: float, nesterov: bool) -> optax.GradientTransformation:
+def dampened_trace(
+    momentum: optax.ScalarOrSchedule, dampening: float = 0.0, nesterov: bool = False
+) -> optax.GradientTransformation:
     """Momentum whose first gradient enters whole and whose later ones by `1 - dampening`."""
 
     def step(g, p, t, trace):
-        trace = jnp.where(t == 1, g, momentum * trace + (1 - dampening) * g)
-        return g + momentum * trace if nesterov else trace, trace
+        keep = rate_at(momentum, t, g)
+        trace = jnp.where(t == 1, g, keep * trace + (1 - dampening) * g)
+        return g + keep * trace if nesterov else trace, trace
 
     return rule(step, 0.0)
 
 
-def amsgrad(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Adam that divides by the largest second moment so far, taken before the bias correction (optax: after)."""
+def adam(b1: float | optax.Schedule, b2: float, eps: float, amsgrad: bool) -> optax.GradientTransformation:
+    """Adam whose first beta may change, or (AMSGrad) that divides by the largest second moment so far, taken
+    before the bias correction (optax: after).
+    """
 
-    def step(g, p, t, m, v, top):
-        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-        top = jnp.maximum(top, v)
-        return m / debias(b1, t) / (jnp.sqrt(top / debias(b2, t)) + eps), m, v, top
+    def step(g, p, t, m, v, *top):
+        keep = rate_at(b1, t, g)
+        m, v = keep * m + (1 - keep) * g, b2 * v + (1 - b2) * g * g
+        top = [jnp.maximum(before, v) for before in top]
+        correction = 1 - keep**t if callable(b1) else debias(b1, t)
+        return m / correction / (jnp.sqrt((top[0] if top else v) / debias(b2, t)) + eps), m, v, *top
 
-    return rule(step, 0.0, 0.0, 0.0)
+    return rule(step, *(0.0,) * (3 if amsgrad else 2))
 
 
 def nadam(b1: float, b2: float, eps: float, momentum_decay: float, scalars=None) -> optax.GradientTransformation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import optax
@@ -13,7 +13,13 @@ from compose.port.frameworks import source_of
 __all__ = ["schedule"]
 
 
-def schedule(source: Any, steps_per_epoch: int = 1, group: int = 0, epochs: int | None = None) -> optax.Schedule:
+def schedule(
+    source: Any,
+    steps_per_epoch: int = 1,
+    group: int = 0,
+    epochs: int | None = None,
+    value: Literal["rate", "momentum"] = "rate",
+) -> optax.Schedule:
     """The learning rate as a function of the step, counted from 0.
 
     The whole schedule from its start, however far `source` has run. Where the schedule ends with an error in
@@ -24,6 +30,8 @@ def schedule(source: Any, steps_per_epoch: int = 1, group: int = 0, epochs: int 
         steps_per_epoch: how many optimizer steps torch's `scheduler.step()` comes after. Keras counts steps.
         group: which of torch's groups of parameters.
         epochs: for schedules that are Python functions (`LambdaLR`): how many values to tabulate.
+        value: "momentum" for the other number that `OneCycleLR` and `CyclicLR` change, SGD's momentum or Adam's
+            first beta: `port.optimizer(opt, momentum=port.schedule(scheduler, value="momentum"), ...)`.
 
     >>> import torch
     >>> opt = torch.optim.SGD([torch.zeros(1)], lr=1.0)
@@ -33,10 +41,13 @@ def schedule(source: Any, steps_per_epoch: int = 1, group: int = 0, epochs: int 
     """
     framework, kind = source_of(source, "schedule")
     if framework == "torch":
-        from compose.port.schedules.torch import torch_schedule
+        from compose.port.schedules.torch import torch_momentum, torch_schedule
 
-        rate = torch_schedule(source, kind, group, epochs)
+        momentum = value == "momentum"
+        rate = torch_momentum(source, kind, group) if momentum else torch_schedule(source, kind, group, epochs)
         return lambda step: rate(jnp.floor_divide(step, steps_per_epoch))
+    if value != "rate":
+        raise ConfigError("a torch scheduler, since Keras's change the rate alone", f"a keras {kind}")
     if steps_per_epoch != 1:
         raise ConfigError("no steps_per_epoch, since Keras's schedules count steps", str(steps_per_epoch))
     from compose.port.schedules.keras import keras_schedule

@@ -14,16 +14,19 @@ from compose.core.errors import ConfigError
 from compose.port.frameworks import numbers
 
 
+def torch_momentum(source: Any, kind: str, group: int) -> optax.Schedule:
+    """The momentum, or first beta, of one group as a scheduler with `cycle_momentum` sets it."""
+    if not getattr(source, "cycle_momentum", False):
+        raise ConfigError("a scheduler with cycle_momentum=True", f"a torch {kind}", "leave the optimizer's momentum")
+    if kind == "OneCycleLR":
+        return _one_cycle(source, group, "momentum")
+    return _cyclic(source, source.max_momentums[group], source.base_momentums[group])
+
+
 def torch_schedule(source: Any, kind: str, group: int, epochs: int | None) -> optax.Schedule:
     """The rate of one group of parameters as a function of how often the scheduler has stepped."""
     if kind in REFUSED:
         raise ConfigError("a schedule that depends on the step alone", f"torch {kind}", REFUSED[kind])
-    if getattr(source, "cycle_momentum", False):
-        raise ConfigError(
-            "cycle_momentum=False",
-            f"a {kind} that changes the optimizer's momentum with the rate",
-            "train with cycle_momentum=False: optax's momentum is a constant",
-        )
     if kind == "SequentialLR":
         return _sequential(source, group, epochs)
     if kind == "ChainedScheduler":
@@ -31,7 +34,9 @@ def torch_schedule(source: Any, kind: str, group: int, epochs: int | None) -> op
     if kind in ("LambdaLR", "MultiplicativeLR"):
         return _python(source, kind, group, epochs)
     if kind == "OneCycleLR":
-        return _one_cycle(source, group)
+        return _one_cycle(source, group, "lr")
+    if kind == "CyclicLR":
+        return _cyclic(source, _base(source, group), source.max_lrs[group])
     if kind not in FORMS:
         raise ConfigError("a schedule of torch.optim.lr_scheduler", kind, "write it as a function of the step")
     return FORMS[kind](source, _base(source, group))
@@ -87,10 +92,9 @@ def _cosine_restarts(s, base):
     return rate
 
 
-def _cyclic(s, base):
+def _cyclic(s, base, top):
     if s._scale_fn_custom is not None:
         raise ConfigError("a mode of torch's own", "a CyclicLR with scale_fn", "write it as a function of the step")
-    top = float(s.max_lrs[s.base_lrs.index(base)])
 
     def rate(epoch):
         cycle = jnp.floor(1 + epoch / s.total_size)
@@ -102,7 +106,7 @@ def _cyclic(s, base):
     return rate
 
 
-def _one_cycle(s, group: int) -> optax.Schedule:
+def _one_cycle(s, group: int, what: str) -> optax.Schedule:
     rates, ends = s.optimizer.param_groups[group], [phase["end_step"] for phase in s._schedule_phases]
     anneal = _cosine_between if s._anneal_func_type == "cos" else _line_between
 
@@ -111,7 +115,9 @@ def _one_cycle(s, group: int) -> optax.Schedule:
         for phase, start, end, last in reversed(
             [*zip(s._schedule_phases, [0, *ends], ends, [*ends[:-1], s.total_steps])]
         ):
-            between = anneal(rates[phase["start_lr"]], rates[phase["end_lr"]], (epoch - start) / float(end - start))
+            between = anneal(
+                rates[phase[f"start_{what}"]], rates[phase[f"end_{what}"]], (epoch - start) / float(end - start)
+            )
             value = jnp.where(epoch <= last, between, value)
         return value
 
@@ -144,6 +150,8 @@ def _sequential(s, group: int, epochs: int | None) -> optax.Schedule:
             raise ConfigError(
                 "parts that start from their own first rate", f"a {type(part).__name__} after another part"
             )
+    if any(getattr(part, "cycle_momentum", False) for part in s._schedulers):
+        raise ConfigError("cycle_momentum=False in every part", "a part that cycles the momentum")
     parts = [torch_schedule(part, type(part).__name__, group, epochs) for part in s._schedulers]
     starts = [0, *s._milestones]
 
@@ -179,7 +187,6 @@ FORMS: dict[str, Callable[[Any, float], optax.Schedule]] = {
     "PolynomialLR": _polynomial,
     "CosineAnnealingLR": _cosine,
     "CosineAnnealingWarmRestarts": _cosine_restarts,
-    "CyclicLR": _cyclic,
 }
 
 REFUSED = {
