@@ -31,12 +31,13 @@ def batch_norm(p, s, x, train, keep=0.99):
     if not train:
         return (x - s["mean"]) * (lax.rsqrt(s["var"] + 1e-5) * p["scale"]) + p["bias"], s
     mean = x.mean((0, 1, 2))
-    var = jnp.square(x - mean).mean((0, 1, 2))
+    centred = x - mean
+    var = jnp.square(centred).mean((0, 1, 2))
     after = {
         "mean": lax.stop_gradient(keep * s["mean"] + (1 - keep) * mean),
         "var": lax.stop_gradient(keep * s["var"] + (1 - keep) * var),
     }
-    return (x - mean) * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"], after
+    return centred * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"], after
 
 
 def dropout(key, x, rate):
@@ -71,9 +72,9 @@ def lstm(p, s, x, key, train):
 
 
 def layer_norm(p, x):
-    mean = x.mean(-1, keepdims=True)
-    var = jnp.square(x - mean).mean(-1, keepdims=True)
-    return (x - mean) * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"]
+    centred = x - x.mean(-1, keepdims=True)
+    var = jnp.square(centred).mean(-1, keepdims=True)
+    return centred * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"]
 
 
 def attention(p, x, heads):

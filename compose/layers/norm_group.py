@@ -51,10 +51,10 @@ class group_norm(Layer):
         at = channel_axis(x, self.channels_first)
         split = (self.groups, x.shape[at] // self.groups)
         apart = x.reshape(*x.shape[:at], *split, *x.shape[at + 1 :])
-        mean, var = moments(apart, tuple(i for i in range(1, apart.ndim) if i != at), keepdims=True)
+        _, centred, var = moments(apart, tuple(i for i in range(1, apart.ndim) if i != at), keepdims=True)
         ones_after = (1,) * (x.ndim - 1 - at)
         p = {k: v.reshape(*split, *ones_after) for k, v in p.items()}
-        return normalise(apart, mean, var, self.epsilon, p).reshape(x.shape)
+        return normalise(centred, var, self.epsilon, p, x.dtype).reshape(x.shape)
 
 
 @layer
@@ -86,6 +86,6 @@ class instance_norm(Layer):
         yield from affine(self, (x.shape[channel_axis(x, self.channels_first)],))
 
     def forward(self, p, x, ctx):
-        mean, var = moments(x, space_axes(x, self.channels_first), keepdims=True)
+        _, centred, var = moments(x, space_axes(x, self.channels_first), keepdims=True)
         p = {k: along_channels(v, x, self.channels_first) for k, v in p.items()}
-        return normalise(x, mean, var, self.epsilon, p)
+        return normalise(centred, var, self.epsilon, p, x.dtype)
