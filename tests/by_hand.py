@@ -83,10 +83,11 @@ def attention(p, x, heads):
         (x @ p[f"{name}_kernel"] + p[f"{name}_bias"]).reshape(batch, time, heads, -1)
         for name in ("query", "key", "value")
     )
-    scores = jnp.einsum("bqhd,bkhd->bhqk", q * (n // heads) ** -0.5, k)
+    q, k, v = ((q * (n // heads) ** -0.5).swapaxes(1, 2), k.swapaxes(1, 2), v.swapaxes(1, 2))
+    scores = jnp.einsum("bhqd,bhkd->bhqk", q, k)
     causal = jnp.arange(time) - jnp.arange(time)[:, None] <= 0
     weights = jax.nn.softmax(jnp.where(causal, scores, jnp.finfo(x.dtype).min))
-    y = jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(batch, time, n)
+    y = jnp.einsum("bhqk,bhkd->bhqd", weights, v).swapaxes(1, 2).reshape(batch, time, n)
     return y @ p["out_kernel"] + p["out_bias"]
 
 
