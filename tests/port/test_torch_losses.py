@@ -127,6 +127,21 @@ def test_a_label_that_cannot_be_aligned():
     assert np.isinf(value).tolist() == [False, True, False, True]
 
 
+@pytest.mark.parametrize(
+    "module, targets",
+    [
+        (nn.CrossEntropyLoss(weight=W), jnp.array([0, 1])),
+        (nn.CrossEntropyLoss(weight=W), jnp.ones((2, 5), jnp.bfloat16)),
+        (nn.BCELoss(weight=W), jnp.ones((2, 5), jnp.bfloat16)),
+        (nn.BCEWithLogitsLoss(weight=W, pos_weight=W), jnp.ones((2, 5), jnp.bfloat16)),
+        (nn.MultiLabelSoftMarginLoss(weight=W), jnp.ones((2, 5), jnp.bfloat16)),
+        (nn.MultiMarginLoss(weight=W), jnp.array([0, 1])),
+    ],
+)
+def test_weights_leave_the_dtype_of_the_predictions(module, targets):
+    assert jax.eval_shape(port.loss(module), jnp.ones((2, 5), jnp.bfloat16), targets).dtype == jnp.bfloat16
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     classes=st.integers(2, 6),

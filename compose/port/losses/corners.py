@@ -29,3 +29,8 @@ def positive(x):
 def constant(tensor: Any) -> np.ndarray | None:
     """A torch tensor of weights as an array, None as it is."""
     return None if tensor is None else tensor.detach().cpu().numpy()
+
+
+def weighted(value, weight: np.ndarray | None):
+    """`value * weight` in the value's dtype; the value itself where there are no weights."""
+    return value if weight is None else value * jnp.asarray(weight, value.dtype)

@@ -14,7 +14,7 @@ from jax.scipy.special import xlogy
 from compose.core.errors import ConfigError
 from compose.port.losses import torch_classes as classes
 from compose.port.losses import torch_margins as margins
-from compose.port.losses.corners import TINY, absolute, constant
+from compose.port.losses.corners import TINY, absolute, constant, weighted
 
 
 def torch_loss(source: Any, kind: str, axis: int) -> Callable[..., jax.Array]:
@@ -79,8 +79,7 @@ def _bce(m):
     weight = constant(m.weight)
 
     def values(x, t):
-        value = _cross_entropy_of_probability(x, t.astype(x.dtype))
-        return value if weight is None else value * weight
+        return weighted(_cross_entropy_of_probability(x, t.astype(x.dtype)), weight)
 
     return values
 
@@ -102,9 +101,8 @@ def _bce_with_logits(m):
     weight, positive = constant(m.weight), constant(m.pos_weight)
 
     def values(x, t):
-        more = 1 if positive is None else 1 + (positive - 1) * t
-        value = (1 - t) * x + more * jax.nn.softplus(-x)
-        return value if weight is None else value * weight
+        more = 1 if positive is None else 1 + weighted(t, positive - 1)
+        return weighted((1 - t) * x + more * jax.nn.softplus(-x), weight)
 
     return values
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from compose.port.losses.corners import constant
+from compose.port.losses.corners import constant, weighted
 
 Loss = Callable[..., jax.Array]
 
@@ -25,7 +25,7 @@ def cross_entropy(m: Any, axis: int) -> Loss:
         if not jnp.issubdtype(targets.dtype, jnp.floating):
             return _of_indices(logs, targets, weight, m.ignore_index, m.reduction, smooth)
         targets = _classes_last(targets, axis) * (1 - smooth) + smooth / logs.shape[-1]
-        return reduce(-(logs * targets * (1 if weight is None else weight)).sum(-1))
+        return reduce(-weighted(logs * targets, weight).sum(-1))
 
     return apply
 

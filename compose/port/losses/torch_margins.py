@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from compose.port.losses.corners import TINY, absolute, clamp_min, constant, positive
+from compose.port.losses.corners import TINY, absolute, clamp_min, constant, positive, weighted
 
 Values = Callable[..., jax.Array]
 
@@ -85,8 +85,7 @@ def multi_label_soft_margin(m: Any) -> Values:
     weight = constant(m.weight)
 
     def values(x, t):
-        value = (1 - t) * x + jax.nn.softplus(-x)
-        return (value if weight is None else value * weight).mean(-1)
+        return weighted((1 - t) * x + jax.nn.softplus(-x), weight).mean(-1)
 
     return values
 
