@@ -84,7 +84,8 @@ def fit(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
         seed=seed, memory=memory, verbose=verbose,
     )  # fmt: skip
-    _at_least_one(epochs=epochs, batch_size=batch_size)
+    _at_least(1, epochs=epochs, batch_size=batch_size)
+    _at_least(0, seed=seed)
     update = optimizer_of(optimizer, learning_rate)
     data, held_out = _parts(examples(x, y), validation)
     if batch_size > data.count:
@@ -165,7 +166,7 @@ def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:
     return hold_out(data, validation)
 
 
-def _at_least_one(**options: Any) -> None:
+def _at_least(least: int, **options: Any) -> None:
     for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ConfigError(f"{name} to be a whole number of at least 1", repr(value))
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ConfigError(f"{name} to be a whole number of at least {least}", repr(value))

@@ -108,6 +108,7 @@ def test_data_that_cannot_be_trained_on(options, text):
 OPTIONS = {
     "epochs": (dict(epochs=0), "expected epochs to be a whole number of at least 1, got 0"),
     "batch_size": (dict(batch_size=2.5), "expected batch_size to be a whole number of at least 1, got 2.5"),
+    "seed": (dict(seed=-1), "expected seed to be a whole number of at least 0, got -1"),
     "loss": (dict(loss="crossentropy"), "fix      did you mean cross_entropy"),
     "Keras's loss": (dict(loss="sparse_categorical_crossentropy"), "did you mean cross_entropy?"),
     "another of Keras": (dict(loss="mean_squared_error"), "did you mean mse?"),
