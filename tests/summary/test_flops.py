@@ -5,7 +5,20 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
-from compose import batch_norm, compose_seq, conv, fc, flatten, layer_norm, relu, repeat, residual, softmax
+from compose import (
+    batch_norm,
+    compose_seq,
+    conv,
+    fc,
+    flatten,
+    layer_norm,
+    lstm,
+    multi_head_attention,
+    relu,
+    repeat,
+    residual,
+    softmax,
+)
 from compose.summary.flops import flops
 
 
@@ -78,6 +91,8 @@ NETS = {
     ),
     "residual": (compose_seq(residual(compose_seq(layer_norm(), fc(256, relu), fc(64))), fc(10)), spec(8, 64)),
     "softmax": (compose_seq(fc(100), softmax), spec(32, 300)),
+    "attention": (multi_head_attention(4, causal=True), spec(2, 20, 32)),
+    "one step of an lstm": (lstm(64), spec(2, 1, 64)),
 }
 
 
@@ -87,6 +102,11 @@ def test_networks_count_what_xla_counts(name):
     params, state = jax.eval_shape(lambda key: net.init(key, x), jax.random.key(0))
     counted = xla(lambda p, s, x: net.apply(p, s, x)[0], params, state, x)
     assert net.summary(x).flops == pytest.approx(counted, rel=0.01)
+
+
+def test_a_recurrence_counts_its_steps():
+    one, ten = (lstm(64).summary(spec(2, steps, 64)).flops for steps in (1, 10))
+    assert ten == 10 * one
 
 
 def test_a_repeat_counts_what_xla_counts_for_the_written_out_form():

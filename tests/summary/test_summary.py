@@ -10,6 +10,7 @@ from rich.console import Console
 import compose
 from compose import (
     batch_norm,
+    bidirectional,
     branch,
     cast,
     compose_seq,
@@ -22,9 +23,12 @@ from compose import (
     graph,
     layer_norm,
     lora,
+    lstm,
     relu,
     repeat,
+    reshape,
     residual,
+    separable_conv,
     share,
     sigmoid,
     softmax,
@@ -70,13 +74,13 @@ path              layer                    output        parameters   FLOPs
 fc_0              fc(128)                  (1, 16, 128)      16,512   526 k
 repeat_0 × 12     repeat(12, residual(…))  (1, 16, 128)   1,583,616  50.8 M
   body            compose_seq(…)           (1, 16, 128)     131,968  4.23 M
-    layer_norm_0  layer_norm()             (1, 16, 128)         256  16.4 k
+    layer_norm_0  layer_norm()             (1, 16, 128)         256  14.4 k
     fc_0          fc(512, relu)            (1, 16, 512)      66,048  2.11 M
     dropout_0     dropout(0.1)             (1, 16, 512)
     fc_1          fc(128)                  (1, 16, 128)      65,664  2.10 M
 residual_0…2 × 3  residual(…)              (1, 16, 128)     395,904  12.7 M
   body            compose_seq(…)           (1, 16, 128)     131,968  4.23 M
-    layer_norm_0  layer_norm()             (1, 16, 128)         256  16.4 k
+    layer_norm_0  layer_norm()             (1, 16, 128)         256  14.4 k
     fc_0          fc(512, relu)            (1, 16, 512)      66,048  2.11 M
     dropout_0     dropout(0.1)             (1, 16, 512)
     fc_1          fc(128)                  (1, 16, 128)      65,664  2.10 M
@@ -116,6 +120,20 @@ def test_what_is_shared_counts_its_parameters_once_and_its_uses_each():
         ("shared_0", "e", 136),
         ("relu_0", "relu", 8),
         ("shared_1", "e", 136),
+    ]
+
+
+def test_words_that_stand_for_expressions_show_what_they_hold():
+    made = compose_seq(separable_conv(16, 3, relu), reshape(-1, 16), bidirectional(lstm(4))).summary((8, 8, 3))
+    assert [(row.path, row.layer) for row in made.rows] == [
+        ("separable_conv_0", "separable_conv(16, 3, relu)"),
+        ("separable_conv_0/depthwise", "depthwise_conv(3, bias=False)"),
+        ("separable_conv_0/pointwise", "conv(16, 1, relu)"),
+        ("reshape_0", "reshape(-1, 16)"),
+        ("bidirectional_0", "bidirectional(…)"),
+        ("bidirectional_0/forward", "lstm(4)"),
+        ("bidirectional_0/backward", "lstm(4, reverse=True)"),
+        ("bidirectional_0/join", "concat"),
     ]
 
 
