@@ -80,6 +80,9 @@ def plan_inside(layer: Layer, x) -> tuple[Plan, Any]:
         raise e.locate(layer, specs(x))
 
 
+_UNFIT = (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
+
+
 def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
     try:
         own, state = dict(layer.params(x)), dict(layer.state(x))
@@ -90,11 +93,11 @@ def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
         out, after = trace(lambda p, s, x: layer.call(p, s, x, ctx), _as_specs(own), _as_specs(state), x)
     except LayerError:
         raise
-    except (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError) as e:
-        raise ShapeError(
-            "an input that it can compute on", f"{shape_text(x)}: {str(e).strip().splitlines()[0]}"
-        ).locate(layer) from e
     except Exception as e:
+        unfit = isinstance(e, _UNFIT) or (isinstance(e, AttributeError) and isinstance(x, tuple))
+        if unfit:
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            raise ShapeError("an input that it can compute on", f"{shape_text(x)}: {first}").locate(layer) from e
         e.add_note(f"while planning {layer}, built at {layer.built_at}, for {shape_text(x)}")
         raise
     if specs(after) != _as_specs(state):

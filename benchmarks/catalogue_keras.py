@@ -1,0 +1,101 @@
+"""Each layer class of `keras.layers`, the expression here that stands for it, and what is left out with the reason."""
+
+LAYERS = {
+    "Dense": "fc(8)",
+    "EinsumDense": 'einsum("btd,dhk->bthk", (2, 4), bias="hk")',
+    "Activation": "relu",
+    "Identity": "identity",
+    "Lambda": "square",
+    "Masking": "masked(lstm(8))",
+    "Embedding": "embedding(100, 8)",
+    "ReversibleEmbedding": "share(embedding(100, 8), lambda e: compose_seq(e, e.attend))",
+    "Conv1D Conv2D Conv3D": 'conv(8, 3, padding="valid")',
+    "Conv1DTranspose Conv2DTranspose Conv3DTranspose": 'conv_transpose(8, 3, padding="valid")',
+    "DepthwiseConv1D DepthwiseConv2D": 'depthwise_conv(3, padding="valid")',
+    "SeparableConv1D SeparableConv2D": 'separable_conv(8, 3, padding="valid")',
+    "ConvLSTM1D ConvLSTM2D ConvLSTM3D": "conv_lstm(8, 3)",
+    "MaxPooling1D MaxPooling2D MaxPooling3D": "max_pool(2)",
+    "AveragePooling1D AveragePooling2D AveragePooling3D": "avg_pool(2, count_padding=False)",
+    "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D": "adaptive_avg_pool(4)",
+    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D": "adaptive_max_pool(4)",
+    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D": "global_avg_pool",
+    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D": "global_max_pool",
+    "RNN": "recurrent(lstm_cell(8))",
+    "SimpleRNN": "rnn(8)",
+    "LSTM": 'lstm(8, output="last")',
+    "GRU": "gru(8)",
+    "SimpleRNNCell": "rnn_cell(8)",
+    "LSTMCell": "lstm_cell(8)",
+    "GRUCell": "gru_cell(8)",
+    "StackedRNNCells": "stacked(2, lstm(8))",
+    "Bidirectional": "bidirectional(lstm(8))",
+    "TimeDistributed": "time_distributed(conv(8, 3))",
+    "MultiHeadAttention": "multi_head_attention(8)",
+    "GroupQueryAttention": "multi_head_attention(8, kv_heads=2)",
+    "Attention": "dot_attention()",
+    "AdditiveAttention": "additive_attention()",
+    "BatchNormalization": "batch_norm(epsilon=0.001)",
+    "LayerNormalization": "layer_norm(epsilon=0.001)",
+    "GroupNormalization": "group_norm(4, epsilon=0.001)",
+    "RMSNormalization": "rms_norm()",
+    "UnitNormalization": "unit_norm",
+    "SpectralNormalization": "spectral_norm(conv(8, 3))",
+    "Dropout": "dropout(0.5)",
+    "SpatialDropout1D SpatialDropout2D SpatialDropout3D": "spatial_dropout(0.5)",
+    "AlphaDropout": "alpha_dropout(0.5)",
+    "GaussianDropout": "gaussian_dropout(0.5)",
+    "GaussianNoise": "gaussian_noise(0.1)",
+    "ReLU": "relu(max_value=6.0, negative_slope=0.1, threshold=0.5)",
+    "LeakyReLU": "leaky_relu(negative_slope=0.3)",
+    "PReLU": "prelu((-1,))",
+    "ELU": "elu",
+    "Softmax": "softmax",
+    "Add": "add",
+    "Subtract": "subtract",
+    "Multiply": "multiply",
+    "Average": "average",
+    "Maximum": "maximum",
+    "Minimum": "minimum",
+    "Concatenate": "concat",
+    "Dot": "dot(axes=1)",
+    "Reshape": "reshape(4, -1)",
+    "Permute": "permute(0, 2, 1)",
+    "RepeatVector": "repeat_vector(times=3)",
+    "Flatten": "flatten",
+    "Cropping1D Cropping2D Cropping3D": "crop(1)",
+    "ZeroPadding1D ZeroPadding2D ZeroPadding3D": "pad(1)",
+    "UpSampling1D UpSampling2D UpSampling3D": "upsample(2)",
+}
+
+PREPARATION = {
+    "Rescaling": "rescale(0.00392156862745098)",
+    "Normalization": "standardize((0.5,), (0.25,))",
+    "Resizing": "resize((8, 8))",
+    "CenterCrop": "center_crop((4, 4))",
+    "CategoryEncoding": "multi_hot(size=4)",
+    "Discretization": "bucketize(boundaries=(-0.5, 0.0, 1.0))",
+    "RandomFlip": 'random_flip("horizontal")',
+    "RandomCrop": "random_crop((4, 4))",
+    "RandomBrightness": "random_brightness(0.1)",
+    "RandomContrast": "random_contrast(0.1)",
+    "Pipeline": "compose_seq(rescale(0.5), random_flip())",
+}
+
+MISSING = {
+    "ActivityRegularization": "a term of the loss: it belongs to the loss function, not to the network",
+}
+
+UNPREPARED = {
+    "StringLookup TextVectorization Hashing HashedCrossing IntegerLookup": "vocabularies and hashes, mostly of strings",
+    "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
+    "MaxNumBoundingBoxes": "ragged lists of boxes",
+    "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp RandAugment "
+    "RandomColorDegeneration RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale "
+    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+    "RandomShear RandomTranslation RandomZoom Solarization": "augmentation of images",
+}
+
+EXCLUDED = {
+    "Layer Wrapper InputLayer InputSpec": "abstract bases and the entry of a graph",
+    "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": "other frameworks' models inside Keras: porting does it",
+}
