@@ -10,12 +10,14 @@ from compose.combinators import add, collect, identity, multiply
 from compose.core.errors import PortError
 from compose.core.function import Function
 from compose.core.layer import Layer
-from compose.layers import activation as activations
+from compose.layers import activation, slopes, smooth, softmax
 from compose.layers.conv import conv
 from compose.layers.dropout import dropout
 from compose.layers.pool_global import global_avg_pool
 from compose.layers.shape import flatten
 from compose.port.graph import Op, SourceGraph
+
+_ACTIVATIONS = {family.__name__ for family in (activation, slopes, smooth, softmax)}
 
 
 def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
@@ -142,9 +144,7 @@ def _takes(before: Op, op: Op) -> bool:
 
 
 def is_activation(layer: Layer) -> bool:
-    if isinstance(layer, Function):
-        return layer.floats_only
-    return type(layer).__module__ == activations.__name__
+    return (layer.fn if isinstance(layer, Function) else type(layer)).__module__ in _ACTIVATIONS
 
 
 def _common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:

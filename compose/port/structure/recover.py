@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compose.combinators import branch
+from compose.combinators import graph as graph_layer
 from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.param import Param
@@ -50,7 +51,7 @@ def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered
     network's parameters.
     """
     ops, output = prepare(graph)
-    whole = min((_piece(graph, ops, output, many) for many in (False, True)), key=lambda p: len(str(p.layer)))
+    whole = min((_piece(graph, ops, output, many) for many in (False, True)), key=_tangle)
     whole = name_all(share_all(whole))
     if inputs and repeats:
         whole = repeat_all(whole, plan(whole.layer, abstract(inputs)))
@@ -63,6 +64,11 @@ def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered
 def _piece(graph: SourceGraph, ops: list, output: int, many: bool) -> Piece:
     nodes = Modules(ops, many).region(ops, 0, frozenset({output}))
     return one_node(nodes, graph.inputs, output).piece.but(label="")
+
+
+def _tangle(piece: Piece) -> int:
+    """How many steps the largest `graph` inside has."""
+    return max((len(p.layer.steps) for p in piece.walk() if isinstance(p.layer, graph_layer)), default=0)
 
 
 def _words(whole: Piece) -> dict[Layer, str]:

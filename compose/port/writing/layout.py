@@ -23,6 +23,7 @@ class Layout:
 
     def __init__(self, arguments: Arguments, keeps: Callable[[Term], bool]):
         self.arguments, self.keeps = arguments, keeps
+        self._flat: dict[tuple[Term, bool], str] = {}
 
     def text(self, term: Term, indent: int, used: int = 0) -> str:
         """The term from a column on; `used` more are taken before and after it."""
@@ -47,6 +48,13 @@ class Layout:
         return flat
 
     def flat(self, term: Term, operand: bool = False) -> str:
+        """The term on one line; as an operand without `>>`."""
+        known = self._flat.get((term, operand))
+        if known is None:
+            known = self._flat[term, operand] = self._on_a_line(term, operand)
+        return known
+
+    def _on_a_line(self, term: Term, operand: bool) -> str:
         if term.kind == "op":
             return f" {term.head} ".join(self._operand(arg, term.head) for arg in term.args)
         if term.kind == "items":
@@ -68,7 +76,7 @@ class Layout:
         return f"{term.head}({', '.join(label + self.flat(arg) for label, arg in self._labelled(term))})"
 
     def inner(self, term: Term) -> str:
-        """The term where it is called, or an operand: without `>>`."""
+        """The term where it is called, or an operand."""
         return self.flat(term, True)
 
     def _name(self, term: Term) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections import Counter
+from itertools import chain, count
 
 from compose.core.registry import known, word
 from compose.port.writing.generalise import params
@@ -24,7 +25,7 @@ def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) ->
 
 def numbered(name: str, taken: set[str]) -> str:
     """The name, or the name with the first number that makes it a new one."""
-    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 9999))) if n not in taken)
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in taken)
 
 
 def _described(pattern: Term, helpers: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,9 +137,11 @@ def default_value(f: dataclasses.Field) -> Any:
 
 def arguments(head: str) -> dict[str, Term | None]:
     """The named arguments that a word takes, in order, with their defaults; None where one must be given."""
-    if not known(head):
-        return {}
-    value = word(head)
+    return _arguments(word(head)) if known(head) else {}
+
+
+@functools.cache
+def _arguments(value: Any) -> dict[str, Term | None]:
     if isinstance(value, type) and issubclass(value, Layer):
         kept = [f for f in signature_fields(value) if f.name != value.starred]
         return {f.name: None if default_value(f) is dataclasses.MISSING else read(default_value(f)) for f in kept}

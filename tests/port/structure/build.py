@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from compose.core.layer import Layer, as_layer
@@ -55,7 +56,7 @@ def evaluate(graph: SourceGraph, *xs: Any) -> Any:
     for op in graph.ops:
         trees = [_nested({k: t.forward(graph.arrays[t.source]) for k, t in w.items()}) for w in (op.weights, op.state)]
         args = tuple(values[v] for v in op.inputs)
-        values[op.output] = op.layer.apply(*trees, *args)[0]
+        values[op.output] = op.layer.apply(*jax.tree.map(jnp.asarray, trees), *args)[0]
     return jax.tree.map(lambda v: values[v], graph.outputs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,14 +15,17 @@ from compose import (
     concat,
     conv,
     dropout,
+    embedding,
     fc,
     flatten,
+    global_avg_pool,
     identity,
     multiply,
     parallel,
     parse,
     relu,
     residual,
+    share,
     sigmoid,
     spec,
     tanh,
@@ -41,8 +45,8 @@ def check(b: Build, outputs, net=None, repeats: bool = True):
         assert str(made.net) == str(net)
         assert made.net == net
     assert parse(str(made.net)) == made.net
-    params, state = made.weights.load(graph.arrays)
-    xs = [np.asarray(b.rng.normal(size=s.shape), s.dtype) for s in specs]
+    params, state = jax.tree.map(jnp.asarray, made.weights.load(graph.arrays))
+    xs = [b.rng.uniform(0 if s.dtype == np.int32 else -2, 3, s.shape).astype(s.dtype) for s in specs]
     got, want = made.net.apply(params, state, *xs)[0], evaluate(graph, *xs)
     assert jax.tree.structure(got) == jax.tree.structure(want)
     for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
@@ -228,6 +232,35 @@ def test_a_tower_that_runs_twice_is_shared_whole():
         outs.append(h)
     text = " ".join(str(check(b, b(add, *outs)).net).split())
     assert text.count("fc(") == 2 and text.startswith("share(")
+
+
+def test_a_tied_projection_is_the_embedding_s_own():
+    b = Build(jax.ShapeDtypeStruct((2, 5), np.int32))
+    h = b(embedding(7, 3), 0, at="wte", classes="Embedding", weights={"embedding": Take("wte.weight")})
+    h = b(fc(3, tanh), h, at="hidden", classes="Linear")
+    h = b(fc(7, bias=False), h, at="head", weights={"kernel": Take("wte.weight", axes=(1, 0))})
+    net = share(embedding(7, 3, name="wte"), lambda e: compose_seq(e, fc(3, tanh, name="hidden"), e.attend))
+    check(b, h, net)
+
+
+def test_a_module_with_two_inputs_is_a_step_of_its_own():
+    b = Build(f64(3), f64(3))
+    x, y = 0, 1
+    for i in range(2):
+        at, classes = f"layers.{i}", "ModuleList.Decoder"
+        h = b(fc(3, tanh), x, at=f"{at}.query", classes=f"{classes}.Linear")
+        x = b(add, h, b(multiply, x, b(fc(3), y, at=f"{at}.key", classes=f"{classes}.Linear"), at=at), at=at)
+    made = check(b, b(fc(2), x, at="out"))
+    text = " ".join(str(made.net).split())
+    assert text.count("graph( lambda") + text.count("graph(lambda") == 3
+    assert made.words[made.net.layers[0].steps[0].layer] == "decoder"
+
+
+def test_what_does_nothing_or_can_be_said_shorter_goes():
+    b = Build(f64(4, 4, 3))
+    h = b(conv(5, 1, padding="valid"), b(dropout(0.0), b(concat(), 0)))
+    h = b(flatten, b(global_avg_pool(keepdims=True), h))
+    check(b, b(fc(2), h), compose_seq(conv(5, 1), global_avg_pool, fc(2)))
 
 
 def test_one_weight_in_layers_that_differ_is_an_error():
