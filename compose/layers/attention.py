@@ -31,7 +31,8 @@ class multi_head_attention(StatefulLayer):
 
     Parameters: `query_kernel (n, heads · head_size)`, `key_kernel`, `value_kernel`,
     `out_kernel (heads · value_size, n)`, and `query_bias`, `key_bias`, `value_bias`, `out_bias`.
-    Elsewhere: torch `MultiheadAttention` with `batch_first=True` has one `in_proj_weight` for the first three; Keras
+    Elsewhere: torch `MultiheadAttention` with `batch_first=True` has one `in_proj_weight` for the first three; its
+    `add_bias_kv` and `add_zero_attn` are not here; Keras
     `MultiHeadAttention` wants `head_size` as `key_dim` and keeps kernels `(n, heads, head_size)`; Keras
     `GroupQueryAttention` is `kv_heads=`; Flax `MultiHeadDotProductAttention` is as Keras.
 

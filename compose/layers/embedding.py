@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.core import Tracer
 
+from compose.combinators.over_time import real_steps
 from compose.core.errors import ConfigError, DtypeError, LayerError, ShapeError, expect_rank, shape_text
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
@@ -93,7 +93,8 @@ class embedding_bag(Layer):
         yield "embedding", Param((self.count, self.size), init)
 
     def forward(self, p, x, ctx):
-        ids, weights, real = self._parts(x)
+        ids, weights, given = self._parts(x)
+        real = None if given is None else real_steps(given, ids.shape)
         rows = lookup(p["embedding"], ids, ctx)
         if self.padding is not None:
             real = (ids != self.padding) if real is None else real & (ids != self.padding)
@@ -110,17 +111,13 @@ class embedding_bag(Layer):
         return total / n
 
     def _parts(self, x) -> tuple[Any, Any, Any]:
-        from compose.combinators.over_time import real_steps
-
         ids, *rest = x if isinstance(x, tuple) else (x,)
         weights = real = None
         for part in rest:
             if jnp.issubdtype(part.dtype, jnp.inexact):
                 weights = part
-            elif isinstance(part, jax.ShapeDtypeStruct):
-                real = part
             else:
-                real = real_steps(part, ids.shape)
+                real = part
         return ids, weights, real
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from compose.combinators.branch import branch
 from compose.combinators.graph import graph
+from compose.combinators.repeat import repeat
 from compose.combinators.seq import compose_seq
 from compose.core.combinator import Composite
 from compose.core.editing import named
@@ -15,8 +18,9 @@ from compose.layers.attention import multi_head_attention
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout as drop
 from compose.layers.norm import layer_norm
+from compose.layers.take import at
 
-__all__ = ["decoder_block", "encoder_block", "transformer_block"]
+__all__ = ["decoder_block", "encoder_block", "transformer", "transformer_block"]
 
 
 @layer
@@ -107,8 +111,9 @@ class Block(Composite):
 class encoder_block(Block):
     """Self-attention and a perceptron (Vaswani et al., Attention Is All You Need, 2017).
 
-    Shapes: `(batch, time, n)`, unchanged. Padding comes through `apply(..., mask=)`. Parameters: under `attention`,
-    `attention_norm`, `mlp` (`fc_0`, `fc_1`), `mlp_norm`. Many of them: `repeat(12, encoder_block(8))`.
+    Shapes: `(batch, time, n)`, unchanged. Padding comes through `apply(..., mask=)`, or a mask or lengths as a second
+    input. Parameters: under `attention`, `attention_norm`, `mlp` (`fc_0`, `fc_1`), `mlp_norm`. Many of them:
+    `repeat(12, encoder_block(8))`, with a mask as in `decoder_block`.
     Elsewhere: torch `TransformerEncoderLayer` with these defaults and `batch_first=True`; ViT's and GPT-2's blocks are
     `encoder_block(12, 3072, gelu, pre_norm=True)`, GPT-2's with `causal=True` and `gelu(approximate=True)`; BERT's is
     `encoder_block(12, 3072, gelu, norm=layer_norm(epsilon=1e-12))`.
@@ -119,8 +124,12 @@ class encoder_block(Block):
     """
 
     def expand(self, x):
-        attention, mlp = self.attention("attention", self.causal), self.mlp(x.shape[-1])
-        return graph(lambda x: self.around(mlp, self.around(attention, x)))
+        masked = isinstance(x, tuple)
+        if masked and len(x) != 2:
+            raise ShapeError("x or (x, mask)", shape_text(x))
+        attention, mlp = self.attention("attention", self.causal), self.mlp((x[0] if masked else x).shape[-1])
+        block = lambda x, *mask: self.around(mlp, self.around(attention, x, *mask))
+        return graph((lambda x, mask: block(x, mask)) if masked else lambda x: block(x))
 
 
 @layer
@@ -145,6 +154,44 @@ class decoder_block(Block):
             return self.around(mlp, self.around(cross, self.around(own, x), *memory))
 
         return graph((lambda x, memory: block(x, memory)) if len(x) == 2 else lambda x, m, mask: block(x, m, mask))
+
+
+@layer
+class transformer(Block):
+    """Encoder and decoder, each with a norm at its end (Vaswani et al., 2017).
+
+    Shapes: `(source (batch, steps, n), target (batch, time, n)) -> (batch, time, n)`; a mask or lengths of the source
+    may come third. Parameters: `encoder/repeat_0/...`, `encoder/layer_norm_0`, and so for `decoder`.
+    Elsewhere: torch `Transformer` with these defaults and `batch_first=True`, causal only with `tgt_mask`.
+
+    Args:
+        depth, decoder_depth: how many blocks encoder and decoder have.
+    """
+
+    causal: bool = True
+    depth: int = 6
+    decoder_depth: int = 6
+
+    def expand(self, x):
+        if not isinstance(x, tuple) or len(x) not in (2, 3):
+            raise ShapeError("(source, target) or (source, target, mask of the source)", shape_text(x))
+        shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(Block) if f.name != "name"}
+        encode = encoder_block(**{**shared, "causal": False, "cache": None})
+        decode = decoder_block(**shared)
+        masks = tuple(at(str(i)) for i in range(1, len(x) - 1))
+        encoder = repeated(self.depth, encode, *masks, norm=self.norm, name="encoder")
+        kept = at("1"), *(at("2") for _ in masks)
+        decoder = repeated(self.decoder_depth, decode, *kept, norm=self.norm, name="decoder")
+        if len(x) == 2:
+            return graph(lambda source, target: decoder(target, encoder(source)))
+        return graph(lambda source, target, mask: decoder(target, encoder(source, mask), mask))
+
+
+def repeated(times: int, block: Layer, *kept: Layer, norm: Layer, name: str) -> Layer:
+    """Blocks that all read the inputs that `kept` picks, then a norm."""
+    if not kept:
+        return compose_seq(repeat(times, block), norm, name=name)
+    return compose_seq(repeat(times, branch(block, *kept)), at("0"), norm, name=name)
 
 
 def around(inner: Layer, norm: Layer, pre_norm: bool, rate: float, x: Any, *more: Any) -> Any:

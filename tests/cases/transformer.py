@@ -16,6 +16,7 @@ from compose import (
     multi_head_attention,
     repeat,
     tanh,
+    transformer,
     transformer_block,
 )
 from tests.cases.attention import torch_mha
@@ -24,6 +25,8 @@ from tests.cases.in_torch import in_torch
 
 LAYERS = {"attention": "self_attn", "cross_attention": "multihead_attn"}
 LENGTHS = np.array([3, 4])
+PAIRS = np.random.default_rng(0).random((2, 4, 4)) < 0.8
+PAIRS[:, range(4), range(4)] = True
 
 
 def torch_weights(p):
@@ -53,6 +56,9 @@ def torch_weights(p):
 
 def torch_block(kind, heads, hidden, causal=False, **options):
     def reference(p, s, x, memory=None, lengths=None):
+        if memory is not None and memory.dtype == torch.bool:
+            module = kind(x.shape[-1], heads, hidden, 0.0, batch_first=True, dtype=torch.float64, **options)
+            return functional_call(module, torch_weights(p), (x,), {"src_mask": ~memory.repeat_interleave(heads, 0)})
         module = kind(x.shape[-1], heads, hidden, 0.0, batch_first=True, dtype=torch.float64, **options)
         mask = torch.triu(torch.ones(x.shape[1], x.shape[1], dtype=torch.bool), 1) if causal else None
         if memory is None:
@@ -66,10 +72,29 @@ def torch_block(kind, heads, hidden, causal=False, **options):
 
 def twice(p, s, x, memory):
     block = torch_block(nn.TransformerDecoderLayer, 2, 6, causal=True).fn
-    pick = lambda tree, i: {k: pick(v, i) if isinstance(v, dict) else v[i] for k, v in tree.items()}
     for i in range(2):
         x = block(pick(p["repeat_0"]["decoder_block_0"], i), s, x, memory)
     return x
+
+
+def torch_transformer(p, s, source, target, lengths=None):
+    module = nn.Transformer(4, 2, 2, 1, 6, 0.0, batch_first=True, dtype=torch.float64)
+    weights = {}
+    for side, depth, block in (("encoder", 2, "encoder_block_0"), ("decoder", 1, "decoder_block_0")):
+        stack = p[side]["repeat_0"]
+        for i in range(depth):
+            one = pick(stack.get(block, stack), i)
+            weights |= {f"{side}.layers.{i}.{name}": w for name, w in torch_weights(one).items()}
+        weights |= {f"{side}.norm.weight": p[side]["layer_norm_0"]["scale"]}
+        weights |= {f"{side}.norm.bias": p[side]["layer_norm_0"]["bias"]}
+    padding = None if lengths is None else torch.arange(source.shape[1]) >= lengths[:, None]
+    masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
+    causal = torch.triu(torch.ones(target.shape[1], target.shape[1], dtype=torch.bool), 1)
+    return functional_call(module, weights, (source, target), {"tgt_mask": causal, **masks})
+
+
+def pick(tree, i):
+    return {k: pick(v, i) if isinstance(v, dict) else v[i] for k, v in tree.items()}
 
 
 def wired(p, s, x):
@@ -78,6 +103,7 @@ def wired(p, s, x):
     return h + torch.tanh(norm(h, p["mlp_norm"]) @ p["mlp"]["kernel"] + p["mlp"]["bias"])
 
 
+WHOLE = transformer(2, 6, dropout=0, depth=2, decoder_depth=1)
 ENCODER, DECODER = nn.TransformerEncoderLayer, nn.TransformerDecoderLayer
 X, MEMORY = (2, 5, 4), (2, 4, 4)
 CASES = [
@@ -89,10 +115,13 @@ CASES = [
         (X, MEMORY),
         in_torch(twice, turned=False),
     ),
+    Case(WHOLE, (MEMORY, X), in_torch(torch_transformer, turned=False)),
     Case(transformer_block(multi_head_attention(2), fc(4, tanh)), (X,), in_torch(wired, turned=False)),
 ]
 
 OPTIONS = [
+    Case(WHOLE, (MEMORY, X, LENGTHS), in_torch(torch_transformer, turned=False)),
+    Case(encoder_block(2, 6, dropout=0), (MEMORY, PAIRS), torch_block(ENCODER, 2, 6)),
     Case(
         encoder_block(2, 6, dropout=0, bias=False, norm=layer_norm(bias=False, epsilon=1e-3)),
         (X,),
