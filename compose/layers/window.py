@@ -130,7 +130,7 @@ def space_axes(x, channels_first: bool = False, *given: Any) -> tuple[int, ...]:
     names = (SPACE.get(n, f"{n} spatial axes") for n in ranks)
     texts = (f"(batch, channels, {n})" if channels_first else f"(batch, {n}, channels)" for n in names)
     few = hasattr(x, "ndim") and x.ndim < min(ranks) + 2
-    expect_rank(x, [n + 2 for n in ranks], " or ".join(texts), "add the missing axis with reshape(...)" if few else "")
+    expect_rank(x, [n + 2 for n in ranks], " or ".join(texts), "add the missing axis with reshape" if few else "")
     return tuple(range(2, x.ndim)) if channels_first else tuple(range(1, x.ndim - 1))
 
 
