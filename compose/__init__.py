@@ -19,6 +19,7 @@ from compose.layers.attention import *
 from compose.layers.attention_core import *
 from compose.layers.attention_score import *
 from compose.layers.augment import *
+from compose.layers.augment_area import *
 from compose.layers.augment_color import *
 from compose.layers.augment_warp import *
 from compose.layers.conv import *

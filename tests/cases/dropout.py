@@ -13,7 +13,9 @@ from compose import (
     random_color_degeneration,
     random_contrast,
     random_crop,
+    random_erasing,
     random_flip,
+    random_gaussian_blur,
     random_grayscale,
     random_hue,
     random_invert,
@@ -57,6 +59,8 @@ CASES = [
     *(Case(random(0.1), COLOURS, same) for random in (random_sharpness, random_grayscale, random_invert)),
     *(Case(random(0.1), COLOURS, same) for random in (random_rotation, random_zoom, random_translation, random_shear)),
     Case(random_posterization(3), COLOURS, same, grad=False),
+    Case(random_gaussian_blur(), COLOURS, same),
+    Case(random_erasing(), COLOURS, same),
     Case(solarize, COLOURS, lambda p, s, x: np.where(x < 0.5, x, 1 - x)),
     Case(auto_contrast, COLOURS, stretched),
 ]

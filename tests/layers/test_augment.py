@@ -12,6 +12,8 @@ from compose import (
     random_brightness,
     random_color_degeneration,
     random_contrast,
+    random_erasing,
+    random_gaussian_blur,
     random_grayscale,
     random_hue,
     random_invert,
@@ -38,6 +40,8 @@ KERAS = [
     (random_posterization(3), "RandomPosterization", {"factor": (3, 3), **UNIT}),
     (solarize(threshold=0.0), "Solarization", UNIT),
     (auto_contrast, "AutoContrast", UNIT),
+    (random_gaussian_blur(5, 0.9), "RandomGaussianBlur",
+     {"factor": 1.0, "kernel_size": 5, "sigma": (0.9, 0.9), **UNIT}),
     (random_rotation((0.07, 0.07)), "RandomRotation", {"factor": (0.07, 0.07)}),
     (random_rotation((-0.2, -0.2), "constant", 0.5), "RandomRotation",
      {"factor": (-0.2, -0.2), "fill_mode": "constant", "fill_value": 0.5}),
@@ -61,7 +65,7 @@ def images(rng):
 def test_is_keras(ours, theirs, options, images):
     made = getattr(keras.layers, theirs)(**options)
     np.testing.assert_allclose(drawn(ours, images), made(images, training=True), atol=3e-5)
-    assert ours is auto_contrast or ours.kind == "solarize" or np.array_equal(ours(images), images)
+    assert ours.kind in ("auto_contrast", "solarize") or np.array_equal(ours(images), images)
 
 
 def test_contrast_is_keras_but_for_its_cut(images):
@@ -109,6 +113,18 @@ def test_each_image_is_changed_by_itself(images):
         assert len(np.unique(y.round(5), axis=0)) == 2
 
 
+def test_erasing_fills_a_box_of_each_image():
+    x = jnp.zeros((300, 20, 30, 2))
+    y = np.asarray(drawn(random_erasing(0.5, (0.25, 0.25), 1.0), x))
+    erased = y.any((1, 2, 3))
+    assert abs(erased.mean() - 0.5) < 0.15 and len(np.unique(y.reshape(300, -1), axis=0)) > 100
+    for image in y[erased][..., 0]:
+        rows, columns = image.any(1), image.any(0)
+        assert np.array_equal(image, np.outer(rows, columns)) and rows.sum() <= 10 and columns.sum() <= 15
+        assert np.abs(np.diff(np.pad(rows, 1).astype(int))).sum() == 2
+    assert np.array_equal(random_erasing()(x), x)
+
+
 def test_a_constant_image_has_no_contrast_to_stretch():
     flat = jnp.full((1, 3, 3, 1), 0.4)
     assert np.array_equal(auto_contrast(flat), flat)
@@ -123,6 +139,8 @@ def test_a_constant_image_has_no_contrast_to_stretch():
         (lambda: random_zoom((0.3, 0.1)), None, ConfigError, "a low and a high one"),
         (lambda: random_rotation(0.1), (8, 3), ShapeError, r"\(batch, height, width, channels\)"),
         (lambda: random_invert(2), None, ConfigError, "a rate from 0 to 1"),
+        (lambda: random_gaussian_blur(4), None, ConfigError, "an odd size and a sigma above 0"),
+        (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two shares of the image"),
         (lambda: random_rotation(0.1, "edge"), None, ConfigError, "'reflect' or 'constant'"),
     ],
 )
