@@ -45,6 +45,8 @@ class Combinator(Layer):
             y, new = child.call(params.get(key, {}), state.get(key, {}), x, ctx.at(key))
             if new:
                 after[key] = new
+            if ctx.tap is not None:
+                ctx.tap((*ctx.path, key), y)
             return y
 
         return self.flow(x, run), after

@@ -26,6 +26,7 @@ class Context:
         mask: boolean `(batch, time)`, True where a step is real; None where all are.
         scope: the layers shared around here, innermost last.
         looped: how many of `scope` are outside a scan or a checkpoint, from where their state cannot be written.
+        tap: is shown every inner value with its path; None but in `intermediates`.
         planned: collects the plans of layers inside a leaf while planning; None at run time.
         watch: collects `(function, input, output)` of every function layer that runs: how a loss finds the
             logits before a final softmax.
@@ -37,6 +38,7 @@ class Context:
     mask: Any = None
     scope: tuple[Any, ...] = ()
     looped: int = 0
+    tap: Any = field(default=None, compare=False)
     planned: dict[str, Any] | None = field(default=None, compare=False)
     watch: list[tuple] | None = field(default=None, compare=False)
 

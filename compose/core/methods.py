@@ -44,6 +44,15 @@ class Methods:
 
         return apply(self, params, state, *inputs, rng=rng, train=train, mask=mask)
 
+    def intermediates(self: Any, params, state, *inputs, mask=None) -> dict[str, Any]:
+        """The value of every layer inside by its path, in the order in which they run, in inference mode.
+
+        The turns of a `repeat` are `repeat_0/0`, `repeat_0/1`, ...
+        """
+        from compose.core.run import intermediates
+
+        return intermediates(self, params, state, *inputs, mask=mask)
+
     def out(self: Any, *inputs) -> Any:
         """The output's shape, computed without arrays; for a shape without batch, without batch.
 

@@ -54,6 +54,16 @@ def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) 
         raise e if e.layer is not None else locate(e, net, made, e.path)
 
 
+def intermediates(net: Layer, params, state, *inputs, mask=None) -> dict[str, Any]:
+    """See `Layer.intermediates`."""
+    x = as_arrays(pack(inputs))
+    check_params(net, plan(net, specs(x)), params, state)
+    seen: dict[str, Any] = {}
+    ctx = Context(mask=mask, tap=lambda path, y: seen.__setitem__("/".join(path), y))
+    net.call(params, state, x, ctx)
+    return seen
+
+
 def out(net: Layer, *inputs) -> Any:
     """See `Layer.out`."""
     y = plan(net, abstract(inputs)).out
@@ -88,12 +98,16 @@ def check_params(net: Layer, made: Plan, params, state) -> None:
 
 
 def check_tree(given: Any, wanted: dict, word: str, path: tuple[str, ...] = ()) -> None:
-    """Raise `ParamsError` at the first place where `given` is not what the plan wants."""
+    """Raise `ParamsError` at the first place where `given` is not what the plan wants.
+
+    What it holds besides is no matter: a slice of a network runs on the parameters of the whole.
+    """
     at = "/".join(path) or "the top"
     if not isinstance(given, dict):
         raise _params_error(path, f"a dict of {word}s with keys {list(wanted)}", type(given).__name__)
-    if given.keys() != wanted.keys():
-        missing, extra = [k for k in wanted if k not in given], [k for k in given if k not in wanted]
+    missing = [k for k in wanted if k not in given]
+    if missing:
+        extra = [k for k in given if k not in wanted]
         got = ", ".join(
             f"{label} {', '.join(map(repr, keys))}" for label, keys in (("no", missing), ("unknown", extra)) if keys
         )
