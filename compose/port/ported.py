@@ -1,0 +1,142 @@
+"""A ported model: the network, its weights, its text, and the proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from compose.core.layer import Layer
+from compose.core.plan import plan
+from compose.core.run import abstract, check_tree
+from compose.port.graph import SourceGraph
+from compose.port.normalise import normalise
+from compose.port.original import Original
+from compose.port.report import Report
+from compose.port.structure import Recovered, recover
+from compose.port.weights import WeightMap
+
+
+@dataclass(frozen=True)
+class Ported:
+    """What `from_torch` and the other front ends return.
+
+    Attributes:
+        net: the network, to edit and train like any other.
+        params, state: its weights, taken from the source.
+        found: the structure that was recovered, with the map of the weights.
+        inputs: the abstract inputs that the network was planned with.
+        graph: the source as it was read.
+        original: the source model, for the proof.
+    """
+
+    net: Layer
+    params: Any
+    state: Any
+    found: Recovered
+    inputs: tuple[jax.ShapeDtypeStruct, ...]
+    graph: SourceGraph
+    original: Original
+
+    @classmethod
+    def of(cls, graph: SourceGraph, original: Original) -> Ported:
+        """Recover the structure of a source graph and load its weights."""
+        moved = zip(original.inputs(), graph.input_axes)
+        specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
+        graph = normalise(graph)
+        found = recover(graph, *specs)
+        params, state = found.weights.load(graph.arrays)
+        as_arrays = lambda tree: jax.tree.map(jax.numpy.asarray, tree)
+        return cls(found.net, as_arrays(params), as_arrays(state), found, specs, graph, original)
+
+    @property
+    def weights(self) -> WeightMap:
+        """The records that say which array of the source each parameter is; print it."""
+        return self.found.weights
+
+    @property
+    def source(self) -> str:
+        """A Python file that builds `net`, as a person would have written it."""
+        from compose.port.source import source
+
+        return source(self.net, words=self.found.words)
+
+    def verify(
+        self,
+        level: str = "gradients",
+        optimizer: Any = None,
+        *,
+        seed: int = 0,
+        tolerance: float = 1e-10,
+        steps: int = 20,
+    ) -> Report:
+        """Prove the port equal to the source, in float64 with perturbed weights and random cotangents.
+
+        Args:
+            level: `"weights"` (each used once), `"outputs"`, `"gradients"` (of all weights and inputs), `"step"`
+                (one training step, batch-norm state included) or `"steps"`; each includes those before.
+            optimizer: the source framework's, over the source model's parameters; SGD with momentum by default.
+            tolerance: the largest relative error.
+            steps: how many for `"steps"`.
+
+        Raises `PortError` on a mismatch, with the table and the first layer that differs.
+        """
+        from compose.port.proof import verify
+
+        return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps)
+
+    def save(self, folder: str) -> None:
+        """Write `model.py`, the weights, `report.json` and a test that needs nothing but `compose`."""
+        from compose.port.saving import save
+
+        save(self, folder)
+
+    def to_source(self, params: Any, state: Any = None) -> dict[str, np.ndarray]:
+        """The source's arrays by name from parameters (and state) of the network: the weight map backwards."""
+        return self.weights.dump(params, self.state if state is None else state, self.graph.arrays)
+
+    # The source's axes and ours.
+
+    def ours(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Inputs as the network takes them."""
+        return [x if axes is None else x.transpose(axes) for x, axes in zip(inputs, self.graph.input_axes)]
+
+    def theirs_in(self, index: int, x: np.ndarray) -> np.ndarray:
+        axes = self.graph.input_axes[index]
+        return x if axes is None else x.transpose(np.argsort(axes))
+
+    def ours_out(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        return [y if axes is None else y.transpose(axes) for y, axes in zip(outputs, self.graph.output_axes)]
+
+    def theirs_out(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Outputs as the source gives them."""
+        pairs = zip(outputs, self.graph.output_axes)
+        return [y if axes is None else y.transpose(np.argsort(axes)) for y, axes in pairs]
+
+    def check(self, params: Any, state: Any) -> None:
+        """Raise `ParamsError` unless the weights are those of the network."""
+        made = plan(self.net, self.specs())
+        check_tree(params, made.params, "parameter")
+        check_tree(state, made.state, "state")
+
+    def specs(self) -> Any:
+        """The abstract inputs of the network."""
+        return abstract(self.inputs)
+
+    def zero_state(self) -> Any:
+        return jax.tree.map(np.zeros_like, self.state)
+
+    def without_dropout(self) -> Layer:
+        """The network for training steps that can be compared: nothing in it draws."""
+
+        def quiet(path: str, inner: Layer) -> Layer:
+            rates = {k: 0.0 for k in ("rate", "dropout") if isinstance(getattr(inner, k, None), float)}
+            return inner.but(**rates) if rates and inner.draws else inner
+
+        return self.net.map(quiet)
+
+
+def _spec(x: np.ndarray) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, jax.dtypes.canonicalize_dtype(x.dtype))

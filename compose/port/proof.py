@@ -1,0 +1,123 @@
+"""The proof that a port is equal: weights, outputs, gradients, training steps, in float64 on perturbed weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.original import Arrays, cotangents, perturbed
+from compose.port.report import Report, Row, compare
+
+if TYPE_CHECKING:
+    from compose.port.ported import Ported
+
+LEVELS = ("weights", "outputs", "gradients", "step", "steps")
+
+
+def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolerance: float, steps: int) -> Report:
+    """See `Ported.verify`."""
+    if level not in LEVELS:
+        raise PortError(f"one of the levels {', '.join(LEVELS)}, got {level!r}")
+    depth = LEVELS.index(level)
+    rows = [_weights(port)]
+    if depth and rows[0].ok:
+        with jax.enable_x64(True):
+            rows += _values(port, seed, tolerance, gradients=depth >= 2)
+            for name, count in (("step", 1), ("steps", steps)):
+                if LEVELS.index(name) <= depth:
+                    rows += _training(port, name, count, optimizer, seed, tolerance)
+    report = Report(port.graph.name, level, seed, tolerance, tuple(rows))
+    if not report.ok:
+        raise PortError(f"{report}\n{_blame(port, report, seed)}")
+    return report
+
+
+def _weights(port: Ported) -> Row:
+    wrong = port.weights.unused(port.graph.arrays)
+    params, state = port.weights.load(port.graph.arrays)
+    port.check(params, state)
+    return Row("weights", f"each of {len(port.graph.arrays)} arrays used once", 0.0, not wrong, ", ".join(wrong))
+
+
+def _values(port: Ported, seed: int, tolerance: float, gradients: bool) -> list[Row]:
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    theirs = port.original.gradients(arrays, inputs, seed)
+    outputs, pull = run(port, arrays, inputs)
+    rows = [compare("outputs", {f"output {i}": pair for i, pair in enumerate(zip(outputs, theirs.outputs))}, tolerance)]
+    flat = [o for o in theirs.outputs if o.size > 1 and np.ptp(o) == 0]
+    if flat:
+        rows.append(Row("outputs", "outputs that vary", 0.0, False, "a constant output, which proves nothing"))
+    if gradients and rows[0].ok:
+        params, xs = pull(cotangents(theirs.outputs, seed))
+        pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
+        rows.append(compare("gradients", pairs, tolerance))
+        mine = port.weights.dump(params, port.zero_state(), {k: np.zeros_like(v) for k, v in arrays.items()})
+        rows.append(compare("gradients", {k: (mine[k], g) for k, g in theirs.weights.items()}, tolerance))
+    return rows
+
+
+def run(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[list[np.ndarray], Any]:
+    """Our outputs in the source's axes, and the pullback to parameters and floating-point inputs."""
+    params, state = port.weights.load(arrays)
+    xs = port.ours(inputs)
+    floats = [i for i, x in enumerate(xs) if np.issubdtype(x.dtype, np.floating)]
+
+    def forward(params, floating):
+        given = list(xs)
+        for i, x in zip(floats, floating):
+            given[i] = x
+        return port.net.apply(params, state, *given)[0]
+
+    outputs, pull = jax.vjp(jax.jit(forward), params, [jnp.asarray(xs[i]) for i in floats])
+
+    def pullback(theirs: list[np.ndarray]):
+        grads, back = pull(jax.tree.unflatten(jax.tree.structure(outputs), port.ours_out(theirs)))
+        return jax.tree.map(np.asarray, grads), [port.theirs_in(i, np.asarray(g)) for i, g in zip(floats, back)]
+
+    return port.theirs_out([np.asarray(o) for o in jax.tree.leaves(outputs)]), pullback
+
+
+def _training(port: Ported, name: str, steps: int, optimizer: Any, seed: int, tolerance: float) -> list[Row]:
+    from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
+
+    optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    theirs = port.original.train(arrays, inputs, seed, optimizer, steps)
+    params, state = port.weights.load(arrays)
+    params, state = train(port, params, state, inputs, seed, ported_optimizer(optimizer), steps)
+    mine = port.weights.dump(params, state, arrays)
+    moved = {k: (mine[k] - arrays[k], theirs[k] - arrays[k]) for k in arrays}
+    return [compare(name if steps == 1 else f"{steps} steps", moved, tolerance)]
+
+
+def train(port: Ported, params, state, inputs, seed: int, optimizer: Any, steps: int) -> tuple[Any, Any]:
+    """Our parameters and state after training steps on `mse` to random targets, without dropout."""
+    net, xs, targets = port.without_dropout(), port.ours(inputs), None
+    memory = optimizer.init(params)
+
+    @jax.jit
+    def step(params, state, memory, targets):
+        def loss(params):
+            y, after = net.apply(params, state, *xs, train=True, rng=jax.random.key(seed))
+            return sum(jnp.mean((a - b) ** 2) for a, b in zip(jax.tree.leaves(y), targets)), after
+
+        grads, after = jax.grad(loss, has_aux=True)(params)
+        updates, memory = optimizer.update(grads, memory, params)
+        return jax.tree.map(jnp.add, params, updates), after, memory
+
+    shapes = jax.eval_shape(lambda p, s: net.apply(p, s, *xs)[0], params, state)
+    zeros = [np.zeros(o.shape) for o in jax.tree.leaves(shapes)]
+    targets = port.ours_out(cotangents(port.theirs_out(zeros), seed))
+    for _ in range(steps):
+        params, state, memory = step(params, state, memory, targets)
+    return jax.tree.map(np.asarray, (params, state))
+
+
+def _blame(port: Ported, report: Report, seed: int) -> str:
+    from compose.port.blame import first_divergence
+
+    return first_divergence(port, report, seed)

@@ -1,0 +1,67 @@
+"""The result of a proof, as a table for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check: what was compared, the largest relative error, and where it is."""
+
+    check: str
+    what: str
+    error: float
+    ok: bool
+    worst: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of one proof; `ok` if all passed."""
+
+    model: str
+    level: str
+    seed: int
+    tolerance: float
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(row.ok for row in self.rows)
+
+    def __str__(self) -> str:
+        lines = [f"{self.model}: port {'proven equal' if self.ok else 'NOT equal'} at the level {self.level!r}"]
+        for row in self.rows:
+            mark = "✓" if row.ok else "✗"
+            worst = f"  at {row.worst}" if row.worst and not row.ok else ""
+            lines.append(f"  {mark} {row.check:<10} {row.what:<38} largest relative error {row.error:.1e}{worst}")
+        how = f"seed {self.seed}, tolerance {self.tolerance:.0e}"
+        lines.append(f"  float64, perturbed weights, random cotangents, {how}")
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        return json.dumps({**asdict(self), "ok": self.ok}, indent=2, ensure_ascii=False)
+
+
+def compare(check: str, pairs: dict[str, tuple[np.ndarray, np.ndarray]], tolerance: float) -> Row:
+    """Compare ours with theirs, array by array, relative to each array's largest entry.
+
+    An array that is all but zero beside the others (the gradient of a bias before batch norm is pure
+    rounding) is held to a ten-thousandth of the largest of all instead.
+    """
+    largest = max((float(np.max(np.abs(b), initial=0.0)) for _, b in pairs.values()), default=0.0)
+    errors: dict[str, float] = {}
+    for name, (a, b) in pairs.items():
+        if np.shape(a) != np.shape(b):
+            shapes = f"{name}: shape {np.shape(a)}, not {np.shape(b)}"
+            return Row(check, f"{len(pairs)} arrays", float("inf"), False, shapes)
+        scale = max(float(np.max(np.abs(b), initial=0.0)), 1e-4 * largest, 1e-300)
+        error = float(np.max(np.abs(a - b), initial=0.0)) / scale
+        errors[name] = float("inf") if np.isnan(error) else error
+    worst = max(errors, key=lambda k: errors[k], default="")
+    error = errors.get(worst, 0.0)
+    return Row(check, f"{len(pairs)} arrays", error, error <= tolerance, worst)
