@@ -1,0 +1,63 @@
+"""From PyTorch: `torch.export`, not decomposed, and the live module tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.graph import SourceGraph
+
+
+def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+    """Port a `torch.nn.Module` to one expression with its weights.
+
+    Args:
+        model: the module; it is run in inference mode and left as it was.
+        inputs: example tensors, batch first; the batch may have any size afterwards.
+        channels_first: keep the source's axes of inputs and outputs, at the price of a transposition; by
+            default images are `(batch, height, width, channels)` here.
+        partial: where operations are missing, list them all in one error with the lines they come from.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a model that cannot be exported, an operation without a rule, or a `torch` that is
+    not installed.
+    """
+    from compose.port.ported import Ported
+    from compose.port.torch.original import TorchModel
+
+    graph = read(model, *inputs, channels_first=channels_first, partial=partial)
+    return Ported.of(graph, TorchModel(model, inputs, graph))
+
+
+def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> SourceGraph:
+    """The model as the graph that `Ported` is made from."""
+    try:
+        import torch
+    except ImportError:
+        raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
+    from compose.port.rules import known_classes
+    from compose.port.torch import rules_conv, rules_dense, rules_elementwise, rules_sequence, rules_shape
+    from compose.port.torch.export import export
+    from compose.port.torch.lower import Lowering
+
+    assert rules_conv and rules_dense and rules_elementwise and rules_sequence and rules_shape
+    if not isinstance(model, torch.nn.Module):
+        raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
+    like_first = lambda module, *args, **kwargs: torch.empty_like([*args, *kwargs.values()][0])
+    whole = {cls: outputs or like_first for cls, outputs in known_classes(torch.nn.Module).items()}
+    program, calls = export(model, inputs, whole)
+    low = Lowering(program, calls, channels_first)
+    graph = low.run(type(model).__name__)
+    if low.missing:
+        raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
+    return graph
+
+
+def _missing_text(missing: list) -> str:
+    rows: dict[str, list[str]] = {}
+    for m in missing:
+        rows.setdefault(m.operation, []).append(m.where)
+    lines = [f"  {operation} ({len(places)}×), first at {places[0]}" for operation, places in rows.items()]
+    teach = "teach one: @compose.port.rule('aten.name'), see docs/porting.md"
+    return "\n".join(["operations with a rule; these have none:", *lines, teach])

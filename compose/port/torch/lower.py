@@ -1,0 +1,243 @@
+"""From an exported graph to layers: node by node, keeping track of layout."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx.node import map_aggregate
+from torch.utils import _pytree as pytree
+
+from compose.core.errors import PortError
+from compose.core.layer import Layer, as_layer
+from compose.core.registry import word
+from compose.port.graph import Op, SourceGraph
+from compose.port.rules import class_rule, named_rule
+from compose.port.torch.export import Whole, sizes_of, user_line
+from compose.port.torch.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.weights import Take
+
+_IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
+_SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy", "_to_copy", "to")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation without a rule, and the user's line that it comes from."""
+
+    operation: str
+    where: str
+
+
+class Lowering:
+    """The state of one lowering; rules call `emit` and the layout methods."""
+
+    def __init__(self, program: Any, calls: list[Whole], channels_first: bool):
+        self.program, self.calls, self.channels_first = program, calls, channels_first
+        self.ops: list[Op] = []
+        self.count = 0
+        self.missing: list[Missing] = []
+        self.env: dict[Any, Any] = {}
+        self.node: Any = None
+        self.inputs: list[Value] = []
+        self.buffers: dict[str, np.ndarray] = {}
+
+    def run(self, name: str) -> SourceGraph:
+        """Lower every node. Raises `PortError` at the first without a rule, unless they are collected."""
+        arrays = self._bind_placeholders()
+        output = None
+        for node in self.program.graph.nodes:
+            self.node = node
+            if node.op == "call_function" and (node.users or _in_place(str(node.target))):
+                self.env[node] = self._call(node)
+            elif node.op == "output":
+                output = map_aggregate(node.args[0], self._lookup)
+        leaves: list[Value] = []
+        outputs = self._outputs(output, leaves)
+        taken = {take.source for op in self.ops for take in (*op.weights.values(), *op.state.values())}
+        arrays.update({name: array for name, array in self.buffers.items() if name in taken})
+        axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
+        return SourceGraph(
+            tuple(v.index for v in self.inputs), tuple(self.ops), outputs, arrays, name,
+            tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves),
+        )  # fmt: skip
+
+    # What rules use.
+
+    @property
+    def shape(self) -> Any:
+        """The source's shape of the node that is being lowered."""
+        return sizes_of(self.node.meta["val"])
+
+    def emit(
+        self, layer: Any, *inputs: Value, shape: Any = None, axes: Any = None, weights: Any = None, state: Any = None
+    ) -> Value:
+        """Apply a layer: a new value. Its axes are those of the first input, its shape the node's, unless given."""
+        made = Value(self._number(), self.shape if shape is None else shape, axes or inputs[0].axes)
+        if axes is None and made.shape == inputs[0].shape:
+            made = made.but(unflat=inputs[0].unflat)
+        stack = list((self.node.meta.get("nn_module_stack") or {}).values())
+        path = stack[-1][0] if stack else ""
+        names = tuple(part for part in path.split(".") if part)
+        classes = tuple(str(cls).rpartition(".")[2] for _, cls in stack)[-len(names) - 1 :]
+        takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
+        reads = tuple(v.index for v in inputs)
+        where = user_line(self.node)
+        self.ops.append(Op(as_layer(layer), reads, made.index, takes(weights), takes(state), names, classes, where))
+        return made
+
+    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
+        """The same value in another layout."""
+        x = self.whole(x)
+        if x.axes == axes:
+            return x
+        order = tuple(x.axes.index(a) for a in axes)
+        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
+
+    def channels_last(self, x: Value) -> Value:
+        return self.moved(x, channels_last(x.ndim))
+
+    def as_source(self, x: Value) -> Value:
+        return self.moved(x, identity_axes(x.ndim))
+
+    def whole(self, x: Value) -> Value:
+        """A value flattened in our order as the source flattens it: the axes are moved before."""
+        if x.unflat is None:
+            return x
+        inner = x.unflat
+        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
+        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+
+    # The walk.
+
+    def _bind_placeholders(self) -> dict[str, np.ndarray]:
+        signature = self.program.graph_signature
+        parameters, buffers = signature.inputs_to_parameters, signature.inputs_to_buffers
+        constants = signature.inputs_to_lifted_tensor_constants
+        tensors = {**dict(self.program.named_parameters()), **dict(self.program.named_buffers())}
+        tensors.update({k: v for k, v in self.program.constants.items() if isinstance(v, torch.Tensor)})
+        first_names: dict[int, str] = {}
+        arrays: dict[str, np.ndarray] = {}
+        for node in (n for n in self.program.graph.nodes if n.op == "placeholder"):
+            if node.name in parameters or node.name in buffers:
+                name = parameters.get(node.name) or buffers[node.name]
+                tensor = tensors[name]
+                first = first_names.setdefault(tensor.data_ptr() or id(tensor), name)  # tied weights keep one name
+                array = tensor.detach().cpu().numpy()
+                if node.name in parameters:
+                    arrays.setdefault(first, array)
+                else:
+                    self.buffers[name] = array
+                self.env[node] = Weight(Take(first), tuple(array.shape), array, node.name in parameters)
+            elif node.name in constants:
+                self.env[node] = tensors[constants[node.name]].detach().cpu().numpy()
+            else:
+                self.env[node] = self._input(node)
+        return arrays
+
+    def _input(self, node: Any) -> Any:
+        if not isinstance(node.meta["val"], torch.Tensor):
+            return sizes_of(node.meta["val"])
+        shape = sizes_of(node.meta["val"])
+        image = not self.channels_first and len(shape) in (3, 4, 5) and _feeds_image(node)
+        value = Value(self._number(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
+        self.inputs.append(value)
+        return value
+
+    def _call(self, node: Any) -> Any:
+        if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
+            return sizes_of(node.meta["val"])
+        args = map_aggregate(node.args, self._lookup)
+        kwargs = map_aggregate(node.kwargs, self._lookup)
+        if node.target is operator.getitem:
+            return args[0][args[1]]
+        name = str(node.target)
+        if name.startswith("compose.whole"):
+            return self._whole(args)
+        short = name.removeprefix("aten.").rpartition(".")[0]
+        if short in _SAME:
+            return args[0]
+        values = _leaves((args, kwargs))
+        if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
+            return self._fold(node)
+        fn = named_rule(name) or named_rule(name.replace("_.", "."))
+        if fn is None:
+            self.missing.append(Missing(name, user_line(node)))
+            return self._unknown(node, values)
+        made = fn(self, node, *args, **kwargs)
+        if _in_place(name):  # from here on the argument is the result
+            self.env[node.args[0]] = made
+        return made
+
+    def _whole(self, args: Any) -> tuple:
+        tensors, _, _, index = args
+        call = self.calls[index]
+        fn = class_rule(type(call.module))
+        assert fn is not None
+        made = fn(self, call, *tensors)
+        return made if isinstance(made, tuple) else (made,)
+
+    def _fold(self, node: Any) -> Any:
+        """What depends on no data is computed once, now."""
+
+        def real(a: Any) -> Any:
+            a = self.env[a] if isinstance(a, torch.fx.Node) else a
+            a = a.array if isinstance(a, Weight) else a
+            return torch.from_numpy(np.array(a)) if isinstance(a, np.ndarray) else a
+
+        args, kwargs = (map_aggregate(tree, real) for tree in (node.args, node.kwargs))
+        made = node.target(*args, **kwargs)
+        return pytree.tree_map(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, made)
+
+    def _unknown(self, node: Any, values: list) -> Any:
+        first = next(v for v in values if isinstance(v, Value))
+        shape = sizes_of(node.meta["val"]) if isinstance(node.meta["val"], torch.Tensor) else first.shape
+        return Value(first.index, shape, identity_axes(len(shape)))
+
+    def _outputs(self, output: Any, leaves: list[Value]) -> Any:
+        if isinstance(output, (tuple, list)):
+            made = tuple(self._outputs(o, leaves) for o in output)
+            return made[0] if len(made) == 1 else made
+        if not isinstance(output, Value):
+            raise PortError(f"outputs that depend on the input, got {type(output).__name__}")
+        output = self.whole(output)
+        if self.channels_first or output.axes != channels_last(output.ndim):
+            output = self.as_source(output)
+        leaves.append(output)
+        return output.index
+
+    def _lookup(self, value: Any) -> Any:
+        return self.env[value] if isinstance(value, torch.fx.Node) else value
+
+    def _number(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+
+def _in_place(target: str) -> bool:
+    name = target.removeprefix("aten.").partition(".")[0]
+    return name.endswith("_") and not name.startswith("_")
+
+
+def _take(weight: Any) -> Take:
+    return weight.take if isinstance(weight, Weight) else weight
+
+
+def _leaves(tree: Any) -> list:
+    return pytree.tree_leaves(tree, is_leaf=lambda v: isinstance(v, (Value, Weight, Layer)))
+
+
+def _feeds_image(node: Any, depth: int = 0) -> bool:
+    """Whether an input's first use that cares for layout is one that wants channels."""
+    for user in node.users:
+        name = str(user.target)
+        if any(op in name for op in _IMAGE_OPS):
+            return True
+        value = user.meta.get("val")
+        alike = isinstance(value, torch.Tensor) and value.shape == node.meta["val"].shape
+        if alike and depth < 20 and _feeds_image(user, depth + 1):
+            return True
+    return False

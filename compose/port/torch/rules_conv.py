@@ -1,0 +1,205 @@
+"""Convolution, pooling and normalisation: what wants channels last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.layers.conv import conv
+from compose.layers.norm import batch_norm, layer_norm
+from compose.port.rules import rule, rules
+from compose.port.torch.values import Value, Weight
+from compose.port.weights import Take
+
+
+def per_axis(value: Any, rank: int) -> Any:
+    """torch's list of one or `rank` numbers as an int where they are equal."""
+    made = list(value) if isinstance(value, (list, tuple)) else [value]
+    made = made * rank if len(made) == 1 else made
+    return made[0] if len(set(made)) == 1 else tuple(made)
+
+
+def kernel_take(weight: Weight) -> Take:
+    """OIHW → HWIO, for any number of spatial axes."""
+    rank = len(weight.shape) - 2
+    letters = "DHW"[3 - rank :]
+    return Take(weight.take.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
+
+
+@rules("aten.conv1d", "aten.conv2d", "aten.conv3d")
+def _conv(low, node, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    x = low.channels_last(x)
+    rank = x.ndim - 2
+    if isinstance(padding, str):
+        padding = _same(weight.shape[2:], per_axis(dilation, rank)) if padding == "same" else 0
+    layer = conv(
+        weight.shape[0], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
+        padding=_conv_padding(padding, weight.shape[2:], stride, dilation), dilation=per_axis(dilation, rank),
+        groups=groups, bias=bias is not None,
+    )  # fmt: skip
+    return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
+
+
+def _conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any) -> Any:
+    """The field's word where it says the same: at stride 1, half the kernel on each side is `same`."""
+    rank = len(kernel)
+    widths = (padding,) * rank if isinstance(padding, int) else tuple(padding) * (rank // len(padding))
+    steps, gaps = (per_axis(v, rank) for v in (stride, dilation))
+    gaps = gaps if isinstance(gaps, tuple) else (gaps,) * rank
+    if steps == 1 and all(isinstance(p, int) and 2 * p == d * (k - 1) for p, k, d in zip(widths, kernel, gaps)):
+        return "same"
+    return _padding(padding, rank)
+
+
+def _padding(padding: Any, rank: int) -> Any:
+    made = per_axis(padding, rank)
+    return "valid" if made == 0 else made
+
+
+def _same(kernel, dilation) -> tuple:
+    """torch's `same` at stride 1: an odd total pads one more after."""
+    dilation = (dilation,) * len(kernel) if isinstance(dilation, int) else dilation
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
+    return tuple((t // 2, t - t // 2) for t in totals)
+
+
+@rule("aten.batch_norm")
+def _batch_norm(low, node, x, scale, bias, mean, var, training, momentum, epsilon, cudnn=False):
+    if mean is None:
+        raise PortError("batch norm with running statistics; track_running_stats=False normalises by each batch")
+    x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
+    layer = batch_norm(
+        momentum=1 - momentum, epsilon=epsilon, unbiased=True, scale=scale is not None, bias=bias is not None
+    )
+    return low.emit(layer, x, weights={"scale": scale, "bias": bias}, state={"mean": mean, "var": var})
+
+
+@rule("aten.layer_norm")
+def _layer_norm(low, node, x, shape, scale=None, bias=None, epsilon=1e-5, cudnn=False):
+    axes = len(shape)
+    x = low.whole(x)
+    if x.axes[-axes:] != tuple(range(x.ndim - axes, x.ndim)):
+        x = low.as_source(x)
+    layer = layer_norm(axes=axes, epsilon=epsilon, scale=scale is not None, bias=bias is not None)
+    return low.emit(layer, x, weights={"scale": scale, "bias": bias})
+
+
+def spatial(low, x: Value) -> tuple[Value, int]:
+    """A value with its channels last, and its number of spatial axes."""
+    return low.channels_last(x), x.ndim - 2
+
+
+@rules("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
+def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    x, rank = spatial(low, x)
+    if groups != 1:
+        raise PortError(f"a transposed convolution of one group, got {groups}")
+    layer = word("conv_transpose")(
+        weight.shape[1], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
+        padding=_padding(padding, rank), output_padding=per_axis(output_padding, rank),
+        dilation=per_axis(dilation, rank), bias=bias is not None,
+    )  # fmt: skip
+    space = tuple(range(2, rank + 2))
+    take = Take(weight.take.source, axes=(*space, 0, 1), flip=tuple(range(rank)), note="IOHW→HWIO, turned around")
+    return low.emit(layer, x, weights={"kernel": take, "bias": bias})
+
+
+def _group(low, x, groups, scale, bias, epsilon):
+    layer = word("group_norm")(groups, epsilon=epsilon, scale=scale is not None, bias=bias is not None)
+    return low.emit(layer, low.channels_last(x), weights={"scale": scale, "bias": bias})
+
+
+@rule("aten.group_norm")
+def _group_norm(low, node, x, groups, scale=None, bias=None, epsilon=1e-5, cudnn=False):
+    return _group(low, x, groups, scale, bias, epsilon)
+
+
+@rule("aten.instance_norm")
+def _instance_norm(low, node, x, scale, bias, mean, var, by_input, momentum, epsilon, cudnn=False):
+    if mean is not None:
+        raise PortError("an instance norm without running statistics")
+    layer = word("instance_norm")(epsilon=epsilon, scale=scale is not None, bias=bias is not None)
+    return low.emit(layer, low.channels_last(x), weights={"scale": scale, "bias": bias})
+
+
+@rule("aten.rms_norm")
+def _rms_norm(low, node, x, shape, scale=None, epsilon=None):
+    if len(shape) != 1:
+        raise PortError(f"an RMS norm of the last axis, got {len(shape)} axes")
+    x = low.whole(x)
+    x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
+    epsilon = 1.1920928955078125e-07 if epsilon is None else epsilon
+    return low.emit(word("rms_norm")(epsilon=epsilon, scale=scale is not None), x, weights={"scale": scale})
+
+
+@rules("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
+def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
+    x, rank = spatial(low, x)
+    options = {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
+    return low.emit(word("max_pool")(**_window(size, stride, padding, rank), **options, ceil_mode=ceil_mode), x)
+
+
+@rules("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d")
+def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_padding=True, divisor=None):
+    if divisor is not None:
+        raise PortError(f"an average over the window, got divisor_override={divisor}")
+    x, rank = spatial(low, x)
+    made = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=count_padding)
+    return low.emit(made, x)
+
+
+def _window(size, stride, padding, rank: int) -> dict[str, Any]:
+    size = per_axis(size, rank)
+    stride = per_axis(stride, rank) if stride not in ((), []) else size
+    made = {"size": size, "padding": _padding(padding, rank)}
+    return made if stride == size else {**made, "stride": stride}
+
+
+@rules("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten.adaptive_avg_pool3d")
+def _adaptive_avg(low, node, x, size):
+    return _adaptive(low, x, size, "avg")
+
+
+@rules("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d", "aten.adaptive_max_pool3d")
+def _adaptive_max(low, node, x, size):
+    made = _adaptive(low, x, size, "max")
+    return made.but(shape=low.shape[0] if isinstance(low.shape[0], tuple) else low.shape), None
+
+
+def _adaptive(low, x, size, kind: str):
+    x, rank = spatial(low, x)
+    bins = per_axis(size, rank)
+    if bins == 1:
+        return low.emit(word(f"global_{kind}_pool")(keepdims=True), x)
+    if tuple(x.shape[2:]) == (bins if isinstance(bins, tuple) else (bins,) * rank):
+        return x
+    return low.emit(word(f"adaptive_{kind}_pool")(bins), x)
+
+
+@rules("aten.pad", "aten.constant_pad_nd")
+def _pad(low, node, x, padding, mode="constant", value=None):
+    x = low.whole(x)
+    pairs = [(0, 0)] * x.ndim
+    for i in range(len(padding) // 2):
+        pairs[x.ndim - 1 - i] = (padding[2 * i], padding[2 * i + 1])
+    return low.emit(word("pad")(tuple(pairs[a] for a in x.axes[1:]), **_pad_mode(mode, value)), x)
+
+
+def _pad_mode(mode: str, value: Any) -> dict[str, Any]:
+    name = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+    return {**({} if name == "constant" else {"mode": name}), **({"value": float(value)} if value else {})}
+
+
+@rule("aten.pixel_shuffle")
+def _pixel_shuffle(low, node, x, factor):
+    return low.emit(word("pixel_shuffle")(factor), low.channels_last(x))
+
+
+@rules("aten.upsample_nearest2d", "aten.upsample_bilinear2d", "aten.upsample_nearest1d", "aten.upsample_bicubic2d")
+def _upsample(low, node, x, size, *args):
+    kind = str(node.target).split(".")[1].removeprefix("upsample_")[:-2]
+    x = low.channels_last(x)
+    to = tuple(low.shape[2:])
+    options: dict[str, Any] = {"align_corners": True} if args and args[0] is True else {}
+    return low.emit(word("resize")(to, method=kind, **options), x)

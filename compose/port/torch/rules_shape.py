@@ -1,0 +1,164 @@
+"""Shape operations: most only rename axes, which costs nothing here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.rules import rule, rules
+from compose.port.torch.export import BATCH
+from compose.port.torch.layout import reshape_in_place
+from compose.port.torch.rules_sequence import Final
+from compose.port.torch.values import Value, Weight, identity_axes
+
+
+@rules("aten.permute", "aten.transpose", "aten.t", "aten.movedim")
+def _permute(low, node, x, *args):
+    rank = x.ndim if isinstance(x, Value) else len(x.shape)
+    name = str(node.target).split(".")[1]
+    order = list(range(rank))
+    if name == "permute":
+        order = [a % rank for a in args[0]]
+    elif name in ("transpose", "t"):
+        a, b = (args[0] % rank, args[1] % rank) if args else (0, 1)
+        order[a], order[b] = order[b], order[a]
+    if isinstance(x, Weight):
+        raise PortError("a parameter used as it is stored, got a transposed one")
+    x = low.whole(x)
+    return x.but(shape=low.shape, axes=tuple(order.index(a) for a in x.axes))
+
+
+_RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsqueeze", "squeeze")
+
+
+@rules(*(f"aten.{name}" for name in _RESHAPES))
+def _reshape(low, node, x: Any, *args, **kwargs):
+    after = low.shape
+    if _is_final(x) and after[0] != 1:
+        return x.select(0)
+    if isinstance(x, Weight):
+        return Weight(_reshaped(x, after), after, x.array.reshape(after), x.trained)
+    if after == x.shape:
+        return x
+    if x.unflat is not None:
+        x = low.whole(x)
+    found = reshape_in_place(x.shape, after, x.axes)
+    if found is None and len(after) == 2 and after[0] == x.shape[0] == BATCH and x.axes[0] == 0:
+        made = low.emit(word("flatten"), x, shape=after, axes=(0, 1))
+        return made.but(unflat=x)
+    if found is None:
+        x = low.as_source(x)
+        found = after, identity_axes(len(after))
+    ours, axes = found
+    if ours == x.ours:
+        return x.but(shape=after, axes=axes)
+    return low.emit(reshape_to(x.ours, ours), x, shape=after, axes=axes)
+
+
+def _is_final(x: Any) -> bool:
+    return isinstance(x, Final)
+
+
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+    """The layer that reshapes, its batch left free."""
+    if after[0] == BATCH and before[0] == BATCH:
+        rest = after[1:]
+        return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
+    free = [n if n % BATCH else -1 for n in after]
+    if free.count(-1) > 1:
+        raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
+    return word("reshape")(*free, batch=False)
+
+
+def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
+    from dataclasses import replace
+
+    if weight.take.axes is not None:
+        raise PortError("a parameter reshaped before its axes move")
+    return replace(weight.take, shape=after)
+
+
+@rules("aten.expand", "aten.broadcast_to", "aten.expand_as", "aten.repeat")
+def _expand(low, node, x, *args, **kwargs):
+    after = low.shape
+    if isinstance(x, Weight):
+        return Weight(x.take, x.shape, x.array, x.trained)
+    if after == x.shape:
+        return x
+    x = low.as_source(x)
+    return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
+
+
+@rule("aten.cat")
+def _cat(low, node, parts, axis=0):
+    values = [p for p in parts if isinstance(p, Value)]
+    shape = low.shape
+    axes = values[0].axes if all(v.ndim == len(shape) for v in values) else identity_axes(len(shape))
+    if any(isinstance(p, Weight) for p in parts):
+        return _cat_token(low, parts, axis % len(shape), shape)
+    moved = [low.moved(v, axes) for v in values]
+    at = axes.index(axis % len(shape))
+    concat = word("concat")
+    return low.emit(concat if at == len(shape) - 1 else concat(axis=at), *moved, shape=shape, axes=axes)
+
+
+def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
+    """A learned token put before a sequence."""
+    if len(parts) != 2 or not isinstance(parts[0], Weight) or len(shape) != 3 or axis != 1:
+        raise PortError("a learned token before a sequence, or values only, to concatenate")
+    token, x = parts
+    x = low.as_source(x)
+    return low.emit(word("class_token")(), x, shape=shape, axes=identity_axes(3), weights={"token": token})
+
+
+@rules("aten.mean", "aten.sum", "aten.amax", "aten.amin")
+def _reduce(low: Any, node, x, axes: Any = None, keepdim=False, dtype=None):
+    name = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min"}[str(node.target).split(".")[1]]
+    x = low.whole(x)
+    given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
+    dims = [a % x.ndim for a in given]
+    ours = sorted(x.axis(a) for a in dims)
+    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0:
+        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
+    else:
+        layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0])
+    layer = layer(keepdims=True) if keepdim else layer
+    kept: Any = x.axes if keepdim else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
+    return low.emit(layer, x, axes=kept)
+
+
+@rules("aten.select", "aten.slice")
+def _slice(low, node, x: Any, axis=0, *where: Any):
+    name = str(node.target).split(".")[1]
+    if _is_final(x) and name == "select" and axis == 0:
+        return x.select(where[0])
+    x = low.whole(x)
+    axis = axis % x.ndim
+    at = x.axis(axis)
+    if name == "select":
+        text = str(where[0])
+        axes = tuple(a - (axis < a) for a in x.axes if a != axis)
+    else:
+        start, stop, step = (*where, None, None, None)[:3]
+        start, stop = start or 0, None if stop is None or stop >= x.shape[axis] else stop
+        if (start, stop, step or 1) == (0, None, 1):
+            return x
+        text = f"{start or ''}:{'' if stop is None else stop}" + (f":{step}" if (step or 1) != 1 else "")
+        axes = x.axes
+    return low.emit(word("at")(", ".join([":"] * at + [text])), x, axes=axes)
+
+
+@rules("aten.chunk", "aten.split", "aten.split_with_sizes")
+def _split(low, node, x, sizes, axis=0):
+    x = low.whole(x)
+    axis, at = axis % x.ndim, x.axis(axis % x.ndim)
+    made, start = [], 0
+    for part in low.node.meta["val"]:
+        n = part.shape[axis]
+        stop = start + n
+        text = f"{start or ''}:{stop if stop < x.shape[axis] else ''}"
+        shape = tuple(n if a == axis else size for a, size in enumerate(x.shape))
+        made.append(low.emit(word("at")(", ".join([":"] * at + [text])), x, shape=shape, axes=x.axes))
+        start = stop
+    return made

@@ -1,0 +1,64 @@
+"""What flows through the lowering: computed values with their layout, weights, and constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compose.port.weights import Take
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor that depends on the input.
+
+    Attributes:
+        index: its number in the graph.
+        shape: the source's shape.
+        axes: ours is `source.transpose(axes)`.
+        unflat: the value before `flatten`, for its shape and axes, where ours joined them in another order.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    unflat: Value | None = None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def ours(self) -> tuple[int, ...]:
+        """Our shape."""
+        return tuple(self.shape[a] for a in self.axes)
+
+    def axis(self, source_axis: int) -> int:
+        """Where one of the source's axes is in ours."""
+        return self.axes.index(source_axis % self.ndim)
+
+    def but(self, **changes) -> Value:
+        return replace(self, **changes)
+
+
+class Pending:
+    """A result that becomes a value only when it is known which part of it is read."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter or buffer, perhaps reshaped on the way: how it is taken, and its shape as the source sees it."""
+
+    take: Take
+    shape: tuple[int, ...]
+    array: Any
+    trained: bool
+
+
+def identity_axes(rank: int) -> tuple[int, ...]:
+    return tuple(range(rank))
+
+
+def channels_last(rank: int) -> tuple[int, ...]:
+    """The axes of our layout for (batch, channels, *space)."""
+    return (0, *range(2, rank), 1)
