@@ -1,0 +1,57 @@
+"""Gradients and training steps of a Keras model on JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+
+def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[list, list, list]:
+    """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
+    trainable, fixed = _values(model)
+    floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
+
+    def forward(trainable, floating):
+        given = list(inputs)
+        for i, x in zip(floats, floating):
+            given[i] = x
+        outputs, _ = model.stateless_call(trainable, fixed, _packed(given), training=False)
+        return keras.tree.flatten(outputs)
+
+    outputs, pull = jax.vjp(forward, trainable, [jnp.asarray(inputs[i]) for i in floats])
+    outputs = [np.asarray(o) for o in outputs]
+    weights, xs = pull([jnp.asarray(c) for c in cotangents(outputs)])
+    return outputs, [np.asarray(x) for x in xs], [np.asarray(w) for w in weights]
+
+
+def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, steps: int) -> None:
+    """Steps on `mse`, in training mode; the model's variables are updated."""
+    optimizer.build(model.trainable_variables)
+    trainable, fixed = _values(model)
+    memory = [v.value for v in optimizer.variables]
+    outputs = [np.asarray(o) for o in keras.tree.flatten(model(_packed(inputs), training=False))]
+    aims = [jnp.asarray(t) for t in targets(outputs)]
+
+    def loss(trainable, fixed):
+        outputs, after = model.stateless_call(trainable, fixed, _packed(inputs), training=True)
+        return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
+
+    for _ in range(steps):
+        grads, fixed = jax.grad(loss, has_aux=True)(trainable, fixed)
+        trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
+    for variable, value in zip(model.trainable_variables, trainable):
+        variable.assign(value)
+    for variable, value in zip(model.non_trainable_variables, fixed):
+        variable.assign(value)
+
+
+def _values(model: Any) -> tuple[list, list]:
+    return [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+
+
+def _packed(inputs: list) -> Any:
+    return inputs[0] if len(inputs) == 1 else list(inputs)

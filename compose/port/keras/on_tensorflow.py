@@ -1,0 +1,41 @@
+"""Gradients and training steps of a Keras model on TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[list, list, list]:
+    """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
+    xs = [tf.constant(x) for x in inputs]
+    floats = [x for x in xs if x.dtype.is_floating]
+    with tf.GradientTape() as tape:
+        for x in floats:
+            tape.watch(x)
+        outputs = keras.tree.flatten(model(_packed(xs), training=False))
+        given = cotangents([o.numpy() for o in outputs])
+        total = tf.add_n([tf.reduce_sum(o * c) for o, c in zip(outputs, given)])
+    wanted = [*floats, *(v.value for v in model.trainable_variables)]
+    found = tape.gradient(total, wanted, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    grads = [tf.convert_to_tensor(g).numpy() for g in found]
+    return [o.numpy() for o in outputs], grads[: len(floats)], grads[len(floats) :]
+
+
+def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, steps: int) -> None:
+    """Steps on `mse`, in training mode; the model's variables are updated."""
+    xs = [tf.constant(x) for x in inputs]
+    aims = targets([o.numpy() for o in keras.tree.flatten(model(_packed(xs), training=False))])
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            outputs = keras.tree.flatten(model(_packed(xs), training=True))
+            loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
+        grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        optimizer.apply(grads, model.trainable_variables)
+
+
+def _packed(inputs: list) -> Any:
+    return inputs[0] if len(inputs) == 1 else list(inputs)

@@ -1,0 +1,75 @@
+"""A Keras model as the proof needs it: in float64, on given weights, on the backend it runs on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.graph import SourceGraph
+from compose.port.keras.wide import float64, widened
+from compose.port.original import Arrays, Gradients, cotangents
+
+
+class KerasModel:
+    """See `compose.port.original.Original`."""
+
+    def __init__(self, model: Any, examples: list, graph: SourceGraph):
+        self.model, self.graph = model, graph
+        self.examples = [np.asarray(x) for x in examples]
+
+    def inputs(self) -> list[np.ndarray]:
+        return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        with float64():
+            model, names = widened(self.model, arrays, inputs)
+            outputs, inner, weights = _backend().gradients(model, inputs, lambda ys: cotangents(ys, seed))
+        trained = [names[id(v)] for v in model.trainable_variables]
+        return Gradients(outputs, inner, {n: g for n, g in zip(trained, weights) if n in arrays})
+
+    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Any:
+        with float64():
+            model, names = widened(self.model, arrays, inputs)
+            for layer in model._flatten_layers():
+                for rate in ("rate", "dropout", "recurrent_dropout"):
+                    if isinstance(getattr(layer, rate, None), float):
+                        setattr(layer, rate, 0.0)
+            own = type(optimizer).from_config(_config(optimizer))
+            _backend().train(model, inputs, lambda ys: cotangents(ys, seed), own, steps)
+        after = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
+        return {name: after[name] for name in arrays}
+
+    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[Any]:
+        with float64():
+            model, _ = widened(self.model, arrays, inputs)
+            flat = getattr(model, "_functional", None) or model
+            nodes = [node for depth in flat._nodes_by_depth.values() for node in depth]
+            tensors = [t for node in nodes for t in node.output_tensors]
+            watched = keras.Model(flat.inputs, tensors)
+            return [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(watched(inputs, training=False))]
+
+    def default_optimizer(self) -> Any:
+        return keras.optimizers.SGD(0.01, momentum=0.9)
+
+
+def _config(optimizer: Any) -> dict:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras reads its own variables in NumPy 1's way
+        return optimizer.get_config()
+
+
+def _backend() -> Any:
+    name = keras.backend.backend()
+    if name == "jax":
+        from compose.port.keras import on_jax
+
+        return on_jax
+    if name == "tensorflow":
+        from compose.port.keras import on_tensorflow
+
+        return on_tensorflow
+    raise PortError(f"Keras on JAX or TensorFlow to prove a port, got the backend {name!r}: set KERAS_BACKEND=jax")

@@ -1,0 +1,1 @@
+"""Recurrent and attention layers of Keras."""

@@ -1,0 +1,65 @@
+"""A Keras model again in float64: its configuration with every dtype widened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.original import Arrays
+
+
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Keras computes in float64 inside: by default, and where it joins dtypes.
+
+    Except on TensorFlow it takes float64 with float32 to be float32, so that batch norm alone would
+    compute at half the precision of its inputs.
+    """
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as joined
+
+    before, wide = keras.config.floatx(), joined["float64"]
+    keras.config.set_floatx("float64")
+    joined["float64"] = "float64"
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+        joined["float64"] = wide
+
+
+def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, dict[int, str]]:
+    """A copy that computes in float64 on the given weights, and the names of its variables in the original."""
+    try:
+        made = type(model).from_config(_wide(model.get_config()))
+        if not made.built:
+            made(*[keras.ops.convert_to_tensor(x) for x in inputs])
+    except Exception as e:
+        raise PortError(f"a model that get_config and from_config can rebuild, to prove it, got {e}") from e
+    names: dict[int, str] = {}
+    for old, new in zip(model.variables, made.variables, strict=True):
+        if old.shape != new.shape:
+            raise PortError(f"a model that rebuilds alike, got {old.path} {old.shape} and {new.path} {new.shape}")
+        name = _named(names, old.path)
+        names[id(new)] = name
+        value = arrays[name] if name in arrays else keras.ops.convert_to_numpy(old.value)
+        new.assign(np.asarray(value, str(new.dtype)))
+    return made, names
+
+
+def _named(names: dict[int, str], path: str) -> str:
+    while path in names.values():
+        path += "'"
+    return path
+
+
+def _wide(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: _wide(v) for k, v in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_wide(v) for v in config)
+    return "float64" if config == "float32" else config

@@ -1,0 +1,100 @@
+"""Small Keras models, ported and proven to twenty equal training steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compose import port
+from compose.core.errors import PortError
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+
+def mlp():
+    sizes = [L.Dense(250, "relu"), L.Dense(50, "relu"), L.Dense(250, "relu"), L.Dense(784, "sigmoid")]
+    return keras.Sequential([keras.Input((784,)), *sizes])
+
+
+def cnn():
+    return keras.Sequential(
+        [
+            keras.Input((8, 9, 3)),
+            L.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+            L.BatchNormalization(),
+            L.DepthwiseConv2D(3, depth_multiplier=2),
+            L.AveragePooling2D(2, padding="same"),
+            L.Flatten(),
+            L.Dropout(0.2),
+            L.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def shared():
+    a, b = keras.Input((4,)), keras.Input((4,))
+    body = keras.Sequential([keras.Input((4,)), L.Dense(6, "tanh"), L.LayerNormalization()], name="body")
+    return keras.Model([a, b], L.Dense(1)(L.Subtract()([body(a), body(b)])))
+
+
+def two_outputs():
+    x = keras.Input((4,))
+    h = L.Dense(6, "gelu")(x)
+    return keras.Model(x, [L.Dense(2)(h), L.Dense(3, "softmax")(h * 2 + 1)])
+
+
+def residual():
+    x = keras.Input((6, 6, 3))
+    h = L.Conv2D(3, 3, padding="same")(x)
+    h = L.ReLU()(L.BatchNormalization()(h))
+    return keras.Model(x, L.GlobalAveragePooling2D()(L.Add()([h, x])))
+
+
+class Sub(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = L.Dense(5, "relu"), L.Dense(2)
+
+    def call(self, x):
+        return self.b(self.a(x)) + 1.0
+
+    def get_config(self):
+        return {}
+
+
+CASES = {"mlp": mlp, "cnn": cnn, "shared": shared, "two outputs": two_outputs, "residual": residual}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_twenty_equal_steps(name):
+    keras.utils.set_random_seed(0)
+    ported = port.from_keras(CASES[name]())
+    assert ported.verify("steps").ok
+
+
+def test_autoencoder_is_the_expression_of_the_design():
+    ported = port.from_keras(mlp())
+    assert str(ported.net) == "compose_seq(fc(250, relu), fc(50, relu), fc(250, relu), fc(784, sigmoid))"
+
+
+def test_a_subclassed_model():
+    model = Sub()
+    x = np.ones((3, 4), "float32")
+    model(x)
+    ported = port.from_keras(model, x)
+    y, _ = ported.net.apply(ported.params, ported.state, x)
+    np.testing.assert_allclose(y, model(x), rtol=1e-5)
+
+
+def test_a_lambda_is_not_read():
+    model = keras.Sequential([keras.Input((3,)), L.Lambda(lambda x: x * 2, name="twice")])
+    with pytest.raises(PortError, match=r"Lambda at twice: its code is not read"):
+        port.from_keras(model)
+
+
+def test_missing_layers_are_listed_at_once():
+    model = keras.Sequential([keras.Input((3,)), L.GaussianNoise(0.1, name="noise"), L.Dense(2), L.UnitNormalization()])
+    with pytest.raises(PortError) as raised:
+        port.from_keras(model, partial=True)
+    assert "GaussianNoise at noise" in str(raised.value) and "UnitNormalization" in str(raised.value)
