@@ -78,6 +78,22 @@ PREPARATION = {
     "RandomCrop": "random_crop((4, 4))",
     "RandomBrightness": "random_brightness(0.1)",
     "RandomContrast": "random_contrast(0.1)",
+    "RandomColorJitter": "random_brightness(0.1) >> random_contrast(0.1) >> random_saturation(0.1) >> random_hue(0.1)",
+    "RandomHue": "random_hue(0.1)",
+    "RandomSaturation": "random_saturation(0.1)",
+    "RandomColorDegeneration": "random_color_degeneration((0.0, 0.5))",
+    "RandomSharpness": "random_sharpness(0.5)",
+    "RandomGrayscale": "random_grayscale(0.5)",
+    "RandomInvert": "random_invert(0.5)",
+    "RandomPosterization": "random_posterization(4)",
+    "RandomGaussianBlur": "random_gaussian_blur(3, 0.5)",
+    "RandomErasing": "random_erasing(0.5)",
+    "RandomRotation": "random_rotation(0.1)",
+    "RandomShear": "random_shear(0.1)",
+    "RandomTranslation": "random_translation(0.1)",
+    "RandomZoom": "random_zoom(0.1)",
+    "AutoContrast": "auto_contrast",
+    "Solarization": "solarize(threshold=0.5)",
     "Pipeline": "compose_seq(rescale(0.5), random_flip())",
 }
 
@@ -89,10 +105,10 @@ UNPREPARED = {
     "StringLookup TextVectorization Hashing HashedCrossing IntegerLookup": "vocabularies and hashes, mostly of strings",
     "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
-    "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp RandAugment "
-    "RandomColorDegeneration RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale "
-    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomZoom Solarization": "augmentation of images",
+    "CutMix MixUp": "they mix the labels too, which a layer does not see",
+    "AugMix RandAugment": "policies over other augmentations: write the one you want",
+    "ContrastLimitedAdaptiveHistogramEqualization Equalization": "histograms: to be prepared before training",
+    "RandomElasticTransform RandomPerspective": "warps that are no affine maps",
 }
 
 EXCLUDED = {
