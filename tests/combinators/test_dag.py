@@ -21,7 +21,7 @@ from compose import (
     softmax,
     subtract,
     tanh,
-)  # fmt: skip
+)
 from compose.combinators.branch import collect
 from compose.core.errors import ConfigError, ShapeError
 

@@ -19,7 +19,7 @@ from compose import (
     stack,
     tanh,
     unstack,
-)  # fmt: skip
+)
 from compose.core.errors import ConfigError
 
 block = residual(compose_seq(layer_norm(), fc(8, tanh), fc(6)))

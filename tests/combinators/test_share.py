@@ -20,7 +20,7 @@ from compose import (
     scale,
     share,
     tanh,
-)  # fmt: skip
+)
 from compose.core.errors import ConfigError, ShapeError
 from compose.core.layer import Layer
 from compose.core.param import Param

@@ -23,7 +23,7 @@ from compose import (
     spec,
     tanh,
     when_training,
-)  # fmt: skip
+)
 from compose.core.errors import ConfigError, ShapeError
 
 x = jnp.linspace(-1, 1, 12).reshape(3, 4)

@@ -124,7 +124,7 @@ NOT = {"kernel": False, "bias": False}
         (share(frozen(fc(4)), lambda e: compose_seq(e, fc(4), e)), {"fc_0": NOT, "seq_0": {"fc_0": FC}}),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_trains(layer, mask):
     weights, _ = layer.init(0, 4)
     assert layer.trainable(weights) == mask

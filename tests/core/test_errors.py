@@ -19,7 +19,8 @@ from compose.core.errors import (
     ParseError,
     ShapeError,
     expect_rank,
-)  # fmt: skip
+)
+from compose.core.layer import Layer, unlisted
 
 HERE = Path(__file__)
 

@@ -18,7 +18,7 @@ from compose import (
     repeat,
     residual,
     spec,
-)  # fmt: skip
+)
 
 net = compose_seq(fc(5, relu), batch_norm(), fc(3, name="head"))
 

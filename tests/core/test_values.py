@@ -29,7 +29,7 @@ from compose import (
     share,
     softmax,
     tanh,
-)  # fmt: skip
+)
 from compose.core.errors import ConfigError
 
 NETS = [

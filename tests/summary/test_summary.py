@@ -33,7 +33,7 @@ from compose import (
     sigmoid,
     softmax,
     spec,
-)  # fmt: skip
+)
 
 autoencoder = compose_seq(
     fc(250, relu, name="e1"), fc(50, relu, name="e2"), fc(250, relu, name="d1"), fc(784, sigmoid, name="d2")
