@@ -56,14 +56,7 @@ class Cell(Layer):
 
 @unlisted
 class OverTime(Cell):
-    """A cell that runs itself over a sequence: `class lstm(OverTime, lstm_cell)`.
-
-    Args:
-        output: `"sequence"`, the outputs of all steps, or `"last"`, that of the last real step.
-        return_carry: give `(output, final carry)`.
-        reverse: go from the last step to the first; outputs stay at the place of their inputs.
-        unroll: how many steps one turn of the loop runs.
-    """
+    """A cell that runs itself over a sequence: `class lstm(OverTime, lstm_cell)`; fields as in `recurrent`."""
 
     output: Literal["sequence", "last"] = "sequence"
     return_carry: bool = False

@@ -32,7 +32,15 @@ class recurrent(Wrapper):
     tuple of the sequence, then lengths `(batch,)` or a boolean mask `(batch, time)`, then the first carry.
     Padded steps keep the carry and give zeros. Elsewhere: Keras `RNN`, which gives the last output unless
     told `return_sequences=True`, and repeats the last output at padded steps unless told `zero_output_for_mask`;
-    Flax `RNN`. Args: as of `lstm`.
+    Flax `RNN`.
+
+    Args:
+        inner: the cell.
+        output: `"sequence"`, the outputs of all steps, or `"last"`, that of the last real step.
+        return_carry: give `(output, final carry)`.
+        reverse: go from the last step to the first; outputs stay at the place of their inputs, where Keras's
+            `go_backwards` turns them round.
+        unroll: how many steps one turn of the loop runs.
     """
 
     inner: Layer

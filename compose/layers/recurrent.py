@@ -20,16 +20,7 @@ __all__ = ["rnn", "rnn_cell"]
 
 @unlisted
 class DenseCell(Cell):
-    """A cell of affine maps, `gates` of them, of the input and of its own last output.
-
-    Args:
-        size: features of the output.
-        activation: of the output, or of the candidate for it.
-        bias: whether the map of the input has one.
-        recurrent_bias: whether the map of the last output has its own.
-        dropout: the rate at which features of the input are dropped in training, one draw for all steps.
-        recurrent_dropout: the same for the last output (Gal & Ghahramani, 2016).
-    """
+    """A cell of affine maps, `gates` of them, of the input and of its own last output; fields as in `rnn`."""
 
     size: int
     activation: Layer = tanh
@@ -116,6 +107,15 @@ class rnn(OverTime, rnn_cell):
     `recurrent_kernel (size, size)`, `bias (size,)`.
     Elsewhere: Keras `SimpleRNN` with these defaults, but `output="last"`; torch `RNN` with `batch_first=True` has
     `recurrent_bias=True` and starts all uniform in ±1/√size.
+
+    Args:
+        size: features of the output.
+        activation: of the output.
+        bias: whether the map of the input has one.
+        recurrent_bias: whether the map of the last output has its own.
+        dropout, recurrent_dropout: the rates at which features of the input and of the last output are dropped in
+            training, one draw for all steps (Gal & Ghahramani, 2016).
+        output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import relu, rnn
     >>> rnn(16, relu, output="last").out((10, 3))

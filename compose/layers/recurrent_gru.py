@@ -16,12 +16,7 @@ __all__ = ["gru", "gru_cell"]
 
 @layer
 class gru_cell(DenseCell):
-    """One step of `gru`: `(h, x) -> (h, h)`. Elsewhere: Keras and torch `GRUCell`.
-
-    Args:
-        recurrent_activation: of the two gates.
-        reset_after: whether the reset gate comes after the product with the recurrent kernel, or before it.
-    """
+    """One step of `gru`: `(h, x) -> (h, h)`. Elsewhere: Keras and torch `GRUCell`."""
 
     recurrent_activation: Layer = sigmoid
     recurrent_bias: bool = True
@@ -59,6 +54,14 @@ class gru(OverTime, gru_cell):
     gates in the order z, r, n, its two biases as one `(2, 3 size)`, and `output="last"`, and with `reset_after=False`
     no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); of the recurrent bias Flax's `GRUCell`
     has the part of n alone.
+
+    Args:
+        size: features of the output.
+        activation: of the candidate n.
+        recurrent_activation: of the gates r, z.
+        reset_after: whether the reset gate comes after the product with the recurrent kernel, or before it.
+        bias, recurrent_bias, dropout, recurrent_dropout: as in `rnn`.
+        output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import gru
     >>> gru(64).out((10, 3))

@@ -27,12 +27,7 @@ def unit_forget(key, shape, dtype, fans):
 
 @layer
 class lstm_cell(DenseCell):
-    """One step of `lstm`: `((h, c), x) -> ((h, c), h)`. Elsewhere: Keras and torch `LSTMCell`.
-
-    Args:
-        recurrent_activation: of the three gates.
-        projection: features to which the output is projected before it is given and fed back.
-    """
+    """One step of `lstm`: `((h, c), x) -> ((h, c), h)`. Elsewhere: Keras and torch `LSTMCell`."""
 
     recurrent_activation: Layer = sigmoid
     projection: int | None = None
@@ -84,6 +79,14 @@ class lstm(OverTime, lstm_cell):
     with `batch_first=True` has two biases, each of which gets the full gradient (`recurrent_bias=True`), starts all
     uniform in ±1/√size (`bias_init=torch_uniform`), and calls a projection `proj_size`; Flax's `LSTMCell` has the
     carry `(c, h)`, a recurrent bias alone, and starts it zero (`bias_init=zeros`). Peepholes: none, as there.
+
+    Args:
+        size: features of the carry, and of the output unless there is a projection.
+        activation: of the candidate g and of the carry c.
+        recurrent_activation: of the gates i, f, o.
+        projection: features to which the output is projected before it is given and fed back.
+        bias, recurrent_bias, dropout, recurrent_dropout: as in `rnn`.
+        output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import lstm
     >>> lstm(128, output="last").out((28, 28))
