@@ -48,12 +48,9 @@ LAYERS = {
     "MultiheadAttention": "multi_head_attention(8)",
     "TransformerEncoderLayer": "encoder_block(8)",
     "TransformerDecoderLayer": "decoder_block(8)",
-    "TransformerEncoder": "repeat(6, encoder_block(8))",
-    "TransformerDecoder": "graph(lambda x, m: decoder_block(8)(decoder_block(8)(x, m), m))",
-    "Transformer": (
-        "graph(lambda x, y: (m := (repeat(6, encoder_block(8)) >> layer_norm())(x), "
-        "layer_norm()(decoder_block(8)(decoder_block(8)(y, m), m)))[-1])"
-    ),
+    "TransformerEncoder": "compose_seq(repeat(6, encoder_block(8)), layer_norm)",
+    "TransformerDecoder": 'compose_seq(repeat(6, branch(decoder_block(8), at("1"))), at("0"))',
+    "Transformer": "transformer(8)",
     "ReLU": "relu",
     "ReLU6": "relu6",
     "LeakyReLU": "leaky_relu",
