@@ -47,17 +47,17 @@ def transposed(p, s, x):
 
 def group_normed(p, s, x):
     apart = x.reshape(2, 6, 6, 4, 2)
-    mean = apart.mean((1, 2, 4), keepdims=True)
-    var = jnp.square(apart - mean).mean((1, 2, 4), keepdims=True)
+    centred = apart - apart.mean((1, 2, 4), keepdims=True)
+    var = jnp.square(centred).mean((1, 2, 4), keepdims=True)
     scale, bias = p["scale"].reshape(4, 2), p["bias"].reshape(4, 2)
-    return ((apart - mean) * (lax.rsqrt(var + 1e-5) * scale) + bias).reshape(x.shape)
+    return (centred * (lax.rsqrt(var + 1e-5) * scale) + bias).reshape(x.shape)
 
 
 def normed(axes):
     def by_hand(p, s, x):
-        mean = x.mean(axes, keepdims=True)
-        var = jnp.square(x - mean).mean(axes, keepdims=True)
-        return (x - mean) * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"]
+        centred = x - x.mean(axes, keepdims=True)
+        var = jnp.square(centred).mean(axes, keepdims=True)
+        return centred * (lax.rsqrt(var + 1e-5) * p["scale"]) + p["bias"]
 
     return by_hand
 
