@@ -10,6 +10,7 @@ from compose.core.layer import Layer
 from compose.core.registry import known, word
 from compose.port.writing.helpers import find_helpers
 from compose.port.writing.layout import WIDTH
+from compose.port.writing.naming import RESERVED
 from compose.port.writing.program import Program, blocks
 from compose.port.writing.terms import read
 
@@ -45,8 +46,8 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
 
 
 def _imports(program: Program, text: str) -> list[str]:
-    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    names = sorted(n for n in used if known(n) and n not in program.helpers)
+    loaded = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    names = sorted(n for n in loaded & (program.said() | RESERVED) if known(n) and n not in program.helpers)
     lines: dict[str, list[str]] = {}
     for n in names:
         lines.setdefault(_home(n), []).append(n)

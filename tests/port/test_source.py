@@ -221,7 +221,7 @@ def test_no_helper_for_what_is_short():
 
 
 def test_own_words_come_from_their_module():
-    text = rebuilt(fc(2, clipped(high=float("inf"))))
+    text = rebuilt(fc(2, clipped(high=-float("inf"))))
     assert "from math import inf\n" in text and f"from {__name__} import clipped\n" in text
 
 
@@ -249,3 +249,15 @@ def test_a_helper_is_called_as_the_source_calls_it():
     net = compose_seq(*[compose_seq(conv(64, 3), gate, conv(64 + i, 3), multiply) for i in range(3)])
     text = rebuilt(net, words={gate: "squeeze_excitation"})
     assert "squeeze_excitation = " in text or "def squeeze_excitation(" in text
+
+
+def test_names_of_the_source_that_python_has_taken():
+    def block(n):
+        return compose_seq(conv(n, 3, stride=2, padding=1, bias=False), norm, relu, conv(2 * n, 1, bias=False))
+
+    def outer(n):
+        return residual(compose_seq(block(n), dropout(0.5), conv(n, 1), batch_norm(), relu)) >> layer_norm(axes=3)
+
+    net = compose_seq(*[block(n) for n in (8, 9, 10)], *[outer(n) for n in (8, 9, 10)])
+    for said in ("lambda", "filters", "conv", "net", "name"):
+        rebuilt(net, words={block(8): said, outer(8): "filters"})

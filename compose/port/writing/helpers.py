@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from compose.port.writing.generalise import Generaliser, Unlike, params, substitute
 from compose.port.writing.layout import WIDTH, Layout
-from compose.port.writing.naming import helper_name, parameter_names
+from compose.port.writing.naming import helper_name, is_size, parameter_names
 from compose.port.writing.program import Helper, Program, blocks
 from compose.port.writing.runs import grouped
 from compose.port.writing.terms import Term
@@ -141,13 +141,13 @@ def _with_helper(program: Program, pattern: Term) -> Program:
 
     for body in program.bodies():
         count(body)
-    taken = {str(t.head) for body in program.bodies() for t in body.walk() if t.kind in ("call", "atom")}
-    taken |= set(program.helpers)
-    name = helper_name(pattern, word.most_common(1)[0][0] if word else "", taken, set(program.helpers))
+    taken = program.said()
+    shadowed = {p for helper in program.helpers.values() for p in helper.params}
+    name = helper_name(pattern, word.most_common(1)[0][0] if word else "", taken | shadowed, set(program.helpers))
     called = parameter_names(pattern, uses, taken | {name})
     usual = {p: Counter(use[p] for use in uses).most_common(1)[0] for p in called}
     defaults = {called[p]: v for p, (v, n) in usual.items() if 2 * n > len(uses) and n > 1 and _short(v)}
-    order = sorted(called.values(), key=lambda p: p in defaults)
+    order = sorted(called.values(), key=lambda p: (p in defaults, p == "name", not is_size(p)))
     values = {called[p]: tuple(dict.fromkeys(use[p] for use in uses)) for p in called}
     is_function = (
         bool(called) or pattern.kind == "items" or len(Layout(program.arguments, program.keeps).flat(pattern)) > WIDTH

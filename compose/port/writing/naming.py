@@ -12,13 +12,15 @@ from compose.port.writing.terms import Term
 
 _SIZES = {"filters", "size"}
 _INNER = ["hidden", "width"]  # what the first of two sizes is called
+RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # words that a layout may need
 _SHORT = {"batch_norm": "norm", "layer_norm": "norm", "group_norm": "norm", "compose_seq": "seq"}
 
 
 def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) -> str:
     """The source's word for it, or one made of the words inside; not one of those taken."""
     name = hint or _described(pattern, helpers)
-    if not hint and (keyword.iskeyword(name) or name in taken):
+    taken = taken | RESERVED
+    if keyword.iskeyword(name) or (not hint and name in taken):
         name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
     return numbered(name, taken)
 
@@ -62,6 +64,10 @@ def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str])
         for name, arg in zip(term.names or (None,) * len(term.args), term.args):
             if arg.kind == "param":
                 where.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
+    gates = [t for part in pattern.args for t in part.walk() if t.kind == "op" and t.head == "*"]
+    inside = Counter(t.head for gate in gates for t in gate.walk() if t.kind == "param")
+    often = Counter(t.head for t in pattern.walk() if t.kind == "param")
+    where |= {p: "squeeze" for p in inside if where[p] in _SIZES and inside[p] == often[p]}
     counts = Counter(where[p] for p in params(pattern))
     made: dict[str, str] = {}
     seen: Counter = Counter()
@@ -74,6 +80,10 @@ def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str])
         later = set(counts) - {said}
         made[p] = next(n for n in names if n not in taken and n not in made.values() and n not in later)
     return made
+
+
+def is_size(name: str) -> bool:
+    return name.rstrip("_0123456789") in {*_SIZES, *_INNER, "squeeze"}
 
 
 def _role(values: list[Term]) -> str:

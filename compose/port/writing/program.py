@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,8 @@ from compose.port.writing.layout import WIDTH, Layout
 from compose.port.writing.runs import flattened
 from compose.port.writing.statements import Statements
 from compose.port.writing.terms import Term
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,14 @@ class Program:
         yield self.net
         for helper in self.helpers.values():
             yield helper.body
+
+    def said(self) -> set[str]:
+        """The words in use, and the helpers' names."""
+        bodies = [*self.bodies(), *(value for h in self.helpers.values() for value in h.defaults.values())]
+        heads = {str(t.head) for body in bodies for t in body.walk() if t.kind in ("call", "atom")}
+        return {word for head in heads if head[:1] not in "\"'" for word in _IDENTIFIER.findall(head)} | set(
+            self.helpers
+        )
 
     def rewrite(self, change: Callable[[Term], Term]) -> None:
         self.net = change(self.net)
