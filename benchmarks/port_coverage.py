@@ -1,0 +1,207 @@
+"""How many of torchvision's classifiers and of Keras's applications port, each with its proof.
+
+    python benchmarks/port_coverage.py --out torch.jsonl                 all that the file does not have yet
+    python benchmarks/port_coverage.py --out keras.jsonl --keras
+    python benchmarks/port_coverage.py --out torch.jsonl resnet18 vit_b_16     these again
+
+Each model runs in a process of its own, smallest first, so that its memory is returned, and adds one JSON line. Weights
+are random, images as small as the model takes; the errors are the largest relative ones in float64 on perturbed weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+COLUMNS = "model parameters ported graph lines forward gradients seconds".split()
+MOST_FOR_GRADIENTS = 150e6  # parameters; above, float64 gradients on both sides do not fit in 24 GiB
+IMAGE = 64
+IMAGES = {"inception_v3": 96, "maxvit": 224, "swin": 224, "nasnetlarge": 331, "nasnetmobile": 224}
+SIZED = {"vit_h_14": 56, "vit": 64}  # these take the size of their images as an argument
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", help="by default every model that the file does not have")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON lines file that is added to")
+    parser.add_argument("--keras", action="store_true", help="keras.applications instead of torchvision")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds for a model")
+    parser.add_argument("--largest", type=float, default=float("inf"), help="parameters, above which a model waits")
+    parser.add_argument("--level", choices=("none", "outputs", "gradients"), default="gradients", help="of the proof")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.one, args.keras, args.level)))
+        return
+    sizes = keras_models() if args.keras else torch_models()
+    rows = read(args.out)
+    todo = args.models or [
+        m for m in sorted(sizes, key=sizes.__getitem__) if m not in rows and sizes[m] <= args.largest
+    ]
+    for model in todo:
+        rows[model] = run(model, args)
+        with args.out.open("a") as file:
+            file.write(json.dumps(rows[model]) + "\n")
+        print(text(rows[model]), flush=True)
+    print("\n" + table(rows, len(sizes)))
+
+
+def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
+    """One model in a process of its own."""
+    command = [sys.executable, __file__, "--one", model, "--out", str(args.out), "--level", args.level]
+    command += ["--keras"] * args.keras
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=args.timeout)
+    except subprocess.TimeoutExpired:
+        return {"model": model, "ported": False, "note": f"more than {args.timeout:.0f} s"}
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["killed"])[-1]
+        return {"model": model, "ported": False, "note": f"exit status {done.returncode}: {last}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(name: str, keras: bool, level: str) -> dict[str, Any]:
+    """Port one model and prove it."""
+    from compose import port
+    from compose.core.errors import ComposeError
+
+    started = time.perf_counter()
+    row: dict[str, Any] = {"model": name, "ported": False}
+    try:
+        if keras:
+            model = keras_model(name)
+            row["parameters"] = model.count_params()
+            ported = port.from_keras(model)
+        else:
+            model, x = torch_model(name)
+            row["parameters"] = sum(p.numel() for p in model.parameters())
+            ported = port.from_torch(model, x)
+        source = ported.source
+        row |= {"ported": True, "graph": "graph(" in str(ported.net), "lines": lines_of(source)}
+        if level == "gradients" and row["parameters"] > MOST_FOR_GRADIENTS:
+            level, row["note"] = "outputs", "too large for gradients"
+        if level != "none":
+            prove(ported, level, row)
+    except (ComposeError, NotImplementedError) as e:
+        row["note"] = f"{type(e).__name__}: {e}"
+    row["seconds"] = round(time.perf_counter() - started)
+    return row
+
+
+def prove(ported: Any, level: str, row: dict[str, Any]) -> None:
+    for check in ported.verify(level).rows:
+        key = {"outputs": "forward"}.get(check.check, check.check)
+        if key != "weights":
+            row[key] = max(row.get(key, 0.0), check.error)
+
+
+def lines_of(source: str) -> int:
+    """The lines of a source, without imports and empty lines."""
+    return sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in source.splitlines())
+
+
+# The models.
+
+
+def torchvision() -> Any:
+    """torchvision, also where its compiled operations were built for another torch and do not load.
+
+    Its Python part then fails on import because it describes `nms`, which the classifiers do not use.
+    """
+    import torch
+
+    try:
+        import torchvision
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in [m for m in sys.modules if m.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        import torchvision
+
+        torchvision.kept_for_nms = library
+    return torchvision
+
+
+def torch_models() -> dict[str, int]:
+    """torchvision's classifiers and their numbers of parameters."""
+    models = torchvision().models
+    size = lambda name: models.get_model_weights(name).DEFAULT.meta["num_params"]
+    return {name: size(name) for name in models.list_models(module=models)}
+
+
+def torch_model(name: str) -> tuple[Any, Any]:
+    import torch
+
+    torch.manual_seed(0)
+    options: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        options = {"aux_logits": False, "init_weights": False}  # their initialiser takes minutes
+    side = next((size for part, size in IMAGES.items() if name.startswith(part)), IMAGE)
+    for part, size in SIZED.items():
+        if name.startswith(part):
+            side = options["image_size"] = size
+            break
+    model = torchvision().models.get_model(name, weights=None, **options)
+    return model.eval(), torch.randn(2, 3, side, side)
+
+
+def keras_models() -> dict[str, int]:
+    """The builders of keras.applications; their order stands for their size, which only building tells."""
+    import inspect
+
+    import keras
+
+    names = [n for n, f in vars(keras.applications).items() if inspect.isfunction(f)]
+    return {name: i for i, name in enumerate(names)}
+
+
+def keras_model(name: str) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    side = IMAGES.get(name.lower(), 96)
+    build = getattr(keras.applications, name)
+    return build(weights=None, input_shape=(side, side, 3))
+
+
+# The table.
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a file; of a model that is there twice, the later."""
+    rows = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
+    return {row["model"]: row for row in rows}
+
+
+def text(row: dict[str, Any]) -> str:
+    def cell(key: str) -> str:
+        value = row.get(key)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float):
+            return f"{value:.1e}"
+        return f"{value:,}" if isinstance(value, int) else str(value or "")
+
+    note = str(row.get("note", "")).replace("\n", " ")[:160]
+    return f"{row['model']:<24}" + "".join(f"{cell(c):>13}" for c in COLUMNS[1:]) + (f"  {note}" if note else "")
+
+
+def table(rows: dict[str, dict[str, Any]], total: int) -> str:
+    heading = f"{COLUMNS[0]:<24}" + "".join(f"{c:>13}" for c in COLUMNS[1:])
+    ported = [r for r in rows.values() if r["ported"]]
+    proven = lambda key: sum(r.get(key, 1.0) <= 1e-10 for r in ported)
+    plain = sum(not r["graph"] for r in ported)
+    found = f"{len(ported)} of {total} ported, {plain} without graph(...); "
+    found += f"forward equal: {proven('forward')}, gradients: {proven('gradients')}"
+    return "\n".join([heading, *map(text, rows.values()), found])
+
+
+if __name__ == "__main__":
+    main()
