@@ -117,7 +117,7 @@ def _fit(value: Any, hint: Any) -> Any:
         return int(value) if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else _MISFIT
     if hint is float:
         ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        return float(value) if ok else _MISFIT
+        return float(value) if ok and value == value else _MISFIT  # a nan would not even equal itself
     if hint in (str, type(None)):
         return value if isinstance(value, hint) else _MISFIT
     return value

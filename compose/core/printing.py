@@ -66,7 +66,7 @@ class Writer:
         return Call(head, tuple(a if not _pair(a) else (f"{a[0]}=", a[1]) for a in args))
 
     def fields(self, layer: Layer, head: str | None = None) -> Doc:
-        """A layer by its fields: those without a default in their place, others by name where they differ."""
+        """A layer by its fields: required ones and layers in their place, others by name where they differ."""
         args: list = []
         in_place = True
         for f in sorted(dataclasses.fields(layer), key=lambda f: f.kw_only is True):
@@ -76,10 +76,11 @@ class Writer:
                 in_place = False
             elif _is_default(f, value):
                 in_place = False
-            elif in_place and not f.kw_only:
+            elif in_place and not f.kw_only and (_required(f) or isinstance(value, Layer)):
                 args.append(self.value(value))
             else:
                 args.append((f.name, self.value(value)))
+                in_place = False
         return self.call(head or layer.kind_of_class(), args)
 
 
@@ -161,6 +162,10 @@ def free_name(name: str) -> str:
 
 def _pair(arg: Any) -> bool:
     return isinstance(arg, tuple) and len(arg) == 2 and isinstance(arg[0], str) and arg[0].isidentifier()
+
+
+def _required(f: dataclasses.Field) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
 
 
 def _is_default(f: dataclasses.Field, value: Any) -> bool:
