@@ -208,5 +208,5 @@ OPTIONS = [  # held against PyTorch only: in all else they are as their like abo
         in_rnn(nn.LSTM, 2, "last", num_layers=3, bidirectional=True),
     ),
     Case(conv_lstm(2, 3, stride=2, padding="valid", bias=False), ((2, 3, 7, 2),), torch_conv_lstm(1, 0, 2)),
-    Case(conv_lstm(2, (1, 3, 2), output="last"), ((1, 2, 2, 3, 2, 2),), torch_conv_lstm(3, "same", last=True)),
+    Case(conv_lstm(2, (1, 3, 3), output="last"), ((1, 2, 2, 3, 3, 2),), torch_conv_lstm(3, "same", last=True)),
 ]

@@ -1,16 +1,13 @@
-"""Outputs and gradients of the sequence layers against PyTorch, in float64, with random cotangents."""
-
-import importlib
+"""Outputs and gradients of attention, positions and embeddings against PyTorch, in float64, with random cotangents."""
 
 import pytest
 
+from tests.cases import attention, embedding, position, transformer
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import label
 
-FAMILIES = ["attention", "embedding", "position", "recurrent", "transformer"]
-MODULES = [importlib.import_module(f"tests.cases.{name}") for name in FAMILIES]
-CASES = [case for module in MODULES for case in (*module.CASES, *module.OPTIONS)]
+CASES = [case for family in (attention, embedding, position, transformer) for case in (*family.CASES, *family.OPTIONS)]
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if isinstance(c.reference, in_torch)], ids=label)
