@@ -104,7 +104,9 @@ def layout(doc: Doc, width: int, indent: int = 0, column: int | None = None, tai
     inner = " " * (indent + 4)
     if isinstance(doc, Operation):
         signs = ("", *[f"{doc.sign} "] * (len(doc.operands) - 1))
-        rows = [inner + s + _operand(o, doc.sign, width, indent + 4, len(s)) for s, o in zip(signs, doc.operands)]
+        texts = [_flat_operand(o, doc.sign, i == 0) for i, o in enumerate(doc.operands)]
+        operands = zip(signs, doc.operands, texts)
+        rows = [inner + s + _operand(o, flat, width, indent + 4, len(s)) for s, o, flat in operands]
         return "(\n" + "\n".join(rows) + f"\n{' ' * indent})"
     if not isinstance(doc.head, str) and all(isinstance(a, str) for a in doc.args):
         return _row((doc.head, _flat(Call("", doc.args, doc.opening, doc.closing))), width, indent, column, tail)
@@ -130,7 +132,7 @@ def _flat(doc: Doc) -> str:
         case tuple():
             return "".join(map(_flat, doc))
         case Operation(sign, operands):
-            return f" {sign} ".join(_flat_operand(o, sign) for o in operands)
+            return f" {sign} ".join(_flat_operand(o, sign, i == 0) for i, o in enumerate(operands))
         case Call(head, args, opening, closing):
             return f"{_flat(head)}{opening}{', '.join(map(_flat, args))}{closing}"
 
@@ -140,16 +142,18 @@ def enclosed(doc: Doc) -> str:
     return f"({_flat(doc)})" if isinstance(doc, Operation) else _flat(doc)
 
 
-def _flat_operand(doc: Doc, sign: str) -> str:
-    """In parentheses where it would be read otherwise; a product in a sum needs none."""
-    binds = isinstance(doc, Operation) and sign in "+-" and doc.sign not in "+-"
-    return _flat(doc) if binds else enclosed(doc)
+def _flat_operand(doc: Doc, sign: str, first: bool) -> str:
+    """In parentheses where it would be read otherwise: a product in a sum needs none, nor does what comes first."""
+    if isinstance(doc, Operation):
+        binds = (doc.sign not in "+-") - (sign not in "+-")
+        if binds > 0 or (first and binds == 0):
+            return _flat(doc)
+    return enclosed(doc)
 
 
-def _operand(doc: Doc, sign: str, width: int, indent: int, column: int) -> str:
-    flat = _flat_operand(doc, sign)
-    parentheses = len(flat) - len(_flat(doc))
+def _operand(doc: Doc, flat: str, width: int, indent: int, column: int) -> str:
     fits = indent + column + len(flat) <= width
+    parentheses = len(flat) - len(_flat(doc))
     return flat if fits else layout(doc, width, indent, indent + column, parentheses)
 
 
