@@ -41,7 +41,7 @@ KERAS = [
     (solarize(threshold=0.0), "Solarization", UNIT),
     (auto_contrast, "AutoContrast", UNIT),
     (random_gaussian_blur(5, 0.9), "RandomGaussianBlur",
-     {"factor": 1.0, "kernel_size": 5, "sigma": (0.9, 0.9), **UNIT}),
+     {"factor": (1.0, 1.0), "kernel_size": 5, "sigma": (0.9, 0.9), **UNIT}),
     (random_rotation((0.07, 0.07)), "RandomRotation", {"factor": (0.07, 0.07)}),
     (random_rotation((-0.2, -0.2), "constant", 0.5), "RandomRotation",
      {"factor": (-0.2, -0.2), "fill_mode": "constant", "fill_value": 0.5}),
