@@ -20,7 +20,7 @@ def decoding(net: Layer, steps: int) -> Layer:
     compose_seq(
         embedding(100, 8),
         learned_positions(16, cache=16),
-        encoder_block(2, 32, causal=True, cache=16),
+        encoder_block(2, hidden=32, causal=True, cache=16),
     )
 
     Raises `ConfigError` for a network without causal attention.
