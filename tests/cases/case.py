@@ -34,3 +34,9 @@ class Case:
     @property
     def id(self) -> str:
         return " ".join(str(self.layer).split())[:70]
+
+
+def label(value: Any) -> str | None:
+    """A parameter's text as part of a test's name; None where it holds an address, which each process has its own."""
+    text = str(value)
+    return None if " at 0x" in text else text

@@ -24,6 +24,7 @@ from compose import (
 )
 from compose.combinators.branch import collect
 from compose.core.errors import ConfigError, ShapeError
+from tests.cases.case import label
 
 x = jnp.linspace(-1, 1, 12).reshape(3, 4)
 y = jnp.linspace(2, 3, 12).reshape(3, 4)
@@ -98,7 +99,7 @@ def test_the_graph_of_the_handbook():
             lambda a, b: jax.nn.softmax(a.T @ b[:, :3], axis=0),
         ),
     ],
-    ids=str,
+    ids=label,
 )
 def test_arithmetic_in_graphs(net, expected):
     jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, rtol=1e-6), net(x, y), expected(x, y))

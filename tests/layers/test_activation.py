@@ -10,7 +10,7 @@ from scipy import optimize
 
 import compose as c
 from compose.core.layer import as_layer
-from tests.cases.case import Case
+from tests.cases.case import Case, label
 from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import assert_close
 
@@ -85,7 +85,7 @@ def test_equals_torch_also_at_ties(x64, ours, theirs):
         (c.glu(axis=1), lambda x: F.glu(x, 1)),
         (c.fc(6, c.silu) * c.fc(6), None),
     ],
-    ids=str,
+    ids=label,
 )
 def test_along_an_axis(x64, ours, theirs, rng):
     def swiglu(p, x):
@@ -134,7 +134,7 @@ def test_rrelu_draws_slopes_between_its_bounds(key):
         (c.squareplus, "squareplus"),
         (c.relu(max_value=1.0, negative_slope=0.1, threshold=0.5), "relu"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_keras_activations(x64, rng, ours, theirs):
     import keras
