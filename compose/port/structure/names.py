@@ -22,11 +22,12 @@ _KINDS = {
 
 
 def leaf_label(name: str, layer: Layer, cls: str) -> str:
-    """The name of a single layer: none where it only says what kind of layer it is."""
+    """The name of a single layer: none where it only says what kind of layer it is, or which of many."""
     words = _words(name)
     kinds = _KINDS | set(_words(cls)) | set(_words(layer.kind)) | {layer.kind.replace("_", "")}
     plain = [re.sub(r"\d*d?$", "", w) for w in words]
-    return "" if not words or any(w in kinds or not w for w in plain) else _key(name)
+    numbered = re.search(r"\d_*[A-Za-z]", name)  # as "block_1_expand", one of many
+    return "" if numbered or not words or any(w in kinds or not w for w in plain) else _key(name)
 
 
 def scope_label(name: str) -> str:

@@ -28,6 +28,8 @@ def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
     i = 0
     while i < len(kids):
         length, times = _longest(kids, plans, i)
+        if times and not kids[i].holds and _covers(_longest(kids, plans, i + 1)) >= length * times:
+            length, times = 1, 0  # the same run from the next on: `f, relu` rather than `relu, f`
         if times:
             blocks = tuple(in_turn(*kids[j : j + length]) for j in range(i, i + length * times, length))
             made.append(Piece(repeat(times, blocks[0].layer), blocks))
@@ -35,6 +37,10 @@ def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
             made.append(kids[i])
         i += length * times or 1
     return made
+
+
+def _covers(run: tuple[int, int]) -> int:
+    return run[0] * run[1]
 
 
 def _longest(kids: list[Piece], plans: list[Plan], start: int) -> tuple[int, int]:
@@ -49,7 +55,7 @@ def _longest(kids: list[Piece], plans: list[Plan], start: int) -> tuple[int, int
             end += length
         times = (end - start) // length
         holds = any(kid.holds for kid in kids[start : start + length])
-        if times >= 3 and holds and length * times > best[0] * best[1]:
+        if times >= 3 and holds and length * times > _covers(best):
             best = (length, times)
     return best
 

@@ -150,6 +150,18 @@ def test_a_run_of_several_layers_repeats_as_one():
     assert str(made.net) == "repeat(3, compose_seq(fc(3, tanh), dropout(0.1)))"
 
 
+def test_a_flat_list_of_numbered_layers_repeats_with_its_activation_last():
+    b = Build(f64(3))
+    h = b(relu, b(fc(3), 0, at="stem"))
+    h = b(fc(4, tanh), h, at="first")
+    h = b(fc(3), b(relu, h))
+    for i in range(4):
+        h = b(add, b(fc(3), b(fc(6, tanh), h, at=f"block_{i}_expand"), at=f"block_{i}_project"), h)
+        h = b(relu, h)
+    block = compose_seq(residual(fc(6, tanh) >> fc(3)), relu)
+    assert check(b, h).net.layers[-1] == repeat(4, block)
+
+
 def test_a_growing_concatenation_nests():
     b = Build(f64(3))
     values = [0]
