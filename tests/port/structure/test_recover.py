@@ -24,6 +24,7 @@ from compose import (
     parallel,
     parse,
     relu,
+    repeat,
     residual,
     share,
     sigmoid,
