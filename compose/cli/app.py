@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from compose.core.errors import ComposeError, LayerError
+from compose.core.errors import ComposeError, LayerError, PortError
 
 app = typer.Typer(
     help="Neural networks as expressions, on JAX.",
@@ -17,15 +17,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+porting = typer.Typer(help="Bring a model of another framework over, and prove it equal.", no_args_is_help=True)
+app.add_typer(porting, name="port")
+
 ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, as trained.save writes it.")]
+Target = Annotated[str, typer.Argument(metavar="MODULE:CALLABLE", help="What to call, without arguments, for a model.")]
+Shapes = Annotated[list[str] | None, typer.Option("--input", help="Sizes of an input, batch first; one for each.")]
+Dtypes = Annotated[
+    list[str] | None, typer.Option("--dtype", help="Of the inputs, as int64: one, or one for each; else float32.")
+]
+Level = Annotated[
+    Literal["weights", "outputs", "gradients", "step", "steps"],
+    typer.Option("--verify", help="How far the proof goes; each level includes those before."),
+]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Write the port into this folder; else print it.")]
+Check = Annotated[bool, typer.Option("--check", help="Only list what has no rule, all of it.")]
 
 
 def main() -> None:
-    """Run the command line: what goes wrong is one line on stderr and exit status 1, for bad usage 2."""
+    """Run the command line: what goes wrong is one line on stderr and exit status 1, for bad usage 2.
+
+    A model that cannot be ported, or is not proven equal, is told whole: its table, or all that is missing.
+    """
     try:
         app(prog_name="compose")
     except (ComposeError, OSError) as e:
-        print(f"compose: {_one_line(e)}", file=sys.stderr)
+        print(f"compose: {_message(e)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -63,7 +80,39 @@ def predict(
     predict(file, input, out, label)
 
 
-def _one_line(error: Exception) -> str:
+@porting.command("torch")
+def port_torch(
+    target: Target,
+    input: Shapes = None,
+    dtype: Dtypes = None,
+    verify: Level = "gradients",
+    out: Out = None,
+    check: Check = False,
+) -> None:
+    """Port a torch.nn.Module; the exit status is 0 if the port is proven equal."""
+    from compose.cli.port import port
+
+    port("torch", target, input or [], dtype or [], verify, out, check)
+
+
+@porting.command("keras")
+def port_keras(
+    target: Target,
+    input: Shapes = None,
+    dtype: Dtypes = None,
+    verify: Level = "gradients",
+    out: Out = None,
+    check: Check = False,
+) -> None:
+    """Port a keras.Model; the exit status is 0 if the port is proven equal. Only a subclassed one needs --input."""
+    from compose.cli.port import port
+
+    port("keras", target, input or [], dtype or [], verify, out, check)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, PortError):
+        return "\n".join([str(error), *getattr(error, "__notes__", ())])
     lines = str(error).splitlines() or [type(error).__name__]
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

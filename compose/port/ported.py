@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -87,11 +88,15 @@ class Ported:
 
         return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps)
 
-    def save(self, folder: str) -> None:
-        """Write `model.py`, the weights, `report.json` and a test that needs nothing but `compose`."""
+    def save(self, folder: str | Path, report: Report | None = None) -> None:
+        """Write `model.py`, the weights, `report.json` and a test that needs nothing but `compose`.
+
+        Args:
+            report: a proof that `verify` gave; without one it is made, at the level of gradients.
+        """
         from compose.port.saving import save
 
-        save(self, folder)
+        save(self, folder, report)
 
     def to_source(self, params: Any, state: Any = None) -> dict[str, np.ndarray]:
         """The source's arrays by name from parameters (and state) of the network: the weight map backwards."""
