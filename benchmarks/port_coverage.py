@@ -5,7 +5,7 @@
     python benchmarks/port_coverage.py --out torch.jsonl resnet18 vit_b_16     these again
 
 Each model runs in a process of its own, smallest first, so that its memory is returned, and adds one JSON line. Weights
-are random, images as small as the model takes; the errors are the largest relative ones in float64 on perturbed weights.
+are random, images as small as the model takes; errors are the largest relative ones in float64 on perturbed weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-COLUMNS = "model parameters ported graph lines forward gradients seconds".split()
+COLUMNS = ("model", "parameters", "ported", "graph", "lines", "forward", "gradients", "seconds")
 MOST_FOR_GRADIENTS = 150e6  # parameters; above, float64 gradients on both sides do not fit in 24 GiB
 IMAGE = 64
 IMAGES = {"inception_v3": 96, "maxvit": 224, "swin": 224, "nasnetlarge": 331, "nasnetmobile": 224}

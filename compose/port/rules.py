@@ -7,7 +7,7 @@ from typing import Any
 
 _named: dict[str, Callable] = {}
 _classes: dict[type, Callable] = {}
-_outputs: dict[type, Callable | None] = {}
+_outputs: dict[str | type, Callable | None] = {}
 
 
 def rule(target: str | type, outputs: Callable | None = None) -> Callable[[Callable], Callable]:
@@ -17,6 +17,7 @@ def rule(target: str | type, outputs: Callable | None = None) -> Callable[[Calla
     `@rule(MyKerasLayer)` takes `f(layer)` and returns a `compose` layer with its weights, or for a torch
     module, which is then kept whole, `f(low, call, *inputs)` with `call.module` the live one. `outputs(module,
     *inputs)` gives empty tensors shaped as such a module's outputs; without it they are as its first input.
+    A class may be named, as `"torchvision.ops.stochastic_depth.StochasticDepth"`, so that nothing is imported.
     A later rule for the same target replaces an earlier one.
     """
 
@@ -25,7 +26,7 @@ def rule(target: str | type, outputs: Callable | None = None) -> Callable[[Calla
             _named[target] = fn
         else:
             _classes[target] = fn
-            _outputs[target] = outputs
+        _outputs[target] = outputs
         return fn
 
     return add
@@ -49,9 +50,26 @@ def named_rule(name: str) -> Callable | None:
 
 def class_rule(cls: type) -> Callable | None:
     """The rule for a class or the nearest of its bases."""
-    return next((_classes[c] for c in cls.__mro__ if c in _classes), None)
+    target = _target(cls)
+    return _named.get(target) if isinstance(target, str) else _classes.get(target) if target else None
 
 
-def known_classes(root: Any) -> dict[type, Callable | None]:
-    """The classes with a rule below `root`, each with its `outputs`."""
-    return {c: f for c, f in _outputs.items() if issubclass(c, root)}
+def whole_outputs(cls: type) -> Callable | None:
+    """The `outputs` of the rule for a class; None where it has no rule."""
+    target = _target(cls)
+    return None if target is None else _outputs[target] or _like_first
+
+
+def _target(cls: type) -> str | type | None:
+    """What a rule was given for a class or the nearest of its bases: the class or its name."""
+    for base in cls.__mro__:
+        for target in (base, f"{base.__module__}.{base.__qualname__}"):
+            if target in _outputs:
+                return target
+    return None
+
+
+def _like_first(module: Any, *args: Any, **kwargs: Any) -> Any:
+    import torch
+
+    return torch.empty_like([*args, *kwargs.values()][0])

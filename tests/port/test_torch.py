@@ -90,6 +90,37 @@ def test_a_rule_teaches_an_operation():
         del _named["aten.erfinv"]
 
 
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return torch.erfinv(x) + x
+
+
+def test_a_rule_for_a_class_by_its_name():
+    from compose.port.rules import _named, _outputs
+
+    name = f"{Twice.__module__}.Twice"
+
+    @port.rule(name)
+    def _(low, call, x):
+        assert type(call.module) is Twice
+        return low.emit(compose.scale(by=3), x, shape=x.shape)
+
+    try:
+        model = torch.nn.Sequential(torch.nn.Linear(3, 3), Twice())
+        assert str(port.from_torch(model, torch.randn(2, 3)).net) == "compose_seq(fc(3), scale(by=3))"
+    finally:
+        del _named[name], _outputs[name]
+
+
+def test_padding_of_any_axes_but_one():
+    class Padded(torch.nn.Module):
+        def forward(self, x):
+            y = torch.nn.functional.pad(x, (1, 2))
+            return torch.nn.functional.pad(y, (0, 0, 2, 0, 1, 1), value=0.5)
+
+    assert port.from_torch(Padded(), torch.randn(2, 3, 4, 5)).verify("gradients").ok
+
+
 def test_control_flow_on_data_says_so():
     class Branching(torch.nn.Module):
         def forward(self, x):

@@ -36,17 +36,21 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
-    from compose.port.rules import known_classes
-    from compose.port.torch import rules_conv, rules_dense, rules_elementwise, rules_sequence, rules_shape
+    from compose.port.torch import (
+        rules_conv,
+        rules_dense,
+        rules_elementwise,
+        rules_sequence,
+        rules_shape,
+        rules_vision,
+    )
     from compose.port.torch.export import export
     from compose.port.torch.lower import Lowering
 
-    assert rules_conv and rules_dense and rules_elementwise and rules_sequence and rules_shape
+    assert rules_conv and rules_dense and rules_elementwise and rules_sequence and rules_shape and rules_vision
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
-    like_first = lambda module, *args, **kwargs: torch.empty_like([*args, *kwargs.values()][0])
-    whole = {cls: outputs or like_first for cls, outputs in known_classes(torch.nn.Module).items()}
-    program, calls = export(model, inputs, whole)
+    program, calls = export(model, inputs)
     low = Lowering(program, calls, channels_first)
     graph = low.run(type(model).__name__)
     if low.missing:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from compose.core.errors import PortError
+from compose.port.rules import whole_outputs
 
 BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that sizes stay plain ints
 
@@ -34,12 +35,10 @@ class Whole:
     tensors: tuple[str, ...]
 
 
-def export(model: torch.nn.Module, inputs: tuple, whole: dict[type, Callable]) -> tuple[Any, list[Whole]]:
+def export(model: torch.nn.Module, inputs: tuple) -> tuple[Any, list[Whole]]:
     """Export in inference mode, not decomposed, with a batch of any size where the model allows it.
 
-    Args:
-        whole: the module classes to keep whole, each with `outputs(module, *tensors)`, which gives empty
-            tensors shaped as the outputs.
+    Modules whose class has a rule are kept whole.
 
     Raises `PortError` with the user's line where the model cannot be exported.
     """
@@ -48,7 +47,7 @@ def export(model: torch.nn.Module, inputs: tuple, whole: dict[type, Callable]) -
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with _kept_whole(model, whole) as calls, torch.no_grad(), warnings.catch_warnings():
+        with _kept_whole(model) as calls, torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter, about what it does to recurrent modules
             return _export(model, inputs), calls
     finally:
@@ -78,13 +77,13 @@ def _first_lines(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _kept_whole(model: torch.nn.Module, whole: dict[type, Callable]) -> Iterator[list[Whole]]:
+def _kept_whole(model: torch.nn.Module) -> Iterator[list[Whole]]:
     calls: list[Whole] = []
     changed = []
     for path, module in model.named_modules():
-        rule = next((whole[c] for c in type(module).__mro__ if c in whole), None)
-        if rule is not None:
-            module.forward = _stand_in(module, path, rule, calls)
+        outputs = whole_outputs(type(module))
+        if outputs is not None:
+            module.forward = _stand_in(module, path, outputs, calls)
             changed.append(module)
     try:
         yield calls

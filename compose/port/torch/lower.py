@@ -193,7 +193,7 @@ class Lowering:
         return pytree.tree_map(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, made)
 
     def _unknown(self, node: Any, values: list) -> Any:
-        first = next(v for v in values if isinstance(v, Value))
+        first = next((v for v in values if isinstance(v, Value)), self.inputs[0])
         shape = sizes_of(node.meta["val"]) if isinstance(node.meta["val"], torch.Tensor) else first.shape
         return Value(first.index, shape, identity_axes(len(shape)))
 

@@ -180,10 +180,17 @@ def _adaptive(low, x, size, kind: str):
 @rules("aten.pad", "aten.constant_pad_nd")
 def _pad(low, node, x, padding, mode="constant", value=None):
     x = low.whole(x)
-    pairs = [(0, 0)] * x.ndim
-    for i in range(len(padding) // 2):
-        pairs[x.ndim - 1 - i] = (padding[2 * i], padding[2 * i + 1])
-    return low.emit(word("pad")(tuple(pairs[a] for a in x.axes[1:]), **_pad_mode(mode, value)), x)
+    widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
+    wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
+    if not wide:
+        return x
+    if x.axes[-1] in wide:  # `pad` leaves the last axis alone
+        free = [a for a in range(1, x.ndim) if a not in wide]
+        if not free:
+            raise PortError("padding that leaves one axis but the batch as it is")
+        x = low.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
+    around = tuple(widths.get(a, (0, 0)) for a in x.axes[1:-1])
+    return low.emit(word("pad")(around, **_pad_mode(mode, value)), x)
 
 
 def _pad_mode(mode: str, value: Any) -> dict[str, Any]:

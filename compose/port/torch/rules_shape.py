@@ -13,14 +13,14 @@ from compose.port.torch.rules_sequence import Final
 from compose.port.torch.values import Value, Weight, identity_axes
 
 
-@rules("aten.permute", "aten.transpose", "aten.t", "aten.movedim")
+@rules("aten.permute", "aten.transpose", "aten.swapaxes", "aten.t", "aten.movedim")
 def _permute(low, node, x, *args):
     rank = x.ndim if isinstance(x, Value) else len(x.shape)
     name = str(node.target).split(".")[1]
     order = list(range(rank))
     if name == "permute":
         order = [a % rank for a in args[0]]
-    elif name in ("transpose", "t"):
+    elif name in ("transpose", "swapaxes", "t"):
         a, b = (args[0] % rank, args[1] % rank) if args else (0, 1)
         order[a], order[b] = order[b], order[a]
     if isinstance(x, Weight):

@@ -1,0 +1,70 @@
+"""Modules of torchvision that one word says: they are known by name, and torchvision is not imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.rules import rule
+from compose.port.torch.values import identity_axes
+from compose.port.weights import Take, linear
+
+
+@rule("torchvision.ops.stochastic_depth.StochasticDepth")
+def _stochastic_depth(low, call, x):
+    module = call.module
+    if module.p == 0:
+        return x
+    if module.mode != "row":
+        raise PortError("stochastic depth of single examples (mode='row'), got one draw for the whole batch")
+    return low.emit(word("drop_path")(module.p), x, shape=x.shape)
+
+
+@rule("torchvision.models.swin_transformer.ShiftedWindowAttention")
+def _window_attention(low, call, x):
+    module = call.module
+    (window, other), (shift, same) = module.window_size, module.shift_size
+    if window != other or shift != same:
+        raise PortError(f"square windows, got {module.window_size} shifted by {module.shift_size}")
+    bias = module.qkv.bias is not None
+    if (module.proj.bias is not None) != bias:
+        raise PortError("window attention with a bias on all projections or none")
+    layer = word("window_attention")(
+        module.num_heads, window, shift, bias=bias, dropout=float(module.attention_dropout)
+    )
+    x = low.as_source(x)
+    names = (f"{call.path}.qkv", f"{call.path}.proj", f"{call.path}.relative_position_bias_table")
+    weights = {f"attention/{k}": take for k, take in _projections(module.qkv, *names).items()}
+    y = low.emit(layer, x, shape=x.shape, weights=weights)
+    return low.emit(word("dropout")(module.dropout), y, shape=x.shape) if module.dropout else y
+
+
+@rule("torchvision.models.maxvit.RelativePositionalMultiHeadAttention")
+def _relative_attention(low, call, x):
+    """Attention within each of many groups: the groups join the batch."""
+    module = call.module
+    layer = word("multi_head_attention")(
+        module.n_heads, scale=module.scale_factor, scores=word("window_bias")(module.size)
+    )
+    x = low.as_source(x)
+    batch, groups, pixels, n = x.shape
+    joined = (batch * groups, pixels, n)
+    names = (f"{call.path}.to_qkv", f"{call.path}.merge", f"{call.path}.relative_position_bias_table")
+    y = low.emit(word("reshape")(-1, pixels, n, batch=False), x, shape=joined, axes=identity_axes(3))
+    y = low.emit(layer, y, shape=joined, weights=_projections(module.to_qkv, *names))
+    return low.emit(word("reshape")(-1, groups, pixels, n, batch=False), y, shape=x.shape, axes=identity_axes(4))
+
+
+def _projections(qkv: Any, qkv_name: str, out_name: str, table: str) -> dict[str, Take]:
+    """The parameters of attention with one matrix for queries, keys and values, and a bias for each offset."""
+    n = qkv.out_features // 3
+    made = {"out_kernel": linear(f"{out_name}.weight"), "scores/embedding": Take(table)}
+    for i, name in enumerate(("query", "key", "value")):
+        rows = (i * n, (i + 1) * n)
+        made[f"{name}_kernel"] = linear(f"{qkv_name}.weight", rows)
+        if qkv.bias is not None:
+            made[f"{name}_bias"] = Take(f"{qkv_name}.bias", rows=rows)
+    if qkv.bias is not None:
+        made["out_bias"] = Take(f"{out_name}.bias")
+    return made

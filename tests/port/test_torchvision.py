@@ -1,0 +1,39 @@
+"""torchvision's modules that are kept whole, ported and proven to a training step."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from compose import port
+from compose.core.errors import PortError
+
+try:
+    from benchmarks.port_coverage import torchvision
+
+    vision = torchvision()
+except ImportError:
+    pytest.skip("torchvision, whose modules are ported here", allow_module_level=True)
+
+
+def swin():
+    """Windows of 3 on an image of 7 by 8: padded, and shifted in every second block."""
+    return vision.models.SwinTransformer([2, 2], 8, [2, 1], [2, 4], [3, 3], stochastic_depth_prob=0.2, num_classes=5)
+
+
+def maxvit():
+    return vision.models.MaxVit((32, 32), 8, 4, [8, 16], [1, 1], 4, 0.2, num_classes=5)
+
+
+@pytest.mark.parametrize(("make", "shape"), [(swin, (2, 3, 14, 16)), (maxvit, (2, 3, 32, 32))])
+def test_one_equal_step(make, shape):
+    torch.manual_seed(0)
+    ported = port.from_torch(make(), torch.randn(shape))
+    assert ported.verify("step").ok
+    text = str(ported.net)
+    assert "graph(" not in text and "drop_path(0.2)" in text and ("window_attention" in text or "window_bias" in text)
+
+
+def test_stochastic_depth_of_the_whole_batch_says_so():
+    with pytest.raises(PortError, match="mode='row'"):
+        port.from_torch(vision.ops.StochasticDepth(0.1, "batch"), torch.randn(2, 3))
