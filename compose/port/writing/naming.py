@@ -18,7 +18,8 @@ _SHORT = {"batch_norm": "norm", "layer_norm": "norm", "group_norm": "norm", "com
 
 def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) -> str:
     """The source's word for it, or one made of the words inside; not one of those taken."""
-    name = hint or _described(pattern, helpers)
+    of_helper = pattern.head in helpers  # the source's word is that helper's already
+    name = hint if hint and not of_helper else _described(pattern, helpers)
     taken = taken | RESERVED
     if keyword.iskeyword(name) or (not hint and name in taken):
         name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
@@ -38,7 +39,7 @@ def _described(pattern: Term, helpers: set[str]) -> str:
         return "_".join(list(dict.fromkeys(map(_word, pattern.args)))[:3])
     fixed = [n for n, a in zip(pattern.names, pattern.args) if n and a.kind != "param" and n != "name"]
     if pattern.head in helpers and fixed:
-        return f"{pattern.head}_with_{fixed[-1]}"
+        return f"first_{pattern.head}" if "shortcut" in fixed else f"{pattern.head}_with_{fixed[-1]}"
     inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
     if inner and pattern.head in ("compose_seq", "branch", "parallel"):
         heads = list(dict.fromkeys(_word(a) for a in inner))

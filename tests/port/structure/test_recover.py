@@ -247,6 +247,18 @@ def test_a_tower_that_runs_twice_is_shared_whole():
     assert text.count("fc(") == 2 and text.startswith("share(")
 
 
+def test_a_module_that_runs_on_its_own_output_is_shared():
+    b = Build(f64(3))
+    h = 0
+    for _ in range(2):
+        for j in range(2):
+            takes = {k: Take(f"tower.{j}.{k}") for k in ("kernel", "bias")}
+            h = b(fc(3, tanh), h, at=f"tower.{j}", classes="Sequential.Linear", weights=takes)
+    made = check(b, h)
+    tower = compose_seq(fc(3, tanh), fc(3, tanh), name="tower")
+    assert made.net == share(tower, lambda e: compose_seq(e, e))
+
+
 def test_a_tied_projection_is_the_embedding_s_own():
     b = Build(jax.ShapeDtypeStruct((2, 5), np.int32))
     h = b(embedding(7, 3), 0, at="wte", classes="Embedding", weights={"embedding": Take("wte.weight")})
