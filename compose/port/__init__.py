@@ -2,7 +2,7 @@
 
 _WHERE = {
     "optimizer": "optimizers", "clip_grad_norm": "optimizers", "schedule": "schedules", "loss": "losses",
-    "from_torch": "torch", "from_keras": "keras", "from_tf": "tensorflow", "from_onnx": "onnx", "from_flax": "flax",
+    "from_torch": "torch", "from_keras": "keras",
     "rule": "rules", "Ported": "ported",
 }  # fmt: skip
 
