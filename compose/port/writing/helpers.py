@@ -146,7 +146,8 @@ def _with_helper(program: Program, pattern: Term) -> Program:
     name = helper_name(pattern, word.most_common(1)[0][0] if word else "", taken | shadowed, set(program.helpers))
     called = parameter_names(pattern, uses, taken | {name})
     usual = {p: Counter(use[p] for use in uses).most_common(1)[0] for p in called}
-    defaults = {called[p]: v for p, (v, n) in usual.items() if 2 * n > len(uses) and n > 1 and _short(v)}
+    often = {p: v for p, (v, n) in usual.items() if 2 * n > len(uses) and n > 1}
+    defaults = {called[p]: v for p, v in often.items() if _short(v) and not is_size(called[p])}
     order = sorted(called.values(), key=lambda p: (p in defaults, p == "name", not is_size(p)))
     values = {called[p]: tuple(dict.fromkeys(use[p] for use in uses)) for p in called}
     is_function = (
