@@ -10,8 +10,10 @@ import numpy as np
 
 from compose.core.layer import Layer, as_layer
 from compose.core.param import Param
+from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.port.graph import Op, SourceGraph
+from compose.port.structure import Recovered, recover
 from compose.port.weights import Take
 
 
@@ -58,6 +60,33 @@ def evaluate(graph: SourceGraph, *xs: Any) -> Any:
         args = tuple(values[v] for v in op.inputs)
         values[op.output] = op.layer.apply(*jax.tree.map(jnp.asarray, trees), *args)[0]
     return jax.tree.map(lambda v: values[v], graph.outputs)
+
+
+def f64(*size: int) -> jax.ShapeDtypeStruct:
+    """Two examples of a shape."""
+    return jax.ShapeDtypeStruct((2, *size), np.float64)
+
+
+def check(b: Build, outputs: Any, net: Layer | None = None, repeats: bool = True) -> Recovered:
+    """The recovered net is `net`, computes what the graph does on mapped weights, and maps them back."""
+    graph = b.graph(outputs)
+    specs = [b.specs[v] for v in b.inputs]
+    made = recover(graph, *specs, repeats=repeats)
+    if net is not None:
+        assert str(made.net) == str(net)
+        assert made.net == net
+    assert parse(str(made.net)) == made.net
+    params, state = jax.tree.map(jnp.asarray, made.weights.load(graph.arrays))
+    xs = [b.rng.uniform(0 if s.dtype == np.int32 else -2, 3, s.shape).astype(s.dtype) for s in specs]
+    got, want = made.net.apply(params, state, *xs)[0], evaluate(graph, *xs)
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
+        assert np.ptp(w) > 0
+        np.testing.assert_allclose(g, w, rtol=1e-12, atol=1e-12)
+    back = made.weights.dump(params, state, {k: np.zeros_like(v) for k, v in graph.arrays.items()})
+    for name, array in graph.arrays.items():
+        np.testing.assert_array_equal(back[name], array)
+    return made
 
 
 def _flat(tree: dict, path: str = "") -> dict[str, Param]:
