@@ -74,6 +74,7 @@ PREPARATION = {
     "CenterCrop": "center_crop((4, 4))",
     "CategoryEncoding": "multi_hot(size=4)",
     "Discretization": "bucketize(boundaries=(-0.5, 0.0, 1.0))",
+    "IntegerLookup": "integer_lookup((12, 36, 1138, 42))",
     "RandomFlip": 'random_flip("horizontal")',
     "RandomCrop": "random_crop((4, 4))",
     "RandomBrightness": "random_brightness(0.1)",
@@ -102,7 +103,7 @@ MISSING = {
 }
 
 UNPREPARED = {
-    "StringLookup TextVectorization Hashing HashedCrossing IntegerLookup": "vocabularies and hashes, mostly of strings",
+    "StringLookup TextVectorization Hashing HashedCrossing": "strings and their hashes, which no array holds",
     "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
     "CutMix MixUp": "they mix the labels too, which a layer does not see",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from compose.core.errors import ConfigError, DtypeError
 from compose.core.function import function
+from compose.core.layer import Layer, layer
 
-__all__ = ["bucketize", "multi_hot", "one_hot"]
+__all__ = ["bucketize", "integer_lookup", "multi_hot", "one_hot"]
 
 
 @function
@@ -29,3 +32,47 @@ def multi_hot(x, size: int, dtype: type = jnp.float32):
 def bucketize(x, boundaries: tuple[float, ...]):
     """How many of the ascending boundaries are at most `x`; Keras `Discretization(bin_boundaries)`."""
     return jnp.searchsorted(jnp.asarray(boundaries, x.dtype), x, side="right")
+
+
+@layer
+class integer_lookup(Layer):
+    """Each integer's place in the vocabulary, after the places of the unknown: `unknown + i` for `vocabulary[i]`.
+
+    Shapes: `(...)` of integers, unchanged. An integer `v` that the vocabulary lacks gets `v mod unknown`. With a
+    `mask_token` all places move up by one, and it alone gets 0.
+
+    Elsewhere: Keras `IntegerLookup(vocabulary, num_oov_indices=unknown)` with the "floormod" of its default; write
+    its output modes as `integer_lookup(...) >> multi_hot(size=...)`, without a mask token. It has no vocabulary file,
+    no `adapt`, no hash and no `num_oov_indices=0`, which raises on values: under jit none can.
+
+    Args:
+        vocabulary: the known integers, each once.
+        unknown: how many places the unknown share.
+        mask_token: the integer that stands for nothing.
+    """
+
+    vocabulary: tuple[int, ...]
+    unknown: int = 1
+    mask_token: int | None = None
+
+    def validate(self):
+        if not self.vocabulary or len(set(self.vocabulary)) < len(self.vocabulary):
+            raise ConfigError("a vocabulary of distinct integers", str(self.vocabulary))
+        if self.mask_token in self.vocabulary:
+            raise ConfigError("a mask token outside the vocabulary", str(self.mask_token))
+        if self.unknown < 1:
+            raise ConfigError("at least one place for the unknown", str(self.unknown))
+
+    def forward(self, p, x, ctx):
+        if not jnp.issubdtype(x.dtype, jnp.integer):
+            raise DtypeError("integers", str(x.dtype), "bucketize numbers first")
+        limits = jnp.iinfo(x.dtype)
+        if min(self.vocabulary) < limits.min or max(self.vocabulary) > limits.max:
+            raise DtypeError(f"integers that hold the vocabulary, up to {max(self.vocabulary)}", str(x.dtype))
+        order = np.argsort(self.vocabulary)
+        known = jnp.asarray(np.asarray(self.vocabulary)[order], x.dtype)
+        at = jnp.searchsorted(known, x).clip(max=len(order) - 1)
+        first = 0 if self.mask_token is None else 1
+        found = jnp.asarray(order + first + self.unknown, at.dtype)[at]
+        y = jnp.where(known[at] == x, found, first + (x % self.unknown).astype(at.dtype))
+        return y if self.mask_token is None else jnp.where(x == self.mask_token, 0, y)

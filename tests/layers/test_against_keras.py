@@ -94,3 +94,10 @@ def test_encodings(keras):
     x = np.array([-1.5, -0.5, 0.2, 1.0, 3.0])
     theirs = keras.layers.Discretization(bin_boundaries=[-0.5, 0.0, 1.0])
     assert np.array_equal(c.bucketize(boundaries=(-0.5, 0.0, 1.0))(x), theirs(x))
+
+
+@pytest.mark.parametrize("unknown, mask", [(1, None), (3, None), (1, 0), (2, 7)])
+def test_integer_lookup(keras, unknown, mask):
+    x = np.array([[12, 1138, 42, 0], [37, 1000, 7, -5]])
+    theirs = keras.layers.IntegerLookup(vocabulary=[12, 36, 1138, 42], num_oov_indices=unknown, mask_token=mask)
+    assert np.array_equal(c.integer_lookup((12, 36, 1138, 42), unknown, mask)(x), theirs(x))
