@@ -13,7 +13,6 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
 from compose.port.graph import SourceGraph
-from compose.port.normalise import normalise
 from compose.port.original import Original
 from compose.port.report import Report
 from compose.port.structure import Recovered, recover
@@ -46,7 +45,6 @@ class Ported:
         """Recover the structure of a source graph and load its weights."""
         moved = zip(original.inputs(), graph.input_axes)
         specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
-        graph = normalise(graph)
         found = recover(graph, *specs)
         params, state = found.weights.load(graph.arrays)
         as_arrays = lambda tree: jax.tree.map(jax.numpy.asarray, tree)

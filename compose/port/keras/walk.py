@@ -52,7 +52,7 @@ class Walk:
         made = self._number()
         take = lambda tree: {k: self.take(w) for k, w in (tree or {}).items() if w is not None}
         names = tuple(n for n, _ in self.path)
-        classes = ("Model", *(c for _, c in self.path))
+        classes = tuple(c for _, c in self.path)
         self.ops.append(Op(as_layer(layer), tuple(inputs), made, take(weights), take(state), names, classes))
         return made
 

@@ -13,7 +13,7 @@ from compose.core.layer import Layer
 from compose.layers import activation, slopes, smooth, softmax
 from compose.layers.conv import conv
 from compose.layers.dropout import dropout
-from compose.layers.pool_global import global_avg_pool
+from compose.layers.pool_global import global_avg_pool, global_max_pool
 from compose.layers.shape import flatten
 from compose.port.graph import Op, SourceGraph
 
@@ -40,11 +40,11 @@ def _check(graph: SourceGraph) -> None:
 
 
 def _plain(op: Op) -> Op:
-    """The operation in the fewest words, its classes those of its path."""
+    """The operation in the fewest words."""
     at = op.layer
     if isinstance(at, conv) and at.kernel in (1, (1,), (1, 1), (1, 1, 1)):
         at = at.but(padding="same") if at.padding in ("valid", 0) else at  # a window of one pads nothing
-    return replace(op, layer=at, classes=op.classes[-len(op.path) :] if op.path else ())
+    return replace(op, layer=at)
 
 
 def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
@@ -125,10 +125,13 @@ def _merged(ops: list[Op], output: int) -> list[Op]:
     return made
 
 
+_POOLED = {pool(keepdims=True): pool for pool in (global_avg_pool, global_max_pool)}
+
+
 def _together(before: Op, op: Op) -> Op | None:
     """Both operations as one, or None."""
-    if before.layer.kind == "global_avg_pool" and op.layer == flatten:
-        return replace(before, layer=global_avg_pool, output=op.output)
+    if before.layer in _POOLED and op.layer == flatten:
+        return replace(before, layer=_POOLED[before.layer], output=op.output)
     if not _takes(before, op):
         return None
     weights = before.weights | {f"activation/{k}": v for k, v in op.weights.items()}

@@ -82,7 +82,7 @@ class Lowering:
         stack = list((self.node.meta.get("nn_module_stack") or {}).values())
         path = stack[-1][0] if stack else ""
         names = tuple(part for part in path.split(".") if part)
-        classes = tuple(str(cls).rpartition(".")[2] for _, cls in stack)[-len(names) - 1 :]
+        classes = tuple(str(cls).rpartition(".")[2] for _, cls in stack)[-len(names) :] if names else ()
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
         where = user_line(self.node)
