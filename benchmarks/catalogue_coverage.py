@@ -37,6 +37,7 @@ INPUTS += [
     ((4, 4, 3),),
     ((spec(8), spec(8)), spec(8)),
     ((8, 8, 8), spec(8, 8, 8, dtype=int)),
+    ((8, 8, 3), (8,)),
 ]
 NOT_PROOF = {"compose_seq", "relu", "identity"}  # words that stand beside others in nearly every expression
 

@@ -93,6 +93,10 @@ PREPARATION = {
     "RandomShear": "random_shear(0.1)",
     "RandomTranslation": "random_translation(0.1)",
     "RandomZoom": "random_zoom(0.1)",
+    "RandomPerspective": "random_perspective(0.5)",
+    "RandomElasticTransform": "random_elastic_transform(0.5)",
+    "MixUp": "mix_up()",
+    "CutMix": "cut_mix()",
     "AutoContrast": "auto_contrast",
     "Solarization": "solarize(threshold=0.5)",
     "Pipeline": "compose_seq(rescale(0.5), random_flip())",
@@ -106,10 +110,8 @@ UNPREPARED = {
     "StringLookup TextVectorization Hashing HashedCrossing": "strings and their hashes, which no array holds",
     "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
-    "CutMix MixUp": "they mix the labels too, which a layer does not see",
     "AugMix RandAugment": "policies over other augmentations: write the one you want",
     "ContrastLimitedAdaptiveHistogramEqualization Equalization": "histograms: to be prepared before training",
-    "RandomElasticTransform RandomPerspective": "warps that are no affine maps",
 }
 
 EXCLUDED = {

@@ -21,6 +21,9 @@ from compose.layers.attention_score import *
 from compose.layers.augment import *
 from compose.layers.augment_area import *
 from compose.layers.augment_color import *
+from compose.layers.augment_elastic import *
+from compose.layers.augment_mix import *
+from compose.layers.augment_perspective import *
 from compose.layers.augment_warp import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *

@@ -28,10 +28,8 @@ class Warping(Shifting):
             return x
         shape = (self.numbers, x.shape[0])
         matrix, offset = self.affine(jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high), x.shape[1:3])
-        places = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=x.dtype) for n in x.shape[1:3]), indexing="ij"))
-        at = jnp.einsum("nij,jhw->nihw", matrix, places) + offset[:, :, None, None]
-        pick = lambda plane, at: map_coordinates(plane, list(at), 1, self.fill_mode, self.fill_value)
-        return jax.vmap(jax.vmap(pick, (-1, None), -1))(x, at)
+        at = jnp.einsum("nij,jhw->nihw", matrix, places(x.shape[1:3], x.dtype)) + offset[:, :, None, None]
+        return sampled(x, at, self.fill_mode, self.fill_value)
 
     def affine(self, by, size):
         """The matrix `(batch, 2, 2)` and the offset `(batch, 2)` from the output's places to the input's."""
@@ -124,3 +122,14 @@ class random_shear(Warping):
 def about_middle(matrix, size):
     middle = (jnp.asarray(size, matrix.dtype) - 1) / 2
     return matrix, middle - matrix @ middle
+
+
+def places(size, dtype):
+    """The row and column of every pixel, `(2, height, width)`."""
+    return jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=dtype) for n in size), indexing="ij"))
+
+
+def sampled(x, at, fill_mode: Fill, fill_value: float):
+    """The images' values at the places `at`, `(batch, 2, height, width)`, with linear interpolation."""
+    pick = lambda plane, at: map_coordinates(plane, list(at), 1, fill_mode, fill_value)
+    return jax.vmap(jax.vmap(pick, (-1, None), -1))(x, at)

@@ -5,20 +5,24 @@ import numpy as np
 from compose import (
     alpha_dropout,
     auto_contrast,
+    cut_mix,
     drop_path,
     dropout,
     gaussian_dropout,
     gaussian_noise,
+    mix_up,
     random_brightness,
     random_color_degeneration,
     random_contrast,
     random_crop,
+    random_elastic_transform,
     random_erasing,
     random_flip,
     random_gaussian_blur,
     random_grayscale,
     random_hue,
     random_invert,
+    random_perspective,
     random_posterization,
     random_rotation,
     random_saturation,
@@ -32,6 +36,8 @@ from compose import (
 from tests.cases.case import Case
 
 ROWS, IMAGE, COLOURS = ((5, 6),), ((3, 4, 5, 2),), (np.random.default_rng(0).uniform(0.05, 0.75, (2, 4, 5, 3)),)
+
+LABELLED = ((4, 4, 5, 3), (4, 3))
 
 
 def same(p, s, x):
@@ -59,6 +65,8 @@ CASES = [
     *(Case(random(0.1), COLOURS, same) for random in (random_sharpness, random_grayscale, random_invert)),
     *(Case(random(0.1), COLOURS, same) for random in (random_rotation, random_zoom, random_translation, random_shear)),
     Case(random_posterization(3), COLOURS, same, grad=False),
+    *(Case(random(0.5), COLOURS, same) for random in (random_perspective, random_elastic_transform)),
+    *(Case(mix, LABELLED, lambda p, s, *x: x) for mix in (mix_up(), cut_mix())),
     Case(random_gaussian_blur(), COLOURS, same),
     Case(random_erasing(), COLOURS, same),
     Case(solarize, COLOURS, lambda p, s, x: np.where(x < 0.5, x, 1 - x)),

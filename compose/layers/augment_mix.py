@@ -1,0 +1,88 @@
+"""Images of a batch mixed in training, and their labels with them."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from compose.core.errors import ConfigError, ShapeError, expect_float, shape_text
+from compose.core.layer import Layer, layer
+from compose.layers.window import space_axes
+
+__all__ = ["cut_mix", "mix_up"]
+
+
+class Mixing(Layer):
+    """What gives each image and its label a part of another of the batch."""
+
+    draws = True
+    alpha: float
+
+    def validate(self):
+        if self.alpha <= 0:
+            raise ConfigError("an alpha above 0", str(self.alpha))
+
+    def params(self, x):
+        if not isinstance(x, tuple) or len(x) != 2 or x[1].ndim != 2 or x[0].shape[:1] != x[1].shape[:1]:
+            raise ShapeError("images (batch, height, width, channels) and labels (batch, classes)", shape_text(x))
+        space_axes(x[0], False, (1, 1))
+        for part in x:
+            expect_float(part)
+        return {}
+
+    def forward(self, p, x, ctx):
+        if not ctx.train:
+            return x
+        images, labels = x
+        dtype = jnp.promote_types(images.dtype, jnp.float32)
+        weight = jax.random.beta(ctx.rng("weight"), self.alpha, self.alpha, images.shape[:1], dtype)
+        kept = self.kept(weight[:, None, None, None], images.shape[1:3], ctx)
+        other = jax.random.permutation(ctx.rng("other"), images.shape[0])
+        return blend(kept, images, other), blend(kept.mean((1, 2, 3))[:, None], labels, other)
+
+    def kept(self, weight, size, ctx):
+        """How much of each pixel stays, `(batch, height, width, 1)`, each axis perhaps 1."""
+        raise NotImplementedError
+
+
+@layer
+class mix_up(Mixing):
+    """`w · x + (1 - w) · other`, for images and labels alike, w from Beta(alpha, alpha) (Zhang et al., 2017).
+
+    Every example has its own w; the others are a permutation of the batch.
+
+    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels one-hot or shares of classes.
+    Elsewhere: Keras `MixUp`.
+    """
+
+    alpha: float = 0.2
+
+    def kept(self, weight, size, ctx):
+        return weight
+
+
+@layer
+class cut_mix(Mixing):
+    """A box of each image from another, and as much of its label as of its pixels (Yun et al., 2019).
+
+    The box's sides are `sqrt(1 - w)` of the image's, w from Beta(alpha, alpha), its place uniform within the image.
+
+    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels one-hot or shares of classes.
+    Elsewhere: Keras `CutMix`, which draws its alpha from 0 to `factor` and takes the label's share before the box
+    falls on whole pixels.
+    """
+
+    alpha: float = 1.0
+
+    def kept(self, weight, size, ctx):
+        side, inside = jnp.sqrt(1 - weight), True
+        for axis, n in enumerate(size, 1):
+            start = jax.random.uniform(ctx.rng(f"at {axis}"), weight.shape, weight.dtype) * (1 - side) * n
+            pixel = jnp.arange(n).reshape([n if i == axis else 1 for i in range(4)])
+            inside = inside & (pixel >= start) & (pixel < start + side * n)
+        return 1 - jnp.asarray(inside, weight.dtype)
+
+
+def blend(kept, x, other):
+    """`x`, and from `x[other]` what is not kept."""
+    return (kept * x + (1 - kept) * x[other]).astype(x.dtype)
