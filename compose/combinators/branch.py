@@ -15,7 +15,10 @@ from compose.core.registry import word
 
 @function
 def add(*xs):
-    """The sum of several inputs."""
+    """The sum of several inputs.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Add`, torch `add`.
+    """
     total = xs[0]
     for x in xs[1:]:
         total = total + x
@@ -24,13 +27,19 @@ def add(*xs):
 
 @function
 def subtract(a, b):
-    """The first input less the second."""
+    """The first input less the second.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Subtract`, torch `sub`.
+    """
     return a - b
 
 
 @function
 def multiply(*xs):
-    """The elementwise (Hadamard) product of several inputs."""
+    """The elementwise (Hadamard) product of several inputs.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Multiply`, torch `mul`.
+    """
     product = xs[0]
     for x in xs[1:]:
         product = product * x
@@ -39,19 +48,28 @@ def multiply(*xs):
 
 @function
 def divide(a, b):
-    """The first input by the second, elementwise."""
+    """The first input by the second, elementwise.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `ops.divide`, torch `div`.
+    """
     return a / b
 
 
 @function
 def identity(*xs):
-    """The input itself, one array or several."""
+    """The input itself, one array or several.
+
+    Shapes: any, unchanged. Elsewhere: Keras `Identity`, torch `Identity`, Flax `identity`.
+    """
     return xs[0] if len(xs) == 1 else xs
 
 
 @function
 def collect(*xs):
-    """Several inputs as they are, in a tuple: the join that joins nothing."""
+    """Several inputs as they are, in a tuple: the join that joins nothing.
+
+    Shapes: any, a tuple of the same.
+    """
     return xs
 
 
@@ -62,8 +80,9 @@ _OPERATORS = {"add": "+", "multiply": "*"}
 class branch(Siblings):
     """One input to several layers, their outputs to `join`; `f + g` and `f * g` for sums and products.
 
-    The default join gives the tuple of outputs; `join=concat()` joins along the last axis.
-    Elsewhere: Keras `Concatenate`, `Add`, `Multiply` after a fork; Golgi `Add`, `HadamardProd`.
+    The default join gives the tuple of outputs; `join=concat()` joins along the last axis. Shapes: one input, to the
+    tuple of the outputs or what `join` makes of them. Elsewhere: Keras `Concatenate`, `Add`, `Multiply` after a fork;
+    Golgi `Add`, `HadamardProd`.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -105,7 +124,10 @@ class branch(Siblings):
 
 @layer
 class parallel(Siblings):
-    """A tuple of inputs, one to each layer; the tuple of their outputs."""
+    """A tuple of inputs, one to each layer; the tuple of their outputs.
+
+    Shapes: a tuple of inputs, to the tuple of the outputs.
+    """
 
     layers: tuple[Layer, ...] = ()
 
@@ -124,7 +146,8 @@ class parallel(Siblings):
 class residual(Combinator):
     """`f(x) + shortcut(x)` (He et al., Deep Residual Learning, 2015).
 
-    Shapes: the outputs of both must be equal; project the shortcut where `f` changes the shape.
+    Shapes: the outputs of both must be equal; project the shortcut where `f` changes the shape. Elsewhere: Keras
+    `Add` after a fork.
     """
 
     body: Layer

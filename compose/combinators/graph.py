@@ -30,6 +30,9 @@ class graph(Combinator):
     make a step each. It takes one argument an input and gives one value or a tuple. A layer called twice
     is two layers with weights of their own: use `share` for one. Each step's parameters live under its
     layer's name, or its kind counted in the order of the steps.
+
+    Shapes: an input for each argument of the lambda, to what it returns. Elsewhere: Keras `Model(inputs, outputs)`,
+    torch `fx.GraphModule`.
     """
 
     inputs: int

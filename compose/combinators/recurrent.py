@@ -114,10 +114,11 @@ class _Steps:
 class bidirectional(Combinator):
     """A recurrent layer forwards and another like it backwards, their outputs to `join`.
 
-    The backward one starts at the last real step of each sequence. With `output="last"` its output is the one at
-    the first step, where it ends; in torch that is `out[:, 0, size:]`, not in `out[:, -1]`.
-    Parameters: under `forward` and `backward`. A first carry is the pair of both, and so is a returned one.
-    Elsewhere: Keras `Bidirectional` with `merge_mode="concat"`; torch `bidirectional=True`.
+    The backward one starts at the last real step of each sequence. With `output="last"` its output is the one at the
+    first step, where it ends; in torch that is `out[:, 0, size:]`, not in `out[:, -1]`. Parameters: under `forward` and
+    `backward`. A first carry is the pair of both, and so is a returned one. Shapes: those of the layer, the two outputs
+    joined. Elsewhere: Keras `Bidirectional` with `merge_mode="concat"`; torch `LSTM(bidirectional=True)`; Flax
+    `Bidirectional`.
 
     Args:
         layer: as `lstm(128)`.
@@ -162,8 +163,8 @@ class stacked(Combinator):
     """`times` recurrent layers, each on the outputs of the one before: `stacked(2, lstm(128), dropout=0.2)`.
 
     Lengths or a mask in the input reach all of them; `output` and `return_carry` of the layer are those of the whole,
-    where carries, given and returned, are a tuple of one for each layer. Elsewhere: torch `num_layers`, whose
-    `dropout` this is: between the layers, not after the last; Keras writes the layers out.
+    where carries, given and returned, are a tuple of one for each layer. Shapes: those of the layer. Elsewhere: torch
+    `LSTM(num_layers=2)`, whose `dropout` this is: between the layers, not after the last; Keras writes the layers out.
     """
 
     times: int

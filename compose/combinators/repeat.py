@@ -25,7 +25,7 @@ class repeat(Layer):
 
     Shapes: the block's output must be as its input. Parameters: those of one block, each array with
     `times` as its leading axis; `stack` and `unstack` convert from and to the written-out form. Compile
-    time does not grow with `times`. Elsewhere: Flax `nn.scan`, Haiku `layer_stack`.
+    time does not grow with `times`. Elsewhere: Flax `linen.scan`, Haiku `layer_stack`.
 
     Args:
         times: how many.

@@ -46,6 +46,9 @@ class compose_seq(Siblings):
 
     A slice is the same layers under the same keys, so that it runs on the same parameters.
 
+    Shapes: the first layer's input, to the last layer's output. Elsewhere: Keras `Sequential`, torch `Sequential`, Flax
+    `Sequential`.
+
     >>> from compose import compose_seq, fc, relu
     >>> net = compose_seq(fc(250, relu), fc(50, relu), fc(10))
     >>> net[1:]

@@ -25,6 +25,9 @@ class share(Layer):
     its parameters, as an embedding's output projection (Press & Wolf, 2016). Parameters: those of `f`
     and those of the body, side by side under their own keys.
 
+    Shapes: those of the body. Elsewhere: a module called twice; Keras `ReversibleEmbedding` for an embedding and its
+    output.
+
     >>> from compose import compose_seq, embedding, fc, share
     >>> share(embedding(100, 8), lambda e: compose_seq(e, fc(8), e.attend))
     share(embedding(100, 8), lambda e: compose_seq(e, fc(8), e.attend))

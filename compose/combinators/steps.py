@@ -49,8 +49,8 @@ class masked(Wrapper):
     """Steps that hold nothing but `value` are padding for the layers inside: `masked(lstm(32) >> lstm(32))`.
 
     Of ids `(batch, time)` those equal to `value`, of vectors `(batch, time, ...)` those whose elements all are. The
-    mask reaches recurrent and attention layers as that of `apply(..., mask=)` does. Elsewhere: Keras `Masking` and
-    `Embedding(mask_zero=True)`, which pass it on to all layers that follow.
+    mask reaches recurrent and attention layers as that of `apply(..., mask=)` does. Shapes: those of the layer inside.
+    Elsewhere: Keras `Masking` and `Embedding(mask_zero=True)`, which pass it on to all layers that follow.
     """
 
     inner: Layer

@@ -1,4 +1,7 @@
-"""Wrappers: the same layer, the same parameters under the same keys, run in another way."""
+"""Wrappers: the same layer, the same parameters under the same keys, run in another way.
+
+Shapes: those of the layer inside.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ class frozen(Wrapper):
 
 @layer
 class remat(Wrapper):
-    """Keep only the input for the gradient and compute the inside again (`jax.checkpoint`)."""
+    """Keep only the input for the gradient and compute the inside again (`jax.checkpoint`).
+
+    Elsewhere: Keras `RematScope`, torch `utils.checkpoint.checkpoint`, Flax `remat`.
+    """
 
     inner: Layer
 
@@ -133,7 +139,8 @@ class lora(Wrapper):
     """Every kernel inside becomes `kernel + a @ b · alpha / rank`; only a and b train (Hu et al., LoRA, 2021).
 
     Parameters: those of the layer, so that a trained one's can be used, and under `lora` an `a` and a `b`
-    for each kernel. `b` starts at zero, so that the network starts as it was.
+    for each kernel. `b` starts at zero, so that the network starts as it was. Elsewhere: Keras
+    `Dense.enable_lora`, Flax `LoRA`.
     """
 
     inner: Layer

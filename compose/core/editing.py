@@ -53,7 +53,10 @@ def map_layers(net: Layer, fn: Callable[[str, Layer], Any], path: str = "") -> L
 
 
 def named(name: str, layer: Any) -> Layer:
-    """The layer under a name: the key of its parameters, and the word to find it by."""
+    """The layer under a name: the key of its parameters, and the word to find it by.
+
+    Shapes: those of the layer.
+    """
     made = as_layer(layer)
     inner = getattr(made, "wraps", None)
     return made.but(**{inner: named(name, getattr(made, inner))}) if inner else made.but(name=name)

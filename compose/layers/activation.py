@@ -2,6 +2,8 @@
 
 Where two straight pieces meet the slope is torch's: that of the flat or the lower piece, so that a bound or a
 clipped value passes no gradient. `jax.nn` takes the upper piece in `leaky_relu`, `hard_tanh` and `abs`.
+
+Shapes: any, unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ activation = functools.partial(function, floats=True)
 def relu(x, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0):
     """`max(x, 0)`; slope 0 at 0, as in torch.
 
-    Elsewhere: the options are those of Keras `ReLU`, `x` from `threshold` to `max_value` and
+    Elsewhere: torch `ReLU`, Flax `relu`; the options are those of Keras `ReLU`: `x` from `threshold` to `max_value` and
     `negative_slope * (x - threshold)` below.
     """
     if max_value is None and negative_slope == 0 and threshold == 0:
@@ -37,7 +39,10 @@ def relu(x, max_value: float | None = None, negative_slope: float = 0.0, thresho
 
 @activation(also=(jax.nn.relu6,))
 def relu6(x):
-    """`min(max(x, 0), 6)`; slope 0 at 0 and 6, as in torch."""
+    """`min(max(x, 0), 6)`; slope 0 at 0 and 6, as in torch.
+
+    Elsewhere: Keras `relu6`, torch `ReLU6`, Flax `relu6`.
+    """
     return hard_tanh.fn(x, 0.0, 6.0)
 
 
@@ -45,26 +50,35 @@ def relu6(x):
 def leaky_relu(x, negative_slope: float = 0.01):
     """`x` above 0 and `negative_slope * x` below; the lower slope at 0, as in torch.
 
-    Elsewhere: torch, Flax 0.01; Keras `LeakyReLU` 0.3, `tf.nn.leaky_relu` 0.2.
+    Elsewhere: torch `LeakyReLU` and Flax `leaky_relu` 0.01; Keras `LeakyReLU` 0.3, `tf.nn.leaky_relu` 0.2.
     """
     return jnp.where(x > 0, x, negative_slope * x)
 
 
 @activation(also=(jax.nn.sigmoid, jax.scipy.special.expit))
 def sigmoid(x):
-    """`1 / (1 + exp(-x))`."""
+    """`1 / (1 + exp(-x))`.
+
+    Elsewhere: Keras `sigmoid`, torch `Sigmoid`, Flax `sigmoid`.
+    """
     return jax.nn.sigmoid(x)
 
 
 @activation(also=(jnp.tanh, jax.lax.tanh))
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Elsewhere: Keras `tanh`, torch `Tanh`, Flax `tanh`.
+    """
     return jnp.tanh(x)
 
 
 @activation(also=(jax.nn.hard_tanh,))
 def hard_tanh(x, min_value: float = -1.0, max_value: float = 1.0):
-    """`x` cut to `min_value` and `max_value`; slope 0 at the bounds, as in torch. `clip` has slope 1 there."""
+    """`x` cut to `min_value` and `max_value`; slope 0 at the bounds, as in torch. `clip` has slope 1 there.
+
+    Elsewhere: Keras `hard_tanh`, torch `Hardtanh`, Flax `hard_tanh`.
+    """
     return jnp.where(x <= min_value, min_value, jnp.where(x >= max_value, max_value, x))
 
 
@@ -72,42 +86,61 @@ def hard_tanh(x, min_value: float = -1.0, max_value: float = 1.0):
 def hard_sigmoid(x):
     """`min(max(x + 3, 0), 6) / 6`; slope 0 at ±3, as in torch.
 
-    Elsewhere: Keras 3, torch, jax.nn the same; Keras 2 had `0.2 x + 0.5` cut to 0 and 1.
+    Elsewhere: Keras `hard_sigmoid`, torch `Hardsigmoid`, Flax `hard_sigmoid` the same; Keras 2 had `0.2 x + 0.5` cut to
+    0 and 1.
     """
     return relu6.fn(x + 3) / 6
 
 
 @activation(also=(jax.nn.hard_swish,))
 def hard_swish(x):
-    """`x * hard_sigmoid(x)` (Howard et al., MobileNetV3, 2019); slope 0 at -3 and 1 at 3, as in torch."""
+    """`x * hard_sigmoid(x)` (Howard et al., MobileNetV3, 2019); slope 0 at -3 and 1 at 3, as in torch.
+
+    Elsewhere: Keras `hard_swish`, torch `Hardswish`, Flax `hard_swish`.
+    """
     return jnp.where(x <= -3, 0, jnp.where(x >= 3, x, x * (x + 3) / 6))
 
 
 @activation
 def hard_shrink(x, threshold: float = 0.5):
-    """`x` where its size is above `threshold`, else 0; slope 0 at ±threshold (torch `lambd`)."""
+    """`x` where its size is above `threshold`, else 0; slope 0 at ±threshold (torch `lambd`).
+
+    Elsewhere: Keras `hard_shrink`, torch `Hardshrink`.
+    """
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 
 @activation
 def soft_shrink(x, threshold: float = 0.5):
-    """`x` moved towards 0 by `threshold`, 0 within it; slope 0 at ±threshold (torch `lambd`)."""
+    """`x` moved towards 0 by `threshold`, 0 within it; slope 0 at ±threshold (torch `lambd`).
+
+    Elsewhere: Keras `soft_shrink`, torch `Softshrink`.
+    """
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
 
 
 @activation
 def threshold(x, threshold: float, value: float):
-    """`x` above `threshold`, else `value`; slope 0 at the threshold, as in torch."""
+    """`x` above `threshold`, else `value`; slope 0 at the threshold, as in torch.
+
+    Elsewhere: Keras `threshold`, torch `Threshold`.
+    """
     return jnp.where(x > threshold, x, value)
 
 
 @activation(also=(jax.nn.sparse_plus,))
 def sparse_plus(x):
-    """0 below -1, `x` above 1, `(x + 1)² / 4` between: a softplus that reaches 0."""
+    """0 below -1, `x` above 1, `(x + 1)² / 4` between: a softplus that reaches 0.
+
+    Elsewhere: Keras `sparse_plus`.
+    """
     return jax.nn.sparse_plus(x)
 
 
 @activation(also=(jax.nn.sparse_sigmoid,))
 def sparse_sigmoid(x):
-    """`(x + 1) / 2` cut to 0 and 1: the slope of `sparse_plus`, itself of slope 0 at ±1."""
+    """`(x + 1) / 2` cut to 0 and 1: the slope of `sparse_plus`, itself of slope 0 at ±1.
+
+    Elsewhere: Keras `sparse_sigmoid`.
+    """
     return hard_tanh.fn((x + 1) / 2, 0.0, 1.0)

@@ -109,8 +109,10 @@ def split_attention(x) -> tuple[Any, Any, Any, Any, bool]:
 def scaled_dot_product_attention(q, k, v, mask=None, causal: bool = False, scale: float | None = None):
     """`softmax(q @ kᵀ · scale) @ v`, the scale 1/√n unless given, for `q, k, v (batch, time, heads, n)`.
 
-    `mask` as in `multi_head_attention`, a fourth input. Elsewhere: torch's function of this name has the heads before
-    the time; `jax.nn.dot_product_attention` has this layout.
+    `mask` as in `multi_head_attention`, a fourth input. Shapes: `(batch, queries, heads, n), (batch, keys, heads, n),
+    (batch, keys, heads, m) -> (batch, queries, heads, m)`. Elsewhere: torch
+    `functional.scaled_dot_product_attention` has the heads before the time; Flax `dot_product_attention` and that of
+    `jax.nn` have this layout.
     """
     y, _ = attend(q, k, v, mask=allowed(mask, q, k, causal, None), empty_rows=mask is not None, scale=scale)
     return y

@@ -1,4 +1,7 @@
-"""Random changes of an image's colours and tones, for values from 0 to 1."""
+"""Random changes of an image's colours and tones, for values from 0 to 1.
+
+Shapes: `(batch, height, width, channels)`, unchanged.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ class Chosen(Layer):
 
 @layer
 class random_grayscale(Chosen):
-    """Makes each image grey with probability `rate`; it keeps three channels. Elsewhere: Keras `RandomGrayscale`."""
+    """Makes each image grey with probability `rate`; it keeps three channels.
+
+    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomGrayscale`.
+    """
 
     rate: float = 0.5
 

@@ -15,22 +15,29 @@ __all__ = ["bucketize", "integer_lookup", "multi_hot", "one_hot"]
 
 @function
 def one_hot(x, size: int, dtype: type = jnp.float32):
-    """A 1 at the place of each id: `(...) -> (..., size)`; zeros for an id outside.
+    """A 1 at the place of each id; zeros for an id outside.
 
-    Elsewhere: Keras `CategoryEncoding(size, output_mode="one_hot")`, torch `one_hot`.
+    Shapes: `ids (...) -> (..., size)`. Elsewhere: Keras `CategoryEncoding(size, output_mode="one_hot")`, torch
+    `functional.one_hot`, Flax `one_hot`.
     """
     return jax.nn.one_hot(x, size, dtype=dtype)
 
 
 @function
 def multi_hot(x, size: int, dtype: type = jnp.float32):
-    """A 1 at the place of each id of the last axis: `(..., n) -> (..., size)`; Keras `CategoryEncoding(size)`."""
+    """A 1 at the place of each id of the last axis.
+
+    Shapes: `ids (..., n) -> (..., size)`. Elsewhere: Keras `CategoryEncoding(size)`.
+    """
     return jax.nn.one_hot(x, size, dtype=dtype).max(-2)
 
 
 @function
 def bucketize(x, boundaries: tuple[float, ...]):
-    """How many of the ascending boundaries are at most `x`; Keras `Discretization(bin_boundaries)`."""
+    """How many of the ascending boundaries are at most `x`.
+
+    Shapes: any, unchanged. Elsewhere: Keras `Discretization(bin_boundaries)`, torch `bucketize`.
+    """
     return jnp.searchsorted(jnp.asarray(boundaries, x.dtype), x, side="right")
 
 

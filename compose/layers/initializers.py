@@ -1,4 +1,7 @@
-"""How parameters start, by name; every one is a value with its options: `normal(stddev=0.02)`."""
+"""How parameters start, by name; every one is a value with its options: `normal(stddev=0.02)`.
+
+Shapes: any, that of the parameter.
+"""
 
 from __future__ import annotations
 
@@ -37,25 +40,37 @@ __all__ = [
 
 @initializer
 def zeros(key, shape, dtype, fans):
-    """All zero."""
+    """All zero.
+
+    Elsewhere: Keras `Zeros`, torch `zeros_`, Flax `zeros`.
+    """
     return np.zeros(shape, dtype)
 
 
 @initializer
 def ones(key, shape, dtype, fans):
-    """All one."""
+    """All one.
+
+    Elsewhere: Keras `Ones`, torch `ones_`, Flax `ones`.
+    """
     return np.ones(shape, dtype)
 
 
 @initializer
 def constant(key, shape, dtype, fans, value: float = 0.0):
-    """All `value`."""
+    """All `value`.
+
+    Elsewhere: Keras `Constant`, torch `constant_`, Flax `constant`.
+    """
     return np.full(shape, value, dtype)
 
 
 @initializer
 def normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
-    """Normal around `mean`; Keras `RandomNormal` has `stddev=0.05`, torch `normal_` 1."""
+    """Normal around `mean`.
+
+    Elsewhere: Keras `RandomNormal` has `stddev=0.05`, torch `normal_` 1, Flax `normal` 0.01.
+    """
     return mean + stddev * draw("normal", key, shape, dtype)
 
 
@@ -71,13 +86,19 @@ def truncated_normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float 
 
 @initializer
 def uniform(key, shape, dtype, fans, low: float = -0.05, high: float = 0.05):
-    """Uniform from `low` to `high`, Keras's defaults."""
+    """Uniform from `low` to `high`, Keras's defaults.
+
+    Elsewhere: Keras `RandomUniform`, torch `uniform_`, Flax `uniform`.
+    """
     return low + (high - low) * draw("uniform", key, shape, dtype)
 
 
 @initializer
 def glorot_uniform(key, shape, dtype, fans):
-    """Uniform of variance 2 / (fan in + fan out) (Glorot & Bengio, 2010); Keras's default for kernels."""
+    """Uniform of variance 2 / (fan in + fan out) (Glorot & Bengio, 2010); Keras's default for kernels.
+
+    Elsewhere: Keras `GlorotUniform`, torch `xavier_uniform_`, Flax `glorot_uniform`.
+    """
     return _uniform(key, shape, dtype, 2 / (fans[0] + fans[1]))
 
 
@@ -85,13 +106,18 @@ def glorot_uniform(key, shape, dtype, fans):
 def glorot_normal(key, shape, dtype, fans):
     """Truncated normal of variance 2 / (fan in + fan out); torch `xavier_normal_` is not truncated:
     `variance_scaling(mode="fan_avg", distribution="normal")`.
+
+    Elsewhere: Keras `GlorotNormal`, Flax `glorot_normal`.
     """
     return _cut_normal(key, shape, dtype, 2 / (fans[0] + fans[1]))
 
 
 @initializer
 def he_uniform(key, shape, dtype, fans):
-    """Uniform of variance 2 / fan in (He et al., 2015)."""
+    """Uniform of variance 2 / fan in (He et al., 2015).
+
+    Elsewhere: Keras `HeUniform`, torch `kaiming_uniform_`, Flax `he_uniform`.
+    """
     return _uniform(key, shape, dtype, 2 / fans[0])
 
 
@@ -99,19 +125,27 @@ def he_uniform(key, shape, dtype, fans):
 def he_normal(key, shape, dtype, fans):
     """Truncated normal of variance 2 / fan in; torch `kaiming_normal_` is not truncated, and takes a slope `a`:
     `variance_scaling(scale=2 / (1 + a * a), distribution="normal")`, with the number written out.
+
+    Elsewhere: Keras `HeNormal`, Flax `he_normal`.
     """
     return _cut_normal(key, shape, dtype, 2 / fans[0])
 
 
 @initializer
 def lecun_uniform(key, shape, dtype, fans):
-    """Uniform of variance 1 / fan in."""
+    """Uniform of variance 1 / fan in.
+
+    Elsewhere: Keras `LecunUniform`, Flax `lecun_uniform`.
+    """
     return _uniform(key, shape, dtype, 1 / fans[0])
 
 
 @initializer
 def lecun_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 1 / fan in; Flax's default for kernels."""
+    """Truncated normal of variance 1 / fan in; Flax's default for kernels.
+
+    Elsewhere: Keras `LecunNormal`, Flax `lecun_normal`.
+    """
     return _cut_normal(key, shape, dtype, 1 / fans[0])
 
 
@@ -123,13 +157,19 @@ def torch_uniform(key, shape, dtype, fans):
 
 @initializer
 def orthogonal(key, shape, dtype, fans, gain: float = 1.0):
-    """A random matrix with orthonormal columns (Saxe et al., 2013), the last axis against the rest."""
+    """A random matrix with orthonormal columns (Saxe et al., 2013), the last axis against the rest.
+
+    Elsewhere: Keras `Orthogonal`, torch `orthogonal_`, Flax `orthogonal`.
+    """
     return jax.nn.initializers.orthogonal(gain)(key, shape, dtype)
 
 
 @initializer
 def delta_orthogonal(key, shape, dtype, fans):
-    """Orthogonal in the middle of a convolution kernel, zero around (Xiao et al., 2018)."""
+    """Orthogonal in the middle of a convolution kernel, zero around (Xiao et al., 2018).
+
+    Elsewhere: Flax `delta_orthogonal`.
+    """
     return jax.nn.initializers.delta_orthogonal()(key, shape, dtype)
 
 
@@ -166,9 +206,11 @@ def sparse(key, shape, dtype, fans, sparsity: float = 0.9, stddev: float = 0.01)
 def variance_scaling(
     key, shape, dtype, fans, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
 ):
-    """Variance `scale / fan`, the fan by `mode`: `fan_in`, `fan_out` or `fan_avg`; Keras's `VarianceScaling`.
+    """Variance `scale / fan`, the fan by `mode`: `fan_in`, `fan_out` or `fan_avg`.
 
     `distribution` is `truncated_normal`, `normal` or `uniform`.
+
+    Elsewhere: Keras `VarianceScaling`, Flax `variance_scaling`.
     """
     fan = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": (fans[0] + fans[1]) / 2}[mode]
     if distribution == "normal":

@@ -25,37 +25,55 @@ __all__ = [
 
 @function
 def average(*xs):
-    """The mean of several inputs, element by element; Keras `Average`."""
+    """The mean of several inputs, element by element.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Average`.
+    """
     return functools.reduce(jnp.add, xs) / len(xs)
 
 
 @function
 def maximum(*xs):
-    """The largest of several inputs, element by element; two that tie share the gradient, as in torch."""
+    """The largest of several inputs, element by element; two that tie share the gradient, as in torch.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Maximum`, torch `maximum`.
+    """
     return functools.reduce(jnp.maximum, xs)
 
 
 @function
 def minimum(*xs):
-    """The smallest of several inputs, element by element; two that tie share the gradient, as in torch."""
+    """The smallest of several inputs, element by element; two that tie share the gradient, as in torch.
+
+    Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Minimum`, torch `minimum`.
+    """
     return functools.reduce(jnp.minimum, xs)
 
 
 @function
 def concat(*xs, axis: int = -1):
-    """Several inputs joined along `axis`; Keras `Concatenate`, torch `cat`."""
+    """Several inputs joined along `axis`.
+
+    Shapes: equal but for `axis`, to the sum of their lengths there. Elsewhere: Keras `Concatenate`, torch `cat`.
+    """
     return jnp.concatenate(xs, axis=axis)
 
 
 @function
 def stack_inputs(*xs, axis: int = 1):
-    """Several equal inputs side by side on a new `axis`; torch and Keras `stack`."""
+    """Several equal inputs side by side on a new `axis`.
+
+    Shapes: equal, to one with a new axis of their number. Elsewhere: Keras `ops.stack`, torch `stack`.
+    """
     return jnp.stack(xs, axis=axis)
 
 
 @function(also=(jnp.matmul,))
 def matmul(a, b):
-    """The matrix product of two inputs over their last two axes."""
+    """The matrix product of two inputs over their last two axes.
+
+    Shapes: `(..., m, k), (..., k, n) -> (..., m, n)`. Elsewhere: Keras `ops.matmul`, torch `matmul`.
+    """
     return jnp.matmul(a, b)
 
 
@@ -84,7 +102,8 @@ def dot(a, b, axes: int | tuple[int, int] = -1, normalize: bool = False):
 def cosine_similarity(a, b, axis: int = -1, epsilon: float = 1e-8):
     """`a · b / (max(|a|, epsilon) max(|b|, epsilon))` along `axis`.
 
-    Elsewhere: torch `CosineSimilarity` has `axis=1`; where a norm is below epsilon it differentiates the norm still.
+    Shapes: `(..., n), (..., n) -> (...)`. Elsewhere: torch `CosineSimilarity` has `axis=1`; where a norm is below
+    epsilon it differentiates the norm still.
     """
     sizes = [jnp.maximum(norm.fn(x, axis=axis, keepdims=True), epsilon) for x in (a, b)]
     return jnp.sum((a / sizes[0]) * (b / sizes[1]), axis)
@@ -92,5 +111,8 @@ def cosine_similarity(a, b, axis: int = -1, epsilon: float = 1e-8):
 
 @function
 def pairwise_distance(a, b, order: float = 2.0, epsilon: float = 1e-6, keepdims: bool = False):
-    """The `order`-norm of `a - b + epsilon` over the last axis; torch `PairwiseDistance`."""
+    """The `order`-norm of `a - b + epsilon` over the last axis.
+
+    Shapes: `(..., n), (..., n) -> (...)`. Elsewhere: torch `PairwiseDistance`.
+    """
     return norm.fn(a - b + epsilon, order=order, keepdims=keepdims)

@@ -55,14 +55,17 @@ class local_response_norm(Layer):
 def unit_norm(x, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12):
     """`x / |x|` along `axis`, of length 1 in the Euclidean norm; zeros stay zeros, with a finite gradient.
 
-    Elsewhere: Keras `UnitNormalization`, torch `functional.normalize`.
+    Shapes: any, unchanged. Elsewhere: Keras `UnitNormalization`, torch `functional.normalize`.
     """
     return x * lax.rsqrt(jnp.maximum(jnp.square(x).sum(axis, keepdims=True), epsilon))
 
 
 @layer
 class rescale(Layer):
-    """`x · factor + offset`, integers too: `rescale(1 / 255)` for images. Elsewhere: Keras `Rescaling`."""
+    """`x · factor + offset`, integers too: `rescale(1 / 255)` for images.
+
+    Shapes: any, unchanged. Elsewhere: Keras `Rescaling`.
+    """
 
     factor: float
     offset: float = 0.0

@@ -1,4 +1,7 @@
-"""Wrappers that normalise the kernels of the layers inside."""
+"""Wrappers that normalise the kernels of the layers inside.
+
+Shapes: those of the layer inside.
+"""
 
 from __future__ import annotations
 

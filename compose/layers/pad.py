@@ -19,8 +19,9 @@ class pad(Layer):
     """More values around the spatial axes: zeros, a constant, or the input's own.
 
     Shapes: `(batch, *space, channels) -> (batch, *space', channels)`, one to three spatial axes.
-    Elsewhere: Keras `ZeroPadding1D/2D/3D`; torch `ZeroPad`, `ConstantPad`, `ReflectionPad`, `ReplicationPad`
-    (`"edge"`) and `CircularPad` (`"wrap"`) `1d/2d/3d`, whose widths begin with the last axis.
+    Elsewhere: Keras `ZeroPadding1D/2D/3D`; torch `ZeroPad1d/2d/3d`, `ConstantPad1d/2d/3d`,
+    `ReflectionPad1d/2d/3d`, `ReplicationPad1d/2d/3d` and `CircularPad1d/2d/3d`, the last two `"edge"` and `"wrap"`,
+    whose widths begin with the last axis.
 
     Args:
         widths: an int, or for each axis an int or `(before, after)`; below 0 it crops, with a constant.

@@ -76,7 +76,11 @@ class pixel_shuffle(Moved):
 
 @layer
 class pixel_unshuffle(Moved):
-    """The inverse of `pixel_shuffle`; torch's `PixelUnshuffle`."""
+    """The inverse of `pixel_shuffle`.
+
+    Shapes: `(batch, *(space · factor), n) -> (batch, *space, n · factor^k)` for k spatial axes. Elsewhere: torch
+    `PixelUnshuffle`.
+    """
 
     factor: int
     channels_first: bool = False
@@ -89,7 +93,8 @@ class pixel_unshuffle(Moved):
 class depth_to_space(Moved):
     """Channels become blocks of pixels in TensorFlow's order, that of `tf.nn.depth_to_space` and ONNX's DCR.
 
-    Shapes: `(batch, *space, factor^k · n) -> (batch, *(space · factor), n)` for k spatial axes.
+    Shapes: `(batch, *space, factor^k · n) -> (batch, *(space · factor), n)` for k spatial axes. Elsewhere: Keras
+    `ops.depth_to_space`.
     """
 
     factor: int
@@ -102,7 +107,11 @@ class depth_to_space(Moved):
 
 @layer
 class space_to_depth(Moved):
-    """The inverse of `depth_to_space`; `tf.nn.space_to_depth`."""
+    """The inverse of `depth_to_space`, as `tf.nn.space_to_depth`.
+
+    Shapes: `(batch, *(space · factor), n) -> (batch, *space, factor^k · n)` for k spatial axes. Elsewhere: Keras
+    `ops.space_to_depth`.
+    """
 
     factor: int
     channels_first: bool = False

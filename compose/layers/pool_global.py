@@ -14,15 +14,20 @@ __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_
 
 @function(floats=True)
 def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
-    """The mean over all of space, `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1."""
+    """The mean over all of space.
+
+    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1 for space.
+    """
     return x.mean(space_axes(x, channels_first), keepdims=keepdims)
 
 
 @function
 def global_max_pool(x, keepdims: bool = False, channels_first: bool = False):
-    """The maximum over all of space, `(batch, *space, channels) -> (batch, channels)`.
+    """The maximum over all of space.
 
     With `keepdims`, axes of 1. Values that tie share the gradient, as in torch's `amax`.
+
+    Shapes: `(batch, *space, channels) -> (batch, channels)`.
     """
     return x.max(space_axes(x, channels_first), keepdims=keepdims)
 

@@ -92,7 +92,11 @@ class DenseCell(Cell):
 
 @layer
 class rnn_cell(DenseCell):
-    """One step of `rnn`: `(h, x) -> (h, h)`. Elsewhere: Keras `SimpleRNNCell`, torch `RNNCell`."""
+    """One step of `rnn`: `(h, x) -> (h, h)`.
+
+    Shapes: `(h (batch, size), x (batch, n)) -> (h, h)`. Elsewhere: Keras `SimpleRNNCell`, torch `RNNCell`, Flax
+    `SimpleCell`.
+    """
 
     def step(self, p, carry, z, ctx):
         return ctx.run(self.activation, p, z + self.recur(p, carry))

@@ -25,6 +25,8 @@ __all__ = ["conv_lstm", "conv_lstm_cell"]
 class conv_lstm_cell(Cell):
     """One step of `conv_lstm`: `((h, c), x) -> ((h, c), h)`.
 
+    Shapes: `((h, c) of (batch, *space', filters), x (batch, *space, n)) -> ((h, c), h)`.
+
     Args:
         filters: output channels.
         kernel: size along each spatial axis; one int serves all.

@@ -16,7 +16,10 @@ __all__ = ["gru", "gru_cell"]
 
 @layer
 class gru_cell(DenseCell):
-    """One step of `gru`: `(h, x) -> (h, h)`. Elsewhere: Keras and torch `GRUCell`."""
+    """One step of `gru`: `(h, x) -> (h, h)`.
+
+    Shapes: `(h (batch, size), x (batch, n)) -> (h, h)`. Elsewhere: Keras, torch and Flax `GRUCell`.
+    """
 
     recurrent_activation: Layer = sigmoid
     recurrent_bias: bool = True

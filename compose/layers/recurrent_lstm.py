@@ -21,13 +21,19 @@ __all__ = ["lstm", "lstm_cell", "unit_forget"]
 
 @initializer
 def unit_forget(key, shape, dtype, fans):
-    """Zero, and one for the forget gate, the second quarter (Jozefowicz et al., 2015)."""
+    """Zero, and one for the forget gate, the second quarter (Jozefowicz et al., 2015).
+
+    Shapes: `(4 · size,)`. Elsewhere: Keras `LSTM(unit_forget_bias=True)`.
+    """
     return np.repeat(np.array([0, 1, 0, 0], dtype), shape[0] // 4)
 
 
 @layer
 class lstm_cell(DenseCell):
-    """One step of `lstm`: `((h, c), x) -> ((h, c), h)`. Elsewhere: Keras and torch `LSTMCell`."""
+    """One step of `lstm`: `((h, c), x) -> ((h, c), h)`.
+
+    Shapes: `((h, c) of (batch, size), x (batch, n)) -> ((h, c), h)`. Elsewhere: Keras, torch and Flax `LSTMCell`.
+    """
 
     recurrent_activation: Layer = sigmoid
     projection: int | None = None

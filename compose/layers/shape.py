@@ -50,7 +50,8 @@ class reshape(Layer):
 class permute(Layer):
     """The axes in another order, the batch's among them: `permute(0, 3, 1, 2)` puts channels first.
 
-    Elsewhere: torch `permute` and `jnp.transpose` the same; Keras `Permute((3, 1, 2))` leaves out the batch.
+    Shapes: those of the axes, in their new order. Elsewhere: torch `permute` the same, as
+    `jnp.transpose`; Keras `Permute((3, 1, 2))` leaves out the batch.
     """
 
     axes: tuple[int, ...]
@@ -71,7 +72,10 @@ class permute(Layer):
 
 @layer
 class broadcast_to(Layer):
-    """The input repeated along axes of length 1, the batch apart; torch `expand`, -1 for a size that stays."""
+    """The input repeated along axes of length 1, the batch apart; -1 for a size that stays.
+
+    Shapes: `(batch, ...) -> (batch, *shape)`. Elsewhere: Keras `ops.broadcast_to`, torch `Tensor.expand`.
+    """
 
     shape: tuple[int, ...]
 
@@ -92,6 +96,8 @@ def flatten(x, start: int = 1, end: int = -1):
     """The axes from `start` to `end` as one; by default all after the batch, as Keras and torch `Flatten`.
 
     Channels last, so a following `fc` sees `(height, width, channels)` in order; torch's sees channels first.
+
+    Shapes: `(batch, ...) -> (batch, n)`. Elsewhere: Keras `Flatten`, torch `Flatten`.
     """
     start, end = start % x.ndim, end % x.ndim
     return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
@@ -99,7 +105,10 @@ def flatten(x, start: int = 1, end: int = -1):
 
 @function
 def unflatten(x, axis: int, shape: tuple[int, ...]):
-    """One axis taken apart into `shape`, one size of which may be -1; torch `Unflatten`."""
+    """One axis taken apart into `shape`, one size of which may be -1.
+
+    Shapes: any, `shape` in the place of one axis. Elsewhere: torch `Unflatten`.
+    """
     axis, free = axis % x.ndim, math.prod(n for n in shape if n != -1)
     if x.shape[axis] != free if -1 not in shape else x.shape[axis] % free:
         raise ShapeError(f"an axis {axis} that {shape} divides", shape_text(x))
@@ -108,35 +117,53 @@ def unflatten(x, axis: int, shape: tuple[int, ...]):
 
 @function
 def squeeze(x, axis: int | tuple[int, ...]):
-    """Without axes of length 1."""
+    """Without axes of length 1.
+
+    Shapes: any, without the axes. Elsewhere: Keras `ops.squeeze`, torch `squeeze`.
+    """
     return jnp.squeeze(x, axis)
 
 
 @function
 def expand_dims(x, axis: int | tuple[int, ...]):
-    """With a new axis of length 1; torch `unsqueeze`."""
+    """With a new axis of length 1.
+
+    Shapes: any, with a 1 at `axis`. Elsewhere: Keras `ops.expand_dims`, torch `unsqueeze`.
+    """
     return jnp.expand_dims(x, axis)
 
 
 @function
 def repeat_vector(x, times: int):
-    """`(batch, n) -> (batch, times, n)`; Keras `RepeatVector`."""
+    """Each example repeated along a new axis of `times`.
+
+    Shapes: `(batch, n) -> (batch, times, n)`. Elsewhere: Keras `RepeatVector`.
+    """
     return jnp.broadcast_to(x[:, None], (x.shape[0], times, *x.shape[1:]))
 
 
 @function
 def roll(x, shift: int | tuple[int, ...], axis: int | tuple[int, ...]):
-    """Moved by `shift` along `axis`, what leaves at one end entering at the other."""
+    """Moved by `shift` along `axis`, what leaves at one end entering at the other.
+
+    Shapes: any, unchanged. Elsewhere: Keras `ops.roll`, torch `roll`.
+    """
     return jnp.roll(x, shift, axis)
 
 
 @function
 def flip(x, axis: int | tuple[int, ...]):
-    """Backwards along `axis`."""
+    """Backwards along `axis`.
+
+    Shapes: any, unchanged. Elsewhere: Keras `ops.flip`, torch `flip`.
+    """
     return jnp.flip(x, axis)
 
 
 @function
 def as_dtype(x, dtype: Any):
-    """The input as another dtype; `cast` computes a whole layer in one."""
+    """The input as another dtype; `cast` computes a whole layer in one.
+
+    Shapes: any, unchanged. Elsewhere: Keras `ops.cast`, torch `Tensor.to`.
+    """
     return x.astype(dtype)

@@ -48,7 +48,7 @@ class prelu(Layer):
 class rrelu(Layer):
     """`leaky_relu` whose slope is drawn for each element in training, its mean in inference (Xu et al., 2015).
 
-    Elsewhere: torch `RReLU` with these defaults.
+    Shapes: any, unchanged. Elsewhere: torch `RReLU` with these defaults.
     """
 
     low: float = 1 / 8

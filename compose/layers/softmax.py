@@ -13,19 +13,28 @@ __all__ = ["glu", "log_softmax", "maxout", "soft_min", "softmax", "sparsemax"]
 
 @activation(also=(jax.nn.softmax,))
 def softmax(x, axis: int | tuple[int, ...] = -1):
-    """`exp(x) / sum(exp(x))` over `axis`, or over several at once."""
+    """`exp(x) / sum(exp(x))` over `axis`, or over several at once.
+
+    Shapes: any, unchanged. Elsewhere: Keras `Softmax`, torch `Softmax`, Flax `softmax`.
+    """
     return jax.nn.softmax(x, axis=axis)
 
 
 @activation(also=(jax.nn.log_softmax,))
 def log_softmax(x, axis: int = -1):
-    """The logarithm of `softmax`, without its loss of precision."""
+    """The logarithm of `softmax`, without its loss of precision.
+
+    Shapes: any, unchanged. Elsewhere: Keras `log_softmax`, torch `LogSoftmax`, Flax `log_softmax`.
+    """
     return jax.nn.log_softmax(x, axis=axis)
 
 
 @activation
 def soft_min(x, axis: int = -1):
-    """`softmax(-x)`."""
+    """`softmax(-x)`.
+
+    Shapes: any, unchanged. Elsewhere: torch `Softmin`.
+    """
     return jax.nn.softmax(-x, axis=axis)
 
 
@@ -33,7 +42,8 @@ def soft_min(x, axis: int = -1):
 def sparsemax(x, axis: int = -1):
     """The point of the probability simplex nearest to `x`, mostly zeros (Martins & Astudillo, 2016).
 
-    Elsewhere: Keras 3.15 `sparsemax` subtracts too much where several stay above zero, and does not sum to 1.
+    Shapes: any, unchanged. Elsewhere: Keras `sparsemax`, which in 3.15 subtracts too much where several stay
+    above zero, so that it does not sum to 1.
     """
     x = jnp.moveaxis(x, axis, -1)
     largest = jnp.flip(jnp.sort(x, -1), -1)
@@ -49,6 +59,8 @@ def glu(x, axis: int = -1):
     """`a * sigmoid(b)`, `a` and `b` the halves of `x` along `axis` (Dauphin et al., 2016).
 
     Other gates are expressions: SwiGLU is `fc(n, silu) * fc(n)`, GEGLU `fc(n, gelu) * fc(n)`.
+
+    Shapes: `(..., 2n) -> (..., n)`. Elsewhere: Keras `glu`, torch `GLU`, Flax `glu`.
     """
     if x.shape[axis] % 2:
         raise ShapeError(f"an even number along axis {axis}", shape_text(x))
@@ -58,7 +70,10 @@ def glu(x, axis: int = -1):
 
 @activation
 def maxout(x, pieces: int = 2):
-    """The largest of each `pieces` neighbours of the last axis (Goodfellow et al., 2013): `fc(2 * n) >> maxout`."""
+    """The largest of each `pieces` neighbours of the last axis (Goodfellow et al., 2013): `fc(2 * n) >> maxout`.
+
+    Shapes: `(..., n · pieces) -> (..., n)`.
+    """
     if x.shape[-1] % pieces:
         raise ShapeError(f"channels that {pieces} pieces divide", shape_text(x))
     return x.reshape(*x.shape[:-1], -1, pieces).max(-1)

@@ -16,19 +16,29 @@ __all__ = ["add_constant", "at", "scale", "split", "unbind"]
 
 @function
 def scale(x, by: float = 1.0):
-    """The input times a constant; Keras `Rescaling` is `scale(by=1 / 255)`."""
+    """The input times a constant.
+
+    Shapes: any, unchanged. Elsewhere: Keras `Rescaling` is `scale(by=1 / 255)`.
+    """
     return x * by
 
 
 @function
 def add_constant(x, value: float = 0.0):
-    """The input plus a constant."""
+    """The input plus a constant.
+
+    Shapes: any that broadcasts with the constant.
+    """
     return x + value
 
 
 @function
 def split(x, parts: int | tuple[int, ...], axis: int = -1):
-    """A tuple of so many equal parts, or of parts of these sizes, along `axis`; torch `chunk` and `split`."""
+    """A tuple of so many equal parts, or of parts of these sizes, along `axis`.
+
+    Shapes: one array, to a tuple of parts with less along `axis`. Elsewhere: Keras `ops.split`, torch `chunk` and
+    `split`.
+    """
     sizes = (x.shape[axis] // parts,) * parts if isinstance(parts, int) else parts
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     if ends[-1] != x.shape[axis]:
@@ -38,13 +48,19 @@ def split(x, parts: int | tuple[int, ...], axis: int = -1):
 
 @function
 def unbind(x, axis: int = 1):
-    """A tuple of the slices along `axis`, without it; torch `unbind`."""
+    """A tuple of the slices along `axis`, without it.
+
+    Shapes: one array, to a tuple of arrays without `axis`. Elsewhere: Keras `ops.unstack`, torch `unbind`.
+    """
     return tuple(jnp.moveaxis(x, axis, 0))
 
 
 @layer
 class at(Layer):
-    """`x[index]`, the index as it is written between brackets: `at(":, -1")`; of a tuple, one of its values."""
+    """`x[index]`, the index as it is written between brackets: `at(":, -1")`; of a tuple, one of its values.
+
+    Shapes: those that NumPy's indexing gives. Elsewhere: `x[index]` in Keras, torch and Flax.
+    """
 
     index: str
 
