@@ -11,6 +11,7 @@ are random, images as small as the model takes; errors are the largest relative 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def measure(name: str, keras: bool, level: str) -> dict[str, Any]:
 
 def prove(ported: Any, level: str, row: dict[str, Any]) -> None:
     for check in ported.verify(level).rows:
-        key = {"outputs": "forward"}.get(check.check, check.check)
+        key = "forward" if check.check == "outputs" else check.check
         if key != "weights":
             row[key] = max(row.get(key, 0.0), check.error)
 
@@ -113,20 +114,24 @@ def torchvision() -> Any:
 
     Its Python part then fails on import because it describes `nms`, which the classifiers do not use.
     """
-    import torch
-
     try:
         import torchvision
     except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        nms_alone()
         for name in [m for m in sys.modules if m.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         import torchvision
-
-        torchvision.kept_for_nms = library
     return torchvision
+
+
+@functools.cache  # which keeps the library: its operations go with it
+def nms_alone() -> Any:
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
 
 
 def torch_models() -> dict[str, int]:

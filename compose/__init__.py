@@ -63,6 +63,7 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 from compose.layers.unpool import *
 from compose.layers.window_attention import *
+from compose.layers.window_cosine import *
 
 if TYPE_CHECKING:
     from compose import data, train

@@ -46,6 +46,7 @@ class multi_head_attention(StatefulLayer):
         scale: of the products of queries and keys; None for 1/√head_size.
         dropout: the rate at which attention weights are dropped in training.
         bias, out_bias: whether the three projections, and the last one, have biases.
+        key_bias: whether the keys' has, if the others do; Whisper's, BEiT's and Swin V2's have none.
         rotary: a layer on queries and keys, such as `rotary`.
         scores: a layer on the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
         return_weights: give `(output, weights (batch, heads, queries, keys))`.
@@ -68,6 +69,7 @@ class multi_head_attention(StatefulLayer):
     dropout: float = 0.0
     bias: bool = True
     out_bias: bool = True
+    key_bias: bool = True
     rotary: Layer | None = None
     scores: Layer = identity
     return_weights: bool = False
@@ -109,7 +111,7 @@ class multi_head_attention(StatefulLayer):
         wide = {"query": (q, self.heads * key), "key": (k, self.groups * key), "value": (v, self.groups * value)}
         for name, (part, n) in wide.items():
             yield f"{name}_kernel", Param((part.shape[-1], n), self.kernel_init)
-            if self.bias:
+            if self._biased(name):
                 yield f"{name}_bias", Param((n,), self.bias_init, fan_in=part.shape[-1])
         n, out = self.heads * value, self.size or q.shape[-1]
         yield "out_kernel", Param((n, out), self.kernel_init)
@@ -154,9 +156,12 @@ class multi_head_attention(StatefulLayer):
         y = y + p["out_bias"] if self.out_bias else y
         return ((y, weights) if self.return_weights else y), s
 
+    def _biased(self, name: str) -> bool:
+        return self.bias and (self.key_bias or name != "key")
+
     def _heads(self, p, name: str, x, heads: int):
         y = x @ p[f"{name}_kernel"]
-        y = y + p[f"{name}_bias"] if self.bias else y
+        y = y + p[f"{name}_bias"] if self._biased(name) else y
         return y.reshape(*y.shape[:2], heads, -1)
 
     def _turned(self, p, x, positions, ctx):

@@ -7,7 +7,7 @@ import numpy as np
 
 from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank, shape_text
 from compose.core.initializer import Initializer
-from compose.core.layer import Layer, layer
+from compose.core.layer import Layer, layer, unlisted
 from compose.core.param import Param
 from compose.layers.attention import multi_head_attention
 from compose.layers.initializers import glorot_uniform, truncated_normal, zeros
@@ -34,16 +34,12 @@ class window_bias(Layer):
         yield "embedding", Param(((2 * self.window - 1) ** 2, x.shape[1]), self.embedding_init)
 
     def forward(self, p, x, ctx):
-        return x + jnp.moveaxis(p["embedding"][_offsets(self.window)], -1, 0)
+        return x + jnp.moveaxis(p["embedding"][offsets(self.window)], -1, 0)
 
 
-@layer
-class window_attention(Layer):
-    """Self-attention of each pixel to its window, with a learned bias for each offset (Liu et al., Swin, 2021).
-
-    Shapes: `(batch, height, width, n)`, unchanged; an image is padded with zeros at its end to whole windows.
-    Parameters: those of `multi_head_attention`, with `window_bias` under `scores`, all under `attention`.
-    Elsewhere: torchvision `ShiftedWindowAttention`, with one `qkv` for the first three kernels.
+@unlisted
+class Windowed(Layer):
+    """Self-attention of each pixel to its window: an image is padded with zeros at its end to whole windows.
 
     Args:
         heads: they divide the features.
@@ -59,11 +55,15 @@ class window_attention(Layer):
     dropout: float = 0.0
     kernel_init: Initializer = glorot_uniform
     bias_init: Initializer = zeros
-    embedding_init: Initializer = truncated_normal(stddev=0.02)
 
     @property
     def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.dropout > 0
+
+    @property
+    def attention(self) -> Layer:
+        """What attends within a window."""
+        raise NotImplementedError
 
     def validate(self):
         if self.window < 1 or not 0 <= self.shift < self.window:
@@ -73,14 +73,6 @@ class window_attention(Layer):
         expect_rank(x, 4, "(batch, height, width, channels)")
         expect_float(x)
         return {}
-
-    @property
-    def attention(self) -> Layer:
-        return multi_head_attention(
-            self.heads, dropout=self.dropout, bias=self.bias, out_bias=self.bias,
-            scores=window_bias(self.window, self.embedding_init),
-            kernel_init=self.kernel_init, bias_init=self.bias_init,
-        )  # fmt: skip
 
     def forward(self, p, x, ctx):
         w, (batch, height, width, n) = self.window, x.shape
@@ -100,7 +92,27 @@ class window_attention(Layer):
         return y[:, :height, :width]
 
 
-def _offsets(w: int) -> np.ndarray:
+@layer
+class window_attention(Windowed):
+    """Self-attention of each pixel to its window, with a learned bias for each offset (Liu et al., Swin, 2021).
+
+    Shapes: `(batch, height, width, n)`, unchanged; an image is padded with zeros at its end to whole windows.
+    Parameters: those of `multi_head_attention`, with `window_bias` under `scores`, all under `attention`.
+    Elsewhere: torchvision `ShiftedWindowAttention`, with one `qkv` for the first three kernels.
+    """
+
+    embedding_init: Initializer = truncated_normal(stddev=0.02)
+
+    @property
+    def attention(self) -> Layer:
+        return multi_head_attention(
+            self.heads, dropout=self.dropout, bias=self.bias, out_bias=self.bias,
+            scores=window_bias(self.window, self.embedding_init),
+            kernel_init=self.kernel_init, bias_init=self.bias_init,
+        )  # fmt: skip
+
+
+def offsets(w: int) -> np.ndarray:
     """For each pair of a window's pixels the row of the bias table: `(w², w²)`."""
     at = np.stack(np.meshgrid(np.arange(w), np.arange(w), indexing="ij"), -1).reshape(-1, 2)
     by = at[:, None] - at + w - 1

@@ -46,6 +46,7 @@ class SourceGraph:
         name: the model's class or function.
         input_axes, output_axes: for each input and output leaf, how its axes are moved from the source's:
             ours is `source.transpose(axes)`; None where they are the same.
+        unread: parts of arrays that the source keeps and does not use.
     """
 
     inputs: tuple[int, ...]
@@ -55,3 +56,4 @@ class SourceGraph:
     name: str = "model"
     input_axes: tuple[tuple[int, ...] | None, ...] = ()
     output_axes: tuple[tuple[int, ...] | None, ...] = ()
+    unread: tuple[Take, ...] = ()

@@ -37,7 +37,7 @@ def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolera
 
 
 def _weights(port: Ported) -> Row:
-    wrong = port.weights.unused(port.graph.arrays)
+    wrong = port.weights.unused(port.graph.arrays, port.graph.unread)
     params, state = port.weights.load(port.graph.arrays)
     port.check(params, state)
     return Row("weights", f"each of {len(port.graph.arrays)} arrays used once", 0.0, not wrong, ", ".join(wrong))

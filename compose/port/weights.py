@@ -112,12 +112,12 @@ class WeightMap(tuple):
                 old[slice(*record.take.rows)] = part
         return made
 
-    def unused(self, arrays: dict[str, np.ndarray]) -> list[str]:
-        """The arrays, or rows of them, that no record or more than one takes."""
+    def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[Take] = ()) -> list[str]:
+        """The arrays, or rows of them, that no record or more than one takes, and the source itself reads."""
         counts = {name: np.zeros(array.shape[:1] or (1,), int) for name, array in arrays.items()}
-        for record in self:
-            rows = record.take.rows
-            counts[record.take.source][slice(*rows) if rows else slice(None)] += 1
+        for take in (*(record.take for record in self), *unread):
+            rows = take.rows
+            counts[take.source][slice(*rows) if rows else slice(None)] += 1
         return [name for name, count in counts.items() if not (count == 1).all()]
 
     def renamed(self, names: dict[str, str]) -> WeightMap:

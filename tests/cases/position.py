@@ -7,8 +7,11 @@ import torch
 
 from compose import (
     alibi,
+    cosine_window_attention,
+    cosine_window_bias,
     learned_positions,
     multi_head_attention,
+    normal,
     relative_bias,
     rotary,
     sinusoidal_positions,
@@ -73,7 +76,7 @@ def torch_t5(bidirectional, buckets, limit):
     return in_torch(reference, turned=False)
 
 
-def torch_windows(heads, w, shift):
+def torch_windows(heads, w, shift, cosine=False):
     """Swin's attention pixel by pixel: each pixel looks at the others of its shifted, wrapped window."""
 
     def reference(p, s, x):
@@ -81,7 +84,9 @@ def torch_windows(heads, w, shift):
         batch, height, width, n = x.shape
         rows, cols = -(-height // w), -(-width // w)
         x = torch.nn.functional.pad(x, (0, 0, 0, cols * w - width, 0, rows * w - height))
-        project = lambda name: (x @ p[f"{name}_kernel"] + p[f"{name}_bias"]).reshape(batch, -1, heads, n // heads)
+        project = lambda name: (x @ p[f"{name}_kernel"] + p.get(f"{name}_bias", 0)).reshape(
+            batch, -1, heads, n // heads
+        )
         q, k, v = map(project, ("query", "key", "value"))
         by = [shift if count > 1 else 0 for count in (rows, cols)]
         bias = torch.full((rows * cols * w * w,) * 2, -1, dtype=torch.long)
@@ -91,11 +96,33 @@ def torch_windows(heads, w, shift):
                 same = all((m - d) // w == (o - d) // w for m, o, d in ((i, y, by[0]), (j, z, by[1])))
                 if same:
                     bias[a, b] = (i - y + w - 1) * (2 * w - 1) + j - z + w - 1
-        s = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(n // heads)
-        table = p["scores"]["embedding"][bias.clamp(min=0)].permute(2, 0, 1)
-        weights = (s + table).masked_fill(bias < 0, -math.inf).softmax(-1)
+        if cosine:
+            q, k = (torch.nn.functional.normalize(t, dim=-1) for t in (q, k))
+            s = torch.einsum("bqhd,bkhd->bhqk", q, k) * torch.exp(p["scores"]["log_scale"])[:, None, None]
+            table = offset_net(p["scores"], w)
+        else:
+            s, table = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(n // heads), p["scores"]["embedding"]
+        weights = (s + table[bias.clamp(min=0)].permute(2, 0, 1)).masked_fill(bias < 0, -math.inf).softmax(-1)
         y = torch.einsum("bhqk,bkhd->bqhd", weights, v).reshape(x.shape) @ p["out_kernel"] + p["out_bias"]
         return y[:, :height, :width]
+
+    return in_torch(reference, turned=False)
+
+
+def offset_net(p, w):
+    """Swin V2's bias for every offset, row by row of the window's offsets."""
+    along = [math.copysign(math.log2(abs(8 * d / (w - 1)) + 1) / 3, d) for d in range(1 - w, w)]
+    at = torch.tensor(np.array([(i, j) for i in along for j in along], np.float32)).double()
+    hidden = torch.relu(at @ p["hidden_kernel"] + p["hidden_bias"])
+    return 16 * torch.sigmoid(hidden @ p["out_kernel"])
+
+
+def torch_cosine_bias(w):
+    def reference(p, s, x):
+        at = [(i, j) for i in range(w) for j in range(w)]
+        rows = [[(a[0] - b[0] + w - 1) * (2 * w - 1) + a[1] - b[1] + w - 1 for b in at] for a in at]
+        scale = torch.exp(p["log_scale"].clamp(max=math.log(100)))[:, None, None]
+        return x * scale + offset_net(p, w)[torch.tensor(rows)].permute(2, 0, 1)
 
     return in_torch(reference, turned=False)
 
@@ -121,6 +148,7 @@ def plain(fn):
 
 
 X, HEADED = (2, 5, 6), (2, 5, 2, 8)
+OFF_ZERO = normal(stddev=0.5)  # where the hidden layer's relu has no slope
 SIX_SLOPES = [1 / 4, 1 / 16, 1 / 64, 1 / 256, 1 / 2, 1 / 8]
 CASES = [
     Case(learned_positions(7), (X,), plain(lambda p, s, x: x + p["embedding"][:5])),
@@ -131,6 +159,8 @@ CASES = [
     Case(relative_bias(8, 16), ((1, 2, 20, 30),), torch_t5(True, 8, 16)),
     Case(window_bias(2), ((2, 3, 4, 4),), torch_window_bias(2)),
     Case(window_attention(2, 2, 1), ((2, 5, 4, 4),), torch_windows(2, 2, 1)),
+    Case(cosine_window_bias(2, 3, bias_init=OFF_ZERO), ((2, 3, 4, 4),), torch_cosine_bias(2)),
+    Case(cosine_window_attention(2, 3, 1, bias_init=OFF_ZERO), ((2, 5, 4, 4),), torch_windows(2, 3, 1, cosine=True)),
     Case(multi_head_attention(2, causal=True, rotary=rotary), ((2, 5, 8),), plain(with_rotary)),
 ]
 
@@ -142,4 +172,5 @@ OPTIONS = [
     Case(relative_bias(causal=True), ((1, 2, 150, 150),), torch_t5(False, 32, 128)),
     Case(window_attention(1, 3), ((1, 6, 3, 2),), torch_windows(1, 3, 0)),
     Case(window_attention(2, 3, 2), ((1, 6, 3, 4),), torch_windows(2, 3, 2)),
+    Case(cosine_window_attention(1, 2, bias_init=OFF_ZERO), ((1, 4, 4, 2),), torch_windows(1, 2, 0, cosine=True)),
 ]

@@ -21,11 +21,20 @@ def swin():
     return vision.models.SwinTransformer([2, 2], 8, [2, 1], [2, 4], [3, 3], stochastic_depth_prob=0.2, num_classes=5)
 
 
+def swin_v2():
+    """Attention by cosine, with no bias on keys though the module keeps one."""
+    own = vision.models.swin_transformer
+    parts = {"block": own.SwinTransformerBlockV2, "downsample_layer": own.PatchMergingV2}
+    return own.SwinTransformer([2, 2], 8, [2], [2], [3, 3], stochastic_depth_prob=0.2, num_classes=5, **parts)
+
+
 def maxvit():
     return vision.models.MaxVit((32, 32), 8, 4, [8, 16], [1, 1], 4, 0.2, num_classes=5)
 
 
-@pytest.mark.parametrize(("make", "shape"), [(swin, (2, 3, 14, 16)), (maxvit, (2, 3, 32, 32))])
+@pytest.mark.parametrize(
+    ("make", "shape"), [(swin, (2, 3, 14, 16)), (swin_v2, (2, 3, 14, 16)), (maxvit, (2, 3, 32, 32))]
+)
 def test_one_equal_step(make, shape):
     torch.manual_seed(0)
     ported = port.from_torch(make(), torch.randn(shape))

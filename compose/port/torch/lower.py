@@ -44,6 +44,7 @@ class Lowering:
         self.node: Any = None
         self.inputs: list[Value] = []
         self.buffers: dict[str, np.ndarray] = {}
+        self.unread: list[Take] = []
 
     def run(self, name: str) -> SourceGraph:
         """Lower every node. Raises `PortError` at the first without a rule, unless they are collected."""
@@ -62,7 +63,7 @@ class Lowering:
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         return SourceGraph(
             tuple(v.index for v in self.inputs), tuple(self.ops), outputs, arrays, name,
-            tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves),
+            tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves), tuple(self.unread),
         )  # fmt: skip
 
     # What rules use.

@@ -23,6 +23,24 @@ def _stochastic_depth(low, call, x):
 
 @rule("torchvision.models.swin_transformer.ShiftedWindowAttention")
 def _window_attention(low, call, x):
+    table = f"{call.path}.relative_position_bias_table"
+    return _windows(low, call, x, "window_attention", {"scores/embedding": Take(table)})
+
+
+@rule("torchvision.models.swin_transformer.ShiftedWindowAttentionV2")
+def _cosine_window_attention(low, call, x):
+    heads = call.module.num_heads
+    first, last = f"{call.path}.cpb_mlp.0", f"{call.path}.cpb_mlp.2"
+    scores = {
+        "scores/hidden_kernel": linear(f"{first}.weight"),
+        "scores/hidden_bias": Take(f"{first}.bias"),
+        "scores/out_kernel": linear(f"{last}.weight"),
+        "scores/log_scale": Take(f"{call.path}.logit_scale", shape=(heads,)),
+    }
+    return _windows(low, call, x, "cosine_window_attention", scores)
+
+
+def _windows(low, call, x, name: str, scores: dict[str, Take]):
     module = call.module
     (window, other), (shift, same) = module.window_size, module.shift_size
     if window != other or shift != same:
@@ -30,12 +48,12 @@ def _window_attention(low, call, x):
     bias = module.qkv.bias is not None
     if (module.proj.bias is not None) != bias:
         raise PortError("window attention with a bias on all projections or none")
-    layer = word("window_attention")(
-        module.num_heads, window, shift, bias=bias, dropout=float(module.attention_dropout)
-    )
+    layer = word(name)(module.num_heads, window, shift, bias=bias, dropout=float(module.attention_dropout))
     x = low.as_source(x)
-    names = (f"{call.path}.qkv", f"{call.path}.proj", f"{call.path}.relative_position_bias_table")
-    weights = {f"attention/{k}": take for k, take in _projections(module.qkv, *names).items()}
+    takes = _projections(module.qkv, f"{call.path}.qkv", f"{call.path}.proj") | scores
+    if bias and name == "cosine_window_attention":
+        low.unread.append(takes.pop("key_bias"))  # it is kept, and set to zero in every call
+    weights = {f"attention/{k}": take for k, take in takes.items()}
     y = low.emit(layer, x, shape=x.shape, weights=weights)
     return low.emit(word("dropout")(module.dropout), y, shape=x.shape) if module.dropout else y
 
@@ -50,16 +68,17 @@ def _relative_attention(low, call, x):
     x = low.as_source(x)
     batch, groups, pixels, n = x.shape
     joined = (batch * groups, pixels, n)
-    names = (f"{call.path}.to_qkv", f"{call.path}.merge", f"{call.path}.relative_position_bias_table")
+    takes = _projections(module.to_qkv, f"{call.path}.to_qkv", f"{call.path}.merge")
+    takes["scores/embedding"] = Take(f"{call.path}.relative_position_bias_table")
     y = low.emit(word("reshape")(-1, pixels, n, batch=False), x, shape=joined, axes=identity_axes(3))
-    y = low.emit(layer, y, shape=joined, weights=_projections(module.to_qkv, *names))
+    y = low.emit(layer, y, shape=joined, weights=takes)
     return low.emit(word("reshape")(-1, groups, pixels, n, batch=False), y, shape=x.shape, axes=identity_axes(4))
 
 
-def _projections(qkv: Any, qkv_name: str, out_name: str, table: str) -> dict[str, Take]:
-    """The parameters of attention with one matrix for queries, keys and values, and a bias for each offset."""
+def _projections(qkv: Any, qkv_name: str, out_name: str) -> dict[str, Take]:
+    """The parameters of attention whose queries, keys and values are made by one matrix."""
     n = qkv.out_features // 3
-    made = {"out_kernel": linear(f"{out_name}.weight"), "scores/embedding": Take(table)}
+    made = {"out_kernel": linear(f"{out_name}.weight")}
     for i, name in enumerate(("query", "key", "value")):
         rows = (i * n, (i + 1) * n)
         made[f"{name}_kernel"] = linear(f"{qkv_name}.weight", rows)
