@@ -26,6 +26,10 @@ class TorchModel:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        with Exact():
+            return self._gradients(arrays, inputs, seed)
+
+    def _gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         model = self._with(arrays).eval()
         xs = _tensors(inputs)
         outputs = _flat(model(*xs))
@@ -50,11 +54,12 @@ class TorchModel:
         targets = None
         for _ in range(steps):
             own.zero_grad()
-            outputs = _flat(model(*xs))
-            if targets is None:
-                targets = [torch.from_numpy(t) for t in cotangents([o.detach().numpy() for o in outputs], seed)]
-            loss = sum(((o - t) ** 2).mean() for o, t in zip(outputs, targets))
-            loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
+            with Exact():
+                outputs = _flat(model(*xs))
+                if targets is None:
+                    targets = [torch.from_numpy(t) for t in cotangents([o.detach().numpy() for o in outputs], seed)]
+                loss = sum(((o - t) ** 2).mean() for o, t in zip(outputs, targets))
+                loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
             own.step()
         after = model.state_dict()
         return {name: after[name].numpy() for name in arrays}
@@ -88,6 +93,16 @@ class TorchModel:
             groups.append({"params": [mine[names[id(p)]] for p in group["params"]], **options})
         made = type(optimizer)(groups, **{k: v for k, v in optimizer.defaults.items() if k in ("lr",)})
         return made
+
+
+class Exact(TorchDispatchMode):
+    """Float64 where torch keeps a constant in float32: its slope of `hardsigmoid` is 1/6 to eight digits."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.hardsigmoid_backward.default:
+            grad, x = args
+            return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
+        return func(*args, **(kwargs or {}))
 
 
 class Watch(TorchDispatchMode):
