@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import sys
+import textwrap
 import types
 from pathlib import Path
 
@@ -20,8 +21,8 @@ def run_blocks(page: Path, monkeypatch) -> int:
     module = types.ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
     printed, checked, text = "", 0, page.read_text()
-    for block in re.finditer(r"```(python|text)\n(.*?)```", text, re.DOTALL):
-        kind, code = block.groups()
+    for block in re.finditer(r"^ *```(python|text)\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        kind, code = block[1], textwrap.dedent(block[2])
         if kind == "python":
             lines = "\n" * text[: block.start(2)].count("\n")  # so that errors name the line of the page
             with contextlib.redirect_stdout(io.StringIO()) as out:
