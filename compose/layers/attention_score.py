@@ -96,8 +96,8 @@ class dot_attention(Scored):
 class additive_attention(Scored):
     """`softmax(Σ scale · tanh(query + key)) @ value` (Bahdanau et al., 2014).
 
-    Shapes: as `dot_attention`; parameters: `scale (n,)`. Elsewhere: Keras `AdditiveAttention`, whose order is
-    (query, value, key).
+    Shapes: `(batch, queries, n), (batch, keys, n), (batch, keys, m) -> (batch, queries, m)`; parameters: `scale (n,)`.
+    Elsewhere: Keras `AdditiveAttention`, whose order is (query, value, key).
 
     Args:
         scale: whether the sum over features has learned weights.

@@ -1,6 +1,6 @@
 """How parameters start, by name; every one is a value with its options: `normal(stddev=0.02)`.
 
-Shapes: any, that of the parameter.
+Shapes: any, the parameter's.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
 def truncated_normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
     """Normal around `mean`, drawn again beyond two standard deviations.
 
-    Elsewhere: Keras `TruncatedNormal` has `stddev=0.05`; torch `trunc_normal_` cuts at ±2 itself, so that its
-    `std=0.02` is `normal(stddev=0.02)`.
+    Elsewhere: Keras `TruncatedNormal` has `stddev=0.05`, Flax `truncated_normal` 0.01; torch `trunc_normal_` cuts at ±2
+    itself, so that its `std=0.02` is `normal(stddev=0.02)`.
     """
     return mean + stddev * draw("truncated_normal", key, shape, dtype)
 
@@ -168,14 +168,17 @@ def orthogonal(key, shape, dtype, fans, gain: float = 1.0):
 def delta_orthogonal(key, shape, dtype, fans):
     """Orthogonal in the middle of a convolution kernel, zero around (Xiao et al., 2018).
 
-    Elsewhere: Flax `delta_orthogonal`.
+    Shapes: `(*space, n, m)`, n at most m. Elsewhere: Flax `delta_orthogonal`.
     """
     return jax.nn.initializers.delta_orthogonal()(key, shape, dtype)
 
 
 @initializer
 def eye(key, shape, dtype, fans, gain: float = 1.0):
-    """The identity matrix times `gain`; Keras `Identity`, torch `eye_`."""
+    """The identity matrix times `gain`.
+
+    Shapes: `(n, m)`. Elsewhere: Keras `Identity`, torch `eye_`.
+    """
     if len(shape) != 2:
         raise ConfigError("a parameter of two axes for eye", str(shape))
     return gain * np.eye(*shape, dtype=dtype)
@@ -183,7 +186,10 @@ def eye(key, shape, dtype, fans, gain: float = 1.0):
 
 @initializer
 def dirac(key, shape, dtype, fans, groups: int = 1):
-    """A convolution kernel `(*space, in, out)` that passes its channels on as they are; torch `dirac_`."""
+    """A convolution kernel that passes its channels on as they are.
+
+    Shapes: `(*space, n, m)`. Elsewhere: torch `dirac_`.
+    """
     if len(shape) < 3 or shape[-1] % groups:
         raise ConfigError("a convolution kernel whose filters the groups divide, for dirac", str(shape))
     kernel, filters = np.zeros(shape, dtype), shape[-1] // groups
@@ -194,7 +200,10 @@ def dirac(key, shape, dtype, fans, groups: int = 1):
 
 @initializer
 def sparse(key, shape, dtype, fans, sparsity: float = 0.9, stddev: float = 0.01):
-    """Normal, with that share of each input's weights zero (Martens, 2010); torch `sparse_`."""
+    """Normal, with that share of each input's weights zero (Martens, 2010).
+
+    Shapes: `(n, m)`. Elsewhere: torch `sparse_`.
+    """
     if len(shape) != 2:
         raise ConfigError("a parameter of two axes for sparse", str(shape))
     order = jax.numpy.argsort(draw("uniform", jax.random.fold_in(key, 1), shape, np.float32), axis=1)

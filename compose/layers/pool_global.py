@@ -17,6 +17,7 @@ def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
     """The mean over all of space.
 
     Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1 for space.
+    Elsewhere: Keras `GlobalAveragePooling1D/2D/3D`, torch `AdaptiveAvgPool1d/2d/3d(1)`.
     """
     return x.mean(space_axes(x, channels_first), keepdims=keepdims)
 
@@ -25,9 +26,10 @@ def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
 def global_max_pool(x, keepdims: bool = False, channels_first: bool = False):
     """The maximum over all of space.
 
-    With `keepdims`, axes of 1. Values that tie share the gradient, as in torch's `amax`.
+    Values that tie share the gradient, as in torch's `amax`.
 
-    Shapes: `(batch, *space, channels) -> (batch, channels)`.
+    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1 for space.
+    Elsewhere: Keras `GlobalMaxPooling1D/2D/3D`, torch `AdaptiveMaxPool1d/2d/3d(1)`.
     """
     return x.max(space_axes(x, channels_first), keepdims=keepdims)
 

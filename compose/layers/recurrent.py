@@ -110,7 +110,7 @@ class rnn(OverTime, rnn_cell):
     with lengths or a mask and a first carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, size)`,
     `recurrent_kernel (size, size)`, `bias (size,)`.
     Elsewhere: Keras `SimpleRNN` with these defaults, but `output="last"`; torch `RNN` with `batch_first=True` has
-    `recurrent_bias=True` and starts all uniform in ±1/√size.
+    `recurrent_bias=True` and starts all uniform in ±1/√size; Flax `SimpleCell` in `RNN`.
 
     Args:
         size: features of the output.

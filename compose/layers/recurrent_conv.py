@@ -25,7 +25,8 @@ __all__ = ["conv_lstm", "conv_lstm_cell"]
 class conv_lstm_cell(Cell):
     """One step of `conv_lstm`: `((h, c), x) -> ((h, c), h)`.
 
-    Shapes: `((h, c) of (batch, *space', filters), x (batch, *space, n)) -> ((h, c), h)`.
+    Shapes: `((h, c) of (batch, *space', filters), x (batch, *space, n)) -> ((h, c), h)`. Elsewhere: Flax
+    `linen.ConvLSTMCell`.
 
     Args:
         filters: output channels.
@@ -99,7 +100,8 @@ class conv_lstm(OverTime, conv_lstm_cell):
     Shapes: `(batch, time, *space, n) -> (batch, time, *space', filters)`, without time for `output="last"`; lengths,
     masks and a first carry as in `lstm`. Parameters: `kernel (*kernel, n, 4 filters)`,
     `recurrent_kernel (*kernel, filters, 4 filters)`, `bias (4 filters,)`.
-    Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last.
+    Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last; Flax
+    `linen.ConvLSTMCell` in `RNN`.
     """
 
 

@@ -27,7 +27,7 @@ def scale(x, by: float = 1.0):
 def add_constant(x, value: float = 0.0):
     """The input plus a constant.
 
-    Shapes: any that broadcasts with the constant.
+    Shapes: any, unchanged.
     """
     return x + value
 
