@@ -141,6 +141,17 @@ class TwoOut(nn.Module):
         return self.a(h), torch.softmax(self.b(h), -1)
 
 
+class Gated(nn.Module):
+    """Both hard functions of MobileNetV3, over their corners."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return nn.functional.hardsigmoid(self.b(nn.functional.hardswish(4 * self.a(x))))
+
+
 class Tied(nn.Module):
     """An embedding whose table is the output projection too."""
 
@@ -186,5 +197,6 @@ CASES = {
     "siamese": lambda: (Siamese(), torch.randn(3, 4), torch.randn(3, 4)),
     "two inputs": lambda: (TwoIn(), torch.randn(3, 4), torch.randn(3, 3)),
     "two outputs": lambda: (TwoOut(), torch.randn(3, 4)),
+    "gated": lambda: (Gated(), torch.randn(5, 6)),
     "tied": lambda: (Tied(), _ids()),
 }
