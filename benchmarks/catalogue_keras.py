@@ -98,6 +98,8 @@ PREPARATION = {
     "MixUp": "mix_up()",
     "CutMix": "cut_mix()",
     "AutoContrast": "auto_contrast",
+    "Equalization": "equalize",
+    "ContrastLimitedAdaptiveHistogramEqualization": "clahe()",
     "Solarization": "solarize(threshold=0.5)",
     "Pipeline": "compose_seq(rescale(0.5), random_flip())",
 }
@@ -111,7 +113,6 @@ UNPREPARED = {
     "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
     "AugMix RandAugment": "policies over other augmentations: write the one you want",
-    "ContrastLimitedAdaptiveHistogramEqualization Equalization": "histograms: to be prepared before training",
 }
 
 EXCLUDED = {

@@ -34,6 +34,7 @@ from compose.layers.einsum import *
 from compose.layers.elementwise import *
 from compose.layers.embedding import *
 from compose.layers.encode import *
+from compose.layers.histogram import *
 from compose.layers.initializers import *
 from compose.layers.join import *
 from compose.layers.learned import *
