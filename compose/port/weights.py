@@ -87,7 +87,7 @@ class WeightMap(tuple):
         for record in self:
             if record.take.source not in arrays:
                 raise ParamsError(f"an array {record.take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
-            value = np.ascontiguousarray(record.take.forward(np.asarray(arrays[record.take.source])))
+            value = np.asarray(record.take.forward(np.asarray(arrays[record.take.source])), order="C")
             if record.at:
                 stacked.setdefault((record.tree, record.target), {})[record.at] = value
             else:

@@ -203,10 +203,26 @@ def _pixel_shuffle(low, node, x, factor):
     return low.emit(word("pixel_shuffle")(factor), low.channels_last(x))
 
 
-@rules("aten.upsample_nearest2d", "aten.upsample_bilinear2d", "aten.upsample_nearest1d", "aten.upsample_bicubic2d")
+_RESIZED = {
+    "upsample_nearest": {"method": "nearest", "coordinates": "asymmetric"},
+    "_upsample_nearest_exact": {"method": "nearest"},
+    "upsample_linear": {"method": "linear"},
+    "upsample_bilinear": {"method": "linear"},
+    "upsample_trilinear": {"method": "linear"},
+    "upsample_bicubic": {"method": "torch_cubic"},
+}
+
+
+@rules(*(f"aten.{kind}{rank}d" for kind in _RESIZED for rank in (1, 2, 3)))
 def _upsample(low, node, x, size, *args):
-    kind = str(node.target).split(".")[1].removeprefix("upsample_")[:-2]
+    options: dict[str, Any] = dict(_RESIZED[str(node.target).split(".")[1][:-2]])
+    factors = args[-1] if args else None
     x = low.channels_last(x)
-    to = tuple(low.shape[2:])
-    options: dict[str, Any] = {"align_corners": True} if args and args[0] is True else {}
-    return low.emit(word("resize")(to, method=kind, **options), x)
+    if args and args[0] is True:
+        options["coordinates"] = "align_corners"
+    if not isinstance(factors, (list, tuple)):
+        return low.emit(word("resize")(tuple(low.shape[2:]), **options), x)
+    if all(float(f).is_integer() for f in factors) and options["method"] == "nearest":
+        options = {}  # every value is repeated, wherever its middle is
+    factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
+    return low.emit(word("upsample")(factor, **options), x)

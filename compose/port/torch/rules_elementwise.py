@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,14 @@ def _gelu(low, node, x, approximate="none"):
 @rule("aten.leaky_relu")
 def _leaky_relu(low, node, x, negative_slope=0.01):
     return low.emit(word("leaky_relu")(negative_slope=negative_slope), x)
+
+
+@rule("aten.prelu")
+def _prelu(low, node, x, slope):
+    if slope.shape == (1,):
+        return low.emit(word("prelu"), x, weights={"negative_slope": replace(slope.take, shape=())})
+    x = low.channels_last(x)
+    return low.emit(word("prelu")(axes=(-1,)), x, weights={"negative_slope": slope})
 
 
 @rule("aten.elu")

@@ -1,0 +1,35 @@
+"""What torch does to images beside convolution: resizing in each of its ways, and slopes of its PReLU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from compose import port
+
+CASES = {
+    "upsample()": nn.Upsample(scale_factor=2),
+    'upsample(factor=1.5, coordinates="asymmetric")': nn.Upsample(scale_factor=1.5),
+    'resize((5, 7), method="nearest", coordinates="asymmetric")': nn.Upsample(size=(5, 7)),
+    "upsample(factor=1.5)": nn.Upsample(scale_factor=1.5, mode="nearest-exact"),
+    'upsample(method="linear")': nn.Upsample(scale_factor=2, mode="bilinear"),
+    'upsample(method="linear", coordinates="align_corners")': nn.UpsamplingBilinear2d(scale_factor=2),
+    'resize((2, 3), method="torch_cubic")': nn.Upsample(size=(2, 3), mode="bicubic"),
+    'upsample(factor=(2.0, 3.0), method="torch_cubic")': nn.Upsample(scale_factor=(2.0, 3.0), mode="bicubic"),
+    "prelu()": nn.PReLU(),
+    "prelu(axes=(-1,))": nn.PReLU(4),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equal_in_outputs_and_gradients(name):
+    torch.manual_seed(0)
+    ported = port.from_torch(nn.Sequential(nn.Conv2d(3, 4, 1), CASES[name]), torch.randn(2, 3, 4, 6))
+    assert ported.verify("gradients").ok
+    assert "".join(name.split()) in "".join(str(ported.net).split())
+
+
+def test_slopes_after_a_matrix():
+    ported = port.from_torch(nn.Sequential(nn.Linear(3, 4), nn.PReLU(4)), torch.randn(5, 3))
+    assert ported.verify("step").ok
