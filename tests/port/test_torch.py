@@ -121,6 +121,21 @@ def test_padding_of_any_axes_but_one():
     assert port.from_torch(Padded(), torch.randn(2, 3, 4, 5)).verify("gradients").ok
 
 
+def test_weights_that_inference_does_not_read():
+    class Auxiliary(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head, self.other = (torch.nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, x):
+            y = torch.tanh(self.body(x))
+            return (self.head(y), self.other(y)) if self.training else self.head(y)
+
+    ported = port.from_torch(Auxiliary(), torch.randn(2, 4))
+    assert str(ported.net).count("fc") == 2 and ported.verify("gradients").ok
+    assert set(ported.to_source(ported.params)) == set(Auxiliary().state_dict())
+
+
 def test_control_flow_on_data_says_so():
     class Branching(torch.nn.Module):
         def forward(self, x):

@@ -121,6 +121,7 @@ class Lowering:
         tensors = {**dict(self.program.named_parameters()), **dict(self.program.named_buffers())}
         tensors.update({k: v for k, v in self.program.constants.items() if isinstance(v, torch.Tensor)})
         first_names: dict[int, str] = {}
+        idle: dict[str, bool] = {}  # as those of an auxiliary head, which only training runs
         arrays: dict[str, np.ndarray] = {}
         for node in (n for n in self.program.graph.nodes if n.op == "placeholder"):
             if node.name in parameters or node.name in buffers:
@@ -130,6 +131,7 @@ class Lowering:
                 array = tensor.detach().cpu().numpy()
                 if node.name in parameters:
                     arrays.setdefault(first, array)
+                    idle[first] = idle.get(first, True) and not node.users
                 else:
                     self.buffers[name] = array
                 self.env[node] = Weight(Take(first), tuple(array.shape), array, node.name in parameters)
@@ -137,7 +139,13 @@ class Lowering:
                 self.env[node] = tensors[constants[node.name]].detach().cpu().numpy()
             else:
                 self.env[node] = self._input(node)
+        self.unread += [Take(name) for name, alone in idle.items() if alone and name not in self._kept_whole()]
         return arrays
+
+    def _kept_whole(self) -> set[str]:
+        """The parameters of modules that are kept whole, which no node reads."""
+        pairs = ((call.path, name) for call in self.calls for name, _ in call.module.named_parameters())
+        return {f"{path}.{name}" if path else name for path, name in pairs}
 
     def _input(self, node: Any) -> Any:
         if not isinstance(node.meta["val"], torch.Tensor):
