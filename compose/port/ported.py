@@ -18,6 +18,8 @@ from compose.port.report import Report
 from compose.port.structure import Recovered, recover
 from compose.port.weights import WeightMap
 
+_RANDOM = ("rate", "dropout", "recurrent_dropout", "stddev")  # fields that say how much a layer draws
+
 
 @dataclass(frozen=True)
 class Ported:
@@ -135,7 +137,7 @@ class Ported:
         """The network for training steps that can be compared: nothing in it draws."""
 
         def quiet(path: str, inner: Layer) -> Layer:
-            rates = {k: 0.0 for k in ("rate", "dropout") if isinstance(getattr(inner, k, None), float)}
+            rates = {k: 0.0 for k in _RANDOM if isinstance(getattr(inner, k, None), float)}
             return inner.but(**rates) if rates and inner.draws else inner
 
         return self.net.map(quiet)

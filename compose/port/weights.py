@@ -15,13 +15,14 @@ from compose.core.errors import ParamsError
 class Take:
     """One parameter from one array, or from a part of it, invertibly.
 
-    The steps in order: rows `rows` of the source's first axis; `split` to a shape; axes moved by `axes`;
-    `shape` given to the result.
+    The steps in order: rows `rows` of the source's first axis; `split` to a shape; the parts along an axis in another
+    `order`; axes moved by `axes` and reversed by `flip`; `shape` given to the result.
 
     Attributes:
         source: the array's name.
         rows: `(start, stop)` of the first axis, or None for all.
         split: a shape given before the axes move, or None.
+        order: `(axis, places)`, the parts along an axis taken from these places, each once, or None.
         axes: how the axes move, as `numpy.transpose`; None leaves them.
         shape: the shape given at last, or None.
         flip: axes reversed after they moved.
@@ -31,6 +32,7 @@ class Take:
     source: str
     rows: tuple[int, int] | None = None
     split: tuple[int, ...] | None = None
+    order: tuple[int, tuple[int, ...]] | None = None
     axes: tuple[int, ...] | None = None
     shape: tuple[int, ...] | None = None
     flip: tuple[int, ...] = ()
@@ -40,6 +42,7 @@ class Take:
         """The parameter from the source's array."""
         part = array if self.rows is None else array[slice(*self.rows)]
         part = part if self.split is None else part.reshape(self.split)
+        part = part if self.order is None else part.take(self.order[1], self.order[0])
         part = part if self.axes is None else part.transpose(self.axes)
         part = np.flip(part, self.flip) if self.flip else part
         return part if self.shape is None else part.reshape(self.shape)
@@ -52,6 +55,7 @@ class Take:
         part = param.reshape(moved)
         part = np.flip(part, self.flip) if self.flip else part
         part = part if self.axes is None else part.transpose(tuple(np.argsort(self.axes)))
+        part = part if self.order is None else part.take(np.argsort(self.order[1]), self.order[0])
         return part.reshape(rows)
 
 

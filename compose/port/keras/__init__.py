@@ -33,10 +33,10 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
         import keras
     except ImportError:
         raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
-    from compose.port.keras import rules_core, rules_image, rules_sequence
+    import compose.port.keras.every_rule
     from compose.port.keras.walk import Walk, examples_for, functional
 
-    assert rules_core and rules_image and rules_sequence
+    assert compose.port.keras.every_rule
     if not isinstance(model, keras.Model):
         raise PortError(f"a keras.Model, got {type(model).__name__}")
     whole = functional(model, inputs)

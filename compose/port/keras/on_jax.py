@@ -22,7 +22,7 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
         outputs, _ = model.stateless_call(trainable, fixed, _packed(given), training=False)
         return keras.tree.flatten(outputs)
 
-    outputs, pull = jax.vjp(forward, trainable, [jnp.asarray(inputs[i]) for i in floats])
+    outputs, pull = jax.vjp(jax.jit(forward), trainable, [jnp.asarray(inputs[i]) for i in floats])
     outputs = [np.asarray(o) for o in outputs]
     weights, xs = pull([jnp.asarray(c) for c in cotangents(outputs)])
     return outputs, [np.asarray(x) for x in xs], [np.asarray(w) for w in weights]
@@ -40,8 +40,9 @@ def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, st
         outputs, after = model.stateless_call(trainable, fixed, _packed(inputs), training=True)
         return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
 
+    gradient = jax.jit(jax.grad(loss, has_aux=True))
     for _ in range(steps):
-        grads, fixed = jax.grad(loss, has_aux=True)(trainable, fixed)
+        grads, fixed = gradient(trainable, fixed)
         trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
     for variable, value in zip(model.trainable_variables, trainable):
         variable.assign(value)

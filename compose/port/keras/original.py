@@ -35,8 +35,8 @@ class KerasModel:
         with float64():
             model, names = widened(self.model, arrays, inputs)
             for layer in model._flatten_layers():
-                for rate in ("rate", "dropout", "recurrent_dropout"):
-                    if isinstance(getattr(layer, rate, None), float):
+                for rate in ("rate", "dropout", "recurrent_dropout", "stddev"):
+                    if isinstance(vars(layer).get(rate), float):
                         setattr(layer, rate, 0.0)
             own = type(optimizer).from_config(_config(optimizer))
             _backend().train(model, inputs, lambda ys: cotangents(ys, seed), own, steps)

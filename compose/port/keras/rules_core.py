@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import keras
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import known, word
 from compose.port.keras.walk import Ref
@@ -23,8 +26,6 @@ ACTIVATIONS = {
 
 def activation(fn: Any) -> Any:
     """Our activation for one of Keras's."""
-    import keras
-
     if fn is None:
         return word("identity")
     if isinstance(fn, keras.Layer):
@@ -115,9 +116,27 @@ def _operator(walk, op, a, b):
         return walk.emit(word(name), a, b)
     if not isinstance(a, Ref) and name in ("add", "multiply"):
         a, b = b, a
-    if not isinstance(a, Ref) or not isinstance(b, (int, float)):
-        raise PortError(f"{name} of two values, or of a value and a number after it")
-    return walk.emit(_CONSTANT[name](b), a)
+    if isinstance(a, Ref) and isinstance(b, keras.Variable) and name in ("add", "multiply"):
+        return _learned(walk, "learned_scale" if name == "multiply" else "learned_bias", a, b)
+    if not isinstance(a, Ref) or np.ndim(b):
+        raise PortError(f"{name} of two values, or of a value and a number or a weight after it")
+    return walk.emit(_CONSTANT[name](float(b)), a)
+
+
+def _learned(walk: Any, name: str, x: Ref, weight: Any) -> Ref:
+    given = next(t.shape for t in walk.node.input_tensors)
+    shape = tuple(weight.shape)
+    made = word(name) if shape == (given[-1],) else word(name)(shape=shape)
+    return walk.emit(made, x, weights={name.removeprefix("learned_"): weight})
+
+
+@rules("keras.ops.Matmul", "keras.ops.Dot")
+def _matmul(walk, op, a, b):
+    if isinstance(a, Ref) and isinstance(b, keras.Variable) and len(b.shape) == 2:
+        return walk.emit(word("fc")(b.shape[1], bias=False), a, weights={"kernel": b})
+    if type(op).__name__ == "Dot" or not (isinstance(a, Ref) and isinstance(b, Ref)):
+        raise PortError("the matrix product of two values, or of a value and a weight after it")
+    return walk.emit(word("matmul"), a, b)
 
 
 @rule("keras.layers.Flatten")

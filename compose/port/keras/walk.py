@@ -28,6 +28,7 @@ class Walk:
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
         self.path: tuple[tuple[str, str], ...] = ()
+        self.node: Any = None
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -59,6 +60,19 @@ class Walk:
     def take(self, weight: Any, **steps: Any) -> Take:
         """How a variable is taken, with the steps of `Take`."""
         return weight if isinstance(weight, Take) else Take(self._name(weight), **steps)
+
+    @property
+    def rank(self) -> int:
+        """How many axes the first input of the operation being read has."""
+        return len(self.node.input_tensors[0].shape)
+
+    def inside(self, layer: Any, x: Ref, shape: tuple) -> Any:
+        """What a layer that another holds makes of a value shaped so, the batch apart."""
+        layer(keras.Input(shape))
+        node = layer._inbound_nodes[-1]
+        env = {id(node.input_tensors[0]): x}
+        self._node(node, env)
+        return env[id(node.output_tensors[0])]
 
     def _model(self, model: Any, inputs: list[Ref]) -> list[Ref]:
         env = dict(zip(map(id, model.inputs), inputs))
@@ -93,6 +107,7 @@ class Walk:
             self.missing.append((f"{family}.{type(op).__name__}", self._at(), ""))
             return [self._number() for _ in node.output_tensors]
         kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
+        self.node = node
         try:
             return fn(self, op, *args, **kwargs)
         except ComposeError as e:
@@ -143,7 +158,7 @@ def _inside(op: Any, node: Any) -> Any:
     if isinstance(op, keras.Model) and hasattr(made, "_nodes_by_depth"):
         return made
     own = isinstance(op, keras.Layer) and type(op).__module__.split(".")[0] != "keras" and class_rule(type(op)) is None
-    if not own or not (op._layers or isinstance(op, keras.Model)):
+    if not own:
         return None
     return _traced(op, [keras.Input(t.shape[1:], dtype=t.dtype) for t in node.input_tensors])
 

@@ -48,6 +48,9 @@ def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, 
         names[id(new)] = name
         value = arrays[name] if name in arrays else keras.ops.convert_to_numpy(old.value)
         new.assign(np.asarray(value, str(new.dtype)))
+    for layer in made._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # its statistics are read from its variables once
     return made, names
 
 

@@ -1,0 +1,11 @@
+"""The rules for the layers and operations of Keras, all of them."""
+
+from compose.port.keras import (  # noqa: F401
+    rules_attention,
+    rules_core,
+    rules_grow,
+    rules_image,
+    rules_norm,
+    rules_ops,
+    rules_sequence,
+)
