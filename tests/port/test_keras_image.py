@@ -79,7 +79,14 @@ def own_weights():
     return keras.Sequential([keras.Input((5, 4)), Weighted(), L.Flatten(), L.Dense(2)])
 
 
-CASES = {f.__name__: f for f in (unet, transposed, resampled, norms, siamese, functions, own_weights)}
+def fine_tuned():
+    layers = [L.Conv2D(3, 3), L.BatchNormalization(), L.Flatten()]
+    body = keras.Sequential([keras.Input((4, 4, 2)), *layers], name="body")
+    body.trainable = False
+    return keras.Sequential([keras.Input((4, 4, 2)), body, L.Dense(2)])
+
+
+CASES = {f.__name__: f for f in (fine_tuned, unet, transposed, resampled, norms, siamese, functions, own_weights)}
 
 
 @pytest.mark.parametrize("name", CASES)

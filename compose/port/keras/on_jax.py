@@ -40,10 +40,14 @@ def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, st
         outputs, after = model.stateless_call(trainable, fixed, _packed(inputs), training=True)
         return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
 
-    gradient = jax.jit(jax.grad(loss, has_aux=True))
-    for _ in range(steps):
-        grads, fixed = gradient(trainable, fixed)
+    @jax.jit
+    def step(trainable, fixed, memory):
+        grads, fixed = jax.grad(loss, has_aux=True)(trainable, fixed)
         trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
+        return trainable, fixed, memory
+
+    for _ in range(steps):
+        trainable, fixed, memory = step(trainable, fixed, memory)
     for variable, value in zip(model.trainable_variables, trainable):
         variable.assign(value)
     for variable, value in zip(model.non_trainable_variables, fixed):

@@ -14,8 +14,6 @@ def _multi_head(walk, layer, query, value, key=None, use_causal_mask=False, retu
     rank = len(layer._build_shapes_dict["query_shape"])
     if layer._attention_axes not in (None, (1,)) or rank != 3:
         raise PortError(f"attention over the middle axis of three, got attention_axes={layer._attention_axes}")
-    if getattr(layer, "_use_gate", False) or getattr(layer, "_sliding_window", None):
-        raise PortError("attention without use_gate and sliding_window")
     options: dict[str, Any] = {"head_size": layer.key_dim}
     if layer.value_dim != layer.key_dim:
         options["value_size"] = layer.value_dim
@@ -32,6 +30,8 @@ def _grouped(walk, layer, query, value, key=None, use_causal_mask=False, return_
 
 def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
     query, value, key = parts
+    if any(getattr(layer, name, None) for name in ("_use_gate", "use_gate", "_sliding_window", "sliding_window")):
+        raise PortError("attention without use_gate and sliding_window")
     mask = _attention_mask(masks)
     n = layer._build_shapes_dict["query_shape"][-1]
     if options["head_size"] * heads == n:

@@ -65,7 +65,9 @@ def _unit_norm(walk, layer, x):
 def _normalization(walk, layer, x):
     if layer.invert or layer.mean is None:
         raise PortError("a normalisation with its mean and variance, adapted or given, and not inverted")
-    mean, variance = (np.asarray(v, np.float64) for v in (layer.mean, layer.variance))
+    given = layer.input_mean is not None  # before Keras narrowed them to its own dtype
+    stored = (layer.input_mean, layer.input_variance) if given else (layer.mean, layer.variance)
+    mean, variance = (np.asarray(v, np.float64) for v in stored)
     if any(v.size > 1 and v.size != v.shape[-1] for v in (mean, variance)):
         raise PortError(f"a normalisation of the last axis, got axis={layer.axis}")
     made = word("standardize")(_numbers(mean), _numbers(np.maximum(np.sqrt(variance), 1e-7)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 
 from compose.core.errors import ComposeError, PortError
 from compose.core.layer import as_layer
+from compose.core.registry import word
 from compose.port.graph import Op, SourceGraph
 from compose.port.rules import class_rule, named_rule
 from compose.port.weights import Take
@@ -108,11 +110,21 @@ class Walk:
             return [self._number() for _ in node.output_tensors]
         kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
         self.node = node
+        before = len(self.ops)
         try:
-            return fn(self, op, *args, **kwargs)
+            made = fn(self, op, *args, **kwargs)
+            if isinstance(op, keras.Layer) and op.weights and not op.trainable:
+                self._freeze(before)
+            return made
         except ComposeError as e:
             e.add_note(f"in the Keras layer {self._at()}")
             raise
+
+    def _freeze(self, start: int) -> None:
+        """Keras trains none of the weights of the last operations."""
+        for i, op in enumerate(self.ops[start:], start):
+            if (op.weights or op.state) and not isinstance(op.layer, word("frozen")):
+                self.ops[i] = replace(op, layer=word("frozen")(op.layer))
 
     def _at(self) -> str:
         return "/".join(n for n, _ in self.path)
