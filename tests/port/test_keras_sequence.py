@@ -73,7 +73,7 @@ def encoder_block():
 def decoder_block():
     x, memory = keras.Input((5, 8)), keras.Input((4, 6))
     h = L.LayerNormalization()(x + L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True))
-    h = L.LayerNormalization()(h + L.MultiHeadAttention(2, 3, value_dim=5)(h, memory))
+    h = L.LayerNormalization()(h + L.MultiHeadAttention(2, 3)(h, memory))
     h = L.GroupQueryAttention(4, 4, 2)(h, h)
     return keras.Model([x, memory], L.Dense(3, use_bias=False)(h))
 
