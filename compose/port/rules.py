@@ -14,8 +14,8 @@ def rule(target: str | type, outputs: Callable | None = None) -> Callable[[Calla
     """Teach the port a new operation.
 
     `@rule("aten.foo")` takes `f(low, node, *args, **kwargs)` and returns what `low.emit(...)` made;
-    `@rule(MyKerasLayer)` takes `f(layer)` and returns a `compose` layer with its weights, or for a torch
-    module, which is then kept whole, `f(low, call, *inputs)` with `call.module` the live one. `outputs(module,
+    `@rule(MyKerasLayer)` takes `f(walk, layer, *inputs)` and returns what `walk.emit(...)` made; for a class of torch
+    modules, which are then kept whole, it is `f(low, call, *inputs)` with `call.module` the live one. `outputs(module,
     *inputs)` gives empty tensors shaped as such a module's outputs; without it they are as its first input.
     A class may be named, as `"torchvision.ops.stochastic_depth.StochasticDepth"`, so that nothing is imported.
     A later rule for the same target replaces an earlier one.
