@@ -97,6 +97,8 @@ PREPARATION = {
     "RandomElasticTransform": "random_elastic_transform(0.5)",
     "MixUp": "mix_up()",
     "CutMix": "cut_mix()",
+    "RandAugment": "rand_augment()",
+    "AugMix": "aug_mix()",
     "AutoContrast": "auto_contrast",
     "Equalization": "equalize",
     "ContrastLimitedAdaptiveHistogramEqualization": "clahe()",
@@ -112,7 +114,6 @@ UNPREPARED = {
     "StringLookup TextVectorization Hashing HashedCrossing": "strings and their hashes, which no array holds",
     "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
-    "AugMix RandAugment": "policies over other augmentations: write the one you want",
 }
 
 EXCLUDED = {

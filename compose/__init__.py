@@ -24,6 +24,7 @@ from compose.layers.augment_color import *
 from compose.layers.augment_elastic import *
 from compose.layers.augment_mix import *
 from compose.layers.augment_perspective import *
+from compose.layers.augment_policy import *
 from compose.layers.augment_warp import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *

@@ -4,6 +4,7 @@ import numpy as np
 
 from compose import (
     alpha_dropout,
+    aug_mix,
     auto_contrast,
     cut_mix,
     drop_path,
@@ -11,6 +12,7 @@ from compose import (
     gaussian_dropout,
     gaussian_noise,
     mix_up,
+    rand_augment,
     random_brightness,
     random_color_degeneration,
     random_contrast,
@@ -67,6 +69,8 @@ CASES = [
     Case(random_posterization(3), COLOURS, same, grad=False),
     *(Case(random(0.5), COLOURS, same) for random in (random_perspective, random_elastic_transform)),
     *(Case(mix, LABELLED, lambda p, s, *x: x) for mix in (mix_up(), cut_mix())),
+    Case(rand_augment(1), COLOURS, same, grad=False),
+    Case(aug_mix(2, 1), COLOURS, same, grad=False),
     Case(random_gaussian_blur(), COLOURS, same),
     Case(random_erasing(), COLOURS, same),
     Case(solarize, COLOURS, lambda p, s, x: np.where(x < 0.5, x, 1 - x)),
