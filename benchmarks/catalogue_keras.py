@@ -75,6 +75,8 @@ PREPARATION = {
     "CategoryEncoding": "multi_hot(size=4)",
     "Discretization": "bucketize(boundaries=(-0.5, 0.0, 1.0))",
     "IntegerLookup": "integer_lookup((12, 36, 1138, 42))",
+    "STFTSpectrogram": "stft_spectrogram(frame_length=4)",
+    "MelSpectrogram": "mel_spectrogram(4, 8, 4)",
     "RandomFlip": 'random_flip("horizontal")',
     "RandomCrop": "random_crop((4, 4))",
     "RandomBrightness": "random_brightness(0.1)",
@@ -112,7 +114,6 @@ MISSING = {
 
 UNPREPARED = {
     "StringLookup TextVectorization Hashing HashedCrossing": "strings and their hashes, which no array holds",
-    "MelSpectrogram STFTSpectrogram": "audio: to be prepared before training",
     "MaxNumBoundingBoxes": "ragged lists of boxes",
 }
 

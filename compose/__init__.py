@@ -61,6 +61,7 @@ from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *
 from compose.layers.softmax import *
+from compose.layers.spectrogram import *
 from compose.layers.take import *
 from compose.layers.transformer import *
 from compose.layers.unpool import *
