@@ -20,16 +20,32 @@ def float64() -> Iterator[None]:
     Except on TensorFlow it takes float64 with float32 to be float32, so that batch norm alone would
     compute at half the precision of its inputs.
     """
+    from keras.src.backend import nn
     from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as joined
 
-    before, wide = keras.config.floatx(), joined["float64"]
+    before, wide, fused = keras.config.floatx(), joined["float64"], nn.dot_product_attention
     keras.config.set_floatx("float64")
     joined["float64"] = "float64"
+    nn.dot_product_attention = _attention  # that of JAX takes its softmax in float32
     try:
         yield
     finally:
         keras.config.set_floatx(before)
         joined["float64"] = wide
+        nn.dot_product_attention = fused
+
+
+def _attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, **_):
+    """Keras's `ops.dot_product_attention` on `(batch, time, heads, n)`, in the dtype of its inputs."""
+    ops = keras.ops
+    key, value = (ops.repeat(t, query.shape[2] // t.shape[2], axis=2) for t in (key, value))
+    scores = ops.einsum("btnh,bsnh->bnts", query, key) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    scores = scores if bias is None else scores + bias
+    if is_causal:
+        causal = ops.tril(ops.ones(scores.shape[-2:], dtype="bool"))
+        mask = causal if mask is None else ops.logical_and(mask, causal)
+    scores = scores if mask is None else ops.where(mask, scores, -1e30)
+    return ops.einsum("bnts,bsnh->btnh", ops.softmax(scores), value)
 
 
 def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, dict[int, str]]:
