@@ -16,6 +16,7 @@ from compose.layers.augment_color import (
     solarize,
 )
 from compose.layers.augment_warp import random_rotation, random_shear, random_translation
+from compose.layers.histogram import equalize
 from compose.layers.window import space_axes
 
 __all__ = ["aug_mix", "rand_augment"]
@@ -53,6 +54,7 @@ class Policy(Layer):
             random_posterization(8 - round(4 * by)),
             solarize(threshold=1 - by),
             auto_contrast,
+            equalize,
         )
 
     def changed(self, x, ctx, step: str):
@@ -69,10 +71,11 @@ class rand_augment(Policy):
     """Changes each image `steps` times by an operation drawn for it (Cubuk et al., 2019).
 
     Drawn from: turn, shear, move, brightness, colour, contrast, sharpness, posterize, solarize, stretch the contrast,
-    leave as it is. Every operation computes the whole batch and each image takes its own, so that shapes stay fixed.
+    equalize, leave as it is. Every operation computes the whole batch and each image takes its own, so that shapes
+    stay fixed.
 
     Shapes: `(batch, height, width, 3)`, unchanged; values from 0 to 1. Elsewhere: Keras `RandAugment`, which draws the
-    operations once a batch, equalizes too, and has other strengths; torchvision's magnitude is 30 times `factor`.
+    operations once a batch and has other strengths; torchvision's magnitude is 30 times `factor`.
 
     Args:
         steps: how many operations for each image.
@@ -103,7 +106,7 @@ class aug_mix(Policy):
     al., 2020). The chains run as one batch.
 
     Shapes: `(batch, height, width, 3)`, unchanged; values from 0 to 1. Elsewhere: Keras `AugMix`, which draws the
-    operations and weights once a batch (in a compiled step once for good), equalizes too, and has other strengths.
+    operations and weights once a batch (in a compiled step once for good) and has other strengths.
 
     Args:
         chains: how many changed copies are mixed.

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compose import aug_mix, auto_contrast, rand_augment, solarize
+from compose import aug_mix, auto_contrast, equalize, rand_augment, solarize
 from compose.core.context import Context
 from compose.core.errors import ConfigError, DtypeError, ShapeError
 from tests.cases.subject import FAST_COMPILE
@@ -29,21 +29,28 @@ def equal(images, one):
 
 
 def test_one_step_is_one_of_the_operations_for_each_image(images):
-    """Those that draw no number of their own show how often each is taken: once in eleven."""
+    """Those that draw no number of their own show how often each is taken: once in twelve."""
     layer = rand_augment(1, 0.4)
     y = drawn(layer, images)
     posterized = layer.changes[7].forward({}, images[:1], TRAIN)
-    for made in (images[0], auto_contrast(images[:1]), solarize(threshold=0.6)(images[:1]), posterized):
+    for made in (
+        images[0],
+        auto_contrast(images[:1]),
+        solarize(threshold=0.6)(images[:1]),
+        equalize(images[:1]),
+        posterized,
+    ):
         assert 2 <= equal(y, made).sum() <= 25
     assert len(np.unique(y.round(5).reshape(N, -1), axis=0)) > N / 3, "the others draw their own number"
 
 
 def test_no_strength_changes_only_what_has_none(images):
-    """At factor 0 all operations but the stretched contrast are the identity, to the 8 bits of posterize."""
+    """At factor 0 all but the stretched and the equalized contrast are the identity, to the 8 bits of posterize."""
     y = drawn(rand_augment(1, 0.0), images)
     changed = np.abs(y - images).max((1, 2, 3)) > 1 / 255
     assert 0 < changed.sum() < N / 3
-    assert np.all(equal(y[changed], auto_contrast(images[:1])))
+    stretched, equalized = (equal(y[changed], change(images[:1])) for change in (auto_contrast, equalize))
+    assert np.all(stretched | equalized) and stretched.any() and equalized.any()
 
 
 def test_more_steps_change_more(images):
@@ -52,18 +59,22 @@ def test_more_steps_change_more(images):
 
 
 def test_aug_mix_lies_between_the_image_and_its_chain(images):
-    """With one chain of one step at factor 0 only the stretch is left: the mixture is on the line to it."""
-    y = drawn(aug_mix(1, 1, 0.0), images)
-    way = np.asarray(auto_contrast(images[:1]) - images[:1])
-    share = ((y - images) * way).sum((1, 2, 3)) / (way**2).sum()
-    rest = y - images - np.asarray(share)[:, None, None, None] * way
-    assert np.abs(rest).max() < 2 / 255, "but for posterize, which keeps 8 bits"
-    went = share[share > 0.05]
-    assert 3 <= len(went) < N / 3 and went.max() <= 1 + 1e-5 and len(np.unique(went.round(4))) == len(went)
+    """With one chain of one step at factor 0 each mixture is on the line to the stretched or the equalized image."""
+    moved = drawn(aug_mix(1, 1, 0.0), images) - images[0]
+    left, shares = np.abs(moved).max((1, 2, 3)), []
+    for change in (auto_contrast, equalize):
+        way = np.asarray(change(images[:1]) - images[:1])
+        share = (moved * way).sum((1, 2, 3)) / (way**2).sum()
+        off = np.abs(moved - share[:, None, None, None] * way).max((1, 2, 3))
+        shares.append(share[(off < 1e-5) & (share > 0.02)])
+        left = np.minimum(left, off)
+    assert left.max() < 1.01 / 255, "but for posterize, which keeps 8 bits"
+    for share in shares:
+        assert 2 <= len(share) < N / 3 and share.max() < 1 + 1e-5 and len(np.unique(share.round(4))) == len(share)
 
 
 def test_many_even_chains_agree_more_than_one(images):
-    spread = [drawn(aug_mix(chains, 1, 0.8, 50.0), images).std(0).mean() for chains in (1, 12)]
+    spread = [drawn(aug_mix(chains, 1, 0.8, 50.0), images[:40]).std(0).mean() for chains in (1, 12)]
     assert spread[1] < 0.6 * spread[0]
 
 
