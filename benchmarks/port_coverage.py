@@ -11,6 +11,7 @@ are random, images as small as the model takes; errors are the largest relative 
 from __future__ import annotations
 
 import argparse
+import ast
 import functools
 import json
 import subprocess
@@ -103,7 +104,13 @@ def prove(ported: Any, level: str, row: dict[str, Any]) -> None:
 
 def lines_of(source: str) -> int:
     """The lines of a source, without imports and empty lines."""
-    return sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in source.splitlines())
+    tree = ast.parse(source)
+    imports = {n for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)) for n in _span(node)}
+    return sum(bool(line.strip()) and i not in imports for i, line in enumerate(source.splitlines(), 1))
+
+
+def _span(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 # The models.

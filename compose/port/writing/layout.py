@@ -113,15 +113,19 @@ def _spelled(term: Term) -> Term:
     return Term("call", "branch", (*term.args, atom(join)), (*[None] * len(term.args), "join")) if join else term
 
 
+def _is_number(term: Term) -> bool:
+    return isinstance(term.head, str) and term.head.lstrip("-").replace(".", "", 1).isdigit()
+
+
 def _runs(term: Term) -> list[tuple[str | None, Term]]:
-    """The arguments, three and more equal ones in a row as `*[f] * n`."""
+    """The arguments, three and more equal layers in a row as `*[f] * n`; numbers are written out."""
     made: list[tuple[str | None, Term]] = []
     pairs = list(zip(term.names, term.args))
     i = 0
     while i < len(pairs):
         n = next((j for j in range(i, len(pairs)) if pairs[j] != pairs[i]), len(pairs)) - i
-        if n >= 3 and pairs[i][0] is None:
-            part = pairs[i][1]
+        part = pairs[i][1]
+        if n >= 3 and pairs[i][0] is None and not _is_number(part):
             many = Term("row", ("*[", f"] * {n}"), (part,))
             made.append((None, part.but(head=("*", f" * {n}")) if part.kind == "row" else many))
         else:
