@@ -79,7 +79,7 @@ def pair(name, options, rate):
 @pytest.mark.parametrize("name, options", [pytest.param(*case, id=f"{case[0]} {case[1]}") for case in CASES])
 def test_thirty_steps_at_a_falling_rate(name, options, record_property):
     worst = pair(name, options, keras.optimizers.schedules.InverseTimeDecay(0.1, 5, 0.7))
-    record_property("error", worst)
+    record_property("error", float(worst))
     assert worst <= 1e-12
 
 

@@ -49,7 +49,7 @@ def test_thirty_steps(train, name, options, record_property):
     params, grads = problem()
     make = lambda: getattr(train, name + "Optimizer")(learning_rate=0.125, **options)
     worst = error(params, run_port(port.optimizer(make()), params, grads), run_tf1(make(), params, grads))
-    record_property("error", worst)
+    record_property("error", float(worst))
     assert worst <= 1e-12
 
 

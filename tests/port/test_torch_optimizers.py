@@ -79,7 +79,7 @@ def pair(name, options, rates):
 @pytest.mark.parametrize("name, options", CASES)
 def test_thirty_steps_at_a_varying_rate(name, options, record_property):
     worst = pair(name, options, lambda i: 0.1 / (1 + i % 5))
-    record_property("error", worst)
+    record_property("error", float(worst))
     assert worst <= 1e-12
 
 
