@@ -187,7 +187,7 @@ def test_spectral_norm_finds_the_largest_singular_value(x64, rng):
 
 def test_wrappers_over_kernels_print_and_take_names():
     net = spectral_norm(weight_norm(fc(4, name="head")), iterations=2)
-    assert str(net) == 'spectral_norm(weight_norm(fc(4, name="head")), 2)'
+    assert str(net) == 'spectral_norm(weight_norm(fc(4, name="head")), iterations=2)'
     assert net.key_name == "head"
     assert weight_norm(cast(fc(4), jnp.bfloat16)).out((5,)) == (4,)
 

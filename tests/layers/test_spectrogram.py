@@ -12,6 +12,7 @@ from compose import mel_spectrogram, stft_spectrogram
 from compose.core.errors import ConfigError, DtypeError, ShapeError
 
 keras = pytest.importorskip("keras")
+float64 = pytest.importorskip("compose.port.keras.wide").float64
 
 STFT: list[dict[str, Any]] = [
     *({"mode": mode} for mode in ("log", "magnitude", "psd", "real", "imag", "stft")),
@@ -40,9 +41,8 @@ MEL: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.fixture
 def double(x64):
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
+    with float64():
+        yield
 
 
 def in_keras(x, mode="log", frame_length=256, fft_length=256, window="hann", periodic=False, scaling="density", **rest):
