@@ -21,18 +21,26 @@ def float64() -> Iterator[None]:
     compute at half the precision of its inputs.
     """
     from keras.src.backend import nn
-    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as joined
+    from keras.src.backend.common import dtypes
 
+    def forget() -> None:
+        for fn in vars(dtypes).values():
+            if hasattr(fn, "cache_clear"):
+                fn.cache_clear()
+
+    joined = dtypes.BIT64_TO_BIT32_DTYPE
     before, wide, fused = keras.config.floatx(), joined["float64"], nn.dot_product_attention
     keras.config.set_floatx("float64")
     joined["float64"] = "float64"
     nn.dot_product_attention = _attention  # that of JAX takes its softmax in float32
+    forget()  # what it joined before
     try:
         yield
     finally:
         keras.config.set_floatx(before)
         joined["float64"] = wide
         nn.dot_product_attention = fused
+        forget()
 
 
 def _attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, **_):
