@@ -21,7 +21,7 @@ porting = typer.Typer(help="Bring a model of another framework over, and prove i
 app.add_typer(porting, name="port")
 
 ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, as trained.save writes it.")]
-Target = Annotated[str, typer.Argument(metavar="MODULE:CALLABLE", help="What to call, without arguments, for a model.")]
+Target = Annotated[str, typer.Argument(metavar="MODEL")]
 Shapes = Annotated[list[str] | None, typer.Option("--input", help="Sizes of an input, batch first; one for each.")]
 Dtypes = Annotated[
     list[str] | None, typer.Option("--dtype", help="Of the inputs, as int64: one, or one for each; else float32.")
@@ -80,34 +80,25 @@ def predict(
     predict(file, input, out, label)
 
 
-@porting.command("torch")
-def port_torch(
-    target: Target,
-    input: Shapes = None,
-    dtype: Dtypes = None,
-    verify: Level = "gradients",
-    out: Out = None,
-    check: Check = False,
-) -> None:
-    """Port a torch.nn.Module; the exit status is 0 if the port is proven equal."""
-    from compose.cli.port import port
+def _porter(framework: str, what: str) -> None:
+    """The command `compose port FRAMEWORK`; `what` says what a MODEL of it is."""
 
-    port("torch", target, input or [], dtype or [], verify, out, check)
+    @porting.command(framework, help=f"Port {what}. The exit status is 0 if the port is proven equal.")
+    def run(
+        target: Target,
+        input: Shapes = None,
+        dtype: Dtypes = None,
+        verify: Level = "gradients",
+        out: Out = None,
+        check: Check = False,
+    ) -> None:
+        from compose.cli.port import port
+
+        port(framework, target, input or [], dtype or [], verify, out, check)
 
 
-@porting.command("keras")
-def port_keras(
-    target: Target,
-    input: Shapes = None,
-    dtype: Dtypes = None,
-    verify: Level = "gradients",
-    out: Out = None,
-    check: Check = False,
-) -> None:
-    """Port a keras.Model; the exit status is 0 if the port is proven equal. Only a subclassed one needs --input."""
-    from compose.cli.port import port
-
-    port("keras", target, input or [], dtype or [], verify, out, check)
+_porter("torch", "the torch.nn.Module that MODULE:CALLABLE returns, called without arguments")
+_porter("keras", "the keras.Model that MODULE:CALLABLE returns; only a subclassed one needs --input")
 
 
 def _message(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""`compose port torch|keras MODULE:CALLABLE`: a model of another framework as a folder of source, weights and proof."""
+"""`compose port FRAMEWORK MODEL`: a model of another framework as a folder of source, weights and proof."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
 def port(framework: str, target: str, shapes: list[str], dtypes: list[str], level: str, out: Path | None, check: bool):
-    """Port what `target` returns, prove it, and write it; see the command for the options."""
+    """Port what `target` names, prove it, and write it; see the command for the options."""
     inputs = examples(shapes, dtypes)
     sys.path.insert(0, "")  # a console script does not look where it is called
-    model = build(target)
-    _say(f"reading {target}: {type(model).__name__}")
-    ported = _READERS[framework](model, inputs, check)
+    ported = _READERS[framework](target, inputs, check)
     _say(f"{len(ported.graph.ops)} operations, {len(ported.graph.arrays)} arrays of weights")
     if check:
         print("every operation has a rule")
@@ -56,7 +54,7 @@ def examples(shapes: list[str], dtypes: list[str]) -> list[np.ndarray]:
 
 
 def build(target: str) -> Any:
-    """Call `package.module:function`, or a class, with no arguments."""
+    """What `package.module:function`, or a class, returns when it is called with no arguments."""
     place, _, name = target.partition(":")
     if not place or not name:
         raise PortError(f"MODULE:CALLABLE, as in models:resnet18, got {target}")
@@ -70,12 +68,15 @@ def build(target: str) -> Any:
         found = getattr(found, part)
     if not callable(found):
         raise PortError(f"{target} to be called for a model, got {type(found).__name__}")
-    return found()
+    model = found()
+    _say(f"reading {target}: {type(model).__name__}")
+    return model
 
 
-def _torch(model: Any, inputs: list[np.ndarray], partial: bool) -> Any:
+def _torch(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     from compose.port.torch import from_torch
 
+    model = build(target)
     if not inputs:
         raise PortError("--input with the sizes of an input, batch first, as in --input 8,3,224,224")
     import torch
@@ -83,10 +84,10 @@ def _torch(model: Any, inputs: list[np.ndarray], partial: bool) -> Any:
     return from_torch(model, *map(torch.from_numpy, inputs), partial=partial)
 
 
-def _keras(model: Any, inputs: list[np.ndarray], partial: bool) -> Any:
+def _keras(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     from compose.port.keras import from_keras
 
-    return from_keras(model, *inputs, partial=partial)
+    return from_keras(build(target), *inputs, partial=partial)
 
 
 _READERS = {"torch": _torch, "keras": _keras}
