@@ -14,6 +14,7 @@ import argparse
 import ast
 import functools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ COLUMNS = ("model", "parameters", "ported", "graph", "lines", "forward", "gradie
 MOST_FOR_GRADIENTS = 150e6  # parameters; above, float64 gradients on both sides do not fit in 24 GiB
 IMAGE = 64
 IMAGES = {"inception_v3": 96, "maxvit": 224, "swin": 224, "nasnetlarge": 331, "nasnetmobile": 224}
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # each compiles for one run
 SIZED = {"vit_h_14": 56, "vit": 64}  # these take the size of their images as an argument
 
 
@@ -57,8 +59,9 @@ def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
     """One model in a process of its own."""
     command = [sys.executable, __file__, "--one", model, "--out", str(args.out), "--level", args.level]
     command += ["--keras"] * args.keras
+    variables = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", QUICK)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=args.timeout)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=args.timeout, env=variables)
     except subprocess.TimeoutExpired:
         return {"model": model, "ported": False, "note": f"more than {args.timeout:.0f} s"}
     if done.returncode:

@@ -24,6 +24,10 @@ class Original(Protocol):
         """The example inputs, floating point ones in float64."""
         ...
 
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """In inference mode, flat."""
+        ...
+
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         """In inference mode, under the random cotangents of `cotangents`."""
         ...

@@ -26,7 +26,7 @@ def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolera
     rows = [_weights(port)]
     if depth and rows[0].ok:
         with jax.enable_x64(True):
-            rows += _values(port, seed, tolerance, gradients=depth >= 2)
+            rows += (_outputs if depth == 1 else _gradients)(port, seed, tolerance)
             for name, count in (("step", 1), ("steps", steps)):
                 if LEVELS.index(name) <= depth:
                     rows += _training(port, name, count, optimizer, seed, tolerance)
@@ -43,15 +43,20 @@ def _weights(port: Ported) -> Row:
     return Row("weights", f"each of {len(port.graph.arrays)} arrays used once", 0.0, not wrong, ", ".join(wrong))
 
 
-def _values(port: Ported, seed: int, tolerance: float, gradients: bool) -> list[Row]:
+def _outputs(port: Ported, seed: int, tolerance: float) -> list[Row]:
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    theirs = port.original.outputs(arrays, inputs)
+    forward, given = network(port, arrays, inputs)
+    del arrays  # of a large model, all that fits
+    return _compared(port.theirs_out([np.asarray(o) for o in jax.tree.leaves(forward(*given))]), theirs, tolerance)
+
+
+def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs = port.original.gradients(arrays, inputs, seed)
     outputs, pull = run(port, arrays, inputs)
-    rows = [compare("outputs", {f"output {i}": pair for i, pair in enumerate(zip(outputs, theirs.outputs))}, tolerance)]
-    flat = [o for o in theirs.outputs if o.size > 1 and np.ptp(o) == 0]
-    if flat:
-        rows.append(Row("outputs", "outputs that vary", 0.0, False, "a constant output, which proves nothing"))
-    if gradients and rows[0].ok:
+    rows = _compared(outputs, theirs.outputs, tolerance)
+    if rows[0].ok:
         params, xs = pull(cotangents(theirs.outputs, seed))
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
         rows.append(compare("gradients", pairs, tolerance))
@@ -60,19 +65,34 @@ def _values(port: Ported, seed: int, tolerance: float, gradients: bool) -> list[
     return rows
 
 
-def run(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[list[np.ndarray], Any]:
-    """Our outputs in the source's axes, and the pullback to parameters and floating-point inputs."""
-    params, state = port.weights.load(arrays)
+def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> list[Row]:
+    rows = [compare("outputs", {f"output {i}": pair for i, pair in enumerate(zip(ours, theirs))}, tolerance)]
+    if any(o.size > 1 and np.ptp(o) == 0 for o in theirs):
+        rows.append(Row("outputs", "outputs that vary", 0.0, False, "a constant output, which proves nothing"))
+    return rows
+
+
+def network(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, tuple[Any, list]]:
+    """Our network as a function of its parameters and floating-point inputs, and these two."""
+    params, state = jax.tree.map(jnp.asarray, port.weights.load(arrays))
     xs = port.ours(inputs)
     floats = [i for i, x in enumerate(xs) if np.issubdtype(x.dtype, np.floating)]
 
+    @jax.jit
     def forward(params, floating):
         given = list(xs)
         for i, x in zip(floats, floating):
             given[i] = x
         return port.net.apply(params, state, *given)[0]
 
-    outputs, pull = jax.vjp(jax.jit(forward), params, [jnp.asarray(xs[i]) for i in floats])
+    return forward, (params, [jnp.asarray(xs[i]) for i in floats])
+
+
+def run(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[list[np.ndarray], Any]:
+    """Our outputs in the source's axes, and the pullback to parameters and floating-point inputs."""
+    forward, given = network(port, arrays, inputs)
+    outputs, pull = jax.vjp(forward, *given)
+    floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
 
     def pullback(theirs: list[np.ndarray]):
         grads, back = pull(jax.tree.unflatten(jax.tree.structure(outputs), port.ours_out(theirs)))

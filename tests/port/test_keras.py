@@ -73,6 +73,13 @@ def test_twenty_equal_steps(name):
     assert ported.verify("steps").ok
 
 
+def test_outputs_alone_take_no_gradients(monkeypatch):
+    ported = port.from_keras(two_outputs())
+    monkeypatch.delattr(type(ported.original), "gradients")
+    report = ported.verify("outputs")
+    assert [row.check for row in report.rows] == ["weights", "outputs"] and report.rows[1].error < 1e-13
+
+
 def test_autoencoder_is_the_expression_of_the_design():
     ported = port.from_keras(mlp())
     assert str(ported.net) == "compose_seq(fc(250, relu), fc(50, relu), fc(250, relu), fc(784, sigmoid))"

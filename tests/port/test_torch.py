@@ -145,6 +145,13 @@ def test_control_flow_on_data_says_so():
         port.from_torch(Branching(), torch.randn(2, 3))
 
 
+def test_outputs_alone_take_no_gradients(monkeypatch):
+    ported = port.from_torch(*CASES["cnn"]())
+    monkeypatch.delattr(type(ported.original), "gradients")
+    report = ported.verify("outputs")
+    assert [row.check for row in report.rows] == ["weights", "outputs"] and report.rows[1].error < 1e-13
+
+
 def test_not_a_module():
     with pytest.raises(PortError, match=r"a torch\.nn\.Module, got dict"):
         port.from_torch({}, torch.randn(2, 3))

@@ -24,6 +24,12 @@ class KerasModel:
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        with float64():
+            model, _ = widened(self.model, arrays, inputs)
+            made = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
+            return [np.asarray(o) for o in keras.tree.flatten(made)]
+
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         with float64():
             model, names = widened(self.model, arrays, inputs)

@@ -25,6 +25,11 @@ class TorchModel:
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        model = self._with(arrays).eval()
+        with torch.no_grad():
+            return [o.numpy() for o in _flat(model(*map(torch.from_numpy, inputs)))]
+
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         with Exact():
             return self._gradients(arrays, inputs, seed)
@@ -44,7 +49,7 @@ class TorchModel:
         return Gradients([o.detach().numpy() for o in outputs], inner, outer)
 
     def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
-        model = self._with(arrays).train()
+        model = self._with({name: array.copy() for name, array in arrays.items()}).train()
         for module in model.modules():
             for rate in ("p", "dropout"):
                 if isinstance(getattr(module, rate, None), float):
@@ -74,12 +79,10 @@ class TorchModel:
         return torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
 
     def _with(self, arrays: Arrays) -> torch.nn.Module:
-        model = copy.deepcopy(self.model).double()
-        with torch.no_grad():
-            tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-            for name, array in arrays.items():
-                tensors[name].copy_(torch.from_numpy(np.array(array)))
-        return model
+        """A copy in float64 on these weights, which it does not copy."""
+        tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+        memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
+        return copy.deepcopy(self.model, memo).double()
 
     def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:
         """The same optimizer over the copy's parameters, group by group."""
@@ -117,6 +120,15 @@ class Watch(TorchDispatchMode):
         leaves = pytree.tree_leaves(made)
         self.seen += [t.numpy().copy() for t in leaves if isinstance(t, torch.Tensor) and t.is_floating_point()]
         return made
+
+
+def _like(tensor: torch.Tensor, array: np.ndarray) -> torch.Tensor:
+    made = torch.from_numpy(np.ascontiguousarray(array)).reshape(tensor.shape)
+    if not tensor.is_floating_point():
+        made = made.to(tensor.dtype)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(made, requires_grad=tensor.requires_grad)
+    return made
 
 
 def _tensors(inputs: list[np.ndarray]) -> list[torch.Tensor]:
