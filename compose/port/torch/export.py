@@ -13,9 +13,8 @@ from typing import Any
 import torch
 
 from compose.core.errors import PortError
+from compose.port.lowering.values import BATCH
 from compose.port.rules import whole_outputs
-
-BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that sizes stay plain ints
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
-from compose.core.layer import Layer, as_layer
-from compose.core.registry import word
-from compose.port.graph import Op, SourceGraph
+from compose.core.layer import Layer
+from compose.port.graph import SourceGraph
+from compose.port.lowering.lower import Layers
+from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 from compose.port.rules import class_rule, named_rule
 from compose.port.torch.export import Whole, sizes_of, user_line
-from compose.port.torch.values import Pending, Value, Weight, channels_last, identity_axes
 from compose.port.weights import Take
 
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
@@ -32,13 +32,12 @@ class Missing:
     where: str
 
 
-class Lowering:
+class Lowering(Layers):
     """The state of one lowering; rules call `emit` and the layout methods."""
 
     def __init__(self, program: Any, calls: list[Whole], channels_first: bool):
+        super().__init__()
         self.program, self.calls, self.channels_first = program, calls, channels_first
-        self.ops: list[Op] = []
-        self.count = 0
         self.missing: list[Missing] = []
         self.env: dict[Any, Any] = {}
         self.node: Any = None
@@ -66,53 +65,16 @@ class Lowering:
             tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves), tuple(self.unread),
         )  # fmt: skip
 
-    # What rules use.
-
     @property
     def shape(self) -> Any:
-        """The source's shape of the node that is being lowered."""
         return sizes_of(self.node.meta["val"])
 
-    def emit(
-        self, layer: Any, *inputs: Value, shape: Any = None, axes: Any = None, weights: Any = None, state: Any = None
-    ) -> Value:
-        """Apply a layer: a new value. Its axes are those of the first input, its shape the node's, unless given."""
-        made = Value(self._number(), self.shape if shape is None else shape, axes or inputs[0].axes)
-        if axes is None and made.shape == inputs[0].shape:
-            made = made.but(unflat=inputs[0].unflat)
+    def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         stack = list((self.node.meta.get("nn_module_stack") or {}).values())
         path = stack[-1][0] if stack else ""
         names = tuple(part for part in path.split(".") if part)
         classes = tuple(str(cls).rpartition(".")[2] for _, cls in stack)[-len(names) :] if names else ()
-        takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
-        reads = tuple(v.index for v in inputs)
-        where = user_line(self.node)
-        self.ops.append(Op(as_layer(layer), reads, made.index, takes(weights), takes(state), names, classes, where))
-        return made
-
-    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
-        """The same value in another layout."""
-        x = self.whole(x)
-        if x.axes == axes:
-            return x
-        order = tuple(x.axes.index(a) for a in axes)
-        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
-
-    def channels_last(self, x: Value) -> Value:
-        return self.moved(x, channels_last(x.ndim))
-
-    def as_source(self, x: Value) -> Value:
-        return self.moved(x, identity_axes(x.ndim))
-
-    def whole(self, x: Value) -> Value:
-        """A value flattened in our order as the source flattens it: the axes are moved before."""
-        if x.unflat is None:
-            return x
-        inner = x.unflat
-        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
-        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
-
-    # The walk.
+        return names, classes, user_line(self.node)
 
     def _bind_placeholders(self) -> dict[str, np.ndarray]:
         signature = self.program.graph_signature
@@ -152,7 +114,7 @@ class Lowering:
             return sizes_of(node.meta["val"])
         shape = sizes_of(node.meta["val"])
         image = not self.channels_first and len(shape) in (3, 4, 5) and _feeds_image(node)
-        value = Value(self._number(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
+        value = Value(self.number(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
         self.inputs.append(value)
         return value
 
@@ -221,18 +183,10 @@ class Lowering:
     def _lookup(self, value: Any) -> Any:
         return self.env[value] if isinstance(value, torch.fx.Node) else value
 
-    def _number(self) -> int:
-        self.count += 1
-        return self.count - 1
-
 
 def _in_place(target: str) -> bool:
     name = target.removeprefix("aten.").partition(".")[0]
     return name.endswith("_") and not name.startswith("_")
-
-
-def _take(weight: Any) -> Take:
-    return weight.take if isinstance(weight, Weight) else weight
 
 
 def _leaves(tree: Any) -> list:

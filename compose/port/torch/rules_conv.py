@@ -8,23 +8,10 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv import conv
 from compose.layers.norm import batch_norm, layer_norm
+from compose.port.lowering.values import Value
+from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis
 from compose.port.rules import rule, rules
-from compose.port.torch.values import Value, Weight
 from compose.port.weights import Take
-
-
-def per_axis(value: Any, rank: int) -> Any:
-    """torch's list of one or `rank` numbers as an int where they are equal."""
-    made = list(value) if isinstance(value, (list, tuple)) else [value]
-    made = made * rank if len(made) == 1 else made
-    return made[0] if len(set(made)) == 1 else tuple(made)
-
-
-def kernel_take(weight: Weight) -> Take:
-    """OIHW → HWIO, for any number of spatial axes."""
-    rank = len(weight.shape) - 2
-    letters = "DHW"[3 - rank :]
-    return Take(weight.take.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
 
 
 @rules("aten.conv1d", "aten.conv2d", "aten.conv3d")
@@ -35,26 +22,10 @@ def _conv(low, node, x, weight, bias=None, stride=1, padding=0, dilation=1, grou
         padding = _same(weight.shape[2:], per_axis(dilation, rank)) if padding == "same" else 0
     layer = conv(
         weight.shape[0], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
-        padding=_conv_padding(padding, weight.shape[2:], stride, dilation), dilation=per_axis(dilation, rank),
+        padding=conv_padding(padding, weight.shape[2:], stride, dilation), dilation=per_axis(dilation, rank),
         groups=groups, bias=bias is not None,
     )  # fmt: skip
     return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
-
-
-def _conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any) -> Any:
-    """The field's word where it says the same: at stride 1, half the kernel on each side is `same`."""
-    rank = len(kernel)
-    widths = (padding,) * rank if isinstance(padding, int) else tuple(padding) * (rank // len(padding))
-    steps, gaps = (per_axis(v, rank) for v in (stride, dilation))
-    gaps = gaps if isinstance(gaps, tuple) else (gaps,) * rank
-    if steps == 1 and all(isinstance(p, int) and 2 * p == d * (k - 1) for p, k, d in zip(widths, kernel, gaps)):
-        return "same"
-    return _padding(padding, rank)
-
-
-def _padding(padding: Any, rank: int) -> Any:
-    made = per_axis(padding, rank)
-    return "valid" if made == 0 else made
 
 
 def _same(kernel, dilation) -> tuple:
@@ -97,7 +68,7 @@ def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output
         raise PortError(f"a transposed convolution of one group, got {groups}")
     layer = word("conv_transpose")(
         weight.shape[1], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
-        padding=_padding(padding, rank), output_padding=per_axis(output_padding, rank),
+        padding=padding_word(padding, rank), output_padding=per_axis(output_padding, rank),
         dilation=per_axis(dilation, rank), bias=bias is not None,
     )  # fmt: skip
     space = tuple(range(2, rank + 2))
@@ -152,7 +123,7 @@ def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_p
 def _window(size, stride, padding, rank: int) -> dict[str, Any]:
     size = per_axis(size, rank)
     stride = per_axis(stride, rank) if stride not in ((), []) else size
-    made = {"size": size, "padding": _padding(padding, rank)}
+    made = {"size": size, "padding": padding_word(padding, rank)}
     return made if stride == size else {**made, "stride": stride}
 
 

@@ -8,8 +8,8 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
+from compose.port.lowering.values import Weight, identity_axes
 from compose.port.rules import rule, rules
-from compose.port.torch.values import Weight, identity_axes
 from compose.port.weights import Take
 
 

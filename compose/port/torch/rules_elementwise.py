@@ -9,8 +9,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.lowering.values import Value, Weight, identity_axes
 from compose.port.rules import rule, rules
-from compose.port.torch.values import Value, Weight, identity_axes
 
 PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",

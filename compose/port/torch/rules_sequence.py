@@ -10,8 +10,8 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.lowering.values import Pending, Value, Weight
 from compose.port.rules import rule, rules
-from compose.port.torch.values import Pending, Value, Weight
 from compose.port.weights import Take
 
 

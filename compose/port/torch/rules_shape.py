@@ -6,11 +6,10 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.lowering.layout import reshape_in_place, reshape_to
+from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
-from compose.port.torch.export import BATCH
-from compose.port.torch.layout import reshape_in_place
 from compose.port.torch.rules_sequence import Final
-from compose.port.torch.values import Value, Weight, identity_axes
 
 
 @rules("aten.permute", "aten.transpose", "aten.swapaxes", "aten.t", "aten.movedim")
@@ -58,17 +57,6 @@ def _reshape(low, node, x: Any, *args, **kwargs):
 
 def _is_final(x: Any) -> bool:
     return isinstance(x, Final)
-
-
-def reshape_to(before: tuple[int, ...], after: tuple[int, ...]) -> Any:
-    """The layer that reshapes, its batch left free."""
-    if after[0] == BATCH and before[0] == BATCH:
-        rest = after[1:]
-        return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
-    free = [n if n % BATCH else -1 for n in after]
-    if free.count(-1) > 1:
-        raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
-    return word("reshape")(*free, batch=False)
 
 
 def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.lowering.values import identity_axes
 from compose.port.rules import rule
-from compose.port.torch.values import identity_axes
 from compose.port.weights import Take, linear
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.lowering.values import BATCH
 
 
 def groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
@@ -61,3 +66,14 @@ def reshape_in_place(
         placed.append((where[0] if where else (axes.index(left[0]) if left else len(axes)), right))
     order = tuple(axis for _, right in sorted(placed, key=lambda p: p[0]) for axis in right)
     return tuple(after[a] for a in order), order
+
+
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+    """The layer that reshapes, its batch left free."""
+    if after[0] == BATCH and before[0] == BATCH:
+        rest = after[1:]
+        return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
+    free = [n if n % BATCH else -1 for n in after]
+    if free.count(-1) > 1:
+        raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
+    return word("reshape")(*free, batch=False)

@@ -1,0 +1,1 @@
+"""What front ends that read tensors share: values with their layout, and the layers that move them."""

@@ -1,0 +1,71 @@
+"""Emitting layers while keeping track of layout: what every front end that reads tensors does alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.layer import as_layer
+from compose.core.registry import word
+from compose.port.graph import Op
+from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
+from compose.port.weights import Take
+
+
+class Layers:
+    """The layers emitted so far. A front end adds the walk, `shape` and `place`; rules call the methods here."""
+
+    def __init__(self):
+        self.ops: list[Op] = []
+        self.count = 0
+
+    @property
+    def shape(self) -> Any:
+        """The source's shape of the node that is being lowered."""
+        raise NotImplementedError
+
+    def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Of that node: the names of the modules around it, their classes, and the user's line."""
+        raise NotImplementedError
+
+    def emit(
+        self, layer: Any, *inputs: Value, shape: Any = None, axes: Any = None, weights: Any = None, state: Any = None
+    ) -> Value:
+        """Apply a layer: a new value. Its axes are those of the first input, its shape the node's, unless given."""
+        made = Value(self.number(), self.shape if shape is None else shape, axes or inputs[0].axes)
+        if axes is None and made.shape == inputs[0].shape:
+            made = made.but(unflat=inputs[0].unflat)
+        takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
+        reads = tuple(v.index for v in inputs)
+        self.ops.append(Op(as_layer(layer), reads, made.index, takes(weights), takes(state), *self.place()))
+        return made
+
+    def number(self) -> int:
+        """One that no value has yet."""
+        self.count += 1
+        return self.count - 1
+
+    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
+        """The same value in another layout."""
+        x = self.whole(x)
+        if x.axes == axes:
+            return x
+        order = tuple(x.axes.index(a) for a in axes)
+        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
+
+    def channels_last(self, x: Value) -> Value:
+        return self.moved(x, channels_last(x.ndim))
+
+    def as_source(self, x: Value) -> Value:
+        return self.moved(x, identity_axes(x.ndim))
+
+    def whole(self, x: Value) -> Value:
+        """A value flattened in our order as the source flattens it: the axes are moved before."""
+        if x.unflat is None:
+            return x
+        inner = x.unflat
+        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
+        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+
+
+def _take(weight: Any) -> Take:
+    return weight.take if isinstance(weight, Weight) else weight

@@ -1,0 +1,39 @@
+"""Kernels, strides and padding of windows, in the fewest words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.port.lowering.values import Weight
+from compose.port.weights import Take
+
+
+def per_axis(value: Any, rank: int) -> Any:
+    """torch's list of one or `rank` numbers as an int where they are equal."""
+    made = list(value) if isinstance(value, (list, tuple)) else [value]
+    made = made * rank if len(made) == 1 else made
+    return made[0] if len(set(made)) == 1 else tuple(made)
+
+
+def kernel_take(weight: Weight) -> Take:
+    """OIHW → HWIO, for any number of spatial axes."""
+    rank = len(weight.shape) - 2
+    letters = "DHW"[3 - rank :]
+    return Take(weight.take.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
+
+
+def conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any) -> Any:
+    """The field's word where it says the same: at stride 1, half the kernel on each side is `same`."""
+    rank = len(kernel)
+    widths = (padding,) * rank if isinstance(padding, int) else tuple(padding) * (rank // len(padding))
+    steps, gaps = (per_axis(v, rank) for v in (stride, dilation))
+    gaps = gaps if isinstance(gaps, tuple) else (gaps,) * rank
+    if steps == 1 and all(isinstance(p, int) and 2 * p == d * (k - 1) for p, k, d in zip(widths, kernel, gaps)):
+        return "same"
+    return padding_word(padding, rank)
+
+
+def padding_word(padding: Any, rank: int) -> Any:
+    """The number, or the numbers of each axis; `valid` for none."""
+    made = per_axis(padding, rank)
+    return "valid" if made == 0 else made
