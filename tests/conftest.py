@@ -31,8 +31,3 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def key():
     return jax.random.key(0)
-
-
-def pytest_collection_modifyitems(items) -> None:
-    """Spectra first: once Keras has run in float32, its spectrogram rounds in float64 too."""
-    items.sort(key=lambda item: "test_spectrogram" not in item.nodeid)

@@ -16,7 +16,9 @@ def keras64(x64, monkeypatch):
 
     monkeypatch.setattr("keras.src.backend.numpy.mean", exact(jnp.mean))
     monkeypatch.setattr("keras.src.backend.numpy.cos", exact(jnp.cos))
-    before = keras.config.floatx()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()  # read before, for it is made from floatx once
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)

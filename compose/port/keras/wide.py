@@ -17,8 +17,9 @@ from compose.port.original import Arrays
 def float64() -> Iterator[None]:
     """Keras computes in float64 inside: by default, and where it joins dtypes.
 
-    Except on TensorFlow it takes float64 with float32 to be float32, so that batch norm alone would
-    compute at half the precision of its inputs.
+    The default policy of layers is kept from the first layer ever made, whatever `floatx` says later. And except on
+    TensorFlow, Keras takes float64 with float32 to be float32, so that batch norm alone would compute at half the
+    precision of its inputs.
     """
     from keras.src.backend import nn
     from keras.src.backend.common import dtypes
@@ -30,7 +31,9 @@ def float64() -> Iterator[None]:
 
     joined = dtypes.BIT64_TO_BIT32_DTYPE
     before, wide, fused = keras.config.floatx(), joined["float64"], nn.dot_product_attention
+    policy = keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     joined["float64"] = "float64"
     nn.dot_product_attention = _attention  # that of JAX takes its softmax in float32
     forget()  # what it joined before
@@ -38,6 +41,7 @@ def float64() -> Iterator[None]:
         yield
     finally:
         keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
         joined["float64"] = wide
         nn.dot_product_attention = fused
         forget()
