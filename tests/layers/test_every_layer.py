@@ -140,7 +140,9 @@ def test_parameter_trees_are_the_golden_ones(family: str, request):
 
 def test_every_word_has_a_case():
     written = {name for cases in families().values() for case in cases for name in _names(str(case.layer))}
-    layers = {name for name, word in words().items() if isinstance(word, (Function, type)) and _is_layer(word)}
+    layers = {
+        n for n, word in words().items() if isinstance(word, (Function, type)) and _is_layer(word) and _ours(word)
+    }
     assert sorted(layers - written) == []
 
 
@@ -161,6 +163,11 @@ def _tree(subject: Subject) -> dict[str, str]:
     made = {"params": subject.params, "state": subject.state}
     flat, _ = jax.tree_util.tree_flatten_with_path(made)
     return {"/".join(key.key for key in path): str(leaf.shape) for path, leaf in flat}
+
+
+def _ours(word) -> bool:
+    """Not a word that a test registered."""
+    return getattr(word, "fn", word).__module__.startswith("compose.")
 
 
 def _is_layer(word) -> bool:
