@@ -78,7 +78,7 @@ _LATER = {"fit": "train", "load": "train", "Trained": "train"}  # optax and scik
 def __getattr__(name: str):
     import importlib
 
-    if name in ("data", "train", "port"):
+    if name in ("data", "flax", "port", "train"):
         return importlib.import_module(f"compose.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"compose.{_LATER[name]}"), name)

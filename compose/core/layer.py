@@ -50,6 +50,7 @@ class Layer(Methods):
     transparent: ClassVar[bool] = False  # its one child adds no key to the path: wrappers, repeat
     builds_layers: ClassVar[bool] = True  # what an expression may call
     refers: ClassVar[bool] = False  # stands for something that an enclosing share() holds
+    wordless: ClassVar[str] = ""  # what to do to give it a text, where it has none that reads back
 
     def __post_init__(self) -> None:
         fields.check(self)

@@ -78,6 +78,11 @@ def _expression(net: Layer) -> str:
                 f"cannot be saved (built at {layer.built_at}); define it with a name under @compose.register, and "
                 "import that module before loading"
             )
+        if layer.wordless:
+            raise FileError(
+                f"{'/'.join(path) or 'the network'}: {layer} has no name in the language, so it cannot be saved "
+                f"(built at {layer.built_at}); {layer.wordless}"
+            )
     text = str(net)
     try:
         same = parse(text) == net

@@ -1,0 +1,28 @@
+"""Flax and `compose` in one model: a Flax module as a layer, a network as a Flax module, and their trees of arrays.
+
+>>> import compose, jax
+>>> from flax import linen as nn
+>>> net = compose.fc(8, compose.relu) >> compose.flax.layer(nn.Dense(3))
+>>> net.out(5)
+(3,)
+>>> module = compose.flax.as_linen(net)
+>>> variables = module.init(jax.random.key(0), jax.numpy.ones((1, 5)))
+>>> sorted(variables["params"])
+['fc_0', 'flax_0']
+"""
+
+try:
+    import flax as _flax  # noqa: F401
+except ImportError:
+    raise ImportError("Flax, to join its modules with networks: pip install 'compose-jax[flax]'") from None
+
+from compose.flax.as_linen import Linen, as_linen
+from compose.flax.as_nnx import Nnx, as_nnx
+from compose.flax.layers import layer
+from compose.flax.linen_layer import LinenLayer
+from compose.flax.nnx_layer import NnxLayer
+from compose.flax.trees import from_variables, to_variables
+
+__all__ = [
+    "Linen", "LinenLayer", "Nnx", "NnxLayer", "as_linen", "as_nnx", "from_variables", "layer", "to_variables",
+]  # fmt: skip

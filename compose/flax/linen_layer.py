@@ -1,0 +1,118 @@
+"""A Flax Linen module as a layer of an expression."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+from flax import linen as nn
+from flax.errors import InvalidRngError
+
+from compose.core.context import Context
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.layer import Layer, unlisted
+from compose.core.param import Param
+from compose.core.plan import Plan, specs
+from compose.flax.drawing import params_of
+from compose.flax.modes import mode
+from compose.flax.trees import plain
+
+WORDLESS = (
+    "a Flax module gets one from a class of its own under @compose.register: see compose.flax.LinenLayer, NnxLayer"
+)
+
+
+class LinenLayer(Layer):
+    """A layer whose body is a Linen module, which `module()` builds from the layer's fields.
+
+    Its collection `params` is the layer's parameters, all others are its state, by collection. In training its call
+    gets `train=True`, `deterministic=False` or `use_running_average=False`, whichever it takes, its collections may
+    change, and its rngs come from that of `apply`. Shapes: those of the module; a tuple of inputs is its arguments.
+
+    A class with a module of one's own becomes a word, which prints, parses and saves::
+
+        @compose.register
+        class encoder(compose.flax.LinenLayer):
+            size: int
+
+            def module(self):
+                return Encoder(self.size)
+
+        net = encoder(64) >> fc(10)
+    """
+
+    draws = True
+    rngs = ("dropout",)  # the streams that the module draws from in training
+
+    def module(self) -> nn.Module:
+        raise NotImplementedError(f"{type(self).__name__} has no module")
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        inputs = x if isinstance(x, tuple) else (x,)
+        try:
+            made = params_of(_init, self, tuple(inputs))
+            params, state = made.pop("params", {}), {k: v for k, v in made.items() if v}
+            apply = lambda p, s, x: self.call(p, s, x, Context(planned={}))
+            out, _ = jax.eval_shape(apply, *(_specs(tree) for tree in (params, state)), x)
+        except (TypeError, ValueError) as e:
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            raise ShapeError("an input that the Flax module can compute on", f"{shape_text(x)}: {first}") from e
+        return Plan(self, x, specs(out), params, state)
+
+    def call(self, params, state, x, ctx: Context):
+        module, inputs = self.module(), x if isinstance(x, tuple) else (x,)
+        draws = ctx.train and ctx.key is not None
+        options: dict[str, Any] = dict(mode(module, ctx.train), mutable=list(state) if ctx.train else False)
+        try:
+            rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
+            made: Any = module.apply({"params": params, **state}, *inputs, rngs=rngs, **options)
+        except InvalidRngError:
+            ctx.rng()  # says that apply was given none
+            raise
+        y, after = made if ctx.train else (made, {})
+        return y, {**state, **plain(after)}
+
+
+@unlisted
+class FlaxModule(LinenLayer):
+    """Any Linen module; what `compose.flax.layer(module)` gives. It has no text of its own."""
+
+    inner: Any
+
+    wordless = WORDLESS
+
+    def validate(self):
+        try:
+            hash(self.inner)
+        except TypeError as e:
+            raise ConfigError("a Linen module of hashable fields", f"{type(self.inner).__name__}: {e}") from None
+
+    @classmethod
+    def kind_of_class(cls) -> str:
+        return "flax"
+
+    def module(self) -> nn.Module:
+        return self.inner
+
+    def source(self, write):
+        fields = (f for f in dataclasses.fields(self.inner) if f.init and f.name not in ("parent", "name"))
+        given = [(f.name, getattr(self.inner, f.name)) for f in fields]
+        differ = [f"{name}={value!r}" for name, value in given if value is not _default(self.inner, name)]
+        return write.call("flax", [write.call(type(self.inner).__name__, differ)])
+
+
+def _default(module: nn.Module, name: str) -> Any:
+    return next(f.default for f in dataclasses.fields(module) if f.name == name)
+
+
+def _init(key, layer: LinenLayer, inputs: tuple) -> dict:
+    """The module's collections for inputs of these shapes."""
+    module = layer.module()
+    streams = {name: jax.random.fold_in(key, i) for i, name in enumerate(("params", *layer.rngs))}
+    options: dict[str, Any] = dict(mode(module, False))
+    return plain(module.init(streams, *(jax.numpy.zeros(s.shape, s.dtype) for s in inputs), **options))
+
+
+def _specs(tree: Any) -> Any:
+    return jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), tree, is_leaf=lambda v: isinstance(v, Param))

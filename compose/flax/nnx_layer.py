@@ -1,0 +1,131 @@
+"""A Flax NNX module as a layer of an expression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from flax import nnx
+
+from compose.core.context import Context, path_hash
+from compose.core.errors import ConfigError, ShapeError, shape_text
+from compose.core.layer import Layer, unlisted
+from compose.core.param import Param
+from compose.core.plan import Plan, specs
+from compose.flax.drawing import params_of
+from compose.flax.linen_layer import WORDLESS
+from compose.flax.modes import mode
+
+Tree = dict[str, Any]
+
+
+class NnxLayer(Layer):
+    """A layer whose body is an NNX module, which `module(rngs)` makes from the layer's fields.
+
+    The module's `nnx.Param`s are the layer's parameters, all other variables but the random streams are its state, by
+    their paths. It is put in the mode `train()` or `eval()`, and its streams start from the rng of `apply`. Shapes:
+    those of the module; a tuple of inputs is its arguments.
+
+    A class with a module of one's own becomes a word, as with `LinenLayer`::
+
+        @compose.register
+        class encoder(compose.flax.NnxLayer):
+            n: int
+            size: int
+
+            def module(self, rngs):
+                return Encoder(self.n, self.size, rngs=rngs)
+    """
+
+    draws = True
+
+    def module(self, rngs: nnx.Rngs) -> nnx.Module:
+        raise NotImplementedError(f"{type(self).__name__} has no module")
+
+    def plan(self, x, scope: tuple = ()) -> Plan:
+        params, state = params_of(_init, self)
+        try:
+            apply = lambda p, s, x: self.call(p, s, x, Context(planned={}))
+            out, _ = jax.eval_shape(apply, *(_specs(tree) for tree in (params, state)), x)
+        except (TypeError, ValueError) as e:
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            raise ShapeError("an input that the Flax module can compute on", f"{shape_text(x)}: {first}") from e
+        return Plan(self, x, specs(out), params, state)
+
+    def call(self, params, state, x, ctx: Context):
+        module: Any = nnx.eval_shape(lambda: self.module(nnx.Rngs(0)))
+        graph, streams, variables = nnx.split(module, nnx.RngState, ...)
+        fill = lambda path, v: v.replace(_at(params if isinstance(v, nnx.Param) else state, path))
+        start = lambda path, v: v.replace(_stream(v, path, ctx))
+        module = nnx.merge(graph, nnx.map_state(start, streams), nnx.map_state(fill, variables))
+        module.train() if ctx.train else module.eval()
+        y = module(*(x if isinstance(x, tuple) else (x,)), **mode(module, ctx.train))
+        return y, (_trees(module)[1] if ctx.train else state)
+
+
+@unlisted
+class NnxModule(NnxLayer):
+    """Any NNX module by its class and arguments; what `compose.flax.layer(cls, ...)` gives. It has no text."""
+
+    make: Any
+    args: tuple = ()
+    options: tuple = ()
+
+    wordless = WORDLESS
+
+    def validate(self):
+        try:
+            hash((self.make, self.args, self.options))
+        except TypeError as e:
+            raise ConfigError("hashable arguments of an NNX module", f"{self.make}: {e}") from None
+
+    @classmethod
+    def kind_of_class(cls) -> str:
+        return "flax"
+
+    def module(self, rngs: nnx.Rngs) -> nnx.Module:
+        return self.make(*self.args, **dict(self.options), rngs=rngs)
+
+    def source(self, write):
+        named = [f"{k}={v!r}" for k, v in self.options]
+        return write.call("flax", [self.make.__qualname__, *map(repr, self.args), *named])
+
+
+def _init(key, layer: NnxLayer) -> tuple[Tree, Tree]:
+    return _trees(layer.module(nnx.Rngs(key)))
+
+
+def _trees(module: nnx.Module) -> tuple[Tree, Tree]:
+    """The parameters and the state of a module as nested dicts of arrays."""
+    _, params, _, state = nnx.split(module, nnx.Param, nnx.RngState, ...)
+    return _nested(params), _nested(state)
+
+
+def _nested(state: Any) -> Tree:
+    made: Tree = {}
+    for path, variable in nnx.to_flat_state(state):
+        tree = made
+        for key in path[:-1]:
+            tree = tree.setdefault(str(key), {})
+        tree[str(path[-1])] = variable.get_value()
+    return made
+
+
+def _at(tree: Tree, path: tuple) -> Any:
+    for key in path:
+        tree = tree[str(key)]
+    return tree
+
+
+def _stream(variable: Any, path: tuple, ctx: Context) -> Any:
+    """Where a random stream stands at the start of a call."""
+    value = variable.get_value()
+    if isinstance(variable, nnx.RngCount):
+        return jax.numpy.zeros(value.shape, value.dtype)
+    if not ctx.train:
+        return jax.random.key(0)
+    return jax.random.fold_in(ctx.rng(), path_hash(tuple(map(str, path))))
+
+
+def _specs(tree: Any) -> Any:
+    return jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), tree, is_leaf=lambda v: isinstance(v, Param))
