@@ -24,6 +24,7 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
     fn: Callable = lambda x: x
     options: tuple[tuple[str, Any], ...] = ()
     floats_only: bool = False
+    like_input: bool = False  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @property
     def word_name(self) -> str:
@@ -67,17 +68,18 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         return write.call(self.word_name, named) if named else self.word_name
 
 
-def function(fn: Callable | None = None, *, also: tuple = (), floats: bool = False) -> Any:
+def function(fn: Callable | None = None, *, also: tuple = (), floats: bool = False, like_input: bool = False) -> Any:
     """Register a function of arrays as a layer under its own name.
 
     Args:
         fn: `fn(x, **options)`; its docstring becomes the word's.
         also: other functions that lift to this word, such as `jnp.tanh`.
         floats: refuse integer inputs.
+        like_input: a floating-point input comes out in its own shape and dtype, so that no plan need trace it.
     """
     if fn is None:
-        return functools.partial(function, also=also, floats=floats)
-    made = Function(fn, floats_only=floats)
+        return functools.partial(function, also=also, floats=floats, like_input=like_input)
+    made = Function(fn, floats_only=floats, like_input=like_input)
     object.__setattr__(made, "__doc__", fn.__doc__)
     object.__setattr__(made, "__name__", fn.__name__)
     add_word(fn.__name__, made, *also)

@@ -51,6 +51,7 @@ class Layer(Methods):
     builds_layers: ClassVar[bool] = True  # what an expression may call
     refers: ClassVar[bool] = False  # stands for something that an enclosing share() holds
     wordless: ClassVar[str] = ""  # what to do to give it a text, where it has none that reads back
+    like_input: ClassVar[bool] = False  # a float input comes out in its own shape and dtype: planned without a trace
 
     def __post_init__(self) -> None:
         fields.check(self)

@@ -75,9 +75,10 @@ def plan_inside(layer: Layer, x) -> tuple[Plan, Any]:
         made = plan(layer, specs(x))
         return made, zeros(made.out)
     try:
-        return _leaf(layer, specs(x), lambda run, params, state, _: run(zeros(params), zeros(state), x))
+        made, out = _leaf(layer, specs(x), lambda run, params, state, _: run(zeros(params), zeros(state), x))
     except LayerError as e:
         raise e.locate(layer, specs(x))
+    return made, x if out is None else out
 
 
 _UNFIT = (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
@@ -88,6 +89,8 @@ def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
         own, state = dict(layer.params(x)), dict(layer.state(x))
         own = {k: _with_dtype(v, x) for k, v in own.items()}
         state = {k: _with_dtype(v, x) for k, v in state.items()}
+        if layer.like_input and isinstance(x, jax.ShapeDtypeStruct) and jnp.issubdtype(x.dtype, jnp.floating):
+            return Plan(layer, x, x, own, state), None
         inner: dict[str, Plan] = {}
         ctx = Context(planned=inner)
         out, after = trace(lambda p, s, x: layer.call(p, s, x, ctx), _as_specs(own), _as_specs(state), x)

@@ -20,7 +20,7 @@ __all__ = [
     "sparse_plus", "sparse_sigmoid", "tanh", "threshold",
 ]  # fmt: skip
 
-activation = functools.partial(function, floats=True)
+activation = functools.partial(function, floats=True, like_input=True)
 
 
 @activation(also=(jax.nn.relu,))
@@ -119,7 +119,7 @@ def soft_shrink(x, threshold: float = 0.5):
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
 
 
-@activation
+@function(floats=True)
 def threshold(x, threshold: float, value: float):
     """`x` above `threshold`, else `value`; slope 0 at the threshold, as in torch.
 

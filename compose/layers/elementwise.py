@@ -69,7 +69,7 @@ def log(x):
     return jnp.log(x)
 
 
-@activation
+@function(floats=True)
 def power(x, exponent: float):
     """`x ** exponent`.
 

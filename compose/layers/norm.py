@@ -44,6 +44,8 @@ class batch_norm(StatefulLayer):
     scale_init: Initializer = ones
     bias_init: Initializer = zeros
 
+    like_input = True
+
     def validate(self):
         if not 0 <= self.momentum <= 1:
             raise ConfigError("a momentum from 0 to 1, the share of the old statistics", str(self.momentum))
@@ -98,6 +100,8 @@ class layer_norm(Layer):
     scale_init: Initializer = ones
     bias_init: Initializer = zeros
 
+    like_input = True
+
     def validate(self):
         if self.axes < 1:
             raise ConfigError("at least one axis", str(self.axes))
@@ -131,6 +135,8 @@ class rms_norm(Layer):
     epsilon: float = 1e-6
     scale: bool = True
     scale_init: Initializer = ones
+
+    like_input = True
 
     def validate(self):
         if self.axes < 1:

@@ -11,14 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from compose.core.function import function
-from compose.layers.activation import activation
 
 __all__ = ["argmax", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
 
 Axis = int | tuple[int, ...]
 
 
-@activation(also=(jnp.mean,))
+@function(floats=True, also=(jnp.mean,))
 def mean(x, axis: Axis | None = None, keepdims: bool = False):
     """The mean over `axis`.
 
@@ -63,7 +62,7 @@ def min(x, axis: Axis | None = None, keepdims: bool = False):
     return jnp.min(x, axis, keepdims=keepdims)
 
 
-@activation(also=(jnp.var,))
+@function(floats=True, also=(jnp.var,))
 def var(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
     """The variance over `axis`, divided by `n - ddof`; NumPy and Keras 0, torch `ddof=1`.
 
@@ -72,7 +71,7 @@ def var(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
     return jnp.var(x, axis, ddof=ddof, keepdims=keepdims)
 
 
-@activation(also=(jnp.std,))
+@function(floats=True, also=(jnp.std,))
 def std(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
     """The root of `var`; gradient 0 where it is 0, as in torch (`jnp.std` has NaN).
 
@@ -81,7 +80,7 @@ def std(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
     return _root(jnp.var(x, axis, ddof=ddof, keepdims=keepdims))
 
 
-@activation
+@function(floats=True)
 def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     """`sum(|x| ** order) ** (1 / order)` over `axis`; gradient 0 at 0, as in torch (`jnp.linalg.norm` has NaN).
 
@@ -98,7 +97,7 @@ def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
 
 
-@activation(also=(jax.nn.logsumexp,))
+@function(floats=True, also=(jax.nn.logsumexp,))
 def logsumexp(x, axis: Axis | None = None, keepdims: bool = False):
     """`log(sum(exp(x)))` over `axis`, without overflow.
 

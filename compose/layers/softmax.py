@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from compose.core.errors import ShapeError, shape_text
-from compose.layers.activation import activation
+from compose.core.function import function
 
 __all__ = ["glu", "log_softmax", "maxout", "soft_min", "softmax", "sparsemax"]
 
 
-@activation(also=(jax.nn.softmax,))
+@function(floats=True, also=(jax.nn.softmax,))
 def softmax(x, axis: int | tuple[int, ...] = -1):
     """`exp(x) / sum(exp(x))` over `axis`, or over several at once.
 
@@ -20,7 +20,7 @@ def softmax(x, axis: int | tuple[int, ...] = -1):
     return jax.nn.softmax(x, axis=axis)
 
 
-@activation(also=(jax.nn.log_softmax,))
+@function(floats=True, also=(jax.nn.log_softmax,))
 def log_softmax(x, axis: int = -1):
     """The logarithm of `softmax`, without its loss of precision.
 
@@ -29,7 +29,7 @@ def log_softmax(x, axis: int = -1):
     return jax.nn.log_softmax(x, axis=axis)
 
 
-@activation
+@function(floats=True)
 def soft_min(x, axis: int = -1):
     """`softmax(-x)`.
 
@@ -38,7 +38,7 @@ def soft_min(x, axis: int = -1):
     return jax.nn.softmax(-x, axis=axis)
 
 
-@activation
+@function(floats=True)
 def sparsemax(x, axis: int = -1):
     """The point of the probability simplex nearest to `x`, mostly zeros (Martins & Astudillo, 2016).
 
@@ -54,7 +54,7 @@ def sparsemax(x, axis: int = -1):
     return jnp.moveaxis(jnp.where(x > cut, x - cut, 0), -1, axis)
 
 
-@activation(also=(jax.nn.glu,))
+@function(floats=True, also=(jax.nn.glu,))
 def glu(x, axis: int = -1):
     """`a * sigmoid(b)`, `a` and `b` the halves of `x` along `axis` (Dauphin et al., 2016).
 
@@ -68,7 +68,7 @@ def glu(x, axis: int = -1):
     return a * jax.nn.sigmoid(b)
 
 
-@activation
+@function(floats=True)
 def maxout(x, pieces: int = 2):
     """The largest of each `pieces` neighbours of the last axis (Goodfellow et al., 2013): `fc(2 * n) >> maxout`.
 

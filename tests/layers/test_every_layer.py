@@ -14,7 +14,7 @@ import pytest
 import compose
 from compose import Layer, parse
 from compose.core.function import Function
-from compose.core.plan import specs
+from compose.core.plan import plan, specs
 from compose.core.printing import source
 from compose.core.registry import words
 from compose.core.run import pack
@@ -34,6 +34,15 @@ def subject(request):
 def test_jit_equals_eager(subject: Subject):
     y, after, _ = subject.run(subject.train, subject.params, subject.state, subject.inputs)
     assert_close((y, after), subject.apply(subject.params, subject.state, subject.inputs, subject.train), 1e-12, "jit")
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.bfloat16])
+def test_the_plan_is_what_runs(subject: Subject, dtype):
+    as_dtype = lambda a: jax.ShapeDtypeStruct(a.shape, dtype if jnp.issubdtype(a.dtype, jnp.floating) else a.dtype)
+    made = plan(subject.layer, pack(jax.tree.map(as_dtype, subject.inputs)))
+    run = lambda params, state, *inputs: subject.apply(params, state, inputs, subject.train)
+    inputs = made.x if isinstance(made.x, tuple) else (made.x,)
+    assert specs(jax.eval_shape(run, made.param_specs(), made.state_specs(), *inputs)) == (made.out, made.state_specs())
 
 
 def test_vmap_equals_a_loop(subject: Subject):
