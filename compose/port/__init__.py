@@ -3,7 +3,7 @@
 _WHERE = {
     "optimizer": "optimizers", "clip_grad_norm": "optimizers", "schedule": "schedules", "loss": "losses",
     "from_torch": "torch", "from_keras": "keras",
-    "rule": "rules", "Ported": "ported",
+    "rule": "rules", "Ported": "ported", "load": "reading",
 }  # fmt: skip
 
 

@@ -35,6 +35,24 @@ class Op:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """All that the source itself saves: a torch `state_dict()`, Keras's `get_weights()`.
+
+    Attributes:
+        framework: `"torch"` or `"keras"`.
+        names: every entry in the source's order, and which of `SourceGraph.arrays` it is; tied weights are the
+            same one.
+        rest: the entries that are no weight of the network, as batch norm's counter of batches.
+        fixed: those of them that are part of the network's expression.
+    """
+
+    framework: str
+    names: dict[str, str]
+    rest: dict[str, Any] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class SourceGraph:
     """A whole model as its front end read it.
 
@@ -47,6 +65,7 @@ class SourceGraph:
         input_axes, output_axes: for each input and output leaf, how its axes are moved from the source's:
             ours is `source.transpose(axes)`; None where they are the same.
         unread: parts of arrays that the source keeps and does not use.
+        saved: what the source's own files hold, where it has such.
     """
 
     inputs: tuple[int, ...]
@@ -57,3 +76,4 @@ class SourceGraph:
     input_axes: tuple[tuple[int, ...] | None, ...] = ()
     output_axes: tuple[tuple[int, ...] | None, ...] = ()
     unread: tuple[Take, ...] = ()
+    saved: Saved | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
+from compose.port.exchange import keras_weights, load_checkpoint, state_dict
 from compose.port.graph import SourceGraph
 from compose.port.original import Original
 from compose.port.report import Report
@@ -48,9 +49,8 @@ class Ported:
         moved = zip(original.inputs(), graph.input_axes)
         specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
         found = recover(graph, *specs)
-        params, state = found.weights.load(graph.arrays)
-        as_arrays = lambda tree: jax.tree.map(jax.numpy.asarray, tree)
-        return cls(found.net, as_arrays(params), as_arrays(state), found, specs, graph, original)
+        params, state = as_arrays(found.weights.load(graph.arrays))
+        return cls(found.net, params, state, found, specs, graph, original)
 
     @property
     def weights(self) -> WeightMap:
@@ -91,6 +91,8 @@ class Ported:
     def save(self, folder: str | Path, report: Report | None = None) -> None:
         """Write `model.py`, the weights, `report.json` and a test that needs nothing but `compose`.
 
+        `port.load(folder)` reads it.
+
         Args:
             report: a proof that `verify` gave; without one it is made, at the level of gradients.
         """
@@ -99,8 +101,32 @@ class Ported:
         save(self, folder, report)
 
     def to_source(self, params: Any, state: Any = None) -> dict[str, np.ndarray]:
-        """The source's arrays by name from parameters (and state) of the network: the weight map backwards."""
-        return self.weights.dump(params, self.state if state is None else state, self.graph.arrays)
+        """The source's arrays by name from parameters (and state) of the network: the weight map backwards.
+
+        Raises `ParamsError` for weights that are not those of `net`.
+        """
+        state = self.state if state is None else state
+        self.check(params, state)
+        return self.weights.dump(params, state, self.graph.arrays)
+
+    def to_torch_state_dict(self, params: Any, state: Any = None) -> dict[str, Any]:
+        """What the PyTorch model's `load_state_dict` takes, with these weights; the rest is as it was ported."""
+        return state_dict(self, params, state)
+
+    def to_keras_weights(self, params: Any, state: Any = None) -> list[np.ndarray]:
+        """What the Keras model's `set_weights` takes, with these weights; the rest is as it was ported."""
+        return keras_weights(self, params, state)
+
+    def load_checkpoint(self, path: str | Path, prefix: str = "") -> tuple[Any, Any]:
+        """Parameters and state from a safetensors file with the source's names, through the same map.
+
+        Args:
+            prefix: what stands before every name in the file, as `"module."`.
+
+        Raises `FileError` for a file of another kind (a pickle is never loaded), and for tensors that are missing,
+        surplus, or of another shape or dtype than the source's; narrower floats are widened.
+        """
+        return as_arrays(load_checkpoint(self, path, prefix))
 
     # The source's axes and ours.
 
@@ -141,6 +167,11 @@ class Ported:
             return inner.but(**rates) if rates and inner.draws else inner
 
         return self.net.map(quiet)
+
+
+def as_arrays(tree: Any) -> Any:
+    """The tree with JAX's arrays in it."""
+    return jax.tree.map(jax.numpy.asarray, tree)
 
 
 def _spec(x: np.ndarray) -> jax.ShapeDtypeStruct:

@@ -10,6 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.proof import run
+from compose.port.reading import write_source
 
 if TYPE_CHECKING:
     from compose.port.ported import Ported
@@ -70,6 +71,7 @@ def save(port: Ported, folder: str | Path, report: Report | None = None) -> None
     (place / "report.json").write_text(report.json())
     (place / "weights.txt").write_text(f"{port.weights}\n")
     Trained(port.net, port.params, port.state, (), port.specs()).save(place / "weights.safetensors")
+    write_source(port, place / "source.safetensors")
     golden: dict[str, Any] = _golden(port, report.seed)
     np.savez_compressed(place / "golden.npz", **golden)
     (place / "test_port.py").write_text(TEST)

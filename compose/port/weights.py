@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,15 @@ class WeightMap(tuple):
         """The same map for a checkpoint whose arrays have other names."""
         return WeightMap(replace(r, take=replace(r.take, source=names.get(r.take.source, r.take.source))) for r in self)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The records as plain data, what is as usual left out."""
+        return [_said(record) | {"take": _said(record.take)} for record in self]
+
+    @classmethod
+    def of_rows(cls, rows: list[dict[str, Any]]) -> WeightMap:
+        """The map from what `rows` gave, lists for tuples allowed."""
+        return cls(Record(**_tuples({**row, "take": Take(**_tuples(row["take"]))})) for row in rows)
+
     def parameters(self) -> int:
         """How many arrays of ours the map fills."""
         return len({(r.tree, r.target) for r in self})
@@ -136,6 +145,16 @@ class WeightMap(tuple):
 def linear(source: str, rows: tuple[int, int] | None = None) -> Take:
     """A matrix stored (out, in) as our (in, out)."""
     return Take(source, rows=rows, axes=(1, 0), note="OI→IO")
+
+
+def _said(part: Any) -> dict[str, Any]:
+    return {f.name: getattr(part, f.name) for f in fields(part) if getattr(part, f.name) != f.default}
+
+
+def _tuples(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _tuples(value) for key, value in data.items()}
+    return tuple(map(_tuples, data)) if isinstance(data, (list, tuple)) else data
 
 
 def _put(tree: dict, path: str, value: Any) -> None:

@@ -76,7 +76,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]
         raise FileError(f"{path}: not a model file of compose: format {metadata.get('format')!r}, version {version!r}")
     if int(version) > VERSION:
         raise FileError(f"{path}: format {version}, newer than the {VERSION} that is read here; upgrade compose-jax")
-    return metadata, _tensors(path, data)
+    return metadata, unpack(path, data)
 
 
 def _bytes(path: str | os.PathLike) -> bytes:
@@ -138,7 +138,8 @@ def _length(header: dict) -> int:
     return max((o[1] for o in offsets if isinstance(o, list) and len(o) == 2 and isinstance(o[1], int)), default=0)
 
 
-def _tensors(path, data: bytes) -> dict[str, np.ndarray]:
+def unpack(path, data: bytes) -> dict[str, np.ndarray]:
+    """The tensors in the bytes of any safetensors file. Raises `FileError` unless it is one."""
     try:
         found = deserialize(data)
     except SafetensorError as e:

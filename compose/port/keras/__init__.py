@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
@@ -47,4 +48,5 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
         lines = [f"  {name} at {path}{': ' + hint if hint else ''}" for name, path, hint in shown]
         teach = "teach one: @compose.port.rule(TheLayer), see docs/porting.md"
         raise PortError("\n".join(["layers with a rule; these have none:", *lines, teach]))
+    graph = replace(graph, saved=walk.saved(model, graph.arrays))
     return graph, [x for x in inputs] or examples_for(whole)

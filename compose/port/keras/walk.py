@@ -11,7 +11,7 @@ import numpy as np
 from compose.core.errors import ComposeError, PortError
 from compose.core.layer import as_layer
 from compose.core.registry import word
-from compose.port.graph import Op, SourceGraph
+from compose.port.graph import Op, Saved, SourceGraph
 from compose.port.rules import class_rule, named_rule
 from compose.port.weights import Take
 
@@ -46,6 +46,12 @@ class Walk:
         return SourceGraph(
             tuple(inputs), tuple(self.ops), made, arrays, name, (None,) * len(inputs), (None,) * len(leaves)
         )
+
+    def saved(self, model: Any, arrays: dict[str, Any]) -> Saved:
+        """What `model.get_weights()` gives, in its order."""
+        names = [self._name(variable) for variable in model.weights]
+        rest = {n: keras.ops.convert_to_numpy(self.variables[n].value) for n in names if n not in arrays}
+        return Saved("keras", {n: n for n in names}, rest, frozenset(rest))
 
     def emit(self, layer: Any, *inputs: Any, weights: Any = None, state: Any = None) -> Ref:
         """Apply a layer: a new value. Weights are variables, or `Take`s of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
@@ -46,6 +47,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     )
     from compose.port.torch.export import export
     from compose.port.torch.lower import Lowering
+    from compose.port.torch.saved import saved
 
     assert rules_conv and rules_dense and rules_elementwise and rules_sequence and rules_shape and rules_vision
     if not isinstance(model, torch.nn.Module):
@@ -55,7 +57,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     graph = low.run(type(model).__name__)
     if low.missing:
         raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
-    return graph
+    return replace(graph, saved=saved(model, graph.arrays, low))
 
 
 def _missing_text(missing: list) -> str:

@@ -104,9 +104,15 @@ class Lowering(Layers):
         self.unread += [Take(name) for name, alone in idle.items() if alone and name not in self._kept_whole()]
         return arrays
 
+    def fixed(self) -> set[str]:
+        """The buffers whose values went into the layers."""
+        buffers = self.program.graph_signature.inputs_to_buffers
+        read = {buffers[n.name] for n in self.program.graph.nodes if n.name in buffers and n.users}
+        return read | (self._kept_whole() & set(buffers.values()))
+
     def _kept_whole(self) -> set[str]:
-        """The parameters of modules that are kept whole, which no node reads."""
-        pairs = ((call.path, name) for call in self.calls for name, _ in call.module.named_parameters())
+        """The weights of modules that are kept whole, which no node reads."""
+        pairs = ((call.path, name) for call in self.calls for name in call.module.state_dict())
         return {f"{path}.{name}" if path else name for path, name in pairs}
 
     def _input(self, node: Any) -> Any:
