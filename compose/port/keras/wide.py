@@ -89,8 +89,9 @@ def _named(names: dict[int, str], path: str) -> str:
 
 
 def _wide(config: Any) -> Any:
+    """The configuration with float64 for float32, and zeros to start from, which compile at once."""
     if isinstance(config, dict):
-        return {k: _wide(v) for k, v in config.items()}
+        return {k: "zeros" if k.endswith("_initializer") and v else _wide(v) for k, v in config.items()}
     if isinstance(config, (list, tuple)):
         return type(config)(_wide(v) for v in config)
     return "float64" if config == "float32" else config
