@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from compose.port.differences import Differences
 
 Arrays = dict[str, np.ndarray]
 
@@ -28,7 +31,7 @@ class Original(Protocol):
         """In inference mode, flat."""
         ...
 
-    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
         """In inference mode, under the random cotangents of `cotangents`."""
         ...
 
@@ -54,7 +57,7 @@ def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:
 def perturbed(arrays: Arrays, seed: int) -> Arrays:
     """Weights in float64 moved off zero and one: a fresh model's zeros and ones hide mistakes.
 
-    Variances stay positive and near one; everything else is scaled and shifted a little, at random.
+    Variances stay positive and near one, what is positive stays so; everything else is shifted a little, at random.
     """
     rng = np.random.default_rng([seed, 11])
     made = {}
@@ -62,6 +65,9 @@ def perturbed(arrays: Arrays, seed: int) -> Arrays:
         wide = np.asarray(array, np.float64)
         if name.endswith(("var", "variance")):
             made[name] = rng.uniform(0.5, 1.5, wide.shape)
+            continue
+        if wide.size and wide.min() > 0:
+            made[name] = wide * np.exp(0.1 * rng.normal(size=wide.shape))
             continue
         constant = wide.size == 0 or np.ptp(wide) == 0
         size = 0.1 if constant else 0.1 * wide.std()

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.port.differences import Differences
 from compose.port.original import Arrays, cotangents, perturbed
 from compose.port.report import Report, Row, compare
 
@@ -58,11 +59,20 @@ def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
         params, xs = pull(cotangents(theirs.outputs, seed))
+        if isinstance(theirs, Differences):
+            return rows + theirs.rows(xs, _trained(port, params, arrays))
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
         rows.append(compare("gradients", pairs, tolerance))
-        mine = port.weights.dump(params, port.zero_state(), {k: np.zeros_like(v) for k, v in arrays.items()})
+        mine = _trained(port, params, arrays)
         rows.append(compare("gradients", {k: (mine[k], g) for k, g in theirs.weights.items()}, tolerance))
     return rows
+
+
+def _trained(port: Ported, gradients: Any, arrays: Arrays) -> Arrays:
+    """Gradients of parameters as those of the source's arrays."""
+    made = port.weights.dump(gradients, port.zero_state(), {k: np.zeros_like(v) for k, v in arrays.items()})
+    names = {record.take.source for record in port.weights if record.tree == "params"}
+    return {name: g for name, g in made.items() if name in names}
 
 
 def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> list[Row]:

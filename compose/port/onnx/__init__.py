@@ -1,0 +1,75 @@
+"""From ONNX: files of any exporter, read node by node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compose.core.errors import PortError
+
+
+def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+    """Port an ONNX model to one expression with its weights.
+
+    Args:
+        source: the path of a file, whose external data lies beside it, or an `onnx.ModelProto`.
+        inputs: example arrays, batch first; needed where the file leaves other sizes than the batch open.
+        channels_first: keep the file's axes of inputs and outputs, at the price of a transposition; by
+            default images are `(batch, height, width, channels)` here.
+        partial: where operations are missing, list them all in one error with the nodes that ask for them.
+
+    Initialisers are the parameters, and keep their names. An ONNX file has no gradients and no training: the proof
+    takes its outputs from onnx's own reference in float64, and its gradients by central differences; there is no
+    `verify("step")`.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a file that cannot be read, an operation without a rule, or an `onnx` that is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise PortError("onnx, to read its files: pip install 'compose-jax[onnx]'") from None
+    from compose.port.onnx.original import OnnxModel
+    from compose.port.onnx.read import load
+    from compose.port.onnx.wide import widened
+    from compose.port.ported import Ported
+
+    model = load(source)
+    wide: onnx.ModelProto = widened(model)
+    name = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name or "model"
+    examples, graph = _read(model, wide, inputs, name, channels_first, partial)
+    return Ported.of(graph, OnnxModel(wide, examples, graph))
+
+
+def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
+    from compose.port.onnx import rules_conv, rules_dense, rules_elementwise, rules_norm, rules_shape
+    from compose.port.onnx.examples import examples_and_sizes
+    from compose.port.onnx.fold import folded
+    from compose.port.onnx.lower import Lowering
+    from compose.port.onnx.model import array
+    from compose.port.onnx.patterns import simplified
+
+    assert rules_conv and rules_dense and rules_elementwise and rules_norm and rules_shape
+    examples, attempts = examples_and_sizes(model, inputs)
+    arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
+    for i, sizes in enumerate(attempts):
+        try:
+            low = Lowering(simplified(folded(wide, sizes)), arrays, model.producer_name == "pytorch", channels_first)
+            graph = low.run(name)
+        except PortError:
+            if i == len(attempts) - 1:
+                raise
+            continue
+        if low.missing:
+            raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
+        return examples, graph
+
+
+def _missing_text(missing: list) -> str:
+    rows: dict[str, list[str]] = {}
+    for m in missing:
+        rows.setdefault(m.operation, []).append(m.where)
+    lines = [f"  {operation} ({len(places)}×), first at {places[0]}" for operation, places in rows.items()]
+    teach = "teach one: @compose.port.rule('onnx.Name'), see docs/porting.md"
+    return "\n".join(["operations with a rule; these have none:", *lines, teach])

@@ -1,0 +1,176 @@
+"""From a folded graph to layers: node by node, keeping track of layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.graph import SourceGraph
+from compose.port.lowering.lower import Layers
+from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.onnx.fold import CONTROL, Graph, evaluated
+from compose.port.onnx.model import Node
+from compose.port.rules import named_rule
+from compose.port.weights import Take
+
+_IMAGE_OPS = {
+    f"onnx.{op}" for op in (
+        "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "MaxPool",
+        "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "DepthToSpace", "SpaceToDepth",
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation without a rule, and the node that asks for it."""
+
+    operation: str
+    where: str
+
+
+class Lowering(Layers):
+    """The state of one lowering; rules call `emit`, the layout methods, and those below."""
+
+    def __init__(self, graph: Graph, arrays: dict[str, np.ndarray], from_torch: bool, channels_first: bool):
+        super().__init__()
+        self.graph, self.arrays, self.from_torch, self.channels_first = graph, arrays, from_torch, channels_first
+        self.missing: list[Missing] = []
+        self.derived: dict[str, np.ndarray] = {}
+        self.constant: set[str] = set()
+        self.before: dict[int, Value] = {}
+        self.env: dict[str, Any] = {"": None, **graph.constants}
+        self.env.update({n: Weight(Take(n), w.shape, w, True) for n, w in graph.weights.items()})
+        self.node: Any = None
+
+    def run(self, name: str) -> SourceGraph:
+        """Lower every node; those without a rule are collected in `missing`."""
+        inputs = [self._input(name) for name in self.graph.inputs]
+        for node in self.graph.nodes:
+            self.node = node
+            made = self._call(node)
+            made = made if isinstance(made, tuple) else (made,)
+            self.env.update(zip(node.outputs, made))
+        leaves: list[Value] = [] if self.missing else [self._output(self.env[name]) for name in self.graph.outputs]
+        axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
+        outputs = tuple(v.index for v in leaves)
+        return SourceGraph(
+            tuple(v.index for v in inputs), tuple(self.ops), outputs[0] if len(outputs) == 1 else outputs,
+            self._arrays(), name, tuple(map(axes, inputs)), tuple(map(axes, leaves)),
+        )  # fmt: skip
+
+    # What rules use.
+
+    @property
+    def shape(self) -> Any:
+        return self.graph.shapes[self.node.outputs[0]]
+
+    def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        return self.node.path, self.node.classes, self.node.where
+
+    def fixed(self, x: Any) -> np.ndarray | None:
+        """The numbers of a constant, or of a weight that is used as one; None for a value."""
+        if isinstance(x, Weight):
+            self.constant.add(x.take.source)
+            return x.array
+        return None if isinstance(x, (Value, Pending)) else x
+
+    def value(self, x: Any) -> Value:
+        """What a layer may read. Raises `PortError` for a weight or a constant."""
+        if isinstance(x, Value):
+            return x
+        kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
+        raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
+
+    def weight(self, x: Any) -> Weight | None:
+        """A weight as the file stores it: one that was computed from others becomes an array of its own."""
+        if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
+            return x
+        if isinstance(x, Value):
+            raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
+        position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
+        return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
+
+    def bias(self, x: Any) -> Weight | None:
+        """As `weight`; none where the file adds zeros that it made up."""
+        return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
+
+    def own(self, name: str, array: np.ndarray) -> Weight:
+        """A weight that the file has under no name of an initialiser, as one."""
+        self.derived[name] = np.asarray(array, np.float64)
+        made = Weight(Take(name), self.derived[name].shape, self.derived[name], True)
+        self.env[name] = made
+        return made
+
+    # The walk.
+
+    def _input(self, name: str) -> Value:
+        shape = self.graph.shapes[name]
+        image = not self.channels_first and len(shape) in (3, 4, 5) and self._feeds_image(name)
+        made = Value(self.number(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
+        self.env[name] = made
+        return made
+
+    def _call(self, node: Node) -> Any:
+        inputs = [self.env.get(name) for name in node.inputs]
+        fn = named_rule(node.op)
+        if not any(isinstance(x, (Value, Pending)) for x in inputs):
+            return self._of_weights(node, inputs, fn)
+        if fn is None:
+            self.missing.append(Missing(_operation(node, self.graph), node.where))
+            first = next(x for x in inputs if isinstance(x, Value))
+            shapes = [self.graph.shapes[name] for name in node.outputs]
+            return tuple(Value(first.index, shape, identity_axes(len(shape))) for shape in shapes)
+        try:
+            return fn(self, node, *inputs)
+        except PortError as e:
+            if not getattr(e, "__notes__", None):
+                e.add_note(f"at {node.where} ({node.op})" + (f", in {'/'.join(node.path)}" if node.path else ""))
+            raise
+
+    def _of_weights(self, node: Node, inputs: list, fn: Callable | None) -> Any:
+        """Weights that only move stay what they are; what is computed of them becomes a weight of its own."""
+        if node.op in CONTROL:
+            raise PortError(f"a model without control flow, got {node.op} at {node.where}")
+        if fn is not None and getattr(fn, "of_weights", False):
+            made = fn(self, node, *inputs)
+            if made is not None:
+                return made
+        given = {n: x.array if isinstance(x, Weight) else x for n, x in zip(node.inputs, inputs) if n}
+        made = evaluated(self.graph, node, given)
+        return tuple(Weight(Take(n), a.shape, a, True) if _float(a) else a for n, a in zip(node.outputs, made))
+
+    def _output(self, output: Any) -> Value:
+        made = self.whole(self.value(output))
+        return made if not self.channels_first and made.axes == channels_last(made.ndim) else self.as_source(made)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """The weights that the nodes read, as the file has them."""
+        read = {name for node in self.graph.nodes for name in node.inputs} - self.constant
+        taken = {take.source for op in self.ops for take in (*op.weights.values(), *op.state.values())}
+        kept = {n: a for n, a in self.arrays.items() if n in taken or (n in read and n in self.graph.weights)}
+        return kept | {n: a.astype(np.float32) for n, a in self.derived.items() if n in taken}
+
+    def _feeds_image(self, name: str, depth: int = 0) -> bool:
+        """Whether an input's first use that cares for layout is one that wants channels."""
+        for node in self.graph.readers(name):
+            if node.op in _IMAGE_OPS:
+                return True
+            alike = self.graph.shapes[node.outputs[0]] == self.graph.shapes[name]
+            if alike and depth < 20 and self._feeds_image(node.outputs[0], depth + 1):
+                return True
+        return False
+
+
+def _operation(node: Node, graph: Graph) -> str:
+    domain, _, _ = node.op.rpartition(".")
+    version = next((o.version for o in graph.opset if o.domain == ("" if domain == "onnx" else domain)), "?")
+    return f"{node.op} (domain {'ai.onnx' if domain == 'onnx' else domain}, opset {version})"
+
+
+def _float(a: Any) -> bool:
+    return isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.floating)

@@ -1,0 +1,227 @@
+"""Shape operations: most only rename axes, which costs nothing here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.lowering.layout import reshape_in_place, reshape_to
+from compose.port.lowering.values import Pending, Value, Weight, identity_axes
+from compose.port.onnx.moves import of_weights
+from compose.port.rules import rule, rules
+from compose.port.weights import Take
+
+
+@rule("onnx.Transpose")
+@of_weights
+def _transpose(low, node, x):
+    rank = len(x.shape)
+    order = list(node.get("perm", range(rank)[::-1]))
+    if isinstance(x, Weight):
+        plain = x.take == Take(x.take.source, rows=x.take.rows) and rank == 2
+        made = replace(x.take, axes=(1, 0), note="OI→IO")
+        return Weight(made, x.shape[::-1], x.array.transpose(order), True) if plain else None
+    x = low.whole(x)
+    return x.but(shape=low.shape, axes=tuple(order.index(a) for a in x.axes))
+
+
+@rules("onnx.Reshape", "onnx.Flatten", "onnx.Squeeze", "onnx.Unsqueeze")
+@of_weights
+def _reshape(low, node, x: Any, *rest):
+    after = low.shape
+    if isinstance(x, Weight):
+        plain = x.take == Take(x.take.source, rows=x.take.rows)
+        made = replace(x.take, shape=after)
+        return Weight(made, after, x.array.reshape(after), True) if plain else None
+    return reshaped(low, x, after)
+
+
+def reshaped(low, x: Value, after: tuple[int, ...]) -> Value:
+    """The value with the source's shape `after`; two reshapes one after the other are one."""
+    if isinstance(x, Pending):
+        return x.reshaped(after)
+    if after == x.shape:
+        return x
+    if x.index in low.before:
+        first = low.before[x.index]
+        direct = reshape_in_place(first.shape, after, first.axes)
+        x = first if direct is not None else x
+        if after == x.shape:
+            return x
+    if x.unflat is not None:
+        x = low.whole(x)
+    found = reshape_in_place(x.shape, after, x.axes)
+    if found is None and len(after) == 2 and after[0] == x.shape[0] and x.axes[0] == 0:
+        made = low.emit(word("flatten"), x, shape=after, axes=(0, 1))
+        return made.but(unflat=x)
+    if found is None:
+        x = low.as_source(x)
+        found = after, identity_axes(len(after))
+    ours, axes = found
+    if ours == x.ours:
+        return x.but(shape=after, axes=axes)
+    made = low.emit(reshape_to(x.ours, ours), x, shape=after, axes=axes)
+    low.before[made.index] = x
+    return made
+
+
+@rule("onnx.Expand")
+@of_weights
+def _expand(low, node, x, shape):
+    after = low.shape
+    if isinstance(x, Weight):
+        return Weight(x.take, x.shape, x.array, True)  # it broadcasts where it is used
+    if after == x.shape:
+        return x
+    x = low.as_source(x)
+    return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
+
+
+@rule("onnx.Concat")
+def _concat(low, node, *parts):
+    shape = low.shape
+    axis = node.get("axis") % len(shape)
+    if any(isinstance(p, Weight) for p in parts):
+        return _with_token(low, parts, axis, shape)
+    values = [low.value(p) for p in parts]
+    axes = values[0].axes
+    moved = [low.moved(v, axes) for v in values]
+    at = axes.index(axis)
+    concat = word("concat")
+    return low.emit(concat if at == len(shape) - 1 else concat(axis=at), *moved, shape=shape, axes=axes)
+
+
+def _with_token(low, parts: tuple, axis: int, shape: tuple[int, ...]) -> Value:
+    """A learned token put before a sequence."""
+    if len(parts) != 2 or not isinstance(parts[0], Weight) or len(shape) != 3 or axis != 1:
+        raise PortError("a learned token before a sequence, or values only, to concatenate")
+    x = low.as_source(low.value(parts[1]))
+    token = parts[0]
+    count = token.array.size // shape[2]
+    take = token.take if token.shape == (1, count, shape[2]) else replace(token.take, shape=(1, count, shape[2]))
+    return low.emit(word("class_token")(count), x, shape=shape, axes=identity_axes(3), weights={"token": take})
+
+
+_REDUCED = {
+    "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "LogSumExp": "logsumexp", "L2": "norm",
+}  # fmt: skip
+
+
+@rules(*(f"onnx.Reduce{name}" for name in _REDUCED))
+def _reduce(low: Any, node, x, axes=None):
+    name = _REDUCED[node.op.removeprefix("onnx.Reduce")]
+    x = low.whole(x)
+    given = node.get("axes") if axes is None else [int(a) for a in low.fixed(axes).ravel()]
+    if not given and node.get("noop_with_empty_axes", 0):
+        return x
+    dims = [a % x.ndim for a in given or range(x.ndim)]
+    ours = sorted(x.axis(a) for a in dims)
+    kept = bool(node.get("keepdims", 1))
+    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0 and x.ndim > 2:
+        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
+    else:
+        layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0])
+    layer = layer(keepdims=True) if kept else layer
+    left: Any = x.axes if kept else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
+    return low.emit(layer, x, axes=left)
+
+
+@rules("onnx.ArgMax")
+def _argmax(low, node, x):
+    x = low.whole(x)
+    axis = node.get("axis", 0) % x.ndim
+    kept = bool(node.get("keepdims", 1))
+    layer = word("argmax")(axis=x.axis(axis), **({"keepdims": True} if kept else {}))
+    return low.emit(layer, x, axes=x.axes if kept else tuple(a - (axis < a) for a in x.axes if a != axis))
+
+
+def gathered(low, x: Any, ids: Any, axis: int) -> Any:
+    """Constant places along an axis: one of them, or a run."""
+    places = low.fixed(ids)
+    if isinstance(x, Pending):
+        return x.select(int(places)) if places is not None and places.ndim == 0 and axis == 0 else low.value(x)
+    if places is None:
+        raise PortError("places that are known, or an embedding's")
+    axis = axis % len(x.shape)
+    if places.ndim == 0:
+        return _part(low, x, axis, int(places) % x.shape[axis] if int(places) != -1 else -1)
+    flat = [int(i) % x.shape[axis] for i in places.ravel()]
+    if places.ndim != 1 or flat != list(range(flat[0], flat[0] + len(flat))):
+        raise PortError(f"places in a row, got {flat[:8]}")
+    return _part(low, x, axis, slice(flat[0], flat[-1] + 1))
+
+
+def _part(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
+    """`x` at one place of an axis, or from one to another."""
+    if isinstance(x, Weight):
+        rows = isinstance(where, slice) and axis == 0 and step == 1 and x.take == Take(x.take.source)
+        if not rows:
+            return None
+        rows = range(x.shape[0])[where]
+        array = x.array[where]
+        return Weight(Take(x.take.source, rows=(rows.start, rows.stop)), array.shape, array, True)
+    x = low.whole(low.value(x))
+    at = x.axis(axis)
+    if isinstance(where, slice):
+        start, stop = where.start, where.stop
+        if (start, stop, step) == (0, x.shape[axis], 1):
+            return x
+        text = f"{start or ''}:{'' if stop >= x.shape[axis] else stop}" + (f":{step}" if step != 1 else "")
+        shape, axes = tuple(len(range(start, stop, step)) if a == axis else n for a, n in enumerate(x.shape)), x.axes
+    else:
+        text = str(where)
+        shape = tuple(n for a, n in enumerate(x.shape) if a != axis)
+        axes = tuple(a - (axis < a) for a in x.axes if a != axis)
+    return low.emit(word("at")(", ".join([":"] * at + [text])), x, shape=shape, axes=axes)
+
+
+@rule("onnx.Slice")
+@of_weights
+def _slice(low, node, x, starts, stops, axes=None, steps=None):
+    given = [None if a is None else low.fixed(a) for a in (starts, stops, axes, steps)]
+    if any(a is None and b is not None for a, b in zip(given, (starts, stops, axes, steps))):
+        raise PortError("a slice whose bounds depend on no data")
+    start, stop = given[0], given[1]
+    along = np.arange(len(start)) if given[2] is None else given[2]
+    step = np.ones(len(start), int) if given[3] is None else given[3]
+    if isinstance(x, Pending):
+        return x.sliced(int(start[0]), int(stop[0]), int(along[0])) if len(start) == 1 else low.value(x)
+    for a, b, axis, s in zip(map(int, start), map(int, stop), map(int, along), map(int, step)):
+        axis = axis % len(x.shape)
+        if s < 0:
+            if s != -1 or len(range(x.shape[axis])[a:b:s]) != x.shape[axis] or isinstance(x, Weight):
+                raise PortError(f"a slice with a step above 0, or a whole axis backwards, got step {s}")
+            x = low.whole(x)
+            x = low.emit(word("flip")(axis=x.axis(axis)), x, shape=x.shape)
+            continue
+        places = range(x.shape[axis])[a:b:s]
+        x = _part(low, x, axis, slice(places.start, places.stop), s)
+        if x is None:
+            return None
+    return x
+
+
+@rule("onnx.Split")
+@of_weights
+def _split(low, node, x, sizes=None):
+    axis = node.get("axis", 0) % len(x.shape)
+    lengths = [low.graph.shapes[name][axis] for name in node.outputs]
+    ends = np.cumsum(lengths)
+    made = [_part(low, x, axis, slice(int(e - n), int(e))) for n, e in zip(lengths, ends)]
+    return None if any(m is None for m in made) else tuple(made)
+
+
+@rule("onnx.Einsum")
+def _einsum(low, node, *xs):
+    equation = node.get("equation").replace(" ", "")
+    if len(xs) != 2 or not isinstance(xs[0], Value) or not isinstance(xs[1], Weight) or "->" not in equation:
+        raise PortError(f"an einsum of a value and a weight with its result written, got {equation}")
+    left, kernel = equation.split("->")[0].split(",")
+    x, weight = low.as_source(xs[0]), low.weight(xs[1])
+    sizes = tuple(n for c, n in zip(kernel, weight.shape) if c not in left)
+    layer = word("einsum")(equation, **({"sizes": sizes} if sizes else {}))
+    return low.emit(layer, x, axes=identity_axes(len(low.shape)), weights={"kernel": weight})
