@@ -36,7 +36,10 @@ class Original(Protocol):
         ...
 
     def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
-        """All weights after so many steps on `mse` to the `cotangents` as targets, in training mode, no dropout."""
+        """All weights after so many steps on `mse` to the `cotangents` as targets, in training mode, no dropout.
+
+        A source whose computation has no modes says so by `has_modes = False`, and its steps are in inference mode.
+        """
         ...
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from compose.core.errors import PortError
 from compose.port.differences import Differences
 from compose.port.original import Arrays, cotangents, perturbed
 from compose.port.report import Report, Row, compare
+from compose.train.optimizers import merge, split
 
 if TYPE_CHECKING:
     from compose.port.ported import Ported
@@ -127,24 +128,26 @@ def _training(port: Ported, name: str, steps: int, optimizer: Any, seed: int, to
 def train(port: Ported, params, state, inputs, seed: int, optimizer: Any, steps: int) -> tuple[Any, Any]:
     """Our parameters and state after training steps on `mse` to random targets, without dropout."""
     net, xs, targets = port.without_dropout(), port.ours(inputs), None
+    training = getattr(port.original, "has_modes", True)
+    params, fixed = split(net, params)
     memory = optimizer.init(params)
 
     @jax.jit
-    def step(params, state, memory, targets):
+    def step(params, fixed, state, memory, targets):
         def loss(params):
-            y, after = net.apply(params, state, *xs, train=True, rng=jax.random.key(seed))
+            y, after = net.apply(merge(params, fixed), state, *xs, train=training, rng=jax.random.key(seed))
             return sum(jnp.mean((a - b) ** 2) for a, b in zip(jax.tree.leaves(y), targets)), after
 
         grads, after = jax.grad(loss, has_aux=True)(params)
         updates, memory = optimizer.update(grads, memory, params)
         return jax.tree.map(jnp.add, params, updates), after, memory
 
-    shapes = jax.eval_shape(lambda p, s: net.apply(p, s, *xs)[0], params, state)
+    shapes = jax.eval_shape(lambda p, s: net.apply(p, s, *xs)[0], merge(params, fixed), state)
     zeros = [np.zeros(o.shape) for o in jax.tree.leaves(shapes)]
     targets = port.ours_out(cotangents(port.theirs_out(zeros), seed))
     for _ in range(steps):
-        params, state, memory = step(params, state, memory, targets)
-    return jax.tree.map(np.asarray, (params, state))
+        params, state, memory = step(params, fixed, state, memory, targets)
+    return jax.tree.map(np.asarray, (merge(params, fixed), state))
 
 
 def _blame(port: Ported, report: Report, seed: int) -> str:

@@ -44,8 +44,7 @@ class KerasModel:
                 for rate in ("rate", "dropout", "recurrent_dropout", "stddev"):
                     if isinstance(vars(layer).get(rate), float):
                         setattr(layer, rate, 0.0)
-            own = type(optimizer).from_config(_config(optimizer))
-            _backend().train(model, inputs, lambda ys: cotangents(ys, seed), own, steps)
+            _backend().train(model, inputs, lambda ys: cotangents(ys, seed), again(optimizer), steps)
         after = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
         return {name: after[name] for name in arrays}
 
@@ -62,10 +61,11 @@ class KerasModel:
         return keras.optimizers.SGD(0.01, momentum=0.9)
 
 
-def _config(optimizer: Any) -> dict:
+def again(optimizer: Any) -> Any:
+    """A new optimizer like this one, without its memory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Keras reads its own variables in NumPy 1's way
-        return optimizer.get_config()
+        return type(optimizer).from_config(optimizer.get_config())
 
 
 def _backend() -> Any:

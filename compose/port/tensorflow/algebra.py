@@ -1,0 +1,141 @@
+"""Tensors as polynomials of few terms, so that a formula is known however it was written.
+
+`(x - m) * r * g + b` and `x * (r * g) + (b - m * (r * g))` are the same layer norm. A polynomial is a dict from a
+monomial, a sorted tuple of atoms, to its coefficient. An atom is `("x", tensor)`, `("w", tensor)` of a weight, or a
+function of a polynomial: `("mean", p, axes)`, `("rsqrt", p)`, `("erf", p)`, ...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Poly = dict[tuple, float]
+_MOST = 8
+
+_OF_ONE = {
+    "Rsqrt": "rsqrt", "Sqrt": "sqrt", "Erf": "erf", "Erfc": "erfc", "Tanh": "tanh", "Sigmoid": "sigmoid",
+    "StopGradient": "stop", "Softplus": "softplus", "Relu6": "relu6",
+}  # fmt: skip
+_SAME = ("Identity", "Snapshot", "Cast", "PreventGradient", "CheckNumerics")
+
+
+def frozen(p: Poly) -> frozenset:
+    """A polynomial as part of an atom."""
+    return frozenset(p.items())
+
+
+def times(a: Poly, b: Poly) -> Poly:
+    made: Poly = {}
+    for m, c in a.items():
+        for n, d in b.items():
+            product = tuple(sorted((*m, *n), key=_order))
+            made[product] = made.get(product, 0.0) + c * d
+    return made
+
+
+def _order(atom: tuple) -> tuple:
+    return atom[0], atom[1] if isinstance(atom[1], str) else "", hash(atom)
+
+
+def plus(a: Poly, b: Poly, by: float = 1.0) -> Poly:
+    made = dict(a)
+    for m, c in b.items():
+        made[m] = made.get(m, 0.0) + by * c
+    return {m: c for m, c in made.items() if c != 0}
+
+
+class Polynomials(dict):
+    """The polynomial of every tensor of a graph.
+
+    Args:
+        ops: of the graph, in an order in which they can run.
+        weights: the tensors that are weights, or weights in another shape.
+        constant: for a tensor that depends on no data its value, else None.
+        known: tensors of which it is known already what they are.
+    """
+
+    def __init__(self, ops: list[Any], weights: set[str], constant: Any, known: Any):
+        super().__init__()
+        self.weights, self.constant = weights, constant
+        averaged = {op.inputs[0].name for op in ops if op.type == "Mean"}
+        squares = ("Square", "SquaredDifference", "Mul", "Pow")
+        self.whole = {t.name for op in ops for t in op.outputs if t.name in averaged and op.type not in squares}
+        for op in ops:
+            made = None if any(t.name in known for t in op.outputs) else self._of(op)
+            for t in op.outputs:
+                whole = made is None or len(made) > _MOST or t.name in self.whole or len(op.outputs) > 1
+                self[t.name] = {(("w" if t.name in weights else "x", t.name),): 1.0} if whole else made
+
+    def _of(self, op: Any) -> Poly | None:
+        if op.outputs and op.outputs[0].name in self.weights:
+            return None
+        parts = [self._read(t) for t in op.inputs]
+        a, b = (*parts, None, None)[:2]
+        if a is None:
+            return None
+        if op.type in _SAME:
+            return a if op.outputs[0].dtype.is_floating and op.inputs[0].dtype.is_floating else None
+        if op.type in _OF_ONE:
+            return {((_OF_ONE[op.type], frozen(a)),): 1.0}
+        if op.type == "Neg":
+            return times(a, {(): -1.0})
+        if op.type == "Square":
+            return times(a, a)
+        if op.type == "Mean":
+            axes = self.constant(op.inputs[1])
+            rank = op.inputs[0].shape.rank
+            keeps = op.get_attr("keep_dims")
+            return (
+                {(("mean", frozen(a), tuple(sorted(int(i) % rank for i in np.ravel(axes)))),): 1.0} if keeps else None
+            )
+        return None if b is None else self._of_two(op, a, b)
+
+    def _of_two(self, op: Any, a: Poly, b: Poly) -> Poly | None:
+        kind = op.type
+        if kind in ("AddV2", "Add", "BiasAdd"):
+            return None if _loose(a, b) or self._biased(op) else plus(a, b)
+        if kind == "Sub":
+            return None if _loose(a, b) else plus(a, b, -1.0)
+        if kind == "Mul":
+            return times(a, b)
+        if kind == "SquaredDifference":
+            d = plus(a, b, -1.0)
+            return times(d, d)
+        if kind == "RealDiv":
+            return _divided(a, b)
+        if kind == "Pow" and set(b) == {()}:
+            return {2.0: times(a, a), 3.0: times(a, times(a, a)), -0.5: {(("rsqrt", frozen(a)),): 1.0}}.get(b[()])
+        return None
+
+    def _read(self, tensor: Any) -> Poly | None:
+        value = self.constant(tensor)
+        if value is None:
+            return self[tensor.name]
+        if value.size == 1 and value.dtype.kind == "f":
+            return {(): float(value.ravel()[0])} if value.ravel()[0] else {}
+        return None
+
+    def _biased(self, op: Any) -> bool:
+        """Whether this adds a weight to a product, which is that layer's bias."""
+        product = op.inputs[0].op.type
+        return any(t.name in self.weights for t in op.inputs) and (
+            "MatMul" in product or "Conv" in product or product in ("Einsum", "Reshape", "Squeeze")
+        )
+
+
+def _loose(a: Poly, b: Poly) -> bool:
+    """Whether a sum is one of different data, as around a residual block, and of nothing else."""
+    atoms = {atom for p in (a, b) for m in p for atom in m}
+    return len(atoms) > 1 and all(atom[0] == "x" for atom in atoms)
+
+
+def _divided(a: Poly, b: Poly) -> Poly | None:
+    if set(b) == {()}:
+        return times(a, {(): 1 / b[()]})
+    if len(b) == 1:
+        ((monomial, factor),) = b.items()
+        if len(monomial) == 1 and monomial[0][0] == "sqrt":
+            return times(a, {(("rsqrt", monomial[0][1]),): 1 / factor})
+    return None

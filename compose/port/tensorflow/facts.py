@@ -1,0 +1,108 @@
+"""What is known of a graph before it is lowered: constants, what depends on what, formulas, what is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compose.core.errors import PortError
+from compose.port.tensorflow.algebra import Polynomials
+from compose.port.tensorflow.capture import Captured, Variable
+from compose.port.tensorflow.draws import RANDOM
+from compose.port.tensorflow.exact import Exact
+from compose.port.tensorflow.idioms import Idiom, idiom
+
+_SHAPES = ("Shape", "ShapeN", "Rank", "Size", "ZerosLike", "OnesLike")
+_RENAMED = ("Identity", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Cast", "Transpose", "IdentityN")
+
+
+class Facts:
+    """One graph in float64, as TensorFlow holds it.
+
+    Attributes:
+        ops: its operations, each after those that it reads.
+        variables: by the tensor that stands for one.
+        depends: for every tensor what it depends on: "data", a "weight" alone and unchanged but in shape, or "".
+        uses: how often each tensor is read.
+        idioms: tensors that are a layer by their formula.
+        wanted: tensors that the outputs need, and that are no constants.
+    """
+
+    def __init__(self, exact: Exact, captured: Captured):
+        self.exact = exact
+        self.graph = exact.imported()
+        self.session = tf.compat.v1.Session(graph=self.graph)
+        self.ops = self.graph.get_operations()
+        by_name = {v.name: v for v in captured.variables.values()}
+        self.variables: dict[str, Variable] = {f"{node}:0": by_name[name] for node, name in exact.weights.items()}
+        self.constants: dict[str, np.ndarray] = {}
+        self.uses = Counter(t.name for op in self.ops for t in op.inputs) + Counter(exact.outputs)
+        self.depends = self._dependence()
+        self.idioms = self._idioms()
+        self.wanted = self._wanted()
+
+    def constant(self, tensor: Any) -> np.ndarray | None:
+        """The value of a tensor that depends on no data, else None."""
+        if self.depends[tensor.name]:
+            return None
+        if tensor.name not in self.constants:
+            self.constants[tensor.name] = self._evaluated(tensor)
+        return self.constants[tensor.name]
+
+    def shape(self, tensor: Any) -> tuple[int, ...]:
+        """Raises `PortError` where a size is open."""
+        if not tensor.shape.is_fully_defined():
+            raise PortError(f"sizes that depend on shapes alone, got {tensor.shape} of {tensor.name}")
+        return tuple(tensor.shape)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def _dependence(self) -> dict[str, str]:
+        made: dict[str, str] = {}
+        for op in self.ops:
+            kinds = [made[t.name] for t in op.inputs]
+            kind = "data" if any(kinds) or op.name in self.exact.inputs or op.type in RANDOM else ""
+            renamed = op.type in _RENAMED and kinds[0] == "weight" and not any(kinds[1:])
+            if f"{op.name}:0" in self.variables or renamed:
+                kind = "weight"
+            elif op.type in _SHAPES and all(t.shape.is_fully_defined() for t in op.inputs):
+                kind = ""
+            made.update({t.name: kind for t in op.outputs})
+        return made
+
+    def _evaluated(self, tensor: Any) -> np.ndarray:
+        op = tensor.op
+        if op.type == "Const":
+            return tf.make_ndarray(op.get_attr("value"))
+        feeds = {}
+        for t in op.inputs:
+            value = self.constant(t)  # None where only the shape is read
+            feeds[t] = np.zeros(tuple(t.shape), t.dtype.as_numpy_dtype) if value is None else value
+        return np.asarray(self.session.run(tensor, feeds))
+
+    def _idioms(self) -> dict[str, Idiom]:
+        weights = {name for name, kind in self.depends.items() if kind == "weight"}
+        polynomials = Polynomials(self.ops, weights, self.constant, self.exact.idioms)
+        found = dict(self.exact.idioms)
+        for op in self.ops:
+            for t in op.outputs:
+                made = idiom(polynomials[t.name], t.shape.rank or 0) if self.depends[t.name] == "data" else None
+                if made is not None and t.name not in found:
+                    found[t.name] = made
+        return found
+
+    def _wanted(self) -> set[str]:
+        wanted: set[str] = set()
+        stack = list(self.exact.outputs)
+        while stack:
+            name = stack.pop()
+            if name in wanted or not self.depends[name]:
+                continue
+            wanted.add(name)
+            op = self.graph.get_tensor_by_name(name).op
+            stack += self.idioms[name].reads if name in self.idioms else [t.name for t in op.inputs]
+        return wanted

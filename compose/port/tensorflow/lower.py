@@ -1,0 +1,229 @@
+"""From TensorFlow's operations to layers: one by one, but for what is known by its formula."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import ComposeError, PortError
+from compose.core.layer import as_layer
+from compose.core.registry import word
+from compose.port.graph import Op, SourceGraph
+from compose.port.rules import named_rule
+from compose.port.tensorflow.capture import Captured
+from compose.port.tensorflow.draws import RANDOM
+from compose.port.tensorflow.exact import Exact
+from compose.port.tensorflow.facts import Facts
+from compose.port.tensorflow.idioms import Idiom
+from compose.port.tensorflow.values import Value, Weight
+from compose.port.weights import Take
+
+_OWN = (
+    "Tensordot",
+    "moments",
+    "batchnorm",
+    "dropout",
+    "Gelu",
+    "conv1d",
+    "LeakyRelu",
+    "xw_plus_b",
+)  # scopes of TensorFlow's own
+_FLOW = {
+    "If": "tf.where", "StatelessIf": "tf.where", "Case": "tf.where", "StatelessCase": "tf.where",
+    "Switch": "tf.where", "Merge": "tf.where", "While": "a loop of a known number of steps",
+    "StatelessWhile": "a loop of a known number of steps", "Enter": "a loop of a known number of steps",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation without a rule, the user's line that it comes from, and what to do instead."""
+
+    operation: str
+    where: str
+    hint: str
+
+
+class Lowering:
+    """The state of one lowering; rules call `emit`, `constant` and `whole`."""
+
+    def __init__(self, exact: Exact, captured: Captured):
+        self.exact, self.captured = exact, captured
+        self.facts = Facts(exact, captured)
+        self.ops: list[Op] = []
+        self.env: dict[str, Any] = {}
+        self.count = 0
+        self.missing: list[Missing] = []
+        self.op: Any = None
+
+    def run(self, name: str) -> SourceGraph:
+        """Lower what the outputs need."""
+        inputs = [self._input(node) for node in self.exact.inputs]
+        for op in self.facts.ops:
+            self.op = op
+            if op.name not in self.exact.inputs and any(t.name in self.facts.wanted for t in op.outputs):
+                self._lower(op)
+        leaves: list[Value] = []
+        outputs = self._outputs(leaves)
+        self.facts.close()
+        arrays = {v.name: v.array for v in self.facts.variables.values()}
+        return SourceGraph(
+            tuple(v.index for v in inputs), tuple(self.ops), outputs, arrays, name, (None,) * len(inputs),
+            (None,) * len(leaves),
+        )  # fmt: skip
+
+    # What rules use.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The source's shape of the first output of the operation that is being lowered."""
+        return self.shape_of(self.op.outputs[0])
+
+    def emit(
+        self, layer: Any, *inputs: Value, shape: Any = None, ours: Any = None, weights: Any = None, state: Any = None
+    ) -> Value:
+        """Apply a layer to values: a new one. `ours` is its shape here where that is not the source's."""
+        shape = self.shape if shape is None else tuple(shape)
+        made = Value(self._number(), shape, shape if ours is None else tuple(ours))
+        held = {k: w for k, w in (weights or {}).items() if w is not None}
+        layer = self._held(as_layer(layer), [*held.values()])
+        takes = lambda tree: {k: w.take for k, w in (tree or {}).items() if w is not None}
+        parts = [part for call in self.op.name.split(">") for part in call.split("/")[:-1]]
+        path = tuple(part for part in parts if re.sub(r"_\d+$", "", part) not in _OWN)
+        reads = tuple(v.index for v in inputs)
+        where = self.captured.where(self.op.name)
+        self.ops.append(Op(layer, reads, made.index, takes(held), takes(state), path, ("",) * len(path), where))
+        return made
+
+    def along(self, layer: Any, x: Value, weights: Any = None) -> Value:
+        """Apply a layer that leaves all axes but the last alone: a reshape that waits goes on waiting."""
+        if x.ours == x.shape or x.ours[-1] != x.shape[-1] or self.shape[:-1] != x.shape[:-1]:
+            return self.emit(layer, self.whole(x), weights=weights)
+        return self.emit(layer, x, ours=(*x.ours[:-1], self.shape[-1]), weights=weights)
+
+    def whole(self, x: Any) -> Value:
+        """A value in the source's shape."""
+        if not isinstance(x, Value):
+            raise PortError(f"values that depend on the input, got {'a variable' if isinstance(x, Weight) else 'one'}")
+        return x if x.ours == x.shape else self.emit(self.reshaping(x.ours, x.shape), x, shape=x.shape)
+
+    def reshaping(self, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+        """The layer that reshapes, its batch left free."""
+        batch = self.exact.batch
+        if before[:1] == after[:1] == (batch,):
+            flat = len(after) == 2 < len(before)
+            return word("flatten") if flat else word("reshape")(*after[1:])
+        free = [-1 if n % batch == 0 and batch > 1 else n for n in after]
+        if free.count(-1) > 1:
+            raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
+        return word("reshape")(*free, batch=False)
+
+    def constant(self, tensor: Any) -> np.ndarray:
+        """The value of a tensor that depends on no data."""
+        value = self.facts.constant(tensor)
+        if value is None:
+            raise PortError(f"{tensor.op.type} that depends on no data, got {tensor.name}")
+        return value
+
+    def shape_of(self, tensor: Any) -> tuple[int, ...]:
+        """The source's shape of a tensor."""
+        return self.facts.shape(tensor)
+
+    def alone(self, x: Value) -> Op | None:
+        """The operation that made a value, if it is the last one emitted for it and nothing else reads it."""
+        made = next((op for op in reversed(self.ops) if op.output == x.index), None)
+        tensors = [name for name, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
+        return made if made and all(self.facts.uses[name] == 1 for name in tensors) else None
+
+    def changed(self, old: Op, new: Op) -> None:
+        """Put an operation in the place of one."""
+        self.ops[self.ops.index(old)] = new
+
+    # The walk.
+
+    def _lower(self, op: Any) -> None:
+        idioms = self.facts.idioms
+        name = op.outputs[0].name
+        if name in self.facts.variables:
+            v = self.facts.variables[name]
+            self.env[name] = Weight(Take(v.name), tuple(v.array.shape), v.trained)
+            return
+        try:
+            made = self._idiom(idioms[name]) if name in idioms else self._ruled(op)
+        except ComposeError as e:
+            e.add_note(f"in {op.type} {op.name} {self.captured.where(op.name)}".rstrip())
+            raise
+        made = made if isinstance(made, (list, tuple)) else [made]
+        self.env.update({t.name: value for t, value in zip(op.outputs, made)})
+
+    def _ruled(self, op: Any) -> Any:
+        fn = named_rule(f"tf.{op.type}")
+        if fn is None:
+            self.missing.append(Missing(f"tf.{op.type}", self.captured.where(op.name) or op.name, _hint(op.type)))
+            return [Value(self._number(), tuple(n or 1 for n in t.shape or ()), ()) for t in op.outputs]
+        if self.missing:  # what comes after may be of no use; only what has no rule is still looked for
+            return [Value(self._number(), tuple(n or 1 for n in t.shape or ()), ()) for t in op.outputs]
+        return fn(self, op, *(self._argument(t) for t in op.inputs))
+
+    def _argument(self, tensor: Any) -> Any:
+        value = self.facts.constant(tensor)
+        return self.env[tensor.name] if value is None else value
+
+    def _idiom(self, found: Idiom) -> Any:
+        if self.missing:
+            return Value(self._number(), (), ())
+        x = self.env[found.x]
+        of = lambda tree: {k: self._flat(self.env[t]) for k, t in tree.items()}
+        weights, state = of(found.weights), of(found.state)
+        if any(w.trained for w in state.values()):
+            names = ", ".join(w.take.source for w in state.values() if w.trained)
+            raise PortError(f"the mean and variance of batch norm with trainable=False, got {names}")
+        if not weights and not state:
+            return self.along(found.layer, x)
+        return self.emit(found.layer, self.whole(x), weights=weights, state=state)
+
+    def _flat(self, weight: Weight) -> Weight:
+        """A weight that was reshaped to broadcast, as it is stored."""
+        sizes = tuple(n for n in weight.shape if n != 1) or (1,)
+        return weight if weight.shape == sizes else weight.reshaped(sizes)
+
+    def _held(self, layer: Any, weights: list[Weight]) -> Any:
+        """The layer, frozen where the source trains none of its weights."""
+        trained = {w.trained for w in weights}
+        if len(trained) > 1:
+            raise PortError(f"all variables of {layer} with trainable=True, or none")
+        return word("frozen")(layer) if trained == {False} else layer
+
+    def _input(self, node: str) -> Value:
+        shape = self.shape_of(self.facts.graph.get_tensor_by_name(f"{node}:0"))
+        value = Value(self._number(), shape, shape)
+        self.env[f"{node}:0"] = value
+        return value
+
+    def _outputs(self, leaves: list[Value]) -> Any:
+        made = []
+        for name in self.exact.outputs:
+            value = self.env.get(name) if self.facts.depends[name] else None
+            if not isinstance(value, Value):
+                raise PortError(f"outputs that depend on the input, got {name}")
+            self.op = self.facts.graph.get_tensor_by_name(name).op
+            leaves.append(value if self.missing else self.whole(value))
+            made.append(leaves[-1].index)
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def _number(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+
+def _hint(operation: str) -> str:
+    if operation in _FLOW:
+        return f"control flow that depends on data is no graph of layers: {_FLOW[operation]}"
+    if operation in RANDOM:
+        return "random numbers: port the function for inference, and put the noise in as a layer"
+    if operation in ("PyFunc", "EagerPyFunc", "PyFuncStateless"):
+        return "Python code inside the graph: write it in TensorFlow"
+    return ""

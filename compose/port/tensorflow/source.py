@@ -1,0 +1,185 @@
+"""The kinds of sources: what is captured of each, with which examples."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compose.core.errors import PortError
+from compose.port.graph import SourceGraph
+from compose.port.tensorflow import every_rule
+from compose.port.tensorflow.capture import (
+    Captured,
+    Saved,
+    capture_function,
+    capture_session,
+    load,
+    open_session,
+    signature_of,
+    title,
+)
+from compose.port.tensorflow.exact import Exact, exact
+from compose.port.tensorflow.lower import Lowering, Missing
+from compose.port.tensorflow.original import TensorFlowModel
+
+assert every_rule
+BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that all sizes are plain ints
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source that has been understood.
+
+    Attributes:
+        capture: the graph for a batch of so many examples, None for that of the examples themselves.
+        examples: one array for each input.
+        name: of the model.
+    """
+
+    capture: Callable[[int | None], Captured]
+    examples: list[np.ndarray]
+    name: str
+
+    def graph(self, batch: int | None) -> tuple[Exact, Captured]:
+        """In float64, for a batch of so many; a source made for one size of batch alone has that."""
+        captured = self.capture(batch)
+        shapes = []
+        for (_, fixed), x in zip(captured.inputs.values(), self.examples, strict=True):
+            first = fixed[0] if fixed and fixed[0] is not None else batched(x.shape, batch, self.examples)[0]
+            shapes.append((first, *x.shape[1:]))
+        return exact(captured, shapes), captured
+
+    def lowered(self, partial: bool) -> tuple[SourceGraph, TensorFlowModel]:
+        """The layers, and the graph on which the proof runs."""
+        try:
+            low = Lowering(*self.graph(BATCH))
+        except PortError:
+            low = Lowering(*self.graph(None))  # made for its own batch alone; else this says why not
+        graph = low.run(self.name)
+        if low.missing:
+            telling = sorted(low.missing, key=lambda m: not m.hint)
+            raise PortError(_missing_text(low.missing if partial else telling[:1]))
+        made, captured = self.graph(None)
+        trained = [v.name for v in captured.variables.values() if v.trained and v.name in graph.arrays]
+        return graph, TensorFlowModel(made, self.examples, trained)
+
+
+def read_source(source: Any, inputs: tuple, outputs: Any, signature: str | None) -> Read:
+    """What a source is, by its type. Raises `PortError` for one that is none."""
+    if isinstance(source, (tf.compat.v1.Session, tf.Graph)):
+        return _of_session(source, inputs, outputs)
+    owner, name = source, title(source)
+    if isinstance(source, (str, Path)):
+        owner, name = load(source), Path(source).name
+    if isinstance(owner, Saved):
+        return _of_saved(owner.session, signature_of(owner, signature), inputs, name)
+    if type(owner).__module__.startswith(("keras.", "tf_keras.")):
+        raise PortError("a function, a session or a SavedModel; from_keras ports a model of Keras")
+    if hasattr(owner, "signatures") or signature is not None:
+        function = signature_of(owner, signature)
+    else:
+        function = owner.__call__ if isinstance(owner, tf.Module) else owner
+    if not callable(function):
+        raise PortError(f"a function, a tf.Module, a session or a SavedModel, got {type(source).__name__}")
+    if hasattr(function, "structured_input_signature"):
+        return _of_signature(function, inputs, name, owner)
+    args = _arguments(function, inputs)
+    examples = [np.asarray(a) for a in tf.nest.flatten(args) if _is_array(a)]
+    if not examples:
+        raise PortError("example inputs, batch first, as in from_tf(function, x)")
+
+    def capture(batch: int | None) -> Captured:
+        spec = lambda a: (
+            tf.TensorSpec(batched(np.shape(a), batch, examples), np.asarray(a).dtype) if _is_array(a) else a
+        )
+        return capture_function(function, tf.nest.map_structure(spec, args), name, owner)
+
+    return Read(capture, examples, name)
+
+
+def batched(shape: tuple[int, ...], batch: int | None, examples: list[np.ndarray]) -> tuple[int, ...]:
+    """A shape with another batch, if its first axis is that of the first example."""
+    return (batch, *shape[1:]) if batch is not None and shape[:1] == examples[0].shape[:1] else tuple(shape)
+
+
+def _of_session(source: Any, inputs: tuple, outputs: Any) -> Read:
+    if len(inputs) != 1 or not isinstance(inputs[0], dict) or outputs is None:
+        raise PortError("what is fed and what is computed, as in from_tf(session, {'x': x}, outputs='y')")
+    return _fed(capture_session(open_session(source), inputs[0], outputs), inputs[0].values(), "graph")
+
+
+def _fed(captured: Captured, values: Iterable[Any], name: str) -> Read:
+    """For examples of which the numbers are constants already."""
+    arrays = [v for v in values if np.ndim(v)]
+    examples = [np.asarray(x, d.as_numpy_dtype) for x, (d, _) in zip(arrays, captured.inputs.values(), strict=True)]
+    return Read(lambda batch: captured, examples, name)
+
+
+def _of_saved(session: Any, signature: Any, inputs: tuple, name: str) -> Read:
+    infos = {key: (tf.as_dtype(i.dtype), _sizes(i.tensor_shape)) for key, i in sorted(signature.inputs.items())}
+    given = _examples(infos, inputs)
+    feeds = {signature.inputs[key].name: value for key, value in given.items()}
+    outputs = [info.name for _, info in sorted(signature.outputs.items())]
+    return _fed(capture_session(session, feeds, outputs), given.values(), name)
+
+
+def _of_signature(function: Any, inputs: tuple, name: str, owner: Any) -> Read:
+    captured = capture_function(function, (), name, owner)
+    names = sorted(function.structured_input_signature[1])
+    given = _examples(dict(zip(names, captured.inputs.values(), strict=True)), inputs)
+    tensors = dict(zip(captured.inputs, given.values()))
+    constants = {tensor: value for tensor, value in tensors.items() if not value.ndim}
+    data = {tensor: of for tensor, of in captured.inputs.items() if tensor not in constants}
+    captured = replace(captured, inputs=data, constants={**captured.constants, **constants})
+    return _fed(captured, given.values(), name)
+
+
+def _examples(wanted: dict[str, tuple[Any, tuple]], inputs: tuple) -> dict[str, np.ndarray]:
+    """An array for each input of a signature: as given, by name or in order, else random, a batch of three."""
+    given = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], dict) else dict(zip(wanted, inputs))
+    if inputs and (set(given) != set(wanted) or (inputs[0] is not given and len(inputs) != len(wanted))):
+        raise PortError(f"one example for each of {', '.join(wanted)}, got {', '.join(given) or len(inputs)}")
+    rng = np.random.default_rng(0)
+    made = {}
+    for key, (dtype, shape) in wanted.items():
+        sizes = [n or (7 if i else 3) for i, n in enumerate(shape)]
+        drawn = rng.normal(size=sizes) if dtype.is_floating else rng.integers(0, 2, sizes)
+        made[key] = np.asarray(given.get(key, drawn), dtype.as_numpy_dtype)
+    return made
+
+
+def _sizes(shape: Any) -> tuple[int | None, ...]:
+    return tuple(None if d.size < 0 else d.size for d in shape.dim)
+
+
+def _arguments(function: Any, inputs: tuple) -> tuple:
+    """The arguments in the order of the function's own."""
+    if len(inputs) != 1 or not isinstance(inputs[0], dict):
+        return inputs
+    plain = getattr(function, "python_function", function)
+    try:
+        return inspect.signature(plain).bind(**inputs[0]).args
+    except (TypeError, ValueError) as e:
+        raise PortError(f"inputs by the names of the function's arguments: {e}") from e
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, tf.Tensor)) or (hasattr(value, "__array__") and np.ndim(value) > 0)
+
+
+def _missing_text(missing: list[Missing]) -> str:
+    rows: dict[tuple[str, str], list[str]] = {}
+    for m in missing:
+        rows.setdefault((m.operation, m.hint), []).append(m.where)
+    lines = [
+        f"  {operation} ({len(places)}×), first at {places[0]}{': ' + hint if hint else ''}"
+        for (operation, hint), places in rows.items()
+    ]
+    teach = "teach one: @compose.port.rule('tf.Name'), see docs/porting.md"
+    return "\n".join(["operations with a rule; these have none:", *lines, teach])

@@ -1,0 +1,51 @@
+"""What flows through the lowering: computed values and weights; what is constant is a NumPy array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.weights import Take
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor that depends on the input.
+
+    Attributes:
+        index: its number in the graph.
+        shape: the source's shape.
+        ours: our shape, where a reshape waits: rows that TensorFlow joins for a matrix product, or an axis of
+            length 1 that it puts in for a convolution over time.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    ours: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def but(self, **changes: Any) -> Value:
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A variable, perhaps reshaped or transposed on the way: how it is taken, and its shape as it is used."""
+
+    take: Take
+    shape: tuple[int, ...]
+    trained: bool
+
+    def reshaped(self, shape: tuple[int, ...]) -> Weight:
+        return replace(self, take=replace(self.take, shape=shape), shape=shape)
+
+    def moved(self, axes: tuple[int, ...], note: str = "") -> Weight:
+        """The axes in another order."""
+        if self.take.axes is not None:
+            raise PortError(f"{self.take.source} transposed once at most")
+        take = replace(self.take, split=self.take.shape, shape=None, axes=axes, note=note)
+        return replace(self, take=take, shape=tuple(self.shape[a] for a in axes))
