@@ -86,7 +86,7 @@ def over_time():
     def run(x):
         h = tf.nn.silu(tf.nn.conv1d(x, kernel, 1, "SAME") + bias)
         a, b = tf.split(tf.nn.max_pool1d(h, 2, 2, "VALID"), 2, axis=-1)
-        return tf.concat([tf.reduce_mean(a, 1), b[:, -1]], 1), tf.reduce_max(a * b - 1.0, axis=1)
+        return tf.concat([tf.reduce_mean(a, 1), b[:, -1]], 1), tf.reduce_max(a, 1) * tf.reduce_sum(b, 1) - 1.0
 
     return run, draw(3, 8, 4)
 

@@ -77,8 +77,8 @@ def _add(low, op, a, b):
 
 
 @rule("tf.AddN")
-def _add_n(low, op, *xs: Any):
-    return low.emit(word("add"), *map(low.whole, xs)) if len(xs) > 1 else xs[0]
+def _add_n(low, op, *xs):
+    return low.emit(word("add"), *map(low.whole, xs))
 
 
 @rule("tf.Mul")

@@ -81,10 +81,11 @@ def read_source(source: Any, inputs: tuple, outputs: Any, signature: str | None)
         return _of_saved(owner.session, signature_of(owner, signature), inputs, name)
     if type(owner).__module__.startswith(("keras.", "tf_keras.")):
         raise PortError("a function, a session or a SavedModel; from_keras ports a model of Keras")
+    function: Any = owner
     if hasattr(owner, "signatures") or signature is not None:
         function = signature_of(owner, signature)
-    else:
-        function = owner.__call__ if isinstance(owner, tf.Module) else owner
+    elif isinstance(owner, tf.Module) and callable(owner):
+        function = owner.__call__
     if not callable(function):
         raise PortError(f"a function, a tf.Module, a session or a SavedModel, got {type(source).__name__}")
     if hasattr(function, "structured_input_signature"):
