@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import dataclasses
+from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
@@ -22,15 +23,20 @@ class gru_cell(DenseCell):
     """
 
     recurrent_activation: Layer = sigmoid
-    recurrent_bias: bool = True
+    recurrent_bias: bool | Literal["candidate"] = True  # pyright: ignore[reportIncompatibleVariableOverride]
     reset_after: bool = True
 
     gates: ClassVar[int] = 3
     hoisted: ClassVar[tuple[str, ...]] = ("bias",)  # the reset gate multiplies the other
 
+    def weights(self, x):
+        for name, param in super().weights(x):
+            alone = name == "recurrent_bias" and self.recurrent_bias == "candidate"
+            yield name, dataclasses.replace(param, shape=(self.size,)) if alone else param
+
     def recur(self, p, h, columns: slice = slice(None)):
         u = super().recur(p, h, columns)
-        return u + p["recurrent_bias"][columns] if self.recurrent_bias else u
+        return u + p["recurrent_bias"][columns] if self.recurrent_bias is True else u
 
     def step(self, p, carry, z, ctx):
         gates = slice(None, 2 * self.size)
@@ -38,7 +44,9 @@ class gru_cell(DenseCell):
         gate = z[..., gates] + u[..., gates]
         r, update = jnp.split(ctx.run(self.recurrent_activation, p, gate, "recurrent_activation"), 2, axis=-1)
         rest = slice(2 * self.size, None)
-        n = r * u[..., rest] if self.reset_after else self.recur(p, r * carry, rest)
+        n = u[..., rest] if self.reset_after else self.recur(p, r * carry, rest)
+        n = n + p["recurrent_bias"] if self.recurrent_bias == "candidate" else n
+        n = r * n if self.reset_after else n
         n = ctx.run(self.activation, p, z[..., rest] + n)
         return n + update * (carry - n)
 
@@ -55,15 +63,16 @@ class gru(OverTime, gru_cell):
     `recurrent_kernel (size, 3 size)`, `bias (3 size,)`, `recurrent_bias (3 size,)`.
     Elsewhere: torch `GRU` with `batch_first=True` is this, and starts all uniform in ±1/√size; Keras `GRU` has its
     gates in the order z, r, n, its two biases as one `(2, 3 size)`, and `output="last"`, and with `reset_after=False`
-    no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); of the recurrent bias Flax's `GRUCell`
-    has the part of n alone.
+    no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); Flax's `GRUCell` has that of n alone
+    (`recurrent_bias="candidate"`).
 
     Args:
         size: features of the output.
         activation: of the candidate n.
         recurrent_activation: of the gates r, z.
         reset_after: whether the reset gate comes after the product with the recurrent kernel, or before it.
-        bias, recurrent_bias, dropout, recurrent_dropout: as in `rnn`.
+        bias, dropout, recurrent_dropout: as in `rnn`.
+        recurrent_bias: whether the map of the last output has its own, or `"candidate"`: for the candidate n alone.
         output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import gru

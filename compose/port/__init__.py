@@ -2,7 +2,7 @@
 
 _WHERE = {
     "optimizer": "optimizers", "clip_grad_norm": "optimizers", "schedule": "schedules", "loss": "losses",
-    "from_torch": "torch", "from_keras": "keras", "from_tf": "tensorflow", "from_onnx": "onnx",
+    "from_torch": "torch", "from_keras": "keras", "from_tf": "tensorflow", "from_onnx": "onnx", "from_flax": "flax",
     "rule": "rules", "Ported": "ported", "load": "reading",
 }  # fmt: skip
 

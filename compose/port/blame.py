@@ -67,5 +67,5 @@ def _from(port: Ported, path: str) -> str:
     sources = [r.take.source for r in port.weights if r.target.startswith(inside)]
     if not sources:
         return ""
-    where = next((op.where for op in port.graph.ops for t in op.weights.values() if t.source == sources[0]), "")
+    where = next((op.where for op in port.graph.ops for t in op.takes() if t.source == sources[0]), "")
     return f"\n  from {sources[0]}" + (f", called at {where}" if where else "")

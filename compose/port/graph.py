@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,8 @@ class Op:
         layer: without a name; `structure` gives it one.
         inputs: the values it reads, in the order of the layer's input tuple.
         output: the value it makes.
-        weights: for each parameter of the layer (`"kernel"`, `"activation/slope"`) how it is taken.
+        weights: for each parameter of the layer (`"kernel"`, `"activation/slope"`) how it is taken; a tuple of
+            `Take`s for one that is several arrays side by side, along its last axis.
         state: the same for its state.
         path: the source's own name of it, outermost first, as `("layer1", "0", "conv1")`; () where it has none.
         classes: for every prefix of `path` the source's class there, as `("Sequential", "BasicBlock", "Conv2d")`.
@@ -27,11 +29,16 @@ class Op:
     layer: Layer
     inputs: tuple[int, ...]
     output: int
-    weights: dict[str, Take] = field(default_factory=dict)
-    state: dict[str, Take] = field(default_factory=dict)
+    weights: Mapping[str, Take | tuple[Take, ...]] = field(default_factory=dict)
+    state: Mapping[str, Take | tuple[Take, ...]] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     where: str = ""
+
+    def takes(self) -> Iterator[Take]:
+        """All that its weights and state are taken from."""
+        for take in (*self.weights.values(), *self.state.values()):
+            yield from take if isinstance(take, tuple) else (take,)
 
 
 @dataclass(frozen=True)

@@ -61,18 +61,26 @@ class Take:
 
 @dataclass(frozen=True)
 class Record:
-    """A `Take` and where it goes: `target` is a path below params or state, `at` the turn of a `repeat`."""
+    """A `Take` and where it goes.
+
+    Attributes:
+        tree, target: `"params"` or `"state"`, and the path below it.
+        at: the turn of a `repeat`.
+        part: which of how many equal parts, along the last axis, it is.
+    """
 
     take: Take
-    tree: str  # "params" or "state"
+    tree: str
     target: str
     at: tuple[int, ...] = ()
+    part: tuple[int, int] = (0, 1)
 
     def __str__(self) -> str:
         rows = "" if self.take.rows is None else f"[{self.take.rows[0]}:{self.take.rows[1]}]"
         at = "".join(f"[{i}]" for i in self.at)
+        part = f", part {self.part[0] + 1} of {self.part[1]}" if self.part[1] > 1 else ""
         note = f" : {self.take.note}" if self.take.note else ""
-        return f"{self.take.source}{rows} → {self.target}{at}{note}"
+        return f"{self.take.source}{rows} → {self.target}{at}{part}{note}"
 
 
 class WeightMap(tuple):
@@ -87,19 +95,16 @@ class WeightMap(tuple):
     def load(self, arrays: dict[str, np.ndarray]) -> tuple[dict, dict]:
         """Parameters and state from the source's arrays. Raises `ParamsError` for a missing one."""
         trees: dict[str, dict] = {"params": {}, "state": {}}
-        stacked: dict[tuple[str, str], dict] = {}
+        found: dict[tuple[str, str], dict[tuple[int, ...], list]] = {}
         for record in self:
             if record.take.source not in arrays:
                 raise ParamsError(f"an array {record.take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
             value = np.asarray(record.take.forward(np.asarray(arrays[record.take.source])), order="C")
-            if record.at:
-                stacked.setdefault((record.tree, record.target), {})[record.at] = value
-            else:
-                _put(trees[record.tree], record.target, value)
-        for (tree, target), parts in stacked.items():
-            lead = tuple(max(at[i] for at in parts) + 1 for i in range(len(next(iter(parts)))))
-            value = np.stack([parts[at] for at in np.ndindex(*lead)]).reshape(*lead, *next(iter(parts.values())).shape)
-            _put(trees[tree], target, value)
+            turns = found.setdefault((record.tree, record.target), {})
+            turns.setdefault(record.at, []).append(value)
+        for (tree, target), turns in found.items():
+            whole = {at: parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for at, parts in turns.items()}
+            _put(trees[tree], target, whole[()] if () in whole else _stacked(whole))
         return trees["params"], trees["state"]
 
     def dump(self, params: dict, state: dict, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -108,6 +113,7 @@ class WeightMap(tuple):
         trees = {"params": params, "state": state}
         for record in self:
             value = np.asarray(_get(trees[record.tree], record.target))[record.at]
+            value = np.split(value, record.part[1], -1)[record.part[0]] if record.part[1] > 1 else value
             old = made[record.take.source]
             part = record.take.backward(value, old).astype(old.dtype)
             if record.take.rows is None:
@@ -155,6 +161,13 @@ def _tuples(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _tuples(value) for key, value in data.items()}
     return tuple(map(_tuples, data)) if isinstance(data, (list, tuple)) else data
+
+
+def _stacked(turns: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
+    """The arrays of a repeat's turns as one, the turns as its leading axes."""
+    first = next(iter(turns))
+    lead = tuple(max(at[i] for at in turns) + 1 for i in range(len(first)))
+    return np.stack([turns[at] for at in np.ndindex(*lead)]).reshape(*lead, *turns[first].shape)
 
 
 def _put(tree: dict, path: str, value: Any) -> None:

@@ -38,7 +38,7 @@ class Walk:
             self._name(variable)
         inputs = [self._number() for _ in model.inputs]
         outputs = self._model(model, inputs)
-        taken = {t.source for op in self.ops for t in (*op.weights.values(), *op.state.values())}
+        taken = {t.source for op in self.ops for t in op.takes()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}
         leaves = keras.tree.flatten(model.outputs)

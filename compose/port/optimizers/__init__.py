@@ -27,6 +27,8 @@ def optimizer(
 ) -> optax.GradientTransformation:
     """The exact optax transformation of a `torch.optim`, `keras.optimizers` or `tf.compat.v1.train` optimizer.
 
+    One of optax, as Flax is trained with, is itself.
+
     Built from optax where optax computes the same, from rules of our own where it does not (AMSGrad, NAdam,
     SGD with dampening, Keras's Adam, ...); `ConfigError` where nothing can be exact. It starts fresh: momenta of
     an optimizer that has been used are not carried over, which a warning says. One difference is left: torch
@@ -48,6 +50,8 @@ def optimizer(
     >>> tx = optimizer(torch.optim.NAdam([weight], lr=0.1))
     >>> state = tx.init({"kernel": jax.numpy.zeros(3)})
     """
+    if isinstance(source, optax.GradientTransformation):
+        return source
     framework, kind = source_of(source, "optimizer")
     if framework == "torch":
         return _torch(source, kind, learning_rate, labels, momentum)

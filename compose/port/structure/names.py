@@ -27,7 +27,7 @@ def leaf_label(name: str, layer: Layer, cls: str) -> str:
     kinds = _KINDS | set(_words(cls)) | set(_words(layer.kind)) | {layer.kind.replace("_", "")}
     plain = [re.sub(r"\d*d?$", "", w) for w in words]
     numbered = re.search(r"\d_*[A-Za-z]", name)  # as "block_1_expand", one of many
-    return "" if numbered or not words or any(w in kinds or not w for w in plain) else _key(name)
+    return "" if numbered or not words or any(w in kinds or not w for w in (*plain, *words)) else _key(name)
 
 
 def scope_label(name: str) -> str:

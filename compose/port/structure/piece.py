@@ -64,7 +64,9 @@ class Piece:
         if self.op is not None:
             for tree, takes in (("params", self.op.weights), ("state", self.op.state)):
                 for name, take in takes.items():
-                    yield Record(take, tree, "/".join((*path, name)), at)
+                    parts = take if isinstance(take, tuple) else (take,)
+                    for i, part in enumerate(parts):
+                        yield Record(part, tree, "/".join((*path, name)), at, (i, len(parts)))
         if isinstance(self.layer, repeat):
             for i, kid in enumerate(self.kids):
                 yield from kid.records(path, (*at, i))

@@ -134,7 +134,7 @@ def _together(before: Op, op: Op) -> Op | None:
         return replace(before, layer=_POOLED[before.layer], output=op.output)
     if not _takes(before, op):
         return None
-    weights = before.weights | {f"activation/{k}": v for k, v in op.weights.items()}
+    weights = dict(before.weights) | {f"activation/{k}": v for k, v in op.weights.items()}
     return replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
 
 

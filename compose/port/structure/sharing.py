@@ -8,7 +8,6 @@ from compose.combinators import share
 from compose.combinators.share import Shared
 from compose.core.errors import PortError
 from compose.layers.dense import fc
-from compose.port.graph import Op
 from compose.port.structure.piece import Piece
 from compose.port.weights import Take
 
@@ -64,9 +63,8 @@ def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, Take]]]:
     """The leaves that take the same rows of one array, by the array."""
     taken: dict[str, list[tuple[Piece, Take]]] = defaultdict(list)
     for leaf in piece.walk():
-        for op in [leaf.op] if leaf.op else []:
-            for take in _takes(op):
-                taken[take.source].append((leaf, take))
+        for take in leaf.op.takes() if leaf.op else ():
+            taken[take.source].append((leaf, take))
     return {name: uses for name, uses in taken.items() if any(_overlap(a, b) for _, a, _, b in _pairs(uses))}
 
 
@@ -80,10 +78,6 @@ def _overlap(a: Take, b: Take) -> bool:
     return a.rows[0] < b.rows[1] and b.rows[0] < a.rows[1]
 
 
-def _takes(op: Op) -> list[Take]:
-    return [*op.weights.values(), *op.state.values()]
-
-
 def _is_embedding(piece: Piece, take: Take) -> bool:
     return piece.layer.kind == "embedding" and take.axes is None
 
@@ -91,4 +85,4 @@ def _is_embedding(piece: Piece, take: Take) -> bool:
 def _is_projection(piece: Piece, source: str) -> bool:
     """Whether a layer is `x @ embedding.T` and nothing more."""
     plain = isinstance(piece.layer, fc) and piece.layer == fc(piece.layer.size, bias=False, name=piece.layer.name)
-    return plain and piece.op is not None and piece.op.weights["kernel"].axes == (1, 0)
+    return plain and piece.op is not None and next(piece.op.takes()).axes == (1, 0)

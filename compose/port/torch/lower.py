@@ -57,7 +57,7 @@ class Lowering(Layers):
                 output = map_aggregate(node.args[0], self._lookup)
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
-        taken = {take.source for op in self.ops for take in (*op.weights.values(), *op.state.values())}
+        taken = {take.source for op in self.ops for take in op.takes()}
         arrays.update({name: array for name, array in self.buffers.items() if name in taken})
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         return SourceGraph(
