@@ -69,7 +69,11 @@ class Flat:
         jaxpr = closed.jaxpr
         env: dict[Any, Any] = dict(zip(jaxpr.invars, given))
         env.update(zip(jaxpr.constvars, map(_constant, closed.consts)))
-        read: Any = lambda v: np.asarray(v.val, v.aval.dtype) if isinstance(v, Literal) else env[v]
+
+        def read(v: Any) -> Any:
+            aval: Any = v.aval
+            return np.asarray(v.val, aval.dtype) if isinstance(v, Literal) else env[v]
+
         for eqn in jaxpr.eqns:
             inputs, name = [read(v) for v in eqn.invars], eqn.primitive.name
             within, where = _scope(eqn.source_info, scope), (eqn.source_info, *around)

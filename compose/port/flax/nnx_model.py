@@ -102,7 +102,7 @@ def _widen(module: Any) -> None:
     """Compute in float64 where the module says float32, and drop nothing."""
     if isinstance(module, (nnx.Dropout, nnx.MultiHeadAttention)):
         module.deterministic = True
-    if getattr(module, "attention_fn", None) is nnx.dot_product_attention:
+    if isinstance(module, nnx.MultiHeadAttention) and module.attention_fn is nnx.dot_product_attention:
         module.attention_fn = _attention
     for name in ("dtype", "param_dtype"):
         value = getattr(module, name, None)
