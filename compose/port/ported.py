@@ -12,7 +12,7 @@ import numpy as np
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
-from compose.port.exchange import keras_weights, load_checkpoint, state_dict
+from compose.port.exchange import flax_variables, keras_weights, load_checkpoint, state_dict
 from compose.port.graph import SourceGraph
 from compose.port.original import Original
 from compose.port.report import Report
@@ -116,6 +116,13 @@ class Ported:
     def to_keras_weights(self, params: Any, state: Any = None) -> list[np.ndarray]:
         """What the Keras model's `set_weights` takes, with these weights; the rest is as it was ported."""
         return keras_weights(self, params, state)
+
+    def to_flax_variables(self, params: Any, state: Any = None) -> dict[Any, Any]:
+        """The Linen module's collections, or the NNX module's pure dict, with these weights.
+
+        For NNX: `nnx.replace_by_pure_dict(nnx.state(module), ...)`, then `nnx.update`.
+        """
+        return flax_variables(self, params, state)
 
     def load_checkpoint(self, path: str | Path, prefix: str = "") -> tuple[Any, Any]:
         """Parameters and state from a safetensors file with the source's names, through the same map.
