@@ -12,11 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
+from compose.core import registry
+from compose.port import rules
+
 NUMBER = re.compile(r"\d+\.\d+(?:e[+-]\d+)?")
 
 
 def run_blocks(page: Path, monkeypatch) -> int:
-    """Run every python block; compare each text block with what the block before it printed; count those."""
+    """Run every python block; compare each text block with what the block before it printed; count those.
+
+    The words and rules that a page adds are gone afterwards.
+    """
+    for tables, names in ((registry, ("_words", "_aliases")), (rules, ("_named", "_classes", "_outputs"))):
+        for table in names:
+            monkeypatch.setattr(tables, table, dict(getattr(tables, table)))
     name = page.stem.lower()
     module = types.ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
