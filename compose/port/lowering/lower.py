@@ -36,6 +36,9 @@ class Layers:
             made = made.but(unflat=inputs[0].unflat)
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
+        given = [w for w in (weights or {}).values() if w is not None]
+        if given and all(isinstance(w, Weight) and not w.trained for w in given):
+            layer = word("frozen")(as_layer(layer))
         self.ops.append(Op(as_layer(layer), reads, made.index, takes(weights), takes(state), *self.place()))
         return made
 

@@ -59,14 +59,22 @@ def _export(model, inputs: tuple):
     batch = torch.export.Dim("batch", min=1)
     dynamic = tuple({0: batch} if isinstance(x, torch.Tensor) and x.ndim else None for x in inputs)
     errors = []
-    for shapes in (dynamic, None):
+    for given, shapes in ((_doubled(inputs), dynamic), (inputs, None)):
         try:
-            return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False)
+            return torch.export.export(model, given, dynamic_shapes=shapes, strict=False)
         except Exception as e:
             errors.append(e)
     raise PortError(
         f"a model that torch.export can trace, got {type(errors[-1]).__name__}: {_first_lines(errors[-1])}"
     ) from errors[-1]
+
+
+def _doubled(inputs: tuple) -> tuple:
+    """Examples whose batch is one as a batch of two: `torch.export` takes a size of one for a constant."""
+    tensors = [x for x in inputs if isinstance(x, torch.Tensor) and x.ndim]
+    if any(len(x) != 1 for x in tensors):
+        return inputs
+    return tuple(torch.cat([x, x]) if isinstance(x, torch.Tensor) and x.ndim else x for x in inputs)
 
 
 def _first_lines(error: Exception) -> str:

@@ -90,7 +90,7 @@ class Lowering(Layers):
                 name = parameters.get(node.name) or buffers[node.name]
                 tensor = tensors[name]
                 first = first_names.setdefault(tensor.data_ptr() or id(tensor), name)  # tied weights keep one name
-                array = tensor.detach().cpu().numpy()
+                array = tensor.detach().cpu().numpy().copy()  # which the model may go on to train
                 if node.name in parameters:
                     arrays.setdefault(first, array)
                     idle[first] = idle.get(first, True) and not node.users
