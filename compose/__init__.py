@@ -26,6 +26,7 @@ from compose.layers.augment_mix import *
 from compose.layers.augment_perspective import *
 from compose.layers.augment_policy import *
 from compose.layers.augment_warp import *
+from compose.layers.compare import *
 from compose.layers.conv import *
 from compose.layers.conv_transpose import *
 from compose.layers.decoding import *

@@ -20,7 +20,6 @@ _PICKLES = (b"PK\x03\x04", b"\x80")  # torch.save's archive, which Keras's is to
 _HDF = b"\x89HDF"
 _CONVERT = {
     "torch": "safetensors.torch.save_model(model, path)",
-    "flax": "safetensors.flax.save_file(flax.traverse_util.flatten_dict(variables, sep='/'), path)",
     "keras": "safetensors.numpy.save_file({v.path: keras.ops.convert_to_numpy(v) for v in model.weights}, path)",
 }
 
@@ -40,20 +39,6 @@ def keras_weights(port: Ported, params: Any, state: Any) -> list[np.ndarray]:
     saved = _saved(port, "keras")
     arrays = saved.rest | port.to_source(params, state)
     return [np.array(arrays[of]) for of in saved.names.values()]
-
-
-def flax_variables(port: Ported, params: Any, state: Any) -> dict[str, Any]:
-    """See `Ported.to_flax_variables`."""
-    saved = _saved(port, "flax")
-    arrays = saved.rest | port.to_source(params, state)
-    made: dict[Any, Any] = {}
-    for name, of in saved.names.items():
-        *parents, leaf = (int(key) if key.isdigit() else key for key in name.split("/"))
-        tree = made
-        for key in parents:
-            tree = tree.setdefault(key, {})
-        tree[leaf] = jnp.asarray(arrays[of])
-    return made
 
 
 def _saved(port: Ported, framework: str) -> Saved:
@@ -108,7 +93,7 @@ def _read(port: Ported, path: str | os.PathLike) -> Arrays:
 def _check_names(port: Ported, path: Any, given: Arrays, names: dict[str, str]) -> None:
     """Every weight that the network takes, by one of its names, and no tensor that the source has not."""
     have = {names[name] for name in given if name in names}
-    missing = [of for of in dict.fromkeys(r.take.source for r in port.weights) if of not in have]
+    missing = [of for of in dict.fromkeys(r.take.source for r in port.weights) if of and of not in have]
     surplus = [name for name in given if name not in names]
     said = [
         f"{word} {_some(found)}"

@@ -59,6 +59,21 @@ class Take:
         return part.reshape(rows)
 
 
+@dataclass(frozen=True, eq=False)
+class Constant(Take):
+    """An array of the source that is no weight of it: it goes into the network, and never back."""
+
+    source: str = ""
+    array: Any = None
+
+    def forward(self, array: np.ndarray) -> np.ndarray:
+        return self.array
+
+    @classmethod
+    def of_rows(cls, dtype: str, values: Any) -> Constant:
+        return cls(array=np.asarray(values, dtype))
+
+
 @dataclass(frozen=True)
 class Record:
     """A `Take` and where it goes.
@@ -97,9 +112,11 @@ class WeightMap(tuple):
         trees: dict[str, dict] = {"params": {}, "state": {}}
         found: dict[tuple[str, str], dict[tuple[int, ...], list]] = {}
         for record in self:
-            if record.take.source not in arrays:
+            constant = isinstance(record.take, Constant)
+            if not constant and record.take.source not in arrays:
                 raise ParamsError(f"an array {record.take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
-            value = np.asarray(record.take.forward(np.asarray(arrays[record.take.source])), order="C")
+            array = None if constant else np.asarray(arrays[record.take.source])
+            value = np.asarray(record.take.forward(array), order="C")
             turns = found.setdefault((record.tree, record.target), {})
             turns.setdefault(record.at, []).append(value)
         for (tree, target), turns in found.items():
@@ -112,6 +129,8 @@ class WeightMap(tuple):
         made = {name: np.array(array) for name, array in like.items()}
         trees = {"params": params, "state": state}
         for record in self:
+            if isinstance(record.take, Constant):
+                continue
             value = np.asarray(_get(trees[record.tree], record.target))[record.at]
             value = np.split(value, record.part[1], -1)[record.part[0]] if record.part[1] > 1 else value
             old = made[record.take.source]
@@ -125,7 +144,8 @@ class WeightMap(tuple):
     def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[Take] = ()) -> list[str]:
         """The arrays, or rows of them, that no record or more than one takes, and the source itself reads."""
         counts = {name: np.zeros(array.shape[:1] or (1,), int) for name, array in arrays.items()}
-        for take in (*(record.take for record in self), *unread):
+        taken = (record.take for record in self if not isinstance(record.take, Constant))
+        for take in (*taken, *unread):
             rows = take.rows
             counts[take.source][slice(*rows) if rows else slice(None)] += 1
         return [name for name, count in counts.items() if not (count == 1).all()]
@@ -136,12 +156,12 @@ class WeightMap(tuple):
 
     def rows(self) -> list[dict[str, Any]]:
         """The records as plain data, what is as usual left out."""
-        return [_said(record) | {"take": _said(record.take)} for record in self]
+        return [_said(record) | {"take": _taken(record.take)} for record in self]
 
     @classmethod
     def of_rows(cls, rows: list[dict[str, Any]]) -> WeightMap:
         """The map from what `rows` gave, lists for tuples allowed."""
-        return cls(Record(**_tuples({**row, "take": Take(**_tuples(row["take"]))})) for row in rows)
+        return cls(Record(**_tuples({**row, "take": _take(row["take"])})) for row in rows)
 
     def parameters(self) -> int:
         """How many arrays of ours the map fills."""
@@ -151,6 +171,14 @@ class WeightMap(tuple):
 def linear(source: str, rows: tuple[int, int] | None = None) -> Take:
     """A matrix stored (out, in) as our (in, out)."""
     return Take(source, rows=rows, axes=(1, 0), note="OI→IO")
+
+
+def _taken(take: Take) -> Any:
+    return [take.array.dtype.name, take.array.tolist()] if isinstance(take, Constant) else _said(take)
+
+
+def _take(said: Any) -> Take:
+    return Take(**_tuples(said)) if isinstance(said, dict) else Constant.of_rows(*said)
 
 
 def _said(part: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_a_torch_model_becomes_a_folder_with_its_proof(cli, tmp_path):
     assert status == 0
     assert "Net: port proven equal at the level 'step'" in printed and "wrote made/model.py" in printed
     assert said.splitlines() == [
-        "reading models_to_port:Net: Net", "6 operations, 8 arrays of weights", "proving it at the level 'step'",
+        "reading models_to_port:Net: Net", "5 operations, 8 arrays of weights", "proving it at the level 'step'",
     ]  # fmt: skip
     report = json.loads((tmp_path / "made/report.json").read_text())
     assert report["ok"] and report["level"] == "step"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compose.core.layer import as_layer
+from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.graph import Op
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
@@ -36,11 +36,13 @@ class Layers:
             made = made.but(unflat=inputs[0].unflat)
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
-        given = [w for w in (weights or {}).values() if w is not None]
-        if given and all(isinstance(w, Weight) and not w.trained for w in given):
-            layer = word("frozen")(as_layer(layer))
-        self.ops.append(Op(as_layer(layer), reads, made.index, takes(weights), takes(state), *self.place()))
+        layer, taken = self.finished(as_layer(layer), takes(weights), takes(state))
+        self.ops.append(Op(layer, reads, made.index, taken, takes(state), *self.place()))
         return made
+
+    def finished(self, layer: Layer, weights: dict[str, Take], state: dict[str, Take]) -> tuple[Layer, dict[str, Take]]:
+        """A layer that a rule made with how its weights are taken, and what else the front end knows of these."""
+        return layer, weights
 
     def number(self) -> int:
         """One that no value has yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.port.weights import Take
 
 BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that sizes stay plain ints
@@ -44,7 +45,11 @@ class Value:
 
 
 class Pending:
-    """A result that becomes a value only when it is known which part of it is read."""
+    """A result that becomes a value only where it is read, or a part of it."""
+
+    def value(self) -> Value:
+        """The whole of it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,19 @@ class Weight:
     shape: tuple[int, ...]
     array: Any
     trained: bool
+
+    def turned(self, order: tuple[int, ...]) -> Weight:
+        """With its axes in another order."""
+        return replace(self, take=turned(self.take, self.shape, order), shape=tuple(self.shape[a] for a in order))
+
+
+def turned(take: Take, shape: tuple[int, ...], order: tuple[int, ...]) -> Take:
+    """What takes the same with its axes, which have this shape, in another order."""
+    if take.axes is None:
+        return replace(take, split=shape if take.shape else take.split, axes=order, shape=None)
+    if take.shape is not None or take.flip:
+        raise PortError("a parameter whose axes are moved before it is reshaped, got the other way")
+    return replace(take, axes=tuple(take.axes[a] for a in order))
 
 
 def identity_axes(rank: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from compose.combinators.share import Shared
 from compose.core.errors import PortError
 from compose.layers.dense import fc
 from compose.port.structure.piece import Piece
-from compose.port.weights import Take
+from compose.port.weights import Constant, Take
 
 
 def share_all(piece: Piece) -> Piece:
@@ -63,7 +63,7 @@ def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, Take]]]:
     """The leaves that take the same rows of one array, by the array."""
     taken: dict[str, list[tuple[Piece, Take]]] = defaultdict(list)
     for leaf in piece.walk():
-        for take in leaf.op.takes() if leaf.op else ():
+        for take in (t for t in (leaf.op.takes() if leaf.op else ()) if not isinstance(t, Constant)):
             taken[take.source].append((leaf, take))
     return {name: uses for name, uses in taken.items() if any(_overlap(a, b) for _, a, _, b in _pairs(uses))}
 

@@ -27,21 +27,24 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.ported import Ported
     from compose.port.torch.original import TorchModel
 
-    graph = read(model, *inputs, channels_first=channels_first, partial=partial)
-    return Ported.of(graph, TorchModel(model, inputs, graph))
+    graph, examples = read(model, *inputs, channels_first=channels_first, partial=partial)
+    return Ported.of(graph, TorchModel(model, examples, graph))
 
 
-def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> SourceGraph:
-    """The model as the graph that `Ported` is made from."""
+def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> tuple[SourceGraph, tuple]:
+    """The model as the graph that `Ported` is made from, and the example inputs, of a batch that is no 1."""
     try:
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
     from compose.port.torch import (
+        rules_attention,
+        rules_choice,
         rules_conv,
         rules_dense,
         rules_elementwise,
-        rules_sequence,
+        rules_image,
+        rules_recurrent,
         rules_shape,
         rules_vision,
     )
@@ -49,15 +52,16 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     from compose.port.torch.lower import Lowering
     from compose.port.torch.saved import saved
 
-    assert rules_conv and rules_dense and rules_elementwise and rules_sequence and rules_shape and rules_vision
+    assert rules_attention and rules_choice and rules_conv and rules_dense and rules_elementwise
+    assert rules_image and rules_recurrent and rules_shape and rules_vision
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
-    program, calls = export(model, inputs)
-    low = Lowering(program, calls, channels_first)
+    exported = export(model, inputs)
+    low = Lowering(exported.program, exported.calls, channels_first)
     graph = low.run(type(model).__name__)
     if low.missing:
         raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
-    return replace(graph, saved=saved(model, graph.arrays, low))
+    return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs
 
 
 def _missing_text(missing: list) -> str:

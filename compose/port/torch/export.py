@@ -3,140 +3,134 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
+import io
+import logging
+import os
+import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 
+import compose
 from compose.core.errors import PortError
 from compose.port.lowering.values import BATCH
-from compose.port.rules import whole_outputs
+from compose.port.torch.whole import Whole, kept_whole
+
+_FOREIGN = tuple(folder + os.sep for module in (torch, compose) for folder in module.__path__)
 
 
-@dataclass(frozen=True)
-class Whole:
-    """One call of a module that is kept whole.
+class Exported(NamedTuple):
+    """The exported program, the calls of modules kept whole, and the example inputs it was made with."""
 
-    Attributes:
-        module: the live module.
-        path: its name in the model.
-        options: the arguments of the call that are no tensors, by name.
-        tensors: the names of those that are, in the order of the node's inputs.
-    """
-
-    module: torch.nn.Module
-    path: str
-    options: dict[str, Any]
-    tensors: tuple[str, ...]
+    program: Any
+    calls: list[Whole]
+    inputs: tuple
 
 
-def export(model: torch.nn.Module, inputs: tuple) -> tuple[Any, list[Whole]]:
+def export(model: torch.nn.Module, inputs: tuple) -> Exported:
     """Export in inference mode, not decomposed, with a batch of any size where the model allows it.
 
-    Modules whose class has a rule are kept whole.
+    Modules whose class has a rule are kept whole. A batch of one is doubled, since the exporter takes a size of
+    one for a constant.
 
     Raises `PortError` with the user's line where the model cannot be exported.
     """
+    _refuse_spectral_norm(model)
     was_training = {m: m.training for m in model.modules()}
     model.eval()
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with _kept_whole(model) as calls, torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter, about what it does to recurrent modules
-            return _export(model, inputs), calls
+        with torch.no_grad(), _quiet():
+            return _first_that_exports(model, inputs)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, mode in was_training.items():
             module.training = mode
 
 
-def _export(model, inputs: tuple):
-    batch = torch.export.Dim("batch", min=1)
-    dynamic = tuple({0: batch} if isinstance(x, torch.Tensor) and x.ndim else None for x in inputs)
+def _first_that_exports(model: torch.nn.Module, inputs: tuple) -> Exported:
     errors = []
-    for given, shapes in ((_doubled(inputs), dynamic), (inputs, None)):
+    for given, batch in _attempts(inputs):
         try:
-            return torch.export.export(model, given, dynamic_shapes=shapes, strict=False)
+            with kept_whole(model) as calls:
+                return Exported(_export(model, given, batch), calls, given)
         except Exception as e:
             errors.append(e)
+    error = errors[-1]
+    where = _own_line(error)
     raise PortError(
-        f"a model that torch.export can trace, got {type(errors[-1]).__name__}: {_first_lines(errors[-1])}"
-    ) from errors[-1]
+        f"a model that torch.export can trace, got {type(error).__name__}{where}: {_first_lines(error)}\n"
+        "  a choice that depends on data is written torch.where(condition, a, b)"
+    ) from error
 
 
-def _doubled(inputs: tuple) -> tuple:
-    """Examples whose batch is one as a batch of two: `torch.export` takes a size of one for a constant."""
+def _refuse_spectral_norm(model: torch.nn.Module) -> None:
+    for path, module in model.named_modules():
+        hooks = (*module._forward_pre_hooks.values(), module)
+        if any(type(part).__name__ in ("_SpectralNorm", "SpectralNorm") for part in hooks):
+            where = path.partition(".parametrizations")[0] or type(module).__name__
+            raise PortError(
+                f"a model without spectral_norm, got it at {where}: remove_parametrizations there, port, and wrap "
+                "the layer in spectral_norm(...) of compose, whose iteration is half a step from torch's"
+            )
+
+
+def _attempts(inputs: tuple) -> Iterator[tuple[tuple, int | None]]:
+    """Inputs, and the size that is their batch: of all, of those that share the first's, none."""
     tensors = [x for x in inputs if isinstance(x, torch.Tensor) and x.ndim]
-    if any(len(x) != 1 for x in tensors):
-        return inputs
-    return tuple(torch.cat([x, x]) if isinstance(x, torch.Tensor) and x.ndim else x for x in inputs)
+    sizes = {len(x) for x in tensors}
+    if sizes == {1}:
+        yield tuple(_doubled(x) if isinstance(x, torch.Tensor) and x.ndim else x for x in inputs), 2
+    elif sizes:
+        yield inputs, len(tensors[0])
+    yield inputs, None
 
 
-def _first_lines(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    user = [line for line in lines if 'File "' in line and "/torch/" not in line]
-    return "; ".join([*lines[:2], *user[-1:]])
+def _doubled(x: torch.Tensor) -> torch.Tensor:
+    return torch.cat([x, x.flip(-1)])  # two examples that differ
+
+
+def _export(model: torch.nn.Module, inputs: tuple, batch: int | None) -> Any:
+    axis = torch.export.Dim("batch", min=1)
+    free = lambda x: isinstance(x, torch.Tensor) and x.ndim > 0 and len(x) == batch
+    shapes: Any = None if batch is None else tuple({0: axis} if free(x) else None for x in inputs)
+    parameters = inspect.signature(model.forward).parameters.values()
+    starred = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL), None)
+    if shapes is not None and starred is not None:
+        shapes = (*shapes[:starred], shapes[starred:])
+    return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False)
 
 
 @contextlib.contextmanager
-def _kept_whole(model: torch.nn.Module) -> Iterator[list[Whole]]:
-    calls: list[Whole] = []
-    changed = []
-    for path, module in model.named_modules():
-        outputs = whole_outputs(type(module))
-        if outputs is not None:
-            module.forward = _stand_in(module, path, outputs, calls)
-            changed.append(module)
+def _quiet() -> Iterator[None]:
+    """Without what the exporter writes about recurrent modules, and all it knows of a model that it cannot trace."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        yield calls
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        for module in changed:
-            del module.forward
+        logging.disable(before)
 
 
-def _stand_in(module, path: str, outputs: Callable, calls: list[Whole]) -> Callable:
-    signature = inspect.signature(type(module).forward)
-    op = _whole_op()
-
-    def forward(*args, **kwargs):
-        bound = signature.bind(module, *args, **kwargs)
-        bound.apply_defaults()
-        given = {k: v for k, v in list(bound.arguments.items())[1:]}
-        tensors = {k: v for k, v in given.items() if isinstance(v, torch.Tensor)}
-        made = outputs(module, **given)
-        many = isinstance(made, tuple)
-        shapes = [list(t.shape) for t in (made if many else (made,)) if t is not None]
-        calls.append(Whole(module, path, {k: v for k, v in given.items() if k not in tensors}, tuple(tensors)))
-        sizes, ranks = [n for s in shapes for n in s], [len(s) for s in shapes]
-        results = iter(op(list(tensors.values()), sizes, ranks, len(calls) - 1))
-        if not many:
-            return next(results)
-        return tuple(None if t is None else next(results) for t in made)
-
-    return forward
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:2])[:300]
 
 
-@functools.cache
-def _whole_op():
-    @torch.library.custom_op("compose::whole", mutates_args=())
-    def whole(inputs: list[torch.Tensor], sizes: list[int], ranks: list[int], call: int) -> list[torch.Tensor]:
-        return _empty(inputs, sizes, ranks)
-
-    whole.register_fake(lambda inputs, sizes, ranks, call: _empty(inputs, sizes, ranks))
-    return whole
+def _own_line(error: BaseException) -> str:
+    """The innermost line of the user's own in the traceback of an error."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _foreign(f.filename)]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
-def _empty(inputs, sizes, ranks):
-    made, start = [], 0
-    for rank in ranks:
-        made.append(inputs[0].new_empty(sizes[start : start + rank]))
-        start += rank
-    return made
+def _foreign(file: str) -> bool:
+    return file.startswith(_FOREIGN) or file.endswith("/contextlib.py")
 
 
 def sizes_of(value: Any) -> Any:
@@ -150,11 +144,12 @@ def sizes_of(value: Any) -> Any:
 
 
 def user_line(node) -> str:
-    """The file and line of the user's code that made a node."""
+    """The file and line of the user's code that made a node, or the module where no such code did."""
     trace = node.meta.get("stack_trace") or ""
-    places = [line.strip() for line in trace.splitlines() if line.strip().startswith("File ")]
-    own = [p for p in places if "/torch/nn/modules/" not in p] or places
-    if not own:
-        return ""
-    file, _, rest = own[-1].removeprefix('File "').partition('", line ')
-    return f"{file}:{rest.split(',')[0]}"
+    places = [line.strip().removeprefix('File "') for line in trace.splitlines() if line.strip().startswith("File ")]
+    own = [p for p in places if not _foreign(p)]
+    if own:
+        file, _, rest = own[-1].partition('", line ')
+        return f"{file}:{rest.split(',')[0]}"
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return f"{stack[-1][0] or 'the model'}, a {str(stack[-1][1]).rpartition('.')[2]}" if stack else ""

@@ -13,14 +13,18 @@ from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
 from compose.core.layer import Layer
+from compose.core.registry import word
 from compose.port.graph import SourceGraph
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 from compose.port.rules import class_rule, named_rule
-from compose.port.torch.export import Whole, sizes_of, user_line
-from compose.port.weights import Take
+from compose.port.torch.export import sizes_of, user_line
+from compose.port.torch.rules_recurrent import RECURRENT
+from compose.port.torch.whole import Whole
+from compose.port.weights import Constant, Take
 
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
+_READ_PENDING = ("select", "squeeze", "reshape", "view", *RECURRENT)  # they choose what they read of it
 _SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy", "_to_copy", "to")
 
 
@@ -44,6 +48,8 @@ class Lowering(Layers):
         self.inputs: list[Value] = []
         self.buffers: dict[str, np.ndarray] = {}
         self.unread: list[Take] = []
+        self.gains: dict[str, str] = {}  # of a kernel under weight_norm
+        self.untrained: set[str] = set()  # what the source does not train
 
     def run(self, name: str) -> SourceGraph:
         """Lower every node. Raises `PortError` at the first without a rule, unless they are collected."""
@@ -76,6 +82,21 @@ class Lowering(Layers):
         classes = tuple(str(cls).rpartition(".")[2] for _, cls in stack)[-len(names) :] if names else ()
         return names, classes, user_line(self.node)
 
+    def finished(self, layer: Layer, weights: dict[str, Take], state: dict[str, Take]) -> tuple[Layer, dict[str, Take]]:
+        """Under `weight_norm` where its kernel is, the gain laid out as the kernel; frozen if nothing trains it."""
+        kernel = weights.get("kernel")
+        if kernel is not None and kernel.source in self.gains:
+            if kernel.split is not None or kernel.flip:
+                raise PortError("weight_norm of a kernel of which no axes are joined or reversed")
+            gain = Take(self.gains[kernel.source], axes=kernel.axes)
+            layer, weights = word("weight_norm")(layer, epsilon=0.0), weights | {"weight_norm/kernel": gain}
+        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in weights.values())
+        return (layer if trains or state or not weights else word("frozen")(layer)), weights
+
+    def reads(self, index: int) -> bool:
+        """Whether anything reads this one of the node's outputs."""
+        return any(user.args[1] == index and user.users for user in self.node.users)
+
     def _bind_placeholders(self) -> dict[str, np.ndarray]:
         signature = self.program.graph_signature
         parameters, buffers = signature.inputs_to_parameters, signature.inputs_to_buffers
@@ -90,12 +111,14 @@ class Lowering(Layers):
                 name = parameters.get(node.name) or buffers[node.name]
                 tensor = tensors[name]
                 first = first_names.setdefault(tensor.data_ptr() or id(tensor), name)  # tied weights keep one name
-                array = tensor.detach().cpu().numpy().copy()  # which the model may go on to train
+                array = tensor.detach().cpu().numpy()
                 if node.name in parameters:
                     arrays.setdefault(first, array)
                     idle[first] = idle.get(first, True) and not node.users
                 else:
                     self.buffers[name] = array
+                if not tensor.requires_grad:
+                    self.untrained.add(first)
                 self.env[node] = Weight(Take(first), tuple(array.shape), array, node.name in parameters)
             elif node.name in constants:
                 self.env[node] = tensors[constants[node.name]].detach().cpu().numpy()
@@ -132,11 +155,16 @@ class Lowering(Layers):
         if node.target is operator.getitem:
             return args[0][args[1]]
         name = str(node.target)
+        if name.split(".")[1] not in _READ_PENDING:
+            args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
         if name.startswith("compose.whole"):
             return self._whole(args)
         short = name.removeprefix("aten.").rpartition(".")[0]
         if short in _SAME:
             return args[0]
+        if _in_place(name) and isinstance(args[0], Weight):
+            written = f"{args[0].take.source!r} is written at {user_line(node)}"
+            raise PortError(f"a model that leaves its arrays alone in inference: {written}")
         values = _leaves((args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             return self._fold(node)
@@ -144,18 +172,27 @@ class Lowering(Layers):
         if fn is None:
             self.missing.append(Missing(name, user_line(node)))
             return self._unknown(node, values)
-        made = fn(self, node, *args, **kwargs)
+        made = self._ruled(name, fn, node, *args, **kwargs)
         if _in_place(name):  # from here on the argument is the result
             self.env[node.args[0]] = made
         return made
 
     def _whole(self, args: Any) -> tuple:
-        tensors, _, _, index = args
+        *_, index = args
+        tensors = args[0]
         call = self.calls[index]
         fn = class_rule(type(call.module))
         assert fn is not None
-        made = fn(self, call, *tensors)
+        made = self._ruled(type(call.module).__name__, fn, call, *tensors)
         return made if isinstance(made, tuple) else (made,)
+
+    def _ruled(self, name: str, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return fn(self, *args, **kwargs)
+        except PortError as e:
+            raise PortError(f"{name} at {user_line(self.node)}: {e}") from e
+        except (TypeError, AttributeError) as e:  # a rule for values met a parameter, or an option that it has not
+            raise PortError(f"{name} at {user_line(self.node)}: as its rule knows it, got another use ({e})") from e
 
     def _fold(self, node: Any) -> Any:
         """What depends on no data is computed once, now."""
@@ -178,6 +215,7 @@ class Lowering(Layers):
         if isinstance(output, (tuple, list)):
             made = tuple(self._outputs(o, leaves) for o in output)
             return made[0] if len(made) == 1 else made
+        output = _value(output)
         if not isinstance(output, Value):
             raise PortError(f"outputs that depend on the input, got {type(output).__name__}")
         output = self.whole(output)
@@ -193,6 +231,10 @@ class Lowering(Layers):
 def _in_place(target: str) -> bool:
     name = target.removeprefix("aten.").partition(".")[0]
     return name.endswith("_") and not name.startswith("_")
+
+
+def _value(x: Any) -> Any:
+    return x.value() if isinstance(x, Pending) else x
 
 
 def _leaves(tree: Any) -> list:

@@ -38,7 +38,7 @@ class TorchModel:
         model = self._with(arrays).eval()
         xs = _tensors(inputs)
         outputs = _flat(model(*xs))
-        weights = {n: p for n, p in model.named_parameters() if n in arrays}
+        weights = {n: p for n, p in model.named_parameters() if n in arrays and p.requires_grad}
         leaves = [x for x in xs if x.requires_grad]
         given = cotangents([o.detach().numpy() for o in outputs], seed)
         total = torch.stack([(o * torch.from_numpy(c)).sum() for o, c in zip(outputs, given)]).sum()
@@ -82,6 +82,8 @@ class TorchModel:
         """A copy in float64 on these weights, which it does not copy."""
         tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
+        made = [v for m in self.model.modules() for v in vars(m).values() if isinstance(v, torch.Tensor)]
+        memo |= {id(v): v.detach() for v in made if not v.is_leaf}  # what a hook makes again before each call
         return copy.deepcopy(self.model, memo).double()
 
     def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:

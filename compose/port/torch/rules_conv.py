@@ -64,15 +64,20 @@ def spatial(low, x: Value) -> tuple[Value, int]:
 @rules("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
 def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     x, rank = spatial(low, x)
-    if groups != 1:
-        raise PortError(f"a transposed convolution of one group, got {groups}")
+    inputs, outputs, *space = weight.shape
     layer = word("conv_transpose")(
-        weight.shape[1], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
+        outputs * groups, per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
         padding=padding_word(padding, rank), output_padding=per_axis(output_padding, rank),
-        dilation=per_axis(dilation, rank), bias=bias is not None,
+        dilation=per_axis(dilation, rank), groups=groups, bias=bias is not None,
     )  # fmt: skip
-    space = tuple(range(2, rank + 2))
-    take = Take(weight.take.source, axes=(*space, 0, 1), flip=tuple(range(rank)), note="IOHW→HWIO, turned around")
+    turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
+    if groups == 1:
+        take = Take(weight.take.source, axes=(*range(2, rank + 2), 0, 1), **turned)
+    else:
+        take = Take(
+            weight.take.source, split=(groups, inputs // groups, outputs, *space),
+            axes=(*range(3, rank + 3), 1, 0, 2), shape=(*space, inputs // groups, outputs * groups), **turned,
+        )  # fmt: skip
     return low.emit(layer, x, weights={"kernel": take, "bias": bias})
 
 
@@ -167,33 +172,3 @@ def _pad(low, node, x, padding, mode="constant", value=None):
 def _pad_mode(mode: str, value: Any) -> dict[str, Any]:
     name = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
     return {**({} if name == "constant" else {"mode": name}), **({"value": float(value)} if value else {})}
-
-
-@rule("aten.pixel_shuffle")
-def _pixel_shuffle(low, node, x, factor):
-    return low.emit(word("pixel_shuffle")(factor), low.channels_last(x))
-
-
-_RESIZED = {
-    "upsample_nearest": {"method": "nearest", "coordinates": "asymmetric"},
-    "_upsample_nearest_exact": {"method": "nearest"},
-    "upsample_linear": {"method": "linear"},
-    "upsample_bilinear": {"method": "linear"},
-    "upsample_trilinear": {"method": "linear"},
-    "upsample_bicubic": {"method": "torch_cubic"},
-}
-
-
-@rules(*(f"aten.{kind}{rank}d" for kind in _RESIZED for rank in (1, 2, 3)))
-def _upsample(low, node, x, size, *args):
-    options: dict[str, Any] = dict(_RESIZED[str(node.target).split(".")[1][:-2]])
-    factors = args[-1] if args else None
-    x = low.channels_last(x)
-    if args and args[0] is True:
-        options["coordinates"] = "align_corners"
-    if not isinstance(factors, (list, tuple)):
-        return low.emit(word("resize")(tuple(low.shape[2:]), **options), x)
-    if all(float(f).is_integer() for f in factors) and options["method"] == "nearest":
-        options = {}  # every value is repeated, wherever its middle is
-    factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
-    return low.emit(word("upsample")(factor, **options), x)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
-from compose.port.lowering.values import Weight, identity_axes
+from compose.port.lowering.values import Weight, identity_axes, turned
 from compose.port.rules import rule, rules
 from compose.port.weights import Take
 
@@ -19,7 +22,7 @@ def _linear(low, node, x, weight, bias=None):
     if x.unflat is not None:
         take = _unflattened(x, weight)
     else:
-        take = Take(weight.take.source, rows=weight.take.rows, axes=(1, 0), note="OI→IO")
+        take = turned(replace(weight.take, note="OI→IO"), weight.shape, (1, 0))
         if x.axes[-1] != x.ndim - 1:
             x = low.as_source(x)
     layer = fc(weight.shape[0], bias=bias is not None)
@@ -46,6 +49,33 @@ def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, spars
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
     ids = low.as_source(ids)
     return low.emit(layer, ids, axes=identity_axes(ids.ndim + 1), weights={"embedding": weight})
+
+
+def _bags(module, input, offsets=None, per_sample_weights=None):
+    return module.weight.new_empty((input.shape[0], module.embedding_dim))
+
+
+@rule(torch.nn.EmbeddingBag, outputs=_bags)
+def _embedding_bag(low, call, ids, *rest):
+    module, given = call.module, dict(zip(call.tensors, (ids, *rest)))
+    if len(ids.shape) != 2 or "offsets" in given:
+        raise PortError("bags of ids (batch, n), got one row with offsets: pad the bags, with padding_idx")
+    if module.max_norm is not None or module.scale_grad_by_freq:
+        raise PortError("an embedding bag without max_norm and scale_grad_by_freq")
+    padding = {} if module.padding_idx is None else {"padding": module.padding_idx}
+    layer = word("embedding_bag")(module.num_embeddings, module.embedding_dim, module.mode, **padding)
+    weights = {"embedding": Take(f"{call.path}.weight" if call.path else "weight")}
+    shape = (ids.shape[0], module.embedding_dim)
+    return low.emit(layer, *given.values(), shape=shape, axes=(0, 1), weights=weights)
+
+
+@rule("aten._weight_norm")
+def _weight_norm(low, node, weight, gain, axis=0):
+    """The kernel with its gain beside it: `emit` wraps the layer that takes it."""
+    if axis != 0:
+        raise PortError(f"weight_norm over what reaches one output (dim=0), got dim={axis}")
+    low.gains[weight.take.source] = gain.take.source
+    return weight
 
 
 @rule("aten.dropout")

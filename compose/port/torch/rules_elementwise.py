@@ -9,8 +9,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import Value, Weight, identity_axes
+from compose.port.lowering.values import Value, identity_axes
 from compose.port.rules import rule, rules
+from compose.port.torch.operands import as_value, with_array
 
 PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",
@@ -123,20 +124,32 @@ _CONSTANT = {"add": ("add_constant", "value"), "multiply": ("scale", "by")}
 
 
 def _two(low, operator: str, a: Any, b: Any):
-    if isinstance(a, Value) and isinstance(b, Value):
-        return _values(low, operator, a, b)
-    if not isinstance(a, Value):
-        if operator in ("subtract", "divide"):
-            raise PortError(f"a value of the model on the left of {operator}")
-        a, b = b, a
+    if isinstance(a, np.ndarray) and a.size == 1:
+        a = float(a)
     if isinstance(b, np.ndarray) and b.size == 1:
         b = float(b)
+    if isinstance(a, Value) and isinstance(b, Value):
+        return _values(low, operator, a, b)
+    if not isinstance(a, Value) and operator in _CONSTANT:
+        a, b = b, a
+    if not isinstance(a, Value):
+        return _from_left(low, operator, a, b)
     if isinstance(b, (int, float)):
         name, option = _CONSTANT[operator]
         return low.emit(word(name)(**{option: b}), a)
-    if isinstance(b, Weight):
-        return _weight(low, operator, a, b)
-    raise PortError(f"{operator} of a value with a value, a number or a parameter, got an array of shape {np.shape(b)}")
+    if operator in _CONSTANT and len(b.shape) <= a.ndim and low.shape == a.shape:
+        return with_array(low, {"add": "learned_bias", "multiply": "learned_scale"}[operator], a, b)
+    return _values(low, operator, a, as_value(low, b, a))
+
+
+def _from_left(low, operator: str, a: Any, b: Any):
+    """A number or an array on the left: `1 - x`, `1 / x`."""
+    if not isinstance(a, (int, float)):
+        return _values(low, operator, as_value(low, a, b), b)
+    if operator == "subtract":
+        return low.emit(word("add_constant")(value=a), low.emit(word("scale")(by=-1), b))
+    inverse = low.emit(word("reciprocal"), b)
+    return inverse if a == 1 else low.emit(word("scale")(by=a), inverse)
 
 
 def _values(low, operator: str, a: Value, b: Value):
@@ -145,18 +158,17 @@ def _values(low, operator: str, a: Value, b: Value):
         a, b = low.whole(a), low.whole(b)
     if a.ndim == b.ndim:
         b = low.moved(b, a.axes)
+        if operator == "add" and a.shape != b.shape:  # a `residual` wants both alike
+            a, b = (_spread(low, v, shape) for v in (a, b))
         return low.emit(word(operator), a, b, shape=shape, axes=a.axes)
     a, b = low.as_source(a), low.as_source(b)
     return low.emit(word(operator), a, b, shape=shape, axes=identity_axes(len(shape)))
 
 
-def _weight(low, operator: str, x: Value, weight: Weight):
-    """`x + w` and `x * w` for a learned w that broadcasts."""
-    x = low.as_source(x) if x.axes != identity_axes(x.ndim) else low.whole(x)
-    name = {"add": "learned_bias", "multiply": "learned_scale"}.get(operator)
-    if name is None:
-        raise PortError(f"a sum or product with a parameter, got {operator}")
-    return low.emit(word(name)(weight.shape), x, weights={name.removeprefix("learned_"): weight})
+def _spread(low, x: Value, shape: tuple[int, ...]) -> Value:
+    if x.shape == shape or x.shape[0] != shape[0] or x.axes[0] != 0:
+        return x
+    return low.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape)
 
 
 def _times(low, b: Any, alpha: float):

@@ -9,7 +9,7 @@ from compose.core.registry import word
 from compose.port.lowering.layout import reshape_in_place, reshape_to
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
-from compose.port.torch.rules_sequence import Final
+from compose.port.torch.rules_recurrent import States
 
 
 @rules("aten.permute", "aten.transpose", "aten.swapaxes", "aten.t", "aten.movedim")
@@ -34,8 +34,8 @@ _RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsquee
 @rules(*(f"aten.{name}" for name in _RESHAPES))
 def _reshape(low, node, x: Any, *args, **kwargs):
     after = low.shape
-    if _is_final(x) and after[0] != 1:
-        return x.select(0)
+    if isinstance(x, States):
+        return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
         return Weight(_reshaped(x, after), after, x.array.reshape(after), x.trained)
     if after == x.shape:
@@ -53,10 +53,6 @@ def _reshape(low, node, x: Any, *args, **kwargs):
     if ours == x.ours:
         return x.but(shape=after, axes=axes)
     return low.emit(reshape_to(x.ours, ours), x, shape=after, axes=axes)
-
-
-def _is_final(x: Any) -> bool:
-    return isinstance(x, Final)
 
 
 def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
@@ -119,8 +115,10 @@ def _reduce(low: Any, node, x, axes: Any = None, keepdim=False, dtype=None):
 @rules("aten.select", "aten.slice")
 def _slice(low, node, x: Any, axis=0, *where: Any):
     name = str(node.target).split(".")[1]
-    if _is_final(x) and name == "select" and axis == 0:
-        return x.select(where[0])
+    if isinstance(x, States):
+        if name == "select" and axis == 0:
+            return x.select(where[0])
+        x = x.value()
     x = low.whole(x)
     axis = axis % x.ndim
     at = x.axis(axis)

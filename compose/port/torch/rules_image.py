@@ -1,0 +1,47 @@
+"""What moves pixels and makes them more or fewer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from compose.core.registry import word
+from compose.port.rules import rules
+
+
+@rules("aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.channel_shuffle")
+def _shuffle(low, node, x, factor):
+    return low.emit(word(str(node.target).split(".")[1])(factor), low.channels_last(x))
+
+
+_RESIZED = {
+    "upsample_nearest": {"method": "nearest", "coordinates": "asymmetric"},
+    "_upsample_nearest_exact": {"method": "nearest"},
+    "upsample_linear": {"method": "linear"},
+    "upsample_bilinear": {"method": "linear"},
+    "upsample_trilinear": {"method": "linear"},
+    "upsample_bicubic": {"method": "torch_cubic"},
+    "_upsample_bilinear_aa": {"method": "linear", "antialias": True},
+    "_upsample_bicubic_aa": {"method": "cubic", "antialias": True},
+}
+
+
+@rules(
+    *(
+        f"aten.{kind.removesuffix('_aa')}{rank}d{'_aa' * kind.endswith('_aa')}"
+        for kind in _RESIZED
+        for rank in (1, 2, 3)
+    )
+)
+def _upsample(low, node, x, size, *args):
+    options: dict[str, Any] = dict(_RESIZED[re.sub(r"\dd", "", str(node.target).split(".")[1])])
+    factors = args[-1] if args else None
+    x = low.channels_last(x)
+    if args and args[0] is True:
+        options["coordinates"] = "align_corners"
+    if not isinstance(factors, (list, tuple)):
+        return low.emit(word("resize")(tuple(low.shape[2:]), **options), x)
+    if all(float(f).is_integer() for f in factors) and options["method"] == "nearest":
+        options = {}  # every value is repeated, wherever its middle is
+    factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
+    return low.emit(word("upsample")(factor, **options), x)
