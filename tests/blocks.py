@@ -12,14 +12,27 @@ from pathlib import Path
 
 import numpy as np
 
+from compose.core import registry
+from compose.port import rules
+
 NUMBER = re.compile(r"\d+\.\d+(?:e[+-]\d+)?")
 
 
 def run_blocks(page: Path, monkeypatch) -> int:
-    """Run every python block; compare each text block with what the block before it printed; count those."""
+    """Run every python block; compare each text block with what the block before it printed; count those.
+
+    The words and rules that a page adds are gone afterwards.
+    """
     name = page.stem.lower()
     module = types.ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
+    try:
+        return _run(page, module)
+    finally:
+        _forget(name)
+
+
+def _run(page: Path, module: types.ModuleType) -> int:
     printed, checked, text = "", 0, page.read_text()
     for block in re.finditer(r"^ *```(python|text)\n(.*?)```", text, re.DOTALL | re.MULTILINE):
         kind, code = block[1], textwrap.dedent(block[2])
@@ -32,6 +45,15 @@ def run_blocks(page: Path, monkeypatch) -> int:
             compare(printed, code)
             checked += 1
     return checked
+
+
+def _forget(name: str) -> None:
+    """Take out the words and rules that the page added."""
+    own = lambda value: getattr(getattr(value, "fn", value), "__module__", "") == name
+    for table in (registry._words, rules._named, rules._classes):
+        for key in [key for key, value in table.items() if own(value)]:
+            del table[key]
+            rules._outputs.pop(key, None)
 
 
 def compare(printed: str, shown: str) -> None:

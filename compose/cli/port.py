@@ -90,7 +90,14 @@ def _keras(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     return from_keras(build(target), *inputs, partial=partial)
 
 
-_READERS = {"torch": _torch, "keras": _keras}
+def _flax(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
+    from compose.port.flax import from_flax
+
+    built = build(target)
+    return from_flax(*(built if isinstance(built, tuple) else (built,)), *inputs, partial=partial)
+
+
+_READERS = {"torch": _torch, "keras": _keras, "flax": _flax}
 
 
 def _say(line: str) -> None:

@@ -20,6 +20,7 @@ _PICKLES = (b"PK\x03\x04", b"\x80")  # torch.save's archive, which Keras's is to
 _HDF = b"\x89HDF"
 _CONVERT = {
     "torch": "safetensors.torch.save_model(model, path)",
+    "flax": "safetensors.flax.save_file(flax.traverse_util.flatten_dict(variables, sep='/'), path)",
     "keras": "safetensors.numpy.save_file({v.path: keras.ops.convert_to_numpy(v) for v in model.weights}, path)",
 }
 
@@ -39,6 +40,20 @@ def keras_weights(port: Ported, params: Any, state: Any) -> list[np.ndarray]:
     saved = _saved(port, "keras")
     arrays = saved.rest | port.to_source(params, state)
     return [np.array(arrays[of]) for of in saved.names.values()]
+
+
+def flax_variables(port: Ported, params: Any, state: Any) -> dict[str, Any]:
+    """See `Ported.to_flax_variables`."""
+    saved = _saved(port, "flax")
+    arrays = saved.rest | port.to_source(params, state)
+    made: dict[Any, Any] = {}
+    for name, of in saved.names.items():
+        *parents, leaf = (int(key) if key.isdigit() else key for key in name.split("/"))
+        tree = made
+        for key in parents:
+            tree = tree.setdefault(key, {})
+        tree[leaf] = jnp.asarray(arrays[of])
+    return made
 
 
 def _saved(port: Ported, framework: str) -> Saved:

@@ -43,10 +43,10 @@ class Op:
 
 @dataclass(frozen=True)
 class Saved:
-    """All that the source itself saves: a torch `state_dict()`, Keras's `get_weights()`.
+    """All that the source itself saves: a torch `state_dict()`, Keras's `get_weights()`, Flax's variables.
 
     Attributes:
-        framework: `"torch"` or `"keras"`.
+        framework: `"torch"`, `"keras"` or `"flax"`.
         names: every entry in the source's order, and which of `SourceGraph.arrays` it is; tied weights are the
             same one.
         rest: the entries that are no weight of the network, as batch norm's counter of batches.

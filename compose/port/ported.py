@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
-from compose.port.exchange import keras_weights, load_checkpoint, state_dict
+from compose.port.exchange import flax_variables, keras_weights, load_checkpoint, state_dict
 from compose.port.graph import SourceGraph
 from compose.port.original import Original
 from compose.port.report import Report
@@ -44,11 +45,11 @@ class Ported:
     original: Original
 
     @classmethod
-    def of(cls, graph: SourceGraph, original: Original) -> Ported:
+    def of(cls, graph: SourceGraph, original: Original, repeats: bool = True) -> Ported:
         """Recover the structure of a source graph and load its weights."""
         moved = zip(original.inputs(), graph.input_axes)
         specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
-        found = recover(graph, *specs)
+        found = recover(graph, *specs, repeats=repeats)
         params, state = as_arrays(found.weights.load(graph.arrays))
         return cls(found.net, params, state, found, specs, graph, original)
 
@@ -117,6 +118,13 @@ class Ported:
         """What the Keras model's `set_weights` takes, with these weights; the rest is as it was ported."""
         return keras_weights(self, params, state)
 
+    def to_flax_variables(self, params: Any, state: Any = None) -> dict[Any, Any]:
+        """The Linen module's collections, or the NNX module's pure dict, with these weights.
+
+        For NNX: `nnx.replace_by_pure_dict(nnx.state(module), ...)`, then `nnx.update`.
+        """
+        return flax_variables(self, params, state)
+
     def load_checkpoint(self, path: str | Path, prefix: str = "") -> tuple[Any, Any]:
         """Parameters and state from a safetensors file with the source's names, through the same map.
 
@@ -127,6 +135,26 @@ class Ported:
         surplus, or of another shape or dtype than the source's; narrower floats are widened.
         """
         return as_arrays(load_checkpoint(self, path, prefix))
+
+    def optimizer(self, source: Any, learning_rate: Any = None, steps: int | None = None) -> tuple[Any, Any]:
+        """The optax transformation of an optimizer of the source model, and its state: its moments go on here.
+
+        Args:
+            source: the optimizer, over the parameters of the model that was ported.
+            learning_rate: instead of the optimizer's own, as for `port.optimizer`.
+            steps: how many it has made, for torch's SGD, which does not count them.
+
+        Raises `ConfigError` for moments that no weight map carries: several groups of parameters, factored moments.
+        """
+        from compose.port.optimizers.carried import carried
+
+        return carried(self, source, learning_rate, steps)
+
+    def unstacked(self) -> Ported:
+        """The same port with equal blocks written out instead of stacked in a `repeat`."""
+        if not self.graph.ops:
+            raise PortError("a port in the process that made it, to recover the structure again")
+        return Ported.of(self.graph, self.original, repeats=False)
 
     # The source's axes and ours.
 

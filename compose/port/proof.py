@@ -10,6 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.differences import Differences
+from compose.port.optimizers.per_array import check_per_array
 from compose.port.original import Arrays, cotangents, perturbed
 from compose.port.report import Report, Row, compare
 from compose.train.optimizers import merge, split
@@ -65,7 +66,8 @@ def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
         rows.append(compare("gradients", pairs, tolerance))
         mine = _trained(port, params, arrays)
-        rows.append(compare("gradients", {k: (mine.get(k, 0 * g), g) for k, g in theirs.weights.items()}, tolerance))
+        pairs = {k: (mine.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
+        rows.append(compare("gradients", pairs, tolerance))
     return rows
 
 
@@ -116,6 +118,7 @@ def _training(port: Ported, name: str, steps: int, optimizer: Any, seed: int, to
     from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
 
     optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
+    check_per_array(port.weights, optimizer, type(optimizer).__name__)
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs = port.original.train(arrays, inputs, seed, optimizer, steps)
     params, state = port.weights.load(arrays)

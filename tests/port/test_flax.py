@@ -84,21 +84,24 @@ def test_equal_blocks_are_a_repeat_and_a_tied_table_is_shared():
     assert "e.attend" in ported("Encoder")[-1].source
 
 
-def test_weights_go_back_to_the_modules_own_tree():
+def test_weights_go_back_to_the_modules_own_variables():
     module, variables, (x,), p = ported("Lstm")
     moved = jax.tree.map(lambda a: a + 0.1, p.params)
-    arrays = p.to_source(moved)
-    tree = {}
-    for name, a in arrays.items():
-        *parents, leaf = name.split("/")
-        at = tree
-        for key in parents:
-            at = at.setdefault(key, {})
-        at[leaf] = a
-    assert jax.tree.map(jnp.shape, tree) == jax.tree.map(jnp.shape, variables)
-    y, _ = p.net.apply(moved, p.state, x)
-    np.testing.assert_allclose(y, module.apply(tree, x), rtol=1e-4, atol=1e-5)
+    back = p.to_flax_variables(moved)
+    assert jax.tree.map(jnp.shape, back) == jax.tree.map(jnp.shape, variables)
+    np.testing.assert_allclose(p.net.apply(moved, p.state, x)[0], module.apply(back, x), rtol=1e-4, atol=1e-5)
     assert "part 2 of 4" in str(p.weights)
+
+
+def test_weights_go_back_to_an_nnx_module():
+    module, (x,) = nnx_models.Mlp(nnx.Rngs(0)), examples(NNX_SHAPES["Mlp"])
+    p = port.from_flax(module, x)
+    moved = jax.tree.map(lambda a: a + 0.1, p.params)
+    _, variables, _ = nnx.split(module, (nnx.Param, nnx.BatchStat), ...)
+    nnx.replace_by_pure_dict(variables, p.to_flax_variables(moved))
+    nnx.update(module, variables)
+    module.eval()
+    np.testing.assert_allclose(p.net.apply(moved, p.state, x)[0], module(x), rtol=1e-4, atol=1e-5)
 
 
 def test_an_optimizer_of_optax_is_the_proofs():

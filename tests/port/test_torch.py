@@ -172,3 +172,35 @@ def test_a_saved_port_proves_itself_without_torch(tmp_path):
     np.savez(tmp_path / "golden.npz", **{**golden, "output 0": golden["output 0"] + 1e-6})
     assert subprocess.run([sys.executable, "-c", hide, str(tmp_path)], capture_output=True).returncode != 0
     assert weights[:8] and (tmp_path / "report.json").exists()
+
+
+def test_a_buffer_that_enters_is_not_trained():
+    class Shifted(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(3, 2)
+            self.register_buffer("offset", torch.randn(2))
+
+        def forward(self, x):
+            return self.head(x) + self.offset
+
+    ported = port.from_torch(Shifted(), torch.randn(4, 3))
+    assert "frozen(learned_bias" in str(ported.net) and ported.verify("step").ok
+
+
+def test_the_port_has_weights_of_its_own():
+    """Training the source afterwards leaves the port as it was."""
+    model, x = CASES["cnn"]()
+    ported = port.from_torch(model, x)
+    before = jax.tree.map(np.array, (ported.params, dict(ported.graph.arrays)))
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            tensor.zero_()
+    after = jax.tree.map(np.array, (ported.params, dict(ported.graph.arrays)))
+    assert jax.tree.all(jax.tree.map(np.array_equal, before, after))
+
+
+def test_an_example_of_one_is_a_batch_too():
+    model, x = CASES["cnn"]()
+    ported = port.from_torch(model, x[:1])
+    assert ported.net == port.from_torch(model, x).net and ported.verify("outputs").ok

@@ -15,7 +15,7 @@ from compose.port.flax.calls import Call, Recorder
 from compose.port.flax.flatten import Eqn, Flat, Var, user_line
 from compose.port.flax.patterns import Match, found
 from compose.port.flax.values import Value, Weight
-from compose.port.graph import Op, SourceGraph
+from compose.port.graph import Op, Saved, SourceGraph
 from compose.port.rules import class_rule, named_rule
 from compose.port.weights import Take
 
@@ -58,9 +58,11 @@ class Lowering:
         outputs = tuple(jax.tree.leaves(outputs)) if isinstance(outputs, dict) else outputs
         taken = {t.source for op in self.ops for t in op.takes()}
         arrays = {n: a for n, a in self.model.arrays.items() if n in taken or n in self.model.trained}
-        none = lambda many: (None,) * len(many)
-        reads = tuple(v.index for v in inputs)
-        return SourceGraph(reads, tuple(self.ops), outputs, arrays, self.model.name, none(inputs), none(leaves))
+        rest = {n: a for n, a in self.model.arrays.items() if n not in arrays}
+        return SourceGraph(
+            tuple(v.index for v in inputs), tuple(self.ops), outputs, arrays, self.model.name,
+            (None,) * len(inputs), (None,) * len(leaves), saved=Saved("flax", {n: n for n in names}, rest),
+        )  # fmt: skip
 
     # What rules use.
 

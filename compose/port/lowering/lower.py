@@ -36,6 +36,9 @@ class Layers:
             made = made.but(unflat=inputs[0].unflat)
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
+        given = [w for w in (weights or {}).values() if w is not None]
+        if given and all(isinstance(w, Weight) and not w.trained for w in given):
+            layer = word("frozen")(as_layer(layer))
         layer, taken = self.finished(as_layer(layer), takes(weights), takes(state))
         self.ops.append(Op(layer, reads, made.index, taken, takes(state), *self.place()))
         return made

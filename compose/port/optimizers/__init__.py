@@ -72,7 +72,7 @@ def _torch(source, kind: str, learning_rate, labels, momentum) -> optax.Gradient
     from compose.port.optimizers.torch import cycled, group_transformation
 
     if any(slots.get("step", 1) for slots in source.state.values()):
-        warnings.warn(f"the momenta of this used {kind} are not carried over: the port starts fresh", stacklevel=3)
+        warnings.warn(f"the momenta of this used {kind} are not carried over, as Ported.optimizer does", stacklevel=3)
     groups = [{key: numbers(value) for key, value in group.items() if key != "params"} for group in source.param_groups]
     if learning_rate is None and any("initial_lr" in group for group in groups):
         raise ConfigError(

@@ -25,7 +25,7 @@ def transformation(opt: Any, kind: str, learning_rate: Rate | None, decay: Any) 
     if kind in REFUSED or kind not in WHOLE | DIRECTIONS:
         raise ConfigError("an optimizer with an exact optax twin", f"keras {kind}", REFUSED.get(kind, ""))
     if opt.built and _value(opt._iterations):
-        warnings.warn(f"the momenta of this used {kind} are not carried over: the port starts fresh", stacklevel=4)
+        warnings.warn(f"the momenta of this used {kind} are not carried over, as Ported.optimizer does", stacklevel=4)
     every = opt.gradient_accumulation_steps or 1
     rate = _at_updates(_rate(opt) if learning_rate is None else learning_rate, every)
     if kind in WHOLE:

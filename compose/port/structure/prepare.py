@@ -26,7 +26,7 @@ def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
     ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
     ops, output = _without_idle(ops, output)
     ops = _live(ops, output)
-    ops = _growing(ops)
+    ops = _padded_alike(_growing(ops))
     return _merged(ops, output), output
 
 
@@ -45,6 +45,27 @@ def _plain(op: Op) -> Op:
     if isinstance(at, conv) and at.kernel in (1, (1,), (1, 1), (1, 1, 1)):
         at = at.but(padding="same") if at.padding in ("valid", 0) else at  # a window of one pads nothing
     return replace(op, layer=at)
+
+
+def _padded_alike(ops: list[Op]) -> list[Op]:
+    """Padding in numbers where strided windows of that size have it so: blocks then differ in their stride alone."""
+    strided = Counter(op.layer.kernel for op in ops if isinstance(op.layer, conv) and _half(op.layer))
+    often = {kernel for kernel, n in strided.items() if n > 1}
+
+    def padded(op: Op) -> Op:
+        at = op.layer
+        if not isinstance(at, conv) or not isinstance(at.kernel, int) or at.kernel not in often:
+            return op
+        same = at.padding == "same" and at.stride == at.dilation == 1
+        return replace(op, layer=at.but(padding=at.kernel // 2)) if same else op
+
+    return list(map(padded, ops))
+
+
+def _half(at: conv) -> bool:
+    """Whether a strided window of odd size is padded by half of it."""
+    size = at.kernel
+    return isinstance(size, int) and size % 2 == 1 < size and at.padding == size // 2 and 1 == at.dilation != at.stride
 
 
 def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:

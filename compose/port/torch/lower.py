@@ -91,7 +91,8 @@ class Lowering(Layers):
             gain = Take(self.gains[kernel.source], axes=kernel.axes)
             layer, weights = word("weight_norm")(layer, epsilon=0.0), weights | {"weight_norm/kernel": gain}
         trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in weights.values())
-        return (layer if trains or state or not weights else word("frozen")(layer)), weights
+        done = trains or state or not weights or isinstance(layer, word("frozen"))
+        return (layer if done else word("frozen")(layer)), weights
 
     def reads(self, index: int) -> bool:
         """Whether anything reads this one of the node's outputs."""
@@ -111,7 +112,7 @@ class Lowering(Layers):
                 name = parameters.get(node.name) or buffers[node.name]
                 tensor = tensors[name]
                 first = first_names.setdefault(tensor.data_ptr() or id(tensor), name)  # tied weights keep one name
-                array = tensor.detach().cpu().numpy()
+                array = tensor.detach().cpu().numpy().copy()  # which the model may go on to train
                 if node.name in parameters:
                     arrays.setdefault(first, array)
                     idle[first] = idle.get(first, True) and not node.users

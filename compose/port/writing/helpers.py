@@ -16,6 +16,7 @@ _LEAST_GAIN = 15  # characters that a helper must save
 _PER_LINE, _PER_HELPER, _PER_PARAM = 12, 30, 8  # what a line, a function and a parameter cost, in characters
 _FAMILIAR = 200  # how much longer a helper may be that is one of the source's own modules
 _TRIALS = 8  # patterns that are tried out in each turn
+_OF_A_FORM = 2  # patterns of each form that are tried out too
 _MOST_PARAMS = 7
 _SAMPLE = 28  # expressions of one form that are compared with each other
 
@@ -70,7 +71,15 @@ class _Search:
                 for wider in self._common(pattern, term):
                     if wider not in found:
                         found[wider] = self.gain(wider, self.forms[_form(pattern)])
-        return sorted((p for p in found if found[p] > 0), key=lambda p: (-found[p], self.layout.flat(p)))[:_TRIALS]
+        order = sorted((p for p in found if found[p] > 0), key=lambda p: (-found[p], self.layout.flat(p)))
+        seen: Counter = Counter()
+        chosen = []
+        for i, pattern in enumerate(order):
+            form = pattern.kind, pattern.head
+            seen[form] += 1
+            if i < _TRIALS or seen[form] <= _OF_A_FORM:
+                chosen.append(pattern)
+        return chosen
 
     def _patterns(self, form: list[Term]) -> set[Term]:
         made = {t for t in form if self.counts[t] > 1 and not params(t)}

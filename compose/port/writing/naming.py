@@ -13,7 +13,13 @@ from compose.port.writing.terms import Term
 _SIZES = {"filters", "size"}
 _INNER = ["hidden", "width"]  # what the first of two sizes is called
 RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # words that a layout may need
-_SHORT = {"batch_norm": "norm", "layer_norm": "norm", "group_norm": "norm", "compose_seq": "seq"}
+_SHORT = {
+    "batch_norm": "norm",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "compose_seq": "seq",
+    "global_avg_pool": "pool",
+}
 
 
 def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) -> str:

@@ -43,7 +43,8 @@ class Statements:
             if len(value) - len(name) >= 20 and len(value) + indent <= WIDTH and not part.free():
                 rest = _replaced(term, part, Term("atom" if self.layout.keeps(part) else "param", name))
                 tried.append((self._broken(start, rest, indent), value, rest))
-        return min(tried, key=lambda t: (len(t[0]), -len(t[1])), default=(["", *[""] * 999], "", term))
+        weight = lambda t: (len(t[0]), max(len(t[1]), *map(len, t[0])))  # few lines, and alike in length
+        return min(tried, key=weight, default=(["", *[""] * 999], "", term))
 
     def _without_lambdas(self, term: Term, indent: int, before: list[str]) -> Term:
         """The term with every long lambda as a function, whose lines go to `before`."""
