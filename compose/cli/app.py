@@ -100,6 +100,9 @@ def _porter(framework: str, what: str) -> None:
 _porter("torch", "the torch.nn.Module that MODULE:CALLABLE returns, called without arguments")
 _porter("keras", "the keras.Model that MODULE:CALLABLE returns; only a subclassed one needs --input")
 _porter("flax", "the NNX module that MODULE:CALLABLE returns, or the Linen module and its variables, a pair")
+_porter(
+    "tf", "the SavedModel in a folder, or the function or tf.Module that MODULE:CALLABLE returns, which needs --input"
+)
 
 
 def _message(error: Exception) -> str:

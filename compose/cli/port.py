@@ -97,7 +97,17 @@ def _flax(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     return from_flax(*(built if isinstance(built, tuple) else (built,)), *inputs, partial=partial)
 
 
-_READERS = {"torch": _torch, "keras": _keras, "flax": _flax}
+def _tf(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
+    from compose.port.tensorflow import from_tf
+
+    built = target if Path(target).is_dir() else build(target)
+    if isinstance(built, tuple):
+        session, feeds, outputs = built
+        return from_tf(session, feeds, outputs=outputs, partial=partial)
+    return from_tf(built, *inputs, partial=partial)
+
+
+_READERS = {"torch": _torch, "keras": _keras, "flax": _flax, "tf": _tf}
 
 
 def _say(line: str) -> None:

@@ -56,6 +56,15 @@ def flax_variables(port: Ported, params: Any, state: Any) -> dict[str, Any]:
     return made
 
 
+def tf_variables(port: Ported, params: Any, state: Any) -> list[tuple[Any, np.ndarray]]:
+    """See `Ported.to_tf_variables`."""
+    variables = getattr(port.original, "tf_variables", None)
+    if variables is None:
+        raise PortError(f"a port of TensorFlow's, got one of {port.graph.name}")
+    arrays = port.to_source(params, state)
+    return [(variables[name].itself, array) for name, array in arrays.items()]
+
+
 def _saved(port: Ported, framework: str) -> Saved:
     saved = port.graph.saved
     if saved is None or saved.framework != framework:

@@ -13,7 +13,7 @@ from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
-from compose.port.exchange import flax_variables, keras_weights, load_checkpoint, state_dict
+from compose.port.exchange import flax_variables, keras_weights, load_checkpoint, state_dict, tf_variables
 from compose.port.graph import SourceGraph
 from compose.port.original import Original
 from compose.port.report import Report
@@ -124,6 +124,10 @@ class Ported:
         For NNX: `nnx.replace_by_pure_dict(nnx.state(module), ...)`, then `nnx.update`.
         """
         return flax_variables(self, params, state)
+
+    def to_tf_variables(self, params: Any, state: Any = None) -> list[tuple[Any, np.ndarray]]:
+        """Each variable of TensorFlow's with its new value, to `assign` it; in TF1 to `load` it into the session."""
+        return tf_variables(self, params, state)
 
     def load_checkpoint(self, path: str | Path, prefix: str = "") -> tuple[Any, Any]:
         """Parameters and state from a safetensors file with the source's names, through the same map.

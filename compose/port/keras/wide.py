@@ -38,13 +38,22 @@ def float64() -> Iterator[None]:
     nn.dot_product_attention = _attention  # that of JAX takes its softmax in float32
     forget()  # what it joined before
     try:
-        yield
+        with _numbers():
+            yield
     finally:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)
         joined["float64"] = wide
         nn.dot_product_attention = fused
         forget()
+
+
+def _numbers() -> contextlib.AbstractContextManager:
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    from compose.port.keras.on_tensorflow import exact_numbers
+
+    return exact_numbers()
 
 
 def _attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, **_):

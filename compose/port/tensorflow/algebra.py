@@ -47,7 +47,7 @@ def plus(a: Poly, b: Poly, by: float = 1.0) -> Poly:
 
 
 class Polynomials(dict):
-    """The polynomial of every tensor of a graph.
+    """The polynomial of every tensor of a graph, as what reads it sees it; `formulas` has what it is made of.
 
     Args:
         ops: of the graph, in an order in which they can run.
@@ -59,14 +59,22 @@ class Polynomials(dict):
     def __init__(self, ops: list[Any], weights: set[str], constant: Any, known: Any):
         super().__init__()
         self.weights, self.constant = weights, constant
+        self.formulas: dict[str, Poly] = {}
         averaged = {op.inputs[0].name for op in ops if op.type == "Mean"}
-        squares = ("Square", "SquaredDifference", "Mul", "Pow")
-        self.whole = {t.name for op in ops for t in op.outputs if t.name in averaged and op.type not in squares}
         for op in ops:
             made = None if any(t.name in known for t in op.outputs) else self._of(op)
             for t in op.outputs:
-                whole = made is None or len(made) > _MOST or t.name in self.whole or len(op.outputs) > 1
+                centre = t.name in averaged and not self._squares(op)
+                whole = made is None or len(made) > _MOST or centre or len(op.outputs) > 1
+                if made is not None:
+                    self.formulas[t.name] = made
                 self[t.name] = {(("w" if t.name in weights else "x", t.name),): 1.0} if whole else made
+
+    def _squares(self, op: Any) -> bool:
+        """Whether the mean of what this makes is a variance, and not the mean of a value."""
+        if op.type == "Mul":
+            return self._read(op.inputs[0]) == self._read(op.inputs[1])
+        return op.type in ("Square", "SquaredDifference", "Pow")
 
     def _of(self, op: Any) -> Poly | None:
         if op.outputs and op.outputs[0].name in self.weights:

@@ -17,11 +17,12 @@ from compose.port.tensorflow.names import names_of
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of the source: its name for people, its value now, and whether the source trains it."""
+    """A variable of the source: its name for people, its value now, whether the source trains it, and itself."""
 
     name: str
     array: np.ndarray
     trained: bool
+    itself: Any
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def capture_function(function: Any, args: tuple, name: str, owner: Any = None) -
     for outside, inside in zip(made.captured_inputs, made.inputs[len(made.inputs) - len(made.captured_inputs) :]):
         if id(outside) in known:
             v = known[id(outside)]
-            variables[inside.op.name] = Variable(names[id(v)], v.numpy(), bool(v.trainable))
+            variables[inside.op.name] = Variable(names[id(v)], v.numpy(), bool(v.trainable), v)
         elif outside.dtype != tf.resource:
             constants[inside.name] = outside.numpy()
     outputs = [t.name for t in made.outputs if t.dtype != tf.resource]
@@ -91,7 +92,7 @@ def capture_session(session: Any, feeds: dict[Any, Any], outputs: Any) -> Captur
     trained = {v.op.name for v in graph.get_collection(keys.TRAINABLE_VARIABLES)}
     values = session.run({name: v for name, v in every.items()})
     variables = {
-        (v.handle.op.name if hasattr(v, "handle") else name): Variable(name, values[name], name in trained)
+        (v.handle.op.name if hasattr(v, "handle") else name): Variable(name, values[name], name in trained, v)
         for name, v in every.items()
     }
     return Captured(
@@ -169,7 +170,7 @@ def _tensor_name(name: str) -> str:
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...]:
-    return tuple(tensor.shape) if tensor.shape.rank is not None else ()
+    return tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else ()
 
 
 def title(function: Any) -> str:

@@ -56,7 +56,7 @@ class Facts:
         """Raises `PortError` where a size is open."""
         if not tensor.shape.is_fully_defined():
             raise PortError(f"sizes that depend on shapes alone, got {tensor.shape} of {tensor.name}")
-        return tuple(tensor.shape)
+        return tuple(tensor.shape.as_list())
 
     def close(self) -> None:
         self.session.close()
@@ -81,18 +81,17 @@ class Facts:
         feeds = {}
         for t in op.inputs:
             value = self.constant(t)  # None where only the shape is read
-            feeds[t] = np.zeros(tuple(t.shape), t.dtype.as_numpy_dtype) if value is None else value
+            feeds[t] = np.zeros(t.shape.as_list(), t.dtype.as_numpy_dtype) if value is None else value
         return np.asarray(self.session.run(tensor, feeds))
 
     def _idioms(self) -> dict[str, Idiom]:
         weights = {name for name, kind in self.depends.items() if kind == "weight"}
         polynomials = Polynomials(self.ops, weights, self.constant, self.exact.idioms)
         found = dict(self.exact.idioms)
-        for op in self.ops:
-            for t in op.outputs:
-                made = idiom(polynomials[t.name], t.shape.rank or 0) if self.depends[t.name] == "data" else None
-                if made is not None and t.name not in found:
-                    found[t.name] = made
+        for name, formula in polynomials.formulas.items():
+            made = idiom(formula, self.graph.get_tensor_by_name(name).shape.rank or 0)
+            if made is not None:
+                found.setdefault(name, made)
         return found
 
     def _wanted(self) -> set[str]:

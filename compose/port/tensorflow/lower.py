@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Lowering:
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
         return SourceGraph(
-            tuple(v.index for v in inputs), tuple(self.ops), outputs, arrays, name, (None,) * len(inputs),
+            tuple(v.index for v in inputs), tuple(_inside(self.ops)), outputs, arrays, name, (None,) * len(inputs),
             (None,) * len(leaves),
         )  # fmt: skip
 
@@ -163,9 +163,9 @@ class Lowering:
         fn = named_rule(f"tf.{op.type}")
         if fn is None:
             self.missing.append(Missing(f"tf.{op.type}", self.captured.where(op.name) or op.name, _hint(op.type)))
-            return [Value(self._number(), tuple(n or 1 for n in t.shape or ()), ()) for t in op.outputs]
+            return [Value(self._number(), (), ()) for _ in op.outputs]
         if self.missing:  # what comes after may be of no use; only what has no rule is still looked for
-            return [Value(self._number(), tuple(n or 1 for n in t.shape or ()), ()) for t in op.outputs]
+            return [Value(self._number(), (), ()) for _ in op.outputs]
         return fn(self, op, *(self._argument(t) for t in op.inputs))
 
     def _argument(self, tensor: Any) -> Any:
@@ -217,6 +217,13 @@ class Lowering:
     def _number(self) -> int:
         self.count += 1
         return self.count - 1
+
+
+def _inside(ops: list[Op]) -> list[Op]:
+    """The operations without the scopes that are around all of them, as a model's own name."""
+    first, last = min((op.path for op in ops), default=()), max((op.path for op in ops), default=())
+    around = [a for i, (a, b) in enumerate(zip(first, last)) if first[: i + 1] == last[: i + 1]]
+    return [replace(op, path=op.path[len(around) :], classes=op.classes[len(around) :]) for op in ops]
 
 
 def _hint(operation: str) -> str:

@@ -20,7 +20,7 @@ def _reshape(low, op, x, *_):
         return x.reshaped(after)
     if after == x.shape or after == x.ours:
         return x.but(shape=after)
-    joined = x.ndim > 2 and after == (math.prod(x.shape[:-1]), x.shape[-1])
+    joined = x.ndim > 2 and after == (math.prod(x.shape[:-1]), x.shape[-1]) and after[0] != x.shape[0]
     over_time = op.type == "ExpandDims" and x.ndim == 3 and after == (x.shape[0], 1, *x.shape[1:])
     if (joined or over_time) and x.ours == x.shape:
         return x.but(shape=after)  # waits for what comes next

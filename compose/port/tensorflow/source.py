@@ -66,8 +66,8 @@ class Read:
             telling = sorted(low.missing, key=lambda m: not m.hint)
             raise PortError(_missing_text(low.missing if partial else telling[:1]))
         made, captured = self.graph(None)
-        trained = [v.name for v in captured.variables.values() if v.trained and v.name in graph.arrays]
-        return graph, TensorFlowModel(made, self.examples, trained)
+        variables = {v.name: v for v in captured.variables.values() if v.name in graph.arrays}
+        return graph, TensorFlowModel(made, self.examples, variables)
 
 
 def read_source(source: Any, inputs: tuple, outputs: Any, signature: str | None) -> Read:
