@@ -15,12 +15,13 @@ from compose.core.errors import ParamsError
 class Take:
     """One parameter from one array, or from a part of it, invertibly.
 
-    The steps in order: rows `rows` of the source's first axis; `split` to a shape; the parts along an axis in another
-    `order`; axes moved by `axes` and reversed by `flip`; `shape` given to the result.
+    The steps in order: `rows` of the source's first axis and `columns` of its last; `split` to a shape; the parts along
+    an axis in another `order`; axes moved by `axes` and reversed by `flip`; `shape` given to the result.
 
     Attributes:
         source: the array's name.
         rows: `(start, stop)` of the first axis, or None for all.
+        columns: the same of the last axis.
         split: a shape given before the axes move, or None.
         order: `(axis, places)`, the parts along an axis taken from these places, each once, or None.
         axes: how the axes move, as `numpy.transpose`; None leaves them.
@@ -37,10 +38,18 @@ class Take:
     shape: tuple[int, ...] | None = None
     flip: tuple[int, ...] = ()
     note: str = ""
+    columns: tuple[int, int] | None = None
+
+    def part(self, array: np.ndarray) -> np.ndarray:
+        """The rows and columns, a view of the source's array."""
+        if self.rows is None and self.columns is None:
+            return array
+        rows = slice(None) if self.rows is None else slice(*self.rows)
+        return array[rows] if self.columns is None else array[rows, ..., slice(*self.columns)]
 
     def forward(self, array: np.ndarray) -> np.ndarray:
         """The parameter from the source's array."""
-        part = array if self.rows is None else array[slice(*self.rows)]
+        part = self.part(array)
         part = part if self.split is None else part.reshape(self.split)
         part = part if self.order is None else part.take(self.order[1], self.order[0])
         part = part if self.axes is None else part.transpose(self.axes)
@@ -48,15 +57,15 @@ class Take:
         return part if self.shape is None else part.reshape(self.shape)
 
     def backward(self, param: np.ndarray, like: np.ndarray) -> np.ndarray:
-        """The rows of the source's array from the parameter; `like` is the source's array."""
-        rows = like.shape if self.rows is None else (self.rows[1] - self.rows[0], *like.shape[1:])
-        split = self.split or rows
+        """The part of the source's array from the parameter; `like` is the source's array."""
+        shape = self.part(like).shape
+        split = self.split or shape
         moved = split if self.axes is None else tuple(split[a] for a in self.axes)
         part = param.reshape(moved)
         part = np.flip(part, self.flip) if self.flip else part
         part = part if self.axes is None else part.transpose(tuple(np.argsort(self.axes)))
         part = part if self.order is None else part.take(np.argsort(self.order[1]), self.order[0])
-        return part.reshape(rows)
+        return part.reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +100,8 @@ class Record:
     part: tuple[int, int] = (0, 1)
 
     def __str__(self) -> str:
-        rows = "" if self.take.rows is None else f"[{self.take.rows[0]}:{self.take.rows[1]}]"
+        ends = [":" if ends is None else f"{ends[0]}:{ends[1]}" for ends in (self.take.rows, self.take.columns)]
+        rows = f"[{', '.join(ends)}]" if self.take.columns else "" if self.take.rows is None else f"[{ends[0]}]"
         at = "".join(f"[{i}]" for i in self.at)
         part = f", part {self.part[0] + 1} of {self.part[1]}" if self.part[1] > 1 else ""
         note = f" : {self.take.note}" if self.take.note else ""
@@ -135,19 +145,20 @@ class WeightMap(tuple):
             value = np.split(value, record.part[1], -1)[record.part[0]] if record.part[1] > 1 else value
             old = made[record.take.source]
             part = record.take.backward(value, old).astype(old.dtype)
-            if record.take.rows is None:
+            if record.take.rows is None and record.take.columns is None:
                 made[record.take.source] = part
             else:
-                old[slice(*record.take.rows)] = part
+                record.take.part(old)[:] = part
         return made
 
     def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[Take] = ()) -> list[str]:
         """The arrays, or rows of them, that no record or more than one takes, and the source itself reads."""
-        counts = {name: np.zeros(array.shape[:1] or (1,), int) for name, array in arrays.items()}
-        taken = (record.take for record in self if not isinstance(record.take, Constant))
-        for take in (*taken, *unread):
-            rows = take.rows
-            counts[take.source][slice(*rows) if rows else slice(None)] += 1
+        takes = [*(record.take for record in self if not isinstance(record.take, Constant)), *unread]
+        by_columns = {take.source for take in takes if take.columns}
+        shape = lambda name, array: array.shape if name in by_columns else array.shape[:1] or (1,)
+        counts = {name: np.zeros(shape(name, array), np.uint8) for name, array in arrays.items()}
+        for take in takes:
+            take.part(counts[take.source])[:] += 1
         return [name for name, count in counts.items() if not (count == 1).all()]
 
     def renamed(self, names: dict[str, str]) -> WeightMap:

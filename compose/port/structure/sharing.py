@@ -73,9 +73,8 @@ def _pairs(uses: list) -> list:
 
 
 def _overlap(a: Take, b: Take) -> bool:
-    if a.rows is None or b.rows is None:
-        return True
-    return a.rows[0] < b.rows[1] and b.rows[0] < a.rows[1]
+    apart = lambda x, y: x is not None and y is not None and (x[1] <= y[0] or y[1] <= x[0])
+    return not apart(a.rows, b.rows) and not apart(a.columns, b.columns)
 
 
 def _is_embedding(piece: Piece, take: Take) -> bool:
