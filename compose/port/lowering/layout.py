@@ -68,9 +68,9 @@ def reshape_in_place(
     return tuple(after[a] for a in order), order
 
 
-def reshape_to(before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Any:
     """The layer that reshapes, its batch left free."""
-    if after[0] == BATCH and before[0] == BATCH:
+    if after[0] == before[0] == batch:
         rest = after[1:]
         return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
     free = [n if n % BATCH else -1 for n in after]

@@ -16,6 +16,7 @@ class Layers:
 
     def __init__(self):
         self.ops: list[Op] = []
+        self.sizes: dict[int, tuple[int, ...]] = {}  # our shape of each value that was emitted
         self.count = 0
 
     @property
@@ -31,9 +32,10 @@ class Layers:
         self, layer: Any, *inputs: Value, shape: Any = None, axes: Any = None, weights: Any = None, state: Any = None
     ) -> Value:
         """Apply a layer: a new value. Its axes are those of the first input, its shape the node's, unless given."""
-        made = Value(self.number(), self.shape if shape is None else shape, axes or inputs[0].axes)
+        made = Value(self.number(), self.shape if shape is None else shape, inputs[0].axes if axes is None else axes)
         if axes is None and made.shape == inputs[0].shape:
             made = made.but(unflat=inputs[0].unflat)
+        self.sizes[made.index] = made.ours
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
         given = [w for w in (weights or {}).values() if w is not None]

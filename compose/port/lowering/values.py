@@ -51,6 +51,10 @@ class Pending:
         """The whole of it."""
         raise NotImplementedError
 
+    def value(self) -> Any:
+        """All of it. Raises `PortError` where it cannot be had."""
+        raise PortError("a part of this result that can be read from the outputs")
+
 
 @dataclass(frozen=True)
 class Weight:

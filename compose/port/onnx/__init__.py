@@ -43,14 +43,14 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
-    from compose.port.onnx import rules_conv, rules_dense, rules_elementwise, rules_norm, rules_shape
+    from compose.port.onnx import rules_conv, rules_dense, rules_elementwise, rules_norm, rules_sequence, rules_shape
     from compose.port.onnx.examples import examples_and_sizes
     from compose.port.onnx.fold import folded
     from compose.port.onnx.lower import Lowering
     from compose.port.onnx.model import array
     from compose.port.onnx.patterns import simplified
 
-    assert rules_conv and rules_dense and rules_elementwise and rules_norm and rules_shape
+    assert rules_conv and rules_dense and rules_elementwise and rules_norm and rules_sequence and rules_shape
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):

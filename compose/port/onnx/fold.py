@@ -29,6 +29,7 @@ class Graph:
         inputs, outputs: names.
         opset: the domains and their versions.
         kinds: the element types of values and weights, in ONNX's numbers.
+        values: names of all that depends on the input.
     """
 
     nodes: list[Node]
@@ -39,9 +40,15 @@ class Graph:
     outputs: list[str]
     opset: list = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
+    values: set[str] = field(default_factory=set)
 
     def readers(self, name: str) -> list[Node]:
         return [node for node in self.nodes if name in node.inputs]
+
+    def follow(self, node: Node) -> None:
+        """Note whether what a node makes depends on the input."""
+        if self.values.intersection(node.inputs):
+            self.values.update(node.outputs)
 
     def number(self, name: str) -> float | None:
         """The value of a constant of one element, or None."""
@@ -57,7 +64,7 @@ def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]]) -> Graph:
     """
     source = model.graph
     graph = Graph([], {"": np.zeros(0)}, {}, dict(sizes), list(sizes), [o.name for o in source.output])
-    graph.opset = list(model.opset_import)
+    graph.opset, graph.values = list(model.opset_import), set(sizes)
     kinds = graph.kinds
     kinds.update({x.name: x.type.tensor_type.elem_type for x in source.input})
     for tensor in source.initializer:
@@ -72,6 +79,12 @@ def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]]) -> Graph:
         if not _folds(graph, node):
             _shape(graph, node)
     graph.nodes = _live(graph)
+    for node in graph.nodes:
+        if node.op in CONTROL:
+            raise PortError(
+                f"a model without control flow, got {node.op} at {node.where}: "
+                "export it with both ways computed and chosen by Where, and loops written out"
+            )
     return graph
 
 
@@ -113,6 +126,7 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
 
 def _shape(graph: Graph, node: Node) -> None:
     graph.nodes.append(node)
+    graph.follow(node)
     made, kinds = _inferred(graph, node), graph.kinds
     for name in node.outputs:
         tensor = made[name].tensor_type if name in made else None
@@ -131,6 +145,9 @@ def _inferred(graph: Graph, node: Node) -> dict[str, Any]:
     if node.op in CONTROL or not onnx.defs.has(kind, version, domain):
         return {}
     names = [name for name in dict.fromkeys(node.inputs) if name]
+    if node.op == "onnx.Resize":  # its scales are float32 always
+        known = {n: graph.constants.get(n, graph.weights.get(n)) for n in node.inputs[1:3] if n}
+        graph.constants.update({n: a.astype(np.float32) for n, a in known.items() if a is not None and _is_double(a)})
     types = {name: helper.make_tensor_type_proto(_kind(graph, name), graph.shapes[name]) for name in names}
     known = {n: numpy_helper.from_array(graph.constants[n]) for n in names if n in graph.constants}
     schema = onnx.defs.get_schema(kind, version, domain)
@@ -139,6 +156,10 @@ def _inferred(graph: Graph, node: Node) -> dict[str, Any]:
     except Exception as e:
         shapes = ", ".join(str(graph.shapes[name]) for name in names)
         raise PortError(f"shapes that fit {node.op} at {node.where}, got {shapes}: {str(e).splitlines()[0]}") from e
+
+
+def _is_double(array: np.ndarray) -> bool:
+    return array.dtype == np.float64
 
 
 def _kind(graph: Graph, name: str) -> int:

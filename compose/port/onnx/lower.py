@@ -10,9 +10,10 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
+from compose.port.lowering.heads import join_heads
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
-from compose.port.onnx.fold import CONTROL, Graph, evaluated
+from compose.port.onnx.fold import Graph, evaluated
 from compose.port.onnx.model import Node
 from compose.port.rules import named_rule
 from compose.port.weights import Take
@@ -20,9 +21,10 @@ from compose.port.weights import Take
 _IMAGE_OPS = {
     f"onnx.{op}" for op in (
         "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "MaxPool",
-        "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "DepthToSpace", "SpaceToDepth",
+        "AveragePool", "Pad", "GlobalAveragePool", "GlobalMaxPool", "PRelu", "Resize", "DepthToSpace", "SpaceToDepth",
     )
 }  # fmt: skip
+_READ_IN_PART = ("onnx.Gather", "onnx.Squeeze")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Lowering(Layers):
         self.missing: list[Missing] = []
         self.derived: dict[str, np.ndarray] = {}
         self.constant: set[str] = set()
-        self.before: dict[int, Value] = {}
+        self.before: dict[Value, Value] = {}
         self.env: dict[str, Any] = {"": None, **graph.constants}
         self.env.update({n: Weight(Take(n), w.shape, w, True) for n, w in graph.weights.items()})
         self.node: Any = None
+        self.batch = graph.shapes[graph.inputs[0]][0] if graph.shapes[graph.inputs[0]] else 0
 
     def run(self, name: str) -> SourceGraph:
         """Lower every node; those without a rule are collected in `missing`."""
@@ -58,6 +61,7 @@ class Lowering(Layers):
         leaves: list[Value] = [] if self.missing else [self._output(self.env[name]) for name in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
+        self.ops = join_heads(self.ops, self.sizes, {v.index for v in leaves})
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(self.ops), outputs[0] if len(outputs) == 1 else outputs,
             self._arrays(), name, tuple(map(axes, inputs)), tuple(map(axes, leaves)),
@@ -83,6 +87,8 @@ class Lowering(Layers):
         """What a layer may read. Raises `PortError` for a weight or a constant."""
         if isinstance(x, Value):
             return x
+        if isinstance(x, Pending):
+            return x.value()
         kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
         raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
 
@@ -117,6 +123,8 @@ class Lowering(Layers):
 
     def _call(self, node: Node) -> Any:
         inputs = [self.env.get(name) for name in node.inputs]
+        if node.op not in _READ_IN_PART:
+            inputs = [x.value() if isinstance(x, Pending) else x for x in inputs]
         fn = named_rule(node.op)
         if not any(isinstance(x, (Value, Pending)) for x in inputs):
             return self._of_weights(node, inputs, fn)
@@ -134,8 +142,6 @@ class Lowering(Layers):
 
     def _of_weights(self, node: Node, inputs: list, fn: Callable | None) -> Any:
         """Weights that only move stay what they are; what is computed of them becomes a weight of its own."""
-        if node.op in CONTROL:
-            raise PortError(f"a model without control flow, got {node.op} at {node.where}")
         if fn is not None and getattr(fn, "of_weights", False):
             made = fn(self, node, *inputs)
             if made is not None:
@@ -158,7 +164,8 @@ class Lowering(Layers):
     def _feeds_image(self, name: str, depth: int = 0) -> bool:
         """Whether an input's first use that cares for layout is one that wants channels."""
         for node in self.graph.readers(name):
-            if node.op in _IMAGE_OPS:
+            either = node.op in ("onnx.Pad", "onnx.PRelu") and len(self.graph.shapes[name]) < 4
+            if node.op in _IMAGE_OPS and not either:
                 return True
             alike = self.graph.shapes[node.outputs[0]] == self.graph.shapes[name]
             if alike and depth < 20 and self._feeds_image(node.outputs[0], depth + 1):

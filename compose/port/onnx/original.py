@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpFunction, OpRun
+from onnx.reference.op_run import OpFunction
 
 from compose.core.errors import PortError
 from compose.port.differences import Differences
 from compose.port.graph import SourceGraph
 from compose.port.onnx.exact import meant
+from compose.port.onnx.reference import EXACT
 from compose.port.original import Arrays
 
 
@@ -50,15 +50,6 @@ class OnnxModel:
         return self.train({}, [], 0, None, 0)
 
 
-class Gelu(OpRun):
-    """onnx's own writes its constants in float32."""
-
-    def _run(self, x, approximate="none"):
-        if approximate == "tanh":
-            return (x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))),)
-        return (x / 2 * (1 + np.vectorize(math.erf)(x / 2**0.5)),)
-
-
 def _evaluator(model: onnx.ModelProto, weights: set[str]) -> ReferenceEvaluator:
     """The model with the weights left to be given, and its attributes as they were meant."""
     made = onnx.ModelProto()
@@ -67,7 +58,7 @@ def _evaluator(model: onnx.ModelProto, weights: set[str]) -> ReferenceEvaluator:
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del made.graph.node[:]
     made.graph.node.extend(kept)
-    return _exact(ReferenceEvaluator(made, new_ops=[Gelu]))
+    return _exact(ReferenceEvaluator(made, new_ops=EXACT))
 
 
 def _exact(run: ReferenceEvaluator) -> ReferenceEvaluator:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.inliner
+import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from compose.core.errors import PortError

@@ -138,6 +138,8 @@ _COORDINATES = {
 @rules("onnx.Resize", "onnx.Upsample")
 def _resize(low, node, x, *rest):
     x, after = low.channels_last(x), low.shape[2:]
+    for scales in rest:
+        low.fixed(scales)  # whatever they say is in the shape
     mode, coordinates = node.get("mode", "nearest"), node.get("coordinate_transformation_mode", "half_pixel")
     if coordinates not in _COORDINATES or low.shape[:2] != x.shape[:2]:
         raise PortError(f"resizing of space by {', '.join(_COORDINATES)}, got {coordinates}")

@@ -99,6 +99,11 @@ def _softmax(low, node, x):
     return low.emit(layer if at == x.ndim - 1 else layer(axis=at), x)
 
 
+@rule("onnx.compose.Softplus")
+def _softplus(low, node, x):
+    return low.emit(word("softplus")(beta=node.get("beta"), threshold=node.get("threshold")), x)
+
+
 @rule("onnx.Neg")
 def _neg(low, node, x):
     return low.emit(word("scale")(by=-1), x)

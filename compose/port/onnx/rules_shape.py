@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +47,10 @@ def reshaped(low, x: Value, after: tuple[int, ...]) -> Value:
         return x.reshaped(after)
     if after == x.shape:
         return x
-    if x.index in low.before:
-        first = low.before[x.index]
+    if math.prod(after) != math.prod(x.shape):
+        raise PortError(f"a shape of as many numbers as {x.shape}, got {after}")
+    if x in low.before:
+        first = low.before[x]
         direct = reshape_in_place(first.shape, after, first.axes)
         x = first if direct is not None else x
         if after == x.shape:
@@ -64,8 +67,8 @@ def reshaped(low, x: Value, after: tuple[int, ...]) -> Value:
     ours, axes = found
     if ours == x.ours:
         return x.but(shape=after, axes=axes)
-    made = low.emit(reshape_to(x.ours, ours), x, shape=after, axes=axes)
-    low.before[made.index] = x
+    made = low.emit(reshape_to(x.ours, ours, low.batch), x, shape=after, axes=axes)
+    low.before[made] = x
     return made
 
 
@@ -188,8 +191,6 @@ def _slice(low, node, x, starts, stops, axes=None, steps=None):
     start, stop = given[0], given[1]
     along = np.arange(len(start)) if given[2] is None else given[2]
     step = np.ones(len(start), int) if given[3] is None else given[3]
-    if isinstance(x, Pending):
-        return x.sliced(int(start[0]), int(stop[0]), int(along[0])) if len(start) == 1 else low.value(x)
     for a, b, axis, s in zip(map(int, start), map(int, stop), map(int, along), map(int, step)):
         axis = axis % len(x.shape)
         if s < 0:
