@@ -103,6 +103,7 @@ _porter("flax", "the NNX module that MODULE:CALLABLE returns, or the Linen modul
 _porter(
     "tf", "the SavedModel in a folder, or the function or tf.Module that MODULE:CALLABLE returns, which needs --input"
 )
+_porter("onnx", "an ONNX file; it needs --input only where it leaves sizes other than the batch's open")
 
 
 def _message(error: Exception) -> str:

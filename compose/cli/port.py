@@ -107,7 +107,14 @@ def _tf(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     return from_tf(built, *inputs, partial=partial)
 
 
-_READERS = {"torch": _torch, "keras": _keras, "flax": _flax, "tf": _tf}
+def _onnx(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
+    from compose.port.onnx import from_onnx
+
+    _say(f"reading {target}")
+    return from_onnx(target, *inputs, partial=partial)
+
+
+_READERS = {"torch": _torch, "keras": _keras, "flax": _flax, "tf": _tf, "onnx": _onnx}
 
 
 def _say(line: str) -> None:
