@@ -120,3 +120,18 @@ def test_a_dropped_layer():
     """What comes out of nothing is the value before, which the source has too: the layer after it is named."""
     p = ported("cnn")
     says(with_net(p, p.net.map(lambda path, inner: identity if inner == relu else inner)), "head = fc(5")
+
+
+def test_outputs_and_gradients_that_prove_nothing():
+    class Constant(torch.nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 0.0
+
+    class Stepped(torch.nn.Linear):
+        def forward(self, x):
+            return torch.sign(super().forward(x))
+
+    for model, level in ((Constant(3, 4), "outputs"), (Stepped(3, 4), "gradients")):
+        with pytest.raises(PortError, match="proves nothing"):
+            port.from_torch(model, torch.randn(5, 3)).verify(level)
+    assert port.from_torch(Stepped(3, 4), torch.randn(5, 3)).verify("outputs").ok
