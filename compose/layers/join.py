@@ -13,6 +13,7 @@ from compose.layers.reduce import norm
 __all__ = [
     "average",
     "concat",
+    "contract",
     "cosine_similarity",
     "dot",
     "matmul",
@@ -75,6 +76,15 @@ def matmul(a, b):
     Shapes: `(..., m, k), (..., k, n) -> (..., m, n)`. Elsewhere: Keras `ops.matmul`, torch `matmul`.
     """
     return jnp.matmul(a, b)
+
+
+@function
+def contract(*xs, equation: str):
+    """The sum of products of several inputs, as `numpy.einsum` writes it: `contract(equation="bqd,bkd->bqk")`.
+
+    Shapes: as the equation says. Elsewhere: Keras `ops.einsum`, torch `einsum`. With a learned kernel it is `einsum`.
+    """
+    return jnp.einsum(equation, *xs)
 
 
 @function

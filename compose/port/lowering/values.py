@@ -67,7 +67,8 @@ class Weight:
 
     def turned(self, order: tuple[int, ...]) -> Weight:
         """With its axes in another order."""
-        return replace(self, take=turned(self.take, self.shape, order), shape=tuple(self.shape[a] for a in order))
+        take, array = turned(self.take, self.shape, order), self.array.transpose(order)
+        return replace(self, take=take, shape=array.shape, array=array)
 
 
 def turned(take: Take, shape: tuple[int, ...], order: tuple[int, ...]) -> Take:

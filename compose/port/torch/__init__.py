@@ -37,23 +37,12 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
-    from compose.port.torch import (
-        rules_attention,
-        rules_choice,
-        rules_conv,
-        rules_dense,
-        rules_elementwise,
-        rules_image,
-        rules_recurrent,
-        rules_shape,
-        rules_vision,
-    )
+    from compose.port.torch import every_rule
     from compose.port.torch.export import export
     from compose.port.torch.lower import Lowering
     from compose.port.torch.saved import saved
 
-    assert rules_attention and rules_choice and rules_conv and rules_dense and rules_elementwise
-    assert rules_image and rules_recurrent and rules_shape and rules_vision
+    assert every_rule
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
     exported = export(model, inputs)

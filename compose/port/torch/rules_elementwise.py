@@ -17,7 +17,7 @@ PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",
     "hardsigmoid": "hard_sigmoid", "mish": "mish", "relu6": "relu6", "selu": "selu", "log_sigmoid": "log_sigmoid",
     "softsign": "soft_sign", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "square": "square", "sin": "sin", "cos": "cos", "erf": "erf", "reciprocal": "reciprocal",
+    "square": "square", "sin": "sin", "cos": "cos", "erf": "erf", "reciprocal": "reciprocal", "sign": "sign",
 }  # fmt: skip
 
 
@@ -65,6 +65,41 @@ def _hardtanh(low, node, x, low_end=-1.0, high_end=1.0):
     if (low_end, high_end) == (0, 6):
         return low.emit(word("relu6"), x)
     return low.emit(word("hard_tanh")(min_value=low_end, max_value=high_end), x)
+
+
+@rule("aten.celu")
+def _celu(low, node, x, alpha=1.0):
+    return low.emit(word("celu")(alpha=alpha), x)
+
+
+@rules("aten.hardshrink", "aten.softshrink")
+def _shrink(low, node, x, bound=0.5):
+    name = "hard_shrink" if "hard" in str(node.target) else "soft_shrink"
+    return low.emit(word(name)(threshold=bound), x)
+
+
+@rule("aten.threshold")
+def _threshold(low, node, x, threshold, value):
+    return low.emit(word("threshold")(threshold=threshold, value=value), x)
+
+
+@rules("aten.clamp", "aten.clamp_min", "aten.clamp_max")
+def _clamp(low, node, x, first=None, last=None, min=None, max=None):
+    below, above = (None, first) if "clamp_max" in str(node.target) else (first, last)
+    bounds = {"low": min if below is None else below, "high": max if above is None else above}
+    return low.emit(word("clip")(**{k: v for k, v in bounds.items() if v is not None}), x)
+
+
+@rule("aten.glu")
+def _glu(low, node, x, axis=-1):
+    x = low.whole(x)
+    at = x.axis(axis)
+    return low.emit(word("glu") if at == x.ndim - 1 else word("glu")(axis=at), x)
+
+
+@rules("aten.maximum", "aten.minimum")
+def _extreme(low, node, a, b):
+    return _two(low, str(node.target).split(".")[1], a, b)
 
 
 @rules("aten.softmax", "aten.log_softmax")

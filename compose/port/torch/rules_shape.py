@@ -11,21 +11,32 @@ from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
 from compose.port.torch.rules_recurrent import States
 
+_TURNS = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "movedim", "moveaxis")
 
-@rules("aten.permute", "aten.transpose", "aten.swapaxes", "aten.t", "aten.movedim")
+
+@rules(*(f"aten.{name}" for name in _TURNS))
 def _permute(low, node, x, *args):
-    rank = x.ndim if isinstance(x, Value) else len(x.shape)
-    name = str(node.target).split(".")[1]
-    order = list(range(rank))
-    if name == "permute":
-        order = [a % rank for a in args[0]]
-    elif name in ("transpose", "swapaxes", "t"):
-        a, b = (args[0] % rank, args[1] % rank) if args else (0, 1)
-        order[a], order[b] = order[b], order[a]
+    order = _order(str(node.target).split(".")[1], len(x.shape), *args)
     if isinstance(x, Weight):
-        raise PortError("a parameter used as it is stored, got a transposed one")
+        return x.turned(tuple(order))
     x = low.whole(x)
     return x.but(shape=low.shape, axes=tuple(order.index(a) for a in x.axes))
+
+
+def _order(name: str, rank: int, *args: Any) -> list[int]:
+    """The source's axes in their new order."""
+    if name == "permute":
+        return [a % rank for a in args[0]]
+    if name in ("movedim", "moveaxis"):
+        given, places = ([v % rank for v in ([a] if isinstance(a, int) else a)] for a in args)
+        rest = iter(a for a in range(rank) if a not in given)
+        return [given[places.index(i)] if i in places else next(rest) for i in range(rank)]
+    order = list(range(rank))
+    if name == "numpy_T":
+        return order[::-1]
+    a, b = (v % rank for v in (args or ((-2, -1) if name == "mT" else (0, -1))))
+    order[a], order[b] = order[b], order[a]
+    return order
 
 
 _RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsqueeze", "squeeze")
@@ -94,22 +105,6 @@ def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
     token, x = parts
     x = low.as_source(x)
     return low.emit(word("class_token")(), x, shape=shape, axes=identity_axes(3), weights={"token": token})
-
-
-@rules("aten.mean", "aten.sum", "aten.amax", "aten.amin")
-def _reduce(low: Any, node, x, axes: Any = None, keepdim=False, dtype=None):
-    name = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min"}[str(node.target).split(".")[1]]
-    x = low.whole(x)
-    given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
-    dims = [a % x.ndim for a in given]
-    ours = sorted(x.axis(a) for a in dims)
-    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0:
-        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
-    else:
-        layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0])
-    layer = layer(keepdims=True) if keepdim else layer
-    kept: Any = x.axes if keepdim else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
-    return low.emit(layer, x, axes=kept)
 
 
 @rules("aten.select", "aten.slice")
