@@ -48,10 +48,6 @@ class Pending:
     """A result that becomes a value only where it is read, or a part of it."""
 
     def value(self) -> Value:
-        """The whole of it."""
-        raise NotImplementedError
-
-    def value(self) -> Any:
         """All of it. Raises `PortError` where it cannot be had."""
         raise PortError("a part of this result that can be read from the outputs")
 

@@ -75,10 +75,6 @@ class Lowering(Layers):
     def shape(self) -> Any:
         return sizes_of(self.node.meta["val"])
 
-    def sizes(self, tensor: Any) -> tuple[int, ...]:
-        """The source's shape of one of several results."""
-        return sizes_of(tensor)
-
     def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         stack = list((self.node.meta.get("nn_module_stack") or {}).values())
         path = stack[-1][0] if stack else ""

@@ -8,6 +8,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.lowering.values import Value
 from compose.port.rules import rule, rules
+from compose.port.torch.export import sizes_of
 
 
 @rules("aten.mean", "aten.sum", "aten.amax", "aten.amin", "aten.logsumexp", "aten.prod")
@@ -33,12 +34,12 @@ def _largest(low, node, x, axis: Any = None, keepdim=False):
     if axis is None:
         return _reduced(low, name, x, None, False)
     values, places = low.node.meta["val"]
-    made = _reduced(low, name, x, axis, keepdim, shape=low.sizes(values))
+    made = _reduced(low, name, x, axis, keepdim, shape=sizes_of(values))
     if not any(user.args[1] == 1 for user in node.users):
         return made, None
     if name == "min":
         x = low.emit(word("scale")(by=-1), x, shape=x.shape)
-    return made, _reduced(low, "argmax", x, axis, keepdim, shape=low.sizes(places))
+    return made, _reduced(low, "argmax", x, axis, keepdim, shape=sizes_of(places))
 
 
 @rules("aten.argmax", "aten.argmin")
