@@ -150,3 +150,34 @@ class ByHand(nn.Module):
         b = self.param("b", nn.initializers.zeros, (6,))
         u = self.param("u", nn.initializers.lecun_normal(), (3, 6))
         return jnp.maximum(x @ w + b, 0.0) @ u.T
+
+
+class Gpt(nn.Module):
+    """A decoder written by hand: positions by a table, one matrix for all heads, a causal mask, tied weights."""
+
+    @nn.compact
+    def __call__(self, ids):
+        table, (_, time) = nn.Embed(11, 8), ids.shape
+        x = table(ids) + nn.Embed(6, 8, name="positions")(jnp.arange(time)[None])
+        q, k, v = jnp.split(nn.Dense(24)(nn.LayerNorm()(x)), 3, axis=-1)
+        q, k, v = (t.reshape(-1, time, 2, 4) for t in (q, k, v))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / jnp.sqrt(4.0)
+        weights = nn.softmax(jnp.where(jnp.tril(jnp.ones((time, time))) == 0, -1e9, scores))
+        return table.attend(x + nn.Dense(8)(jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(x.shape)))
+
+
+class Scanned(nn.Module):
+    """Three blocks whose weights are stacked, and statistics by hand in the narrower dtype."""
+
+    @nn.compact
+    def __call__(self, x):
+        blocks = nn.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)
+        x, _ = blocks()(x, None)
+        x = x - jnp.mean(x, axis=-1, keepdims=True)
+        return jnp.asarray(x / jnp.sqrt(jnp.var(x, -1, keepdims=True) + 1e-5), jnp.float32)
+
+
+class Step(nn.Module):
+    @nn.compact
+    def __call__(self, x, _):
+        return x + nn.Dense(x.shape[-1])(nn.tanh(nn.LayerNorm()(x))), None

@@ -35,6 +35,8 @@ SHAPES = {
     "TwoIn": [(3, 4), (3, 3)],
     "TwoOut": [(3, 4)],
     "ByHand": [(5, 4)],
+    "Gpt": [(3, 6)],
+    "Scanned": [(3, 4)],
 }
 NNX_SHAPES = {"Mlp": [(5, 4)], "Cnn": [(3, 9, 9, 3)], "Sequence": [(3, 5, 4)], "Siamese": [(4,), (4,)]}
 
@@ -45,7 +47,7 @@ def examples(shapes, ids=False):
 
 
 def ported(name):
-    xs = examples(SHAPES[name], ids=name == "Encoder")
+    xs = examples(SHAPES[name], ids=name in ("Encoder", "Gpt"))
     module = getattr(linen, name)()
     variables = module.init(jax.random.key(0), *xs, **({"train": False} if name == "Cnn" else {}))
     return module, variables, xs, port.from_flax(module, variables, *xs)
@@ -82,6 +84,12 @@ def test_attention_written_by_hand_is_found_and_other_sequences_may_have_any_len
 def test_equal_blocks_are_a_repeat_and_a_tied_table_is_shared():
     assert "repeat(" in ported("Residual")[-1].source
     assert "e.attend" in ported("Encoder")[-1].source
+
+
+def test_stacked_weights_are_a_repeat_and_masks_by_hand_are_causal():
+    assert "repeat(3, residual(" in ported("Scanned")[-1].source
+    source = ported("Gpt")[-1].source
+    assert "scaled_dot_product_attention(causal=True)" in source and "learned_positions(6)" in source
 
 
 def test_weights_go_back_to_the_modules_own_variables():

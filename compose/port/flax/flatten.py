@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flax
@@ -20,6 +21,7 @@ _INSIDE = {
     "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
 }  # fmt: skip
 _LIBRARIES = tuple(os.path.dirname(str(file)) + os.sep for file in (jax.__file__, flax.__file__, rules.__file__))
+_TURNS = 128  # a loop over the model's arrays of more turns stays a loop
 _LARGEST = 1 << 24  # a constant of more elements is not computed while tracing
 
 
@@ -51,6 +53,9 @@ class Eqn:
     def name(self) -> str:
         return self.primitive.name
 
+    def but(self, **changes: Any) -> Eqn:
+        return replace(self, **changes)
+
     def run(self, inputs: list) -> list:
         """What it computes from arrays."""
         made = self.primitive.bind(*inputs, **self.params)
@@ -58,11 +63,15 @@ class Eqn:
 
 
 class Flat:
-    """A jaxpr taken apart: `inputs`, `eqns`, `outputs`."""
+    """A jaxpr taken apart: `inputs`, `eqns`, `outputs`.
 
-    def __init__(self, closed: ClosedJaxpr):
+    Its first `weights` inputs are the model's arrays; a loop over them alone, as over stacked layers, is written out.
+    """
+
+    def __init__(self, closed: ClosedJaxpr, weights: int = 0):
         self.eqns: list[Eqn] = []
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
+        self.fixed = set(self.inputs[:weights])
         self.outputs = self._walk(closed, list(self.inputs), -1, ())
 
     def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:
@@ -83,11 +92,43 @@ class Flat:
                 made = self._walk(inner, inputs[len(inputs) - len(inner.jaxpr.invars) :], within, where)
             elif all(isinstance(v, np.ndarray) for v in inputs) and _small(eqn):
                 made = _computed(eqn, inputs)
+            elif name == "scan" and self._over_weights(eqn, inputs):
+                made = self._turns(eqn, inputs, within, where)
             else:
                 made = tuple(Var(v.aval.shape, v.aval.dtype) for v in eqn.outvars)
                 self.eqns.append(Eqn(eqn.primitive, eqn.params, tuple(inputs), made, within, where))
+                if all(not isinstance(v, Var) or v in self.fixed for v in inputs):
+                    self.fixed.update(made)
             env.update(zip(eqn.outvars, made))
         return [read(v) for v in jaxpr.outvars]
+
+    def _over_weights(self, eqn: Any, inputs: list) -> bool:
+        """Whether a loop goes over the model's arrays, not over its input."""
+        over = inputs[eqn.params["num_consts"] + eqn.params["num_carry"] :]
+        known = all(not isinstance(v, Var) or v in self.fixed for v in over)
+        return known and any(isinstance(v, Var) for v in over) and eqn.params["length"] <= _TURNS
+
+    def _turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list:
+        """A loop turn by turn."""
+        p, body = eqn.params, eqn.params["jaxpr"]
+        consts, rest = inputs[: p["num_consts"]], inputs[p["num_consts"] :]
+        carry, over = rest[: p["num_carry"]], rest[p["num_carry"] :]
+        places, given = range(p["length"]), []
+        for i in reversed(places) if p["reverse"] else places:
+            now = [self._part(v, i, scope, around) for v in over]
+            made = self._walk(body, [*consts, *carry, *now], scope, around)
+            carry = made[: p["num_carry"]]
+            given.append(made[p["num_carry"] :])
+        rows = zip(*(given[::-1] if p["reverse"] else given))
+        return [*carry, *(self._call(lambda *a: jnp.stack(a), list(row), scope, around) for row in rows)]
+
+    def _part(self, value: Any, i: int, scope: int, around: tuple) -> Any:
+        return value[i] if isinstance(value, np.ndarray) else self._call(lambda a: a[i], [value], scope, around)
+
+    def _call(self, fn: Callable, inputs: list, scope: int, around: tuple) -> Any:
+        """What a function makes of values of the list."""
+        traced = jax.make_jaxpr(fn)(*(jax.ShapeDtypeStruct(v.shape, v.dtype) for v in inputs))
+        return self._walk(traced, inputs, scope, around)[0]
 
 
 def _constant(value: Any) -> Any:

@@ -27,15 +27,16 @@ class LinenModel:
             raise PortError("the variables of the module, as from init: from_flax(module, variables, x)")
         self.module, self.options = module, options
         self.name = type(module).__name__
-        flat = traverse_util.flatten_dict(plain(variables), sep="/")
-        self.arrays: Arrays = {name: np.asarray(a) for name, a in flat.items()}
+        flat = traverse_util.flatten_dict(plain(variables))
+        self.paths = {"/".join(path): path for path in flat}
+        self.arrays: Arrays = {"/".join(path): np.asarray(a) for path, a in flat.items()}
         self.trained = [name for name in self.arrays if name.startswith("params/")]
 
     def run(
         self, arrays: Arrays, inputs: list, train: bool = False, seen: Recorder | None = None
     ) -> tuple[Any, Arrays]:
         """The outputs in float64 and the arrays afterwards, without dropout."""
-        variables = traverse_util.unflatten_dict(arrays, sep="/")
+        variables = traverse_util.unflatten_dict({self.paths[name]: a for name, a in arrays.items()})
         states = [name for name in variables if name != "params"] if train else False
         options: Any = {**mode(self.module, train), **self.options, "mutable": states}
 

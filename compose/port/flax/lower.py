@@ -127,7 +127,7 @@ class Lowering:
         with jax.enable_x64(True):
             arrays = [jax.ShapeDtypeStruct(a.shape, wide(a)) for a in self.model.arrays.values()]
             given = [jax.ShapeDtypeStruct(s, wide(x)) for s, x in zip(shapes, self.examples)]
-            return Flat(jax.make_jaxpr(run)(arrays, given)), out_tree
+            return Flat(jax.make_jaxpr(run)(arrays, given), len(arrays)), out_tree
 
     def _steps(self, flat: Flat) -> list[tuple[Eqn, Match | None]]:
         """The operations that the outputs need, with the known functions that they are the ends of."""

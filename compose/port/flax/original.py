@@ -11,6 +11,7 @@ import optax
 
 from compose.core.errors import PortError
 from compose.port.flax.flatten import Flat, Var
+from compose.port.flax.wide import narrows, widened
 from compose.port.original import Arrays, Gradients, cotangents
 
 
@@ -20,6 +21,7 @@ class FlaxModel:
     def __init__(self, model: Any, examples: tuple):
         self.model = model
         self.examples = [np.asarray(x) for x in examples]
+        self.narrow: bool | None = None  # whether the module's own code casts to fewer digits
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
@@ -81,4 +83,7 @@ class FlaxModel:
     def _run(self, arrays: Arrays, inputs: list, train: bool = False) -> tuple[Any, Arrays]:
         wide = {name: jnp.asarray(a) for name, a in self.model.arrays.items() if name not in arrays}
         wide = {k: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for k, a in wide.items()}
-        return self.model.run({**wide, **arrays}, inputs, train)
+        run = lambda arrays, inputs: self.model.run({**wide, **arrays}, inputs, train)
+        if self.narrow is None:
+            self.narrow = narrows(run, arrays, inputs)
+        return (widened(run) if self.narrow else run)(arrays, inputs)

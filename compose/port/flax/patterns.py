@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from compose.core.layer import Layer
 from compose.core.registry import word
@@ -44,8 +43,25 @@ class Known:
 
 _TANH_GELU, _ERF_GELU = (functools.partial(jax.nn.gelu, approximate=approximate) for approximate in (True, False))
 
+
+def _attention(q, k, v, scale: str, causal: bool = False):
+    """Attention as people write it: its scale on the query, or by a quotient or product after the scores."""
+    root = np.sqrt(q.shape[-1])
+    scores = jnp.einsum("bqhd,bkhd->bhqk", q / root if scale == "before" else q, k)
+    scores = scores / root if scale == "quotient" else scores * (1 / root) if scale == "product" else scores
+    if causal:
+        scores = jnp.where(jnp.tril(jnp.ones(scores.shape[-2:], bool)), scores, _FREE)
+    return jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores), v)
+
+
+_ATTENTION = "scaled_dot_product_attention"
+
 KNOWN = [
-    Known(nn.dot_product_attention, "scaled_dot_product_attention"),
+    *(
+        Known(functools.partial(_attention, scale=scale, causal=causal), _ATTENTION, fixed=(("causal", True),) * causal)
+        for scale in ("before", "quotient", "product")
+        for causal in (False, True)
+    ),
     Known(jax.nn.softmax, "softmax", axes=True),
     Known(jax.nn.log_softmax, "log_softmax", axes=True),
     Known(_TANH_GELU, "gelu", fixed=(("approximate", True),)),
@@ -100,7 +116,7 @@ def _said(known: Known, options: dict[str, Any], bound: dict[Any, Any]) -> Any:
 def _traces(known: Known, eqn: Eqn) -> Iterator[tuple[dict[str, Any], Flat]]:
     """The function on the shapes that the operation's inputs may have, with each axis."""
     shape, dtype = eqn.outputs[0].shape, str(eqn.outputs[0].dtype)
-    if known.word == "scaled_dot_product_attention":
+    if known.word == _ATTENTION:
         shapes = _attention_shapes(eqn)
         if shapes is not None:
             yield {}, _flat(known, shapes, dtype, None)
@@ -123,7 +139,7 @@ def _attention_shapes(eqn: Eqn) -> tuple | None:
 @functools.cache
 def _last(known: Known) -> str:
     """The name of the operation that the function ends with."""
-    shapes = ((2, 3, 5, 7),) * (3 if known.word == "scaled_dot_product_attention" else 1)
+    shapes = ((2, 3, 5, 7),) * (3 if known.word == _ATTENTION else 1)
     return _flat(known, shapes, "float32", -1 if known.axes else None).eqns[-1].name
 
 
@@ -141,8 +157,9 @@ def _same(a: Any, b: Any, inner: dict, makers: dict, bound: dict, inputs: list[V
     if isinstance(a, np.ndarray):
         if not isinstance(b, np.ndarray):
             return False
-        if a.ndim == 0 and np.isclose(a, _FREE):
-            return b.ndim == 0 and bound.setdefault("number", b) == b
+        a, b = _cut(a, b) if a.shape == b.shape else (a, b)
+        if a.size == b.size == 1 and np.isclose(a, _FREE).all():
+            return bool(bound.setdefault("number", b) == b)
         return a.shape == b.shape and np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True)
     if isinstance(b, np.ndarray) or a.shape != b.shape:
         return False
@@ -153,7 +170,23 @@ def _same(a: Any, b: Any, inner: dict, makers: dict, bound: dict, inputs: list[V
         return False
     if one.outputs.index(a) != other.outputs.index(b) or _options(one) != _options(other):
         return False
-    return all(_same(x, y, inner, makers, bound, inputs) for x, y in zip(one.inputs, other.inputs))
+    given = _turned(one, other) if one.name == "select_n" else other.inputs
+    return all(_same(x, y, inner, makers, bound, inputs) for x, y in zip(one.inputs, given))
+
+
+def _turned(one: Eqn, other: Eqn) -> tuple:
+    """The inputs of a choice, by the opposite condition where that is the function's own."""
+    mine, which = one.inputs[0], other.inputs[0]
+    if not (isinstance(mine, np.ndarray) and isinstance(which, np.ndarray) and mine.shape == which.shape):
+        return other.inputs
+    a, b = _cut(mine, which)
+    return (mine, *other.inputs[:0:-1]) if np.array_equal(a, ~b) else other.inputs
+
+
+def _cut(*constants: np.ndarray) -> list[np.ndarray]:
+    """Constants of one shape without the axes along which all of them repeat themselves."""
+    repeats = [all(c.strides[i] == 0 or c.shape[i] == 1 for c in constants) for i in range(constants[0].ndim)]
+    return [c[tuple(slice(0, 1) if alike else slice(None) for alike in repeats)] for c in constants]
 
 
 def _options(eqn: Eqn) -> str:

@@ -12,6 +12,7 @@ from compose.core.registry import word
 from compose.port.flax.rules_window import average
 from compose.port.flax.values import Value, Weight
 from compose.port.rules import rule, rules
+from compose.port.weights import Take
 
 _PLAIN = {
     "tanh": "tanh", "logistic": "sigmoid", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "sin": "sin",
@@ -56,6 +57,8 @@ def _add(low, eqn, a, b):
     if isinstance(b, Value):
         return low.emit(word("add"), a, b)
     if isinstance(b, Weight):
+        if b.places and a.ndim == 3:
+            return low.emit(word("learned_positions")(b.places), a, weights={"embedding": Take(b.take.source)})
         joined = _as_bias(low, a, b, at)
         return joined or _learned(low, "learned_bias", "bias", a, b)
     return a if number(b) == 0 else low.emit(word("add_constant")(value=_number(b)), a)
@@ -101,6 +104,14 @@ def _extremes(low, eqn, a, b):
     if eqn.name == "max" and bound == 0:
         return low.emit(word("relu"), a)
     return low.emit(word("clip")(**{"low" if eqn.name == "max" else "high": bound}), a)
+
+
+@rule("jax.select_n")
+def _select(low, eqn, which, *cases):
+    chosen = number(which)
+    if chosen is None:
+        raise PortError("a choice that is the same everywhere; make others a function under @compose.register")
+    return cases[int(chosen)]
 
 
 @rule("jax.clamp")
@@ -152,24 +163,37 @@ def _as_bias(low: Any, x: Value, weight: Weight, position: int) -> Value | None:
 
 def _mean(low: Any, count: Any) -> Value | None:
     """A sum divided by how many there are: over axes, or over windows."""
-    before = low.maker(0)
+    before, shape = low.maker(0), ()
     x = None if before is None else low.value(before.inputs[0])
     if before is None or not isinstance(x, Value) or not isinstance(count, np.ndarray):
         return None
     if before.name == "reduce_window_sum":
         layer = average(before, count)
         return None if layer is None else low.emit(layer, x)
-    axes = before.params.get("axes", ())
-    if before.name != "reduce_sum" or number(count) != np.prod([x.shape[a] for a in axes]):
+    kept = before.name == "broadcast_in_dim"
+    if kept:
+        shape, before = before.outputs[0].shape, low.makers.get(before.inputs[0])
+        x = None if before is None else low.value(before.inputs[0])
+    if before is None or before.name != "reduce_sum" or not isinstance(x, Value):
         return None
-    return low.emit(reduced("mean", axes, x), x)
+    axes = before.params["axes"]
+    if number(count) != np.prod([x.shape[a] for a in axes]) or (kept and not keeps(x.shape, axes, shape)):
+        return None
+    return low.emit(reduced("mean", axes, x, keepdims=kept), x)
 
 
-def reduced(name: str, axes: tuple[int, ...], x: Value) -> Any:
+def keeps(given: tuple[int, ...], axes: tuple[int, ...], made: tuple[int, ...]) -> bool:
+    """Whether a reduction leaves axes of length 1."""
+    return tuple(made) == tuple(1 if i in axes else n for i, n in enumerate(given))
+
+
+def reduced(name: str, axes: tuple[int, ...], x: Value, keepdims: bool = False) -> Any:
     """A reduction as its word: over all space, that of global pooling."""
+    options: dict[str, Any] = {"keepdims": True} if keepdims else {}
     if name in ("mean", "max") and x.ndim > 2 and tuple(axes) == tuple(range(1, x.ndim - 1)):
-        return word("global_avg_pool" if name == "mean" else "global_max_pool")
-    if len(axes) == x.ndim:
-        return word(name)
-    last = tuple(a - x.ndim if a == x.ndim - 1 else a for a in axes)
-    return word(name)(axis=last[0] if len(last) == 1 else last)
+        made = word("global_avg_pool" if name == "mean" else "global_max_pool")
+        return made(**options) if options else made
+    if len(axes) < x.ndim:
+        last = tuple(a - x.ndim if a == x.ndim - 1 else a for a in axes)
+        options = {"axis": last[0] if len(last) == 1 else last, **options}
+    return word(name)(**options) if options else word(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import string
 from typing import Any
 
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.flax.values import Value, Weight
@@ -86,10 +88,20 @@ def _conv_transpose(low, module, x):
 
 @rules("flax.linen.linear.Embed", "flax.nnx.nn.linear.Embed")
 def _embed(low, module, x):
-    if not isinstance(x, Value):
-        raise PortError("an embedding of ids that are an input; those that are constants are a table: self.param")
     count, size = low.weights["embedding"].shape
+    if not isinstance(x, Value):
+        return _positions(low.weights["embedding"], np.asarray(x))
     return low.emit(word("embedding")(count, size), x, weights=low.weights)
+
+
+def _positions(table: Weight, places: np.ndarray) -> Weight:
+    """The first rows of a table, as those of positions."""
+    (count, size), time = table.shape, places.shape[-1]
+    if not (places == np.arange(time)).all():
+        raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
+    own = (*(1,) * (places.ndim - 1), time, size)
+    rows = None if time == count else (0, time)
+    return Weight(Take(table.take.source, rows=rows, shape=own), (*places.shape, size), own, places=count)
 
 
 @rules("flax.linen.stochastic.Dropout", "flax.nnx.nn.stochastic.Dropout")

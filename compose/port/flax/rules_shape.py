@@ -10,7 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.flax.rules_elementwise import reduced
+from compose.port.flax.rules_elementwise import keeps, reduced
 from compose.port.flax.values import Value, Weight
 from compose.port.rules import rule, rules
 
@@ -93,6 +93,11 @@ def _broadcast(low, eqn, x):
     shape, axes = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     if isinstance(x, Weight):
         return _found(x.broadcast(shape, axes), x)
+    before = low.maker(0)
+    if before is not None and before.name in _REDUCED and isinstance(low.value(before.inputs[0]), Value):
+        whole, over = low.value(before.inputs[0]), before.params["axes"]
+        if keeps(whole.shape, over, shape):
+            return low.emit(reduced(_REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
     y = x if apart == x.shape else low.emit(reshaping(low, x.shape, apart), x, shape=apart)
     if apart == shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jax import lax
 
 from compose.core.errors import PortError
 from compose.core.registry import word
@@ -43,7 +44,10 @@ def _window(eqn: Any) -> dict[str, Any]:
         raise PortError("windows without base_dilation")
     size, stride, dilation = (one(v[1:-1]) for v in given.values())
     widths = tuple(one(pair) for pair in around[1:-1])
-    padding = one(widths) if isinstance(one(widths), int) else widths
+    padding: Any = one(widths) if isinstance(one(widths), int) else widths
+    same = lax.padtype_to_pads(eqn.inputs[0].shape, p["window_dimensions"], p["window_strides"], "SAME")
+    if any(a != b for a, b in around) and around == tuple(map(tuple, same)):
+        padding = "same"
     made: dict[str, Any] = {"size": size} | ({} if stride == size else {"stride": stride})
     made |= {"padding": padding} if padding else {}
     return made | ({} if dilation == 1 else {"dilation": dilation})

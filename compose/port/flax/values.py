@@ -25,12 +25,14 @@ class Value:
 class Weight:
     """An array of the model, perhaps turned or reshaped: how it is taken, and its shape as the model sees it.
 
-    `shape` may be wider than what is taken, where the model broadcasts.
+    `shape` may be wider than what is taken, where the model broadcasts. `places` is how many rows the table has whose
+    first rows it is, for positions.
     """
 
     take: Take
     shape: tuple[int, ...]
     own: tuple[int, ...]
+    places: int = 0
 
     @classmethod
     def whole(cls, name: str, shape: tuple[int, ...]) -> Weight:

@@ -50,7 +50,8 @@ class Modules:
         if len(call) == 1:
             single = _leaf(call[0])
             if len(call[0].path) > depth + 1:
-                single = single.but(label=(scope_label(name) if single.holds else "") or single.label)
+                cls = "".join(call[0].classes[depth : depth + 1])
+                single = single.but(label=(scope_label(name, cls) if single.holds else "") or single.label)
             return [Node(single, call[0].inputs, call[0].output)]
         nodes = self.region(call, depth + 1, frozenset(exits))
         one_way_in = len(entries) == 1 or (self.many and len(call) > 3 and any(op.weights for op in call))
@@ -60,7 +61,7 @@ class Modules:
         return [Node(self.titled(name, call[0].classes[depth : depth + 1], node.piece), node.inputs, node.output)]
 
     def titled(self, name: str, cls: tuple[str, ...], piece: Piece) -> Piece:
-        label = (scope_label(name) if piece.holds else "") or piece.label
+        label = (scope_label(name, "".join(cls)) if piece.holds else "") or piece.label
         own = cls[0] if cls and cls[0] not in CONTAINERS else ""
         title = piece.title or own
         return piece.but(label=label, title=title, whole=piece.whole or bool(label) or self.times.get(own, 0) > 1)

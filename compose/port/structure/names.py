@@ -30,9 +30,10 @@ def leaf_label(name: str, layer: Layer, cls: str) -> str:
     return "" if numbered or not words or any(w in kinds or not w for w in (*plain, *words)) else _key(name)
 
 
-def scope_label(name: str) -> str:
-    """The name of a module: none where it is a number, or that of a wrapper."""
-    return "" if name.isdigit() or name.lower() in ("model", "module", "net", "body", "main") else _key(name)
+def scope_label(name: str, cls: str = "") -> str:
+    """The name of a module: none where it is a number, that of a wrapper, or Flax's own, as `Block_0`."""
+    counted = bool(cls) and re.fullmatch(rf"{cls}_\d+", name) is not None
+    return "" if counted or name.isdigit() or name.lower() in ("model", "module", "net", "body", "main") else _key(name)
 
 
 def snake(name: str) -> str:
