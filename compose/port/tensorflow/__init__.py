@@ -17,7 +17,7 @@ def from_tf(source: Any, *inputs: Any, outputs: Any = None, signature: str | Non
         inputs: example arrays, batch first; the batch may have any size afterwards. A dict gives them by name: to a
             session it is the `feed_dict`, in which numbers, such as a flag for training, are constants. Without
             inputs, a SavedModel gets random ones.
-        outputs: for a session, the tensors that are computed, or their names; nested as they shall be returned.
+        outputs: for a session, the tensors that are computed, or their names; one, or several as a list or a dict.
         signature: which of a SavedModel's; `"serving_default"`, or the only one.
         partial: where operations are missing, list them all in one error with the lines they come from.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from compose.core.layer import as_layer
 from compose.core.registry import word
 from compose.port.graph import Op, SourceGraph
 from compose.port.rules import named_rule
+from compose.port.structure.prepare import is_activation
 from compose.port.tensorflow.capture import Captured
 from compose.port.tensorflow.draws import RANDOM
 from compose.port.tensorflow.exact import Exact
@@ -71,7 +73,7 @@ class Lowering:
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
         return SourceGraph(
-            tuple(v.index for v in inputs), tuple(_inside(self.ops)), outputs, arrays, name, (None,) * len(inputs),
+            tuple(v.index for v in inputs), tuple(_placed(self.ops)), outputs, arrays, name, (None,) * len(inputs),
             (None,) * len(leaves),
         )  # fmt: skip
 
@@ -219,11 +221,20 @@ class Lowering:
         return self.count - 1
 
 
-def _inside(ops: list[Op]) -> list[Op]:
-    """The operations without the scopes that are around all of them, as a model's own name."""
+def _placed(ops: list[Op]) -> list[Op]:
+    """The operations in their scopes, without those that are around all of them, as a model's own name.
+
+    A scope is a layer's own name, as Keras's are, where nothing else but its activation is in there.
+    """
     first, last = min((op.path for op in ops), default=()), max((op.path for op in ops), default=())
-    around = [a for i, (a, b) in enumerate(zip(first, last)) if first[: i + 1] == last[: i + 1]]
-    return [replace(op, path=op.path[len(around) :], classes=op.classes[len(around) :]) for op in ops]
+    around = sum(first[: i + 1] == last[: i + 1] for i in range(len(first)))
+    counts = Counter(op.path for op in ops if not is_activation(op.layer))
+    made = []
+    for op in ops:
+        path = op.path[around:]
+        path = (*path, op.layer.kind) if path and counts[op.path] > 1 else path
+        made.append(replace(op, path=path, classes=("",) * len(path)))
+    return made
 
 
 def _hint(operation: str) -> str:
