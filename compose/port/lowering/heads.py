@@ -27,7 +27,7 @@ class _Projection:
 
     def take(self, name: str) -> Take | None:
         take = self.op.weights.get(name)
-        if take is None:
+        if not isinstance(take, Take):
             return None
         by_rows = name == "bias" or take.axes == (1, 0)
         if by_rows:
@@ -80,7 +80,7 @@ def _joined(op: Op, made: dict, uses: Counter, sizes: dict, ops: list[Op]) -> tu
     )
     for name, p in zip(("query", "key", "value"), projections):
         weights |= {f"{name}_{w}": t for w in ("kernel", "bias") if (t := p.take(w)) is not None}
-    options = {name: value for name, value in op.layer.options if name in ("causal", "scale")}
+    options = dict(op.layer.options)  # pyright: ignore[reportAttributeAccessIssue]
     layer = word("multi_head_attention")(q.heads, bias=biases == {True}, out_bias="bias" in out.weights, **options)
     x, y, z = (p.op.inputs[0] for p in projections)
     inputs = (x,) if x == y == z else (x, y) if y == z else (x, y, z)
@@ -111,7 +111,7 @@ def _projection(value: int, made: dict, sizes: dict) -> _Projection | None:
 def _is_linear(op: Op) -> bool:
     plain = isinstance(op.layer, fc) and op.layer == fc(op.layer.size, bias=op.layer.bias)
     take = op.weights.get("kernel")
-    return plain and take is not None and take.split is None and take.shape is None and take.order is None
+    return plain and isinstance(take, Take) and (take.split, take.shape, take.order) == (None, None, None)
 
 
 def _after(op: Op, uses: Counter, ops: list[Op]) -> tuple[Op, Op] | None:

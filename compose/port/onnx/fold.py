@@ -121,7 +121,7 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
     ]
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.outputs if name]
     one = helper.make_model(helper.make_graph([node.proto], "one", inputs, outputs), opset_imports=graph.opset)
-    return ReferenceEvaluator(one).run(None, given)
+    return ReferenceEvaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
 
 
 def _shape(graph: Graph, node: Node) -> None:

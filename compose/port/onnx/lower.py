@@ -83,6 +83,13 @@ class Lowering(Layers):
             return x.array
         return None if isinstance(x, (Value, Pending)) else x
 
+    def known(self, x: Any) -> np.ndarray:
+        """As `fixed`. Raises `PortError` for a value."""
+        made = self.fixed(x)
+        if made is None:
+            raise PortError(f"places, sizes or widths that do not depend on the input, for {self.node.op}")
+        return made
+
     def value(self, x: Any) -> Value:
         """What a layer may read. Raises `PortError` for a weight or a constant."""
         if isinstance(x, Value):

@@ -109,10 +109,8 @@ def _global(low, node, x):
 @rule("onnx.Pad")
 def _pad(low, node, x, pads, value=None, axes=None):
     mode, fill = node.get("mode", "constant"), None if value is None else low.fixed(value)
-    x, given = low.whole(x), low.fixed(pads)
-    if given is None:
-        raise PortError("padding whose widths depend on no data")
-    dims = list(range(x.ndim)) if axes is None else [int(a) % x.ndim for a in low.fixed(axes)]
+    x, given = low.whole(x), low.known(pads)
+    dims = list(range(x.ndim)) if axes is None else [int(a) % x.ndim for a in low.known(axes)]
     widths = {a: (int(given[i]), int(given[i + len(dims)])) for i, a in enumerate(dims)}
     wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
     if not wide:

@@ -14,8 +14,7 @@ from compose.port.weights import Take
 @rule("onnx.BatchNormalization")
 def _batch_norm(low, node, x, scale, bias, mean, var):
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
-    options = {"unbiased": True} if low.from_torch else {}
-    layer = batch_norm(momentum=node.get("momentum", 0.9), epsilon=node.get("epsilon", 1e-5), **options)
+    layer = batch_norm(momentum=node.get("momentum", 0.9), epsilon=node.get("epsilon", 1e-5), unbiased=low.from_torch)
     scale, bias, mean, var = map(low.weight, (scale, bias, mean, var))
     return low.emit(layer, x, weights={"scale": scale, "bias": bias}, state={"mean": mean, "var": var})
 

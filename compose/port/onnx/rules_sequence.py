@@ -61,7 +61,7 @@ def _check(low, node, x, kind: str, lengths, first: tuple) -> None:
             raise PortError(f"{kind} without {name}, got {node.get(name)}")
 
 
-def _takes(kind: str, size: int, kernel, recurrent, bias, way: int) -> dict[str, Take]:
+def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, Take]:
     """The parameters of one way: a row of ONNX's arrays, its gates in our order."""
     order, gates = (0, _ORDER[kind]), len(_ORDER[kind])
     made = {}
@@ -71,8 +71,8 @@ def _takes(kind: str, size: int, kernel, recurrent, bias, way: int) -> dict[str,
             matrix.take.source, rows=(way, way + 1), split=(gates, size, n), order=order, axes=(2, 0, 1),
             shape=(n, gates * size), note="gates reordered, OI→IO",
         )  # fmt: skip
+    wide = gates * size
     for i, name in enumerate(("bias", "recurrent_bias") if bias is not None else ()):
-        wide = gates * size
         made[name] = Take(
             bias.take.source, rows=(way, way + 1), columns=(i * wide, (i + 1) * wide), split=(gates, size), order=order,
             shape=(wide,), note="gates reordered",

@@ -41,10 +41,11 @@ def _reshape(low, node, x: Any, *rest):
     return reshaped(low, x, after)
 
 
-def reshaped(low, x: Value, after: tuple[int, ...]) -> Value:
+def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
     """The value with the source's shape `after`; two reshapes one after the other are one."""
     if isinstance(x, Pending):
-        return x.reshaped(after)
+        final: Any = x
+        return final.reshaped(after)
     if after == x.shape:
         return x
     if math.prod(after) != math.prod(x.shape):
@@ -118,7 +119,7 @@ _REDUCED = {
 def _reduce(low: Any, node, x, axes=None):
     name = _REDUCED[node.op.removeprefix("onnx.Reduce")]
     x = low.whole(x)
-    given = node.get("axes") if axes is None else [int(a) for a in low.fixed(axes).ravel()]
+    given = node.get("axes") if axes is None else [int(a) for a in low.known(axes).ravel()]
     if not given and node.get("noop_with_empty_axes", 0):
         return x
     dims = [a % x.ndim for a in given or range(x.ndim)]
@@ -144,11 +145,12 @@ def _argmax(low, node, x):
 
 def gathered(low, x: Any, ids: Any, axis: int) -> Any:
     """Constant places along an axis: one of them, or a run."""
-    places = low.fixed(ids)
+    places = low.known(ids)
     if isinstance(x, Pending):
-        return x.select(int(places)) if places is not None and places.ndim == 0 and axis == 0 else low.value(x)
-    if places is None:
-        raise PortError("places that are known, or an embedding's")
+        final: Any = x
+        if places.ndim == 0 and axis == 0:
+            return final.select(int(places))
+        x = final.value()
     axis = axis % len(x.shape)
     if places.ndim == 0:
         return _part(low, x, axis, int(places) % x.shape[axis] if int(places) != -1 else -1)
@@ -161,8 +163,7 @@ def gathered(low, x: Any, ids: Any, axis: int) -> Any:
 def _part(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
     """`x` at one place of an axis, or from one to another."""
     if isinstance(x, Weight):
-        rows = isinstance(where, slice) and axis == 0 and step == 1 and x.take == Take(x.take.source)
-        if not rows:
+        if not (isinstance(where, slice) and axis == 0 and step == 1 and x.take == Take(x.take.source)):
             return None
         rows = range(x.shape[0])[where]
         array = x.array[where]
@@ -185,12 +186,9 @@ def _part(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
 @rule("onnx.Slice")
 @of_weights
 def _slice(low, node, x, starts, stops, axes=None, steps=None):
-    given = [None if a is None else low.fixed(a) for a in (starts, stops, axes, steps)]
-    if any(a is None and b is not None for a, b in zip(given, (starts, stops, axes, steps))):
-        raise PortError("a slice whose bounds depend on no data")
-    start, stop = given[0], given[1]
-    along = np.arange(len(start)) if given[2] is None else given[2]
-    step = np.ones(len(start), int) if given[3] is None else given[3]
+    start, stop = low.known(starts), low.known(stops)
+    along = np.arange(len(start)) if axes is None else low.known(axes)
+    step = np.ones(len(start), int) if steps is None else low.known(steps)
     for a, b, axis, s in zip(map(int, start), map(int, stop), map(int, along), map(int, step)):
         axis = axis % len(x.shape)
         if s < 0:

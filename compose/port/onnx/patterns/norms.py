@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compose.port.onnx.fold import Graph
 from compose.port.onnx.model import Node
 from compose.port.onnx.patterns.find import is_weight, made_by, own, replace, with_number
@@ -81,7 +83,7 @@ def _mean(graph: Graph, name: str) -> Node | None:
     node = made_by(graph, name, "onnx.ReduceMean")
     if node is None or not node.get("keepdims", 1):
         return None
-    axes = node.get("axes") if len(node.inputs) < 2 else graph.constants.get(node.inputs[1])
+    axes: Any = node.get("axes") if len(node.inputs) < 2 else graph.constants.get(node.inputs[1])
     rank = len(graph.shapes[node.inputs[0]])
     return node if axes is not None and [int(a) % rank for a in axes] == [rank - 1] else None
 
