@@ -222,3 +222,26 @@ def test_external_data(tmp_path):
     (tmp_path / "weights.bin").unlink()
     with pytest.raises(PortError, match=r"files beside it.*weights\.bin"):
         port.from_onnx(path)
+
+
+def test_outputs_are_those_of_onnxruntime():
+    runtime = pytest.importorskip("onnxruntime")
+    model, x = written([node("Gemm", "x w b", "h"), node("HardSwish", "h")], DENSE), draw(3, 4)
+    ported = port.from_onnx(model)
+    (theirs,) = runtime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    ours, _ = ported.net.apply(ported.params, ported.state, x)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_are_equal_and_constant_belong_to_one_layer_each():
+    zeros, w = np.zeros(4, np.float32), draw(4, 4)
+    nodes = [node("Gemm", "x v b", "h"), node("Relu", "h", "r"), node("Gemm", "r w b")]
+    ported = port.from_onnx(written(nodes, {"v": draw(4, 4), "w": w, "b": zeros}))
+    assert str(ported.net) == "compose_seq(fc(4, relu), fc(4))"
+    assert sorted(ported.graph.arrays) == ["b", "b.2", "v", "w"]
+
+
+def test_a_layer_that_is_called_twice_is_shared():
+    nodes = [node("Gemm", "x w b", "h"), node("Tanh", "h", "r"), node("Gemm", "r w b", "g"), node("Tanh", "g")]
+    ported = port.from_onnx(written(nodes, {"w": draw(4, 4), "b": np.zeros(4, np.float32)}))
+    assert str(ported.net).startswith("share(") and ported.verify("gradients").ok

@@ -66,7 +66,7 @@ def _exact(run: ReferenceEvaluator) -> ReferenceEvaluator:
     for node in run.rt_nodes_:
         for name in ("cst", *node.attributes_names_):
             value = getattr(node, name, None)
-            if isinstance(value, (float, np.float32)):
+            if isinstance(value, (float, np.floating)):
                 setattr(node, name, meant(float(value)))
             elif isinstance(value, np.ndarray) and value.dtype == np.float32 and value.size == 1:
                 setattr(node, name, np.full(value.shape, meant(value.item())))

@@ -71,8 +71,10 @@ def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: in
             matrix.take.source, rows=(way, way + 1), split=(gates, size, n), order=order, axes=(2, 0, 1),
             shape=(n, gates * size), note="gates reordered, OI→IO",
         )  # fmt: skip
+    if bias is None:
+        return made
     wide = gates * size
-    for i, name in enumerate(("bias", "recurrent_bias") if bias is not None else ()):
+    for i, name in enumerate(("bias", "recurrent_bias")):
         made[name] = Take(
             bias.take.source, rows=(way, way + 1), columns=(i * wide, (i + 1) * wide), split=(gates, size), order=order,
             shape=(wide,), note="gates reordered",

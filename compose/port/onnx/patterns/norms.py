@@ -83,8 +83,8 @@ def _mean(graph: Graph, name: str) -> Node | None:
     node = made_by(graph, name, "onnx.ReduceMean")
     if node is None or not node.get("keepdims", 1):
         return None
-    axes: Any = node.get("axes") if len(node.inputs) < 2 else graph.constants.get(node.inputs[1])
     rank = len(graph.shapes[node.inputs[0]])
+    axes: Any = node.get("axes") if len(node.inputs) < 2 else graph.constants.get(node.inputs[1])
     return node if axes is not None and [int(a) % rank for a in axes] == [rank - 1] else None
 
 
