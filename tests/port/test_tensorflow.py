@@ -162,6 +162,24 @@ def test_the_batch_is_free_and_weights_go_back_to_the_variables():
     np.testing.assert_allclose(arrays["biases.3"], np.asarray(ported.params["fc_3"]["bias"]) + 1, rtol=1e-6)
 
 
+MASK, TABLE = -1e3 * (1 - np.tri(5, dtype=np.float32)), draw(6, 4)
+READ = {
+    "mask": (
+        lambda x: tf.nn.softmax(tf.einsum("btd,bsd->bts", x, x) + MASK),
+        "branch(identity, permute(0, 2, 1), join=matmul), frozen(learned_bias(shape=(5, 5))), softmax",
+    ),
+    "choice": (lambda x: tf.where(x > 0, x, 2 * x), "branch(greater(value=0.0), identity, scale(by=2.0), join=where)"),
+    "constants": (lambda x: tf.nn.relu(x @ TABLE + TABLE[0]), "frozen(fc(4)), relu"),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_products_choices_and_constants(name):
+    function, text = READ[name]
+    ported = port.from_tf(function, draw(3, 5, 6) if name != "constants" else draw(3, 6))
+    assert text in " ".join(str(ported.net).split()).replace("( ", "(") and ported.verify().ok
+
+
 FORMULAS = {
     "gelu": lambda x: 0.5 * x * (1 + tf.math.erf(x / tf.sqrt(2.0))),
     "gelu(approximate=True)": lambda x: 0.5 * x * (1 + tf.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),

@@ -1,3 +1,10 @@
 """The rules for TensorFlow's operations, all of them."""
 
-from compose.port.tensorflow import rules_dense, rules_elementwise, rules_image, rules_reduce, rules_shape  # noqa: F401
+from compose.port.tensorflow import (  # noqa: F401
+    rules_choice,
+    rules_dense,
+    rules_elementwise,
+    rules_image,
+    rules_reduce,
+    rules_shape,
+)

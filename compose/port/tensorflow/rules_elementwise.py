@@ -139,10 +139,22 @@ def _two(low: Any, operator: str, a: Any, b: Any) -> Value:
     if isinstance(b, Weight):
         return add_weight(low, a, b) if operator == "add" else _scaled(low, a, b)
     if np.ptp(b) != 0:
-        raise PortError(f"{operator} of a value with a value, a number or a variable, got an array of {np.shape(b)}")
+        held = Weight.constant(_each(b, a))
+        return add_weight(low, a, held) if operator == "add" else _scaled(low, a, held)
     name, option, idle = _CONSTANT[operator]
     number = float(b.ravel()[0])
     return a if number == idle and a.shape == low.shape else low.along(word(name)(**{option: number}), a)
+
+
+def _each(array: np.ndarray, x: Value) -> np.ndarray:
+    """What an array is for each example. Raises `PortError` where it is not the same for all."""
+    if array.ndim == x.ndim and array.shape[0] > 1:
+        if np.ptp(array, 0).any():
+            raise PortError(f"an array that is the same for each example, got one of shape {array.shape}")
+        array = array[:1]
+    while array.ndim > 1 and array.shape[0] == 1:
+        array = array[0]
+    return array
 
 
 def _scaled(low: Any, x: Value, weight: Weight) -> Value:

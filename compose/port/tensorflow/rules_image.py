@@ -11,6 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.rules import rule, rules
 from compose.port.tensorflow.values import Value, Weight
+from compose.port.weights import Constant
 
 
 def one(sizes: Any) -> Any:
@@ -42,10 +43,11 @@ def _flattened(x: Value) -> bool:
     return x.ndim == 4 and x.ours == (x.shape[0], *x.shape[2:])
 
 
-def _over(low: Any, op: Any, x: Value, weight: Weight) -> tuple[Value, Weight, dict[str, Any], bool]:
+def _over(low: Any, op: Any, x: Value, weight: Any) -> tuple[Value, Weight, dict[str, Any], bool]:
     """The input, kernel and options of a convolution, over time alone where it is one."""
-    if not isinstance(weight, Weight):
+    if isinstance(weight, Value):
         raise PortError("a convolution whose kernel is a variable")
+    weight = weight if isinstance(weight, Weight) else Weight.constant(weight)
     last(op)
     options = {"stride": _space(op, "strides"), "dilation": _space(op, "dilations"), "padding": _padding(op)}
     time = _flattened(x) and weight.shape[0] == 1
@@ -69,6 +71,8 @@ def _conv(low, op, x, weight):
 def _squeezed(weight: Weight) -> Weight:
     """A kernel over time as it is stored, without the axis that was put in."""
     take = weight.take
+    if isinstance(take, Constant):
+        return weight.reshaped(weight.shape[1:])
     stored = replace(take, shape=None) if take.axes is None else take
     return Weight(replace(stored, shape=weight.shape[1:]), weight.shape[1:], weight.trained)
 
@@ -92,6 +96,8 @@ def _conv_transpose(low, op, size, weight, x):
     if isinstance(options["padding"], tuple):
         raise PortError('a transposed convolution with padding "SAME" or "VALID"')
     layer = word("conv_transpose")(filters, one(kernel), bias=False, **options)
+    if isinstance(weight.take, Constant):
+        raise PortError("a transposed convolution whose kernel is a variable")
     take = replace(weight.take, axes=(0, 1, 3, 2), flip=(0, 1), note="HWOI→HWIO, turned")
     made = low.emit(layer, x, weights={"kernel": Weight(take, weight.shape, weight.trained)})
     from compose.core.plan import plan

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from compose.core.errors import PortError
-from compose.port.weights import Take
+from compose.port.weights import Constant, Take
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,21 @@ class Weight:
     shape: tuple[int, ...]
     trained: bool
 
+    @classmethod
+    def constant(cls, array: Any) -> Weight:
+        """An array of the graph in the place of a variable: part of the network, and not trained."""
+        array = np.asarray(array)
+        return cls(Constant(array=array), array.shape, False)
+
     def reshaped(self, shape: tuple[int, ...]) -> Weight:
+        if isinstance(self.take, Constant):
+            return Weight.constant(self.take.array.reshape(shape))
         return replace(self, take=replace(self.take, shape=shape), shape=shape)
 
     def moved(self, axes: tuple[int, ...], note: str = "") -> Weight:
         """The axes in another order."""
+        if isinstance(self.take, Constant):
+            return Weight.constant(self.take.array.transpose(axes))
         if self.take.axes is not None:
             raise PortError(f"{self.take.source} transposed once at most")
         take = replace(self.take, split=self.take.shape, shape=None, axes=axes, note=note)
