@@ -105,6 +105,17 @@ def gru_before(p, h, x, first=False):
     return (1 - z) * torch.tanh(x @ wn + bn + (r * h) @ un + cn) + z * h
 
 
+def gru_of_flax(p, h, x, first=False):
+    """Flax's `GRUCell`: a recurrent bias for the candidate alone."""
+    size = p["recurrent_kernel"].shape[0]
+    if first:
+        return x.new_zeros(x.shape[0], size)
+    xr, xz, xn = (x @ p["kernel"] + p["bias"]).split(size, -1)
+    hr, hz, hn = (h @ p["recurrent_kernel"]).split(size, -1)
+    r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
+    return (1 - z) * torch.tanh(xn + r * (hn + p["recurrent_bias"])) + z * h
+
+
 def hard_gates(p, s, x):
     """An LSTM whose gates are `relu`, step by step."""
     size = p["recurrent_kernel"].shape[0]
@@ -172,6 +183,7 @@ CASES = [
     Case(lstm(4, projection=2), (SEQUENCE,), in_rnn(nn.LSTM, 4, proj_size=2)),
     Case(gru(2), (SEQUENCE,), in_rnn(nn.GRU, 2)),
     Case(gru(2, reset_after=False, recurrent_bias=False), (SEQUENCE,), over_steps(gru_before)),
+    Case(gru(2, recurrent_bias="candidate"), (SEQUENCE,), over_steps(gru_of_flax)),
     Case(gru_cell(2), ((4, 2), (4, 3)), in_torch(one_gru_step, turned=False)),
     Case(rnn(2), ((3, 5, 4), MASK), over_steps(elman(torch.tanh))),
     Case(recurrent(lstm_cell(2), output="last"), (SEQUENCE, LENGTHS), in_rnn(nn.LSTM, 2, "last")),

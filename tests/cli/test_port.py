@@ -45,6 +45,14 @@ def unread():
     return keras.Sequential([keras.Input((4,)), twice, thrice])
 
 
+def linen():
+    import jax
+    from flax import linen
+
+    module = linen.Sequential([linen.Dense(3), linen.relu, linen.Dense(2)])
+    return module, module.init(jax.random.key(0), jax.numpy.ones((1, 4)))
+
+
 three = 3
 """
 
@@ -88,6 +96,11 @@ def test_a_keras_model(cli):
     pytest.importorskip("keras")
     status, printed, _ = cli("port", "keras", "models_to_port:dense", "--verify", "outputs")
     assert status == 0 and "net = fc(3, relu) >> fc(2)" in printed
+
+
+def test_a_flax_module_and_its_variables(cli):
+    status, printed, _ = cli("port", "flax", "models_to_port:linen", "--input", "2,4")
+    assert status == 0 and "net = fc(3, relu) >> fc(2)" in printed and "proven equal" in printed
 
 
 def test_check_lists_all_that_is_missing_and_writes_nothing(cli, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import optax
@@ -46,6 +47,7 @@ def examples(shapes, ids=False):
     return [rng.integers(0, 9, s) if ids else rng.normal(size=s).astype(np.float32) for s in shapes]
 
 
+@functools.cache
 def ported(name):
     xs = examples(SHAPES[name], ids=name in ("Encoder", "Gpt"))
     module = getattr(linen, name)()
@@ -99,6 +101,17 @@ def test_weights_go_back_to_the_modules_own_variables():
     assert jax.tree.map(jnp.shape, back) == jax.tree.map(jnp.shape, variables)
     np.testing.assert_allclose(p.net.apply(moved, p.state, x)[0], module.apply(back, x), rtol=1e-4, atol=1e-5)
     assert "part 2 of 4" in str(p.weights)
+
+
+def test_a_saved_port_knows_the_way_back(tmp_path):
+    _, variables, (x,), p = ported("Lstm")
+    p.save(tmp_path / "lstm")
+    again = port.load(tmp_path / "lstm")
+    assert again.weights == p.weights
+    np.testing.assert_array_equal(
+        again.net.apply(again.params, again.state, x)[0], p.net.apply(p.params, p.state, x)[0]
+    )
+    jax.tree.map(np.testing.assert_array_equal, again.to_flax_variables(again.params), variables)
 
 
 def test_weights_go_back_to_an_nnx_module():
