@@ -64,7 +64,9 @@ class Modules:
         label = (scope_label(name, "".join(cls)) if piece.holds else "") or piece.label
         own = cls[0] if cls and cls[0] not in CONTAINERS else ""
         title = piece.title or own
-        return piece.but(label=label, title=title, whole=piece.whole or bool(label) or self.times.get(own, 0) > 1)
+        nested = name == "block" and any(kid.kids for kid in piece.kids)  # of modules, not of layers alone
+        whole = piece.whole or bool(label) or nested or self.times.get(own, 0) > 1
+        return piece.but(label=label, title=title, whole=whole)
 
 
 def _leaf(op: Op) -> Piece:

@@ -11,6 +11,7 @@ from compose.core.editing import named
 from compose.core.layer import Layer
 from compose.port.structure.piece import Piece
 
+_WRAPPERS = {"model", "module", "net", "body", "main", "block"}
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "Functional", "Model"}
 
 _KINDS = {
@@ -33,7 +34,7 @@ def leaf_label(name: str, layer: Layer, cls: str) -> str:
 def scope_label(name: str, cls: str = "") -> str:
     """The name of a module: none where it is a number, that of a wrapper, or Flax's own, as `Block_0`."""
     counted = bool(cls) and re.fullmatch(rf"{cls}_\d+", name) is not None
-    return "" if counted or name.isdigit() or name.lower() in ("model", "module", "net", "body", "main") else _key(name)
+    return "" if counted or name.isdigit() or name.lower() in _WRAPPERS else _key(name)
 
 
 def snake(name: str) -> str:

@@ -15,6 +15,7 @@ from compose.layers.conv import conv
 from compose.layers.dropout import dropout
 from compose.layers.pool_global import global_avg_pool, global_max_pool
 from compose.layers.shape import flatten
+from compose.layers.take import at
 from compose.port.graph import Op, SourceGraph
 
 _ACTIVATIONS = {family.__name__ for family in (activation, slopes, smooth, softmax)}
@@ -41,10 +42,10 @@ def _check(graph: SourceGraph) -> None:
 
 def _plain(op: Op) -> Op:
     """The operation in the fewest words."""
-    at = op.layer
-    if isinstance(at, conv) and at.kernel in (1, (1,), (1, 1), (1, 1, 1)):
-        at = at.but(padding="same") if at.padding in ("valid", 0) else at  # a window of one pads nothing
-    return replace(op, layer=at)
+    made = op.layer
+    if isinstance(made, conv) and made.kernel in (1, (1,), (1, 1), (1, 1, 1)):
+        made = made.but(padding="same") if made.padding in ("valid", 0) else made  # a window of one pads nothing
+    return replace(op, layer=made)
 
 
 def _padded_alike(ops: list[Op]) -> list[Op]:
@@ -53,19 +54,21 @@ def _padded_alike(ops: list[Op]) -> list[Op]:
     often = {kernel for kernel, n in strided.items() if n > 1}
 
     def padded(op: Op) -> Op:
-        at = op.layer
-        if not isinstance(at, conv) or not isinstance(at.kernel, int) or at.kernel not in often:
+        over = op.layer
+        if not isinstance(over, conv) or not isinstance(over.kernel, int) or over.kernel not in often:
             return op
-        same = at.padding == "same" and at.stride == at.dilation == 1
-        return replace(op, layer=at.but(padding=at.kernel // 2)) if same else op
+        same = over.padding == "same" and over.stride == over.dilation == 1
+        return replace(op, layer=over.but(padding=over.kernel // 2)) if same else op
 
     return list(map(padded, ops))
 
 
-def _half(at: conv) -> bool:
+def _half(over: conv) -> bool:
     """Whether a strided window of odd size is padded by half of it."""
-    size = at.kernel
-    return isinstance(size, int) and size % 2 == 1 < size and at.padding == size // 2 and 1 == at.dilation != at.stride
+    size = over.kernel
+    if not isinstance(size, int):
+        return False
+    return size % 2 == 1 < size and over.padding == size // 2 and 1 == over.dilation != over.stride
 
 
 def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
@@ -133,15 +136,15 @@ def _merged(ops: list[Op], output: int) -> list[Op]:
     """
     uses = Counter(v for op in ops for v in op.inputs)
     uses[output] += 1
-    at: dict[int, int] = {}
+    place: dict[int, int] = {}
     made: list[Op] = []
     for op in ops:
-        i = at.get(op.inputs[0]) if len(op.inputs) == 1 else None
+        i = place.get(op.inputs[0]) if len(op.inputs) == 1 else None
         both = _together(made[i], op) if i is not None and uses[made[i].output] == 1 else None
         if i is not None and both is not None:
-            made[i], at[op.output] = both, i
+            made[i], place[op.output] = both, i
         else:
-            at[op.output] = len(made)
+            place[op.output] = len(made)
             made.append(op)
     return made
 
@@ -153,10 +156,23 @@ def _together(before: Op, op: Op) -> Op | None:
     """Both operations as one, or None."""
     if before.layer in _POOLED and op.layer == flatten:
         return replace(before, layer=_POOLED[before.layer], output=op.output)
+    if isinstance(before.layer, at) and isinstance(op.layer, at):
+        index = _one_index(before.layer.index, op.layer.index)
+        return None if index is None else replace(before, layer=at(index), output=op.output)
     if not _takes(before, op):
         return None
     weights = dict(before.weights) | {f"activation/{k}": v for k, v in op.weights.items()}
     return replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
+
+
+def _one_index(first: str, second: str) -> str | None:
+    """`:, ::2` and then `:, :, 1::2` as `:, ::2, 1::2`, where both are slices, of different axes."""
+    a, b = ([part.strip() for part in index.split(",")] for index in (first, second))
+    if not all(":" in part for part in (*a, *b)):
+        return None
+    whole = lambda parts: [*parts, *[":"] * (max(len(a), len(b)) - len(parts))]
+    pairs = list(zip(whole(a), whole(b)))
+    return ", ".join(y if x == ":" else x for x, y in pairs) if all(":" in pair for pair in pairs) else None
 
 
 def _takes(before: Op, op: Op) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from compose.port.writing.derived import derived
 from compose.port.writing.generalise import Generaliser, Unlike, params, substitute
 from compose.port.writing.layout import WIDTH, Layout
 from compose.port.writing.naming import helper_name, is_size, parameter_names
@@ -16,7 +17,8 @@ _LEAST_GAIN = 15  # characters that a helper must save
 _PER_LINE, _PER_HELPER, _PER_PARAM = 12, 30, 8  # what a line, a function and a parameter cost, in characters
 _FAMILIAR = 200  # how much longer a helper may be that is one of the source's own modules
 _TRIALS = 8  # patterns that are tried out in each turn
-_OF_A_FORM = 2  # patterns of each form that are tried out too
+_OF_A_FORM = 2  # patterns of each form that are tried out too, where there are few expressions
+_FEW = 400
 _MOST_PARAMS = 7
 _SAMPLE = 28  # expressions of one form that are compared with each other
 
@@ -77,7 +79,7 @@ class _Search:
         for i, pattern in enumerate(order):
             form = pattern.kind, pattern.head
             seen[form] += 1
-            if i < _TRIALS or seen[form] <= _OF_A_FORM:
+            if i < _TRIALS or (seen[form] <= _OF_A_FORM and len(self.counts) <= _FEW):
                 chosen.append(pattern)
         return chosen
 
@@ -152,8 +154,11 @@ def _with_helper(program: Program, pattern: Term) -> Program:
         count(body)
     taken = program.said()
     shadowed = {p for helper in program.helpers.values() for p in helper.params}
-    name = helper_name(pattern, word.most_common(1)[0][0] if word else "", taken | shadowed, set(program.helpers))
+    bodies = {helper.name: helper.body for helper in program.helpers.values()}
+    name = helper_name(pattern, word.most_common(1)[0][0] if word else "", taken | shadowed, bodies)
     called = parameter_names(pattern, uses, taken | {name})
+    follow = derived(uses, called)
+    called = {p: said for p, said in called.items() if p not in follow}
     usual = {p: Counter(use[p] for use in uses).most_common(1)[0] for p in called}
     often = {p: v for p, (v, n) in usual.items() if 2 * n > len(uses) and n > 1}
     defaults = {called[p]: v for p, v in often.items() if _short(v) and not is_size(called[p])}
@@ -162,13 +167,13 @@ def _with_helper(program: Program, pattern: Term) -> Program:
     is_function = (
         bool(called) or pattern.kind == "items" or len(Layout(program.arguments, program.keeps).flat(pattern)) > WIDTH
     )
-    body = substitute(pattern, {p: Term("param", q) for p, q in called.items()})
+    body = substitute(pattern, follow | {p: Term("param", q) for p, q in called.items()})
 
     def change(term: Term) -> Term:
         found = general.match(pattern, term) if not term.free() else None
         if found is None:
             return term.but(args=tuple(map(change, term.args))) if term.args else term
-        given = {called[p]: change(v) for p, v in found.items()}
+        given = {called[p]: change(v) for p, v in found.items() if p in called}
         kept = [p for p in order if given[p] != defaults.get(p)]
         return Term("call", name, tuple(given[p] for p in kept), tuple(kept)) if is_function else Term("atom", name)
 

@@ -32,6 +32,9 @@ class Layout:
             return flat
         pad = " " * (indent + 4)
         if term.kind == "op":
+            rows = [self._operand(arg, term.head) for arg in term.args]
+            if used == 1 and max(map(len, rows)) + indent + 3 <= WIDTH and term.head in "+*":
+                return f"\n{' ' * indent}{term.head} ".join(rows)
             term = _spelled(term)
         if term.kind == "call":
             rows = [
@@ -42,6 +45,8 @@ class Layout:
             return (
                 f"(\n{''.join(pad + self.text(arg, indent + 4, 1) + ',' + chr(10) for arg in term.args)}{' ' * indent})"
             )
+        if term.kind == "row" and term.head == ("*", ""):
+            return "*" + self.text(term.args[0], indent, used + 1)
         if term.kind == "row" and term.head[0] == "(":
             rows = [pad + self.text(arg, indent + 4, 1) + ",\n" for arg in term.args]
             return f"{term.head[0]}\n{''.join(rows)}{' ' * indent}{term.head[-1].lstrip(',')}"

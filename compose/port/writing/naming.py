@@ -22,14 +22,29 @@ _SHORT = {
 }
 
 
-def helper_name(pattern: Term, hint: str, taken: set[str], helpers: set[str]) -> str:
-    """The source's word for it, or one made of the words inside; not one of those taken."""
+def helper_name(pattern: Term, hint: str, taken: set[str], helpers: dict[str, Term]) -> str:
+    """The source's word for it, or one made of the words inside; not one of those taken.
+
+    Args:
+        helpers: the bodies of those that there are.
+    """
     of_helper = pattern.head in helpers  # the source's word is that helper's already
-    name = hint if hint and not of_helper else _described(pattern, helpers)
+    name = hint if hint and not of_helper else _described(pattern, set(helpers))
     taken = taken | RESERVED
     if keyword.iskeyword(name) or (not hint and name in taken):
         name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
-    return numbered(name, taken)
+    if name in helpers and pattern.head == "residual" != helpers[name].head:
+        name = f"residual_{name}"
+    elif name in helpers:
+        name = f"{name}_{_difference(pattern, helpers[name])}"
+    return numbered(name.rstrip("_"), taken)
+
+
+def _difference(pattern: Term, other: Term) -> str:
+    """The first word of a pattern that another has not."""
+    there = {str(term.head) for term in other.walk()}
+    heads = (str(term.head) for term in pattern.walk() if term.kind in ("call", "atom", "param"))
+    return next((head for head in heads if head.isidentifier() and known(head) and head not in there), "")
 
 
 def numbered(name: str, taken: set[str]) -> str:
@@ -94,6 +109,8 @@ def is_size(name: str) -> bool:
 
 
 def _role(values: list[Term]) -> str:
+    if all(v.kind == "atom" and v.head.isdigit() for v in values):
+        return "size"
     functions = [word(v.head) for v in values if v.kind == "atom" and known(v.head)]
     is_activation = len(functions) == len(values) and all(getattr(f, "floats_only", False) for f in functions)
     return "activation" if is_activation else "layer"
@@ -101,9 +118,12 @@ def _role(values: list[Term]) -> str:
 
 def part_name(part: Term, outer: Term, label: str | None, i: int) -> str:
     """What a part of a call is called where it is written before it."""
+    said = part.get("name")
+    if said is not None and said.kind == "atom" and said.head[1:-1].isidentifier():
+        return said.head[1:-1]
     if label:
         return label
-    if part.head == "conv" and part.get("groups") is not None:
+    if part.head == "conv" and part.get("groups") is not None and part.get("groups") == part.get("filters"):
         return "depthwise"
     if str(part.head).endswith("_pool"):
         return "pool"
