@@ -42,7 +42,7 @@ def write_source(port: Ported, path: Path) -> None:
         "output_axes": graph.output_axes,
         "arrays": {name: (np.shape(a), np.asarray(a).dtype.name) for name, a in graph.arrays.items()},
         "weights": port.weights.rows(),
-        "unread": [(take.source, take.rows) for take in graph.unread],
+        "unread": [(take.source, take.rows, take.columns) for take in graph.unread],
         "words": [(str(part), word) for part, word in port.found.words.items()],
     }
     if graph.saved is not None:
@@ -85,7 +85,8 @@ def _graph(told: dict[str, Any], left: dict[str, np.ndarray]) -> SourceGraph:
     arrays = {name: np.zeros(shape, dtype) for name, (shape, dtype) in told["arrays"].items()}
     arrays |= {name.removeprefix("array "): a for name, a in left.items() if name.startswith("array ")}
     axes = [tuple(None if a is None else tuple(a) for a in told[key]) for key in ("input_axes", "output_axes")]
-    unread = tuple(Take(source, rows=rows and tuple(rows)) for source, rows in told["unread"])
+    part = lambda ends: None if ends is None else tuple(ends)
+    unread = tuple(Take(source, rows=part(rows), columns=part(columns)) for source, rows, columns in told["unread"])
     saved = None
     if "saved" in told:
         framework, names, fixed = told["saved"]

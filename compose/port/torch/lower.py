@@ -154,7 +154,7 @@ class Lowering(Layers):
         args = map_aggregate(node.args, self._lookup)
         kwargs = map_aggregate(node.kwargs, self._lookup)
         if node.target is operator.getitem:
-            return args[0][args[1]]
+            return args[0] if isinstance(args[0], Value) else args[0][args[1]]  # of what has no rule
         name = str(node.target)
         if name.split(".")[1] not in _READ_PENDING:
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))

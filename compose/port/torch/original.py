@@ -84,7 +84,11 @@ class TorchModel:
         memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
         made = [v for m in self.model.modules() for v in vars(m).values() if isinstance(v, torch.Tensor)]
         memo |= {id(v): v.detach() for v in made if not v.is_leaf}  # what a hook makes again before each call
-        return copy.deepcopy(self.model, memo).double()
+        model = copy.deepcopy(self.model, memo)
+        for old, new in zip(self.model.modules(), model.modules()):
+            if isinstance(new, torch.nn.RMSNorm) and new.eps is None:  # that of the dtype which it has
+                new.eps = torch.finfo(getattr(old.weight, "dtype", torch.get_default_dtype())).eps
+        return model.double()
 
     def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:
         """The same optimizer over the copy's parameters, group by group."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv import conv
@@ -105,7 +107,7 @@ def _rms_norm(low, node, x, shape, scale=None, epsilon=None):
         raise PortError(f"an RMS norm of the last axis, got {len(shape)} axes")
     x = low.whole(x)
     x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
-    epsilon = 1.1920928955078125e-07 if epsilon is None else epsilon
+    epsilon = torch.finfo(node.meta["val"].dtype).eps if epsilon is None else epsilon
     return low.emit(word("rms_norm")(epsilon=epsilon, scale=scale is not None), x, weights={"scale": scale})
 
 
