@@ -107,7 +107,7 @@ def test_a_module_that_carries_state_by_a_rule_of_one_s_own():
     @port.rule(Running)
     def _(low, call, x):
         weights = {"kernel": linear(f"{call.path}.inner.weight"), "bias": Take(f"{call.path}.inner.bias")}
-        return low.emit(running_sum(), x, weights=weights, state={"seen": Take(f"{call.path}.seen")})
+        return low.emit(running_sum(), x, shape=x.shape, weights=weights, state={"seen": Take(f"{call.path}.seen")})
 
     try:
         ported = port.from_torch(nn.Sequential(Running(), nn.Tanh(), nn.Linear(4, 2)), torch.randn(3, 4))

@@ -9,7 +9,7 @@ from compose import port
 from compose.core.errors import PortError
 
 try:
-    from benchmarks.port_coverage import torchvision
+    from benchmarks.port_coverage import torch_model, torchvision
 
     vision = torchvision()
 except ImportError:
@@ -46,3 +46,11 @@ def test_one_equal_step(make, shape):
 def test_stochastic_depth_of_the_whole_batch_says_so():
     with pytest.raises(PortError, match="mode='row'"):
         port.from_torch(vision.ops.StochasticDepth(0.1, "batch"), torch.randn(2, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5", "googlenet", "resnet18"])
+def test_equal_gradients_of_a_whole_classifier(name):
+    model, x = torch_model(name)
+    ported = port.from_torch(model, x)
+    assert "graph(" not in str(ported.net) and ported.verify("gradients").ok

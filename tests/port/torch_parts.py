@@ -64,6 +64,41 @@ class Scored(nn.Module):
         return F.scaled_dot_product_attention(y, q, q, attn_mask=self.near).transpose(1, 2).flatten(2)
 
 
+class Words(nn.Module):
+    """Attention as it is written out, causal by a buffer, over learned places; the table is the head as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.places = nn.Embedding(11, 8), nn.Embedding(9, 8)
+        self.parts, self.norm = nn.Linear(8, 24), nn.RMSNorm(8)
+        self.head = nn.Linear(8, 11, bias=False)
+        self.head.weight = self.table.weight
+        self.register_buffer("past", torch.tril(torch.ones(1, 1, 9, 9)))
+
+    def forward(self, ids):
+        n = ids.shape[1]
+        x = self.table(ids) + self.places(torch.arange(n))
+        q, k, v = (t.view(-1, n, 2, 4).transpose(1, 2) for t in self.parts(x).split(8, dim=2))
+        scores = (q @ k.transpose(-2, -1) / 2).masked_fill(self.past[:, :, :n, :n] == 0, float("-inf"))
+        y = (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(-1, n, 8)
+        return self.head(self.norm(x + y))
+
+
+class Sums(nn.Module):
+    """Reductions, choices and products that have no module."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernel, self.other = nn.Parameter(torch.randn(4, 6)), nn.Parameter(torch.randn(4, 6))
+        self.bias = nn.Parameter(torch.randn(6))
+
+    def forward(self, x):
+        y = torch.addmm(self.bias, x.amax(1), self.kernel)
+        y = torch.where(y > 0.1, y.clamp(max=0.7), F.normalize(y, dim=-1))
+        z = (x @ self.other).cumsum(1).var(1) + torch.stack(x.unbind(1), 2).logsumexp(1).norm(dim=1, keepdim=True)
+        return torch.maximum(1 - y, z.flip(1).roll(2, 1)), F.glu(2 / (z.exp() + 1))
+
+
 class Images(nn.Module):
     """Fewer pixels and more, by each way that torch has."""
 
@@ -127,6 +162,8 @@ CASES = {
         torch.randn(3, 5, 8),
         torch.randn(3, 4, 8),
     ),
+    "words": lambda: (Words(), torch.arange(12).reshape(3, 4) % 11),
+    "sums": lambda: (Sums(), torch.randn(3, 5, 4)),
     "images": lambda: (Images(), torch.randn(2, 3, 6, 8)),
     "signal": lambda: (signal(), torch.randn(4, 3, 8)),
     "volume": lambda: (volume(), torch.randn(3, 2, 4, 4, 4)),

@@ -8,6 +8,7 @@ from compose.port.torch import (  # noqa: F401
     rules_dense,
     rules_elementwise,
     rules_image,
+    rules_pair,
     rules_product,
     rules_recurrent,
     rules_reduce,

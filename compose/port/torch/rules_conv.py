@@ -13,6 +13,7 @@ from compose.layers.norm import batch_norm, layer_norm
 from compose.port.lowering.values import Value
 from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis
 from compose.port.rules import rule, rules
+from compose.port.torch.export import sizes_of
 from compose.port.weights import Take
 
 
@@ -136,23 +137,23 @@ def _window(size, stride, padding, rank: int) -> dict[str, Any]:
 
 @rules("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten.adaptive_avg_pool3d")
 def _adaptive_avg(low, node, x, size):
-    return _adaptive(low, x, size, "avg")
+    return _adaptive(low, x, size, "avg", low.shape)
 
 
 @rules("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d", "aten.adaptive_max_pool3d")
 def _adaptive_max(low, node, x, size):
-    made = _adaptive(low, x, size, "max")
-    return made.but(shape=low.shape[0] if isinstance(low.shape[0], tuple) else low.shape), None
+    made = _adaptive(low, x, size, "max", sizes_of(low.node.meta["val"][0]))
+    return made, None
 
 
-def _adaptive(low, x, size, kind: str):
+def _adaptive(low, x, size, kind: str, shape: tuple[int, ...]):
     x, rank = spatial(low, x)
     bins = per_axis(size, rank)
     if bins == 1:
-        return low.emit(word(f"global_{kind}_pool")(keepdims=True), x)
+        return low.emit(word(f"global_{kind}_pool")(keepdims=True), x, shape=shape)
     if tuple(x.shape[2:]) == (bins if isinstance(bins, tuple) else (bins,) * rank):
         return x
-    return low.emit(word(f"adaptive_{kind}_pool")(bins), x)
+    return low.emit(word(f"adaptive_{kind}_pool")(bins), x, shape=shape)
 
 
 @rules("aten.pad", "aten.constant_pad_nd")

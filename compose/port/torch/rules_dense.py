@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from compose.core.errors import PortError
@@ -44,11 +45,25 @@ def _unflattened(x, weight: Weight) -> Take:
 
 @rule("aten.embedding")
 def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, sparse=False):
+    if isinstance(ids, np.ndarray):
+        return _places(low, weight, ids)
     if scale_grad:
         raise PortError("an embedding whose gradient is not scaled by frequency (scale_grad_by_freq=False)")
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
     ids = low.as_source(ids)
     return low.emit(layer, ids, axes=identity_axes(ids.ndim + 1), weights={"embedding": weight})
+
+
+def _places(low, weight: Weight, ids: np.ndarray) -> Weight:
+    """The first rows of a table, as positions are looked up: a parameter of their shape."""
+    n = ids.size
+    if not np.array_equal(ids.ravel(), np.arange(n)) or weight.take != Take(weight.take.source):
+        raise PortError("ids that are an input, or the places 0, 1, 2, ... of a table of its own")
+    if n < weight.shape[0]:
+        low.unread.append(Take(weight.take.source, rows=(n, weight.shape[0])))
+    shape = (*ids.shape, weight.shape[1])
+    take = Take(weight.take.source, rows=(0, n) if n < weight.shape[0] else None, shape=shape)
+    return Weight(take, shape, weight.array[:n].reshape(shape), True)
 
 
 def _bags(module, input, offsets=None, per_sample_weights=None):
@@ -81,6 +96,11 @@ def _weight_norm(low, node, weight, gain, axis=0):
 @rule("aten.dropout")
 def _dropout(low, node, x, rate, train):
     return low.emit(dropout(rate), x) if rate > 0 else x
+
+
+@rule("aten.alpha_dropout")
+def _alpha_dropout(low, node, x, rate, train):
+    return low.emit(word("alpha_dropout")(rate), x) if rate > 0 else x
 
 
 @rules("aten.feature_dropout")

@@ -83,6 +83,11 @@ def _threshold(low, node, x, threshold, value):
     return low.emit(word("threshold")(threshold=threshold, value=value), x)
 
 
+@rule("aten.rrelu")
+def _rrelu(low, node, x, low_end=1 / 8, high_end=1 / 3, train=False):
+    return low.emit(word("rrelu")(low_end, high_end), x)
+
+
 @rules("aten.clamp", "aten.clamp_min", "aten.clamp_max")
 def _clamp(low, node, x, first=None, last=None, min=None, max=None):
     below, above = (None, first) if "clamp_max" in str(node.target) else (first, last)

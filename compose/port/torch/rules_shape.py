@@ -10,6 +10,7 @@ from compose.port.lowering.layout import reshape_in_place, reshape_to
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
 from compose.port.torch.rules_recurrent import States
+from compose.port.weights import Take
 
 _TURNS = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "movedim", "moveaxis")
 
@@ -114,6 +115,8 @@ def _slice(low, node, x: Any, axis=0, *where: Any):
         if name == "select" and axis == 0:
             return x.select(where[0])
         x = x.value()
+    if isinstance(x, Weight):
+        return _rows(low, x, name, axis, *where)
     x = low.whole(x)
     axis = axis % x.ndim
     at = x.axis(axis)
@@ -128,6 +131,22 @@ def _slice(low, node, x: Any, axis=0, *where: Any):
         text = f"{start or ''}:{'' if stop is None else stop}" + (f":{step}" if (step or 1) != 1 else "")
         axes = x.axes
     return low.emit(word("at")(", ".join([":"] * at + [text])), x, axes=axes)
+
+
+def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
+    """A part of a parameter: rows of the array that is stored, the others being left unread."""
+    start, stop, step = (*where, None, None, None)[:3] if name == "slice" else (where[0], where[0] + 1, None)
+    start, n = start or 0, x.shape[axis]
+    stop = n if stop is None else min(stop, n)
+    if (start, stop, step or 1) == (0, n, 1) and name == "slice":
+        return x
+    plain = x.take == Take(x.take.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
+    if not plain:
+        raise PortError("all of a parameter, or rows of its first axis, one after the other")
+    low.unread += [Take(x.take.source, rows=part) for part in ((0, start), (stop, n)) if part[0] < part[1]]
+    shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
+    take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
+    return Weight(take, shape, x.array[start:stop].reshape(shape), x.trained)
 
 
 @rules("aten.chunk", "aten.split", "aten.split_with_sizes")
