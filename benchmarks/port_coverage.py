@@ -194,8 +194,11 @@ def keras_model(name: str) -> Any:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    draw = lambda self, shape, dtype=None: keras.ops.convert_to_tensor(rng.normal(0, 0.05, shape), dtype)
-    keras.initializers.VarianceScaling.__call__ = draw  # Keras's compiles for every shape
+
+    def draw(self, shape, dtype=None):  # as Keras's he_normal, which compiles for every shape
+        return keras.ops.convert_to_tensor(rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape), dtype)
+
+    keras.initializers.VarianceScaling.__call__ = draw
     side = next(size for part, size in KERAS_IMAGES.items() if name.startswith(part))
     return getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3))
 
