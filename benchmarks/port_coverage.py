@@ -200,7 +200,8 @@ def keras_model(name: str) -> Any:
 
     keras.initializers.VarianceScaling.__call__ = draw
     side = next(size for part, size in KERAS_IMAGES.items() if name.startswith(part))
-    return getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3))
+    build = getattr(keras.applications, name)  # logits: a softmax of random ones may be 0 and 1 without a gradient
+    return build(weights=None, input_shape=(side, side, 3), classifier_activation=None)
 
 
 # The table.
