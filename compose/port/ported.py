@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from compose.combinators import identity
 from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.plan import plan
@@ -195,6 +196,8 @@ class Ported:
         """The network for training steps that can be compared: nothing in it draws."""
 
         def quiet(path: str, inner: Layer) -> Layer:
+            if inner.draws and inner.kind.startswith("random_"):  # augmentation
+                return identity
             rates = {k: 0.0 for k in _RANDOM if isinstance(getattr(inner, k, None), float)}
             return inner.but(**rates) if rates and inner.draws else inner
 

@@ -3,9 +3,13 @@
 from compose.port.keras import (  # noqa: F401
     rules_attention,
     rules_core,
+    rules_encode,
     rules_grow,
     rules_image,
+    rules_masks,
+    rules_noise,
     rules_norm,
     rules_ops,
+    rules_parts,
     rules_sequence,
 )

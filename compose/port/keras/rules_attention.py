@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.keras.rules_masks import unread
+from compose.port.keras.walk import keywords
 from compose.port.rules import rule, rules
 
 
 @rule("keras.layers.MultiHeadAttention")
 def _multi_head(walk, layer, query, value, key=None, use_causal_mask=False, return_attention_scores=False, **masks):
     rank = len(layer._build_shapes_dict["query_shape"])
-    if layer._attention_axes not in (None, (1,)) or rank != 3:
-        raise PortError(f"attention over the middle axis of three, got attention_axes={layer._attention_axes}")
+    axes = tuple(a % rank for a in layer._attention_axes or range(1, rank - 1))
     options: dict[str, Any] = {"head_size": layer.key_dim}
     if layer.value_dim != layer.key_dim:
         options["value_size"] = layer.value_dim
-    return _heads(walk, layer, layer.num_heads, options, (query, value, key), use_causal_mask,
-                  return_attention_scores, masks)  # fmt: skip
+    given = (query, value, key)
+    if rank == 3:
+        return _heads(walk, layer, layer.num_heads, options, given, use_causal_mask, return_attention_scores, masks)
+    if masks or use_causal_mask or return_attention_scores or len({v for v in given if v is not None}) > 1:
+        raise PortError("attention over axes of an image to itself, without masks and without its scores")
+    return _over_axes(walk, layer, query, axes, options)
+
+
+def _over_axes(walk: Any, layer: Any, x: Any, axes: tuple[int, ...], options: dict[str, Any]) -> Any:
+    """Self-attention over some axes of one value; all others but the last are so many examples."""
+    shape = layer._build_shapes_dict["query_shape"]
+    rest = [i for i in range(1, len(shape) - 1) if i not in axes]
+    order = [0, *rest, *axes, len(shape) - 1]
+    if len(rest) > 1 or None in shape[1:]:
+        raise PortError(f"attention over all axes but one, of known sizes, got {axes} of {shape}")
+    moved = x if order == sorted(order) else walk.emit(word("permute")(*order), x)
+    sizes = [shape[i] for i in order[1:]]
+    if len(axes) > 1:
+        moved = walk.emit(word("reshape")(*sizes[: len(rest)], -1, shape[-1]), moved)
+    before = len(walk.ops)
+    y = _heads(walk, layer, layer.num_heads, options, (moved, moved, None), False, False, {})
+    if rest:
+        walk.ops[before:] = [replace(op, layer=word("time_distributed")(op.layer)) for op in walk.ops[before:]]
+    if len(axes) > 1:
+        y = walk.emit(word("reshape")(*sizes[:-1], -1), y)
+    return y if order == sorted(order) else walk.emit(word("permute")(*map(int, np.argsort(order))), y)
 
 
 @rules("keras.layers.GroupQueryAttention", "keras.layers.GroupedQueryAttention")
@@ -32,7 +60,7 @@ def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
     query, value, key = parts
     if any(getattr(layer, name, None) for name in ("_use_gate", "use_gate", "_sliding_window", "sliding_window")):
         raise PortError("attention without use_gate and sliding_window")
-    mask = _attention_mask(masks)
+    mask = _attention_mask(walk, layer, masks, scores)
     n = layer._build_shapes_dict["query_shape"][-1]
     if options["head_size"] * heads == n:
         del options["head_size"]
@@ -65,8 +93,7 @@ def _scored(walk, layer, inputs, mask=None, return_attention_scores=False, use_c
     query, value, key = (*inputs, None)[:3]
     if getattr(layer, "score_mode", "dot") != "dot":
         raise PortError(f'score_mode="dot", got {layer.score_mode!r}')
-    if mask is not None and any(m is not None for m in mask):
-        raise PortError("attention without a mask; here the lengths or mask of the keys come last in its inputs")
+    of_query, of_value = (*(mask or ()), None, None)[:2]
     name = "dot_attention" if type(layer).__name__ == "Attention" else "additive_attention"
     made = word(name)(
         causal=use_causal_mask, dropout=float(layer.dropout), return_weights=return_attention_scores,
@@ -74,8 +101,12 @@ def _scored(walk, layer, inputs, mask=None, return_attention_scores=False, use_c
     )  # fmt: skip
     first = value if key is None else key
     inputs = (query, first) if first == value else (query, first, value)
-    y = walk.emit(made, *inputs, weights={"scale": layer.scale if layer.use_scale else None})
-    return [walk.emit(word("at")(str(i)), y) for i in (0, 1)] if return_attention_scores else y
+    hidden = () if of_value is None else (of_value,)
+    y = walk.emit(made, *inputs, *hidden, weights={"scale": layer.scale if layer.use_scale else None})
+    y, *scores = [walk.emit(word("at")(str(i)), y) for i in (0, 1)] if return_attention_scores else [y]
+    if of_query is not None:
+        y = walk.emit(word("multiply"), y, walk.emit(word("expand_dims")(axis=-1), of_query))
+    return [y, *scores] if scores else y
 
 
 def _inputs(query: Any, value: Any, key: Any) -> tuple:
@@ -83,8 +114,30 @@ def _inputs(query: Any, value: Any, key: Any) -> tuple:
     return (query,) if query == key == value else (query, value) if key == value else (query, key, value)
 
 
-def _attention_mask(masks: dict[str, Any]) -> tuple:
+def _attention_mask(walk: Any, layer: Any, masks: dict[str, Any], scores: bool) -> tuple:
+    """The one mask that Keras's up to four come to, as an input, or none.
+
+    A query that is padding gets zeros from Keras only where it keeps the scores; else we leave it its keys, and
+    whatever it makes must not be read.
+    """
     given = {k: m for k, m in masks.items() if m is not None}
-    if set(given) - {"attention_mask"}:
-        raise PortError(f"attention_mask alone, got {', '.join(given)}; join them to one mask")
-    return tuple(given.values())
+    keys = [given[k] for k in ("value_mask", "key_mask") if k in given]
+    made = None
+    if keys:
+        keys = keys[:1] if len(set(keys)) == 1 else [walk.emit(word("logical_and"), *keys)]
+        made = walk.emit(word("expand_dims")(axis=-2), *keys) if set(given) - {"value_mask", "key_mask"} else keys[0]
+    of_query = given.get("query_mask")
+    if of_query is not None and (layer.dropout or scores):
+        rows = walk.emit(word("expand_dims")(axis=-1), of_query)
+        made = rows if made is None else walk.emit(word("logical_and"), rows, made)
+    elif of_query is not None and not unread(walk, walk.node.outputs[0], keywords(walk.node)["query_mask"]):
+        raise PortError(
+            "attention whose padded queries are not read on; Keras gives them the mean of all values: "
+            "pool with GlobalAveragePooling1D, which takes the mask, or give attention_mask in place of mask_zero"
+        )
+    whole = given.get("attention_mask")
+    if whole is not None:
+        if len(keywords(walk.node)["attention_mask"].shape) != 3:
+            raise PortError("an attention_mask (batch, queries, keys)")
+        made = whole if made is None else walk.emit(word("logical_and"), whole, made)
+    return () if made is None else (made,)

@@ -29,7 +29,7 @@ def activation(fn: Any) -> Any:
     if fn is None:
         return word("identity")
     if isinstance(fn, keras.Layer):
-        raise PortError(f"an activation function, got the layer {type(fn).__name__}; put it after the layer")
+        return _as_word(fn)
     options = dict(fn.keywords) if isinstance(fn, functools.partial) else {}
     name = getattr(fn.func if isinstance(fn, functools.partial) else fn, "__name__", "")
     if name not in ACTIVATIONS or not known(ACTIVATIONS[name]):
@@ -46,39 +46,34 @@ def _dense(walk, layer, x):
     return walk.emit(made, x, weights={"kernel": layer.kernel, "bias": layer.bias})
 
 
-@rule("keras.layers.Activation")
-def _activation(walk, layer, x):
-    return walk.emit(activation(layer.activation), x)
+def _as_word(layer: Any) -> Any:
+    """A layer of Keras that is an activation, as ours."""
+    kind = type(layer).__name__
+    if kind == "Activation":
+        return activation(layer.activation)
+    if kind == "ReLU":
+        return _rectifier(float(layer.negative_slope), float(layer.threshold), layer.max_value)
+    if kind == "LeakyReLU":
+        return word("leaky_relu")(negative_slope=float(layer.negative_slope))
+    if kind == "ELU":
+        return word("elu")(alpha=float(layer.alpha))
+    if kind == "Softmax":
+        return word("softmax")(axis=layer.axis if isinstance(layer.axis, int) else tuple(layer.axis))
+    raise PortError(f"an activation function, got the layer {kind}; put it after the layer")
 
 
-@rule("keras.layers.ReLU")
-def _relu(walk, layer, x):
-    slope, threshold, top = float(layer.negative_slope), float(layer.threshold), layer.max_value
+def _rectifier(slope: float, threshold: float, top: float | None) -> Any:
     if (slope, threshold) == (0, 0) and top in (None, 6):
-        return walk.emit(word("relu" if top is None else "relu6"), x)
+        return word("relu" if top is None else "relu6")
     if (threshold, top) == (0, None):
-        return walk.emit(word("leaky_relu")(negative_slope=slope), x)
-    raise PortError(f"ReLU with a slope or a maximum of 6, got slope {slope}, threshold {threshold}, maximum {top}")
+        return word("leaky_relu")(negative_slope=slope)
+    given = {"max_value": top, "negative_slope": slope, "threshold": threshold}
+    return word("relu")(**{k: float(v) for k, v in given.items() if v})
 
 
-@rule("keras.layers.LeakyReLU")
-def _leaky(walk, layer, x):
-    return walk.emit(word("leaky_relu")(negative_slope=float(layer.negative_slope)), x)
-
-
-@rule("keras.layers.ELU")
-def _elu(walk, layer, x):
-    return walk.emit(word("elu")(alpha=float(layer.alpha)), x)
-
-
-@rule("keras.layers.Softmax")
-def _softmax(walk, layer, x):
-    return walk.emit(word("softmax")(axis=layer.axis), x)
-
-
-@rule("keras.layers.Dropout")
-def _dropout(walk, layer, x):
-    return walk.emit(word("dropout")(float(layer.rate)), x) if layer.rate else x
+@rules(*(f"keras.layers.{name}" for name in ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax")))
+def _activation(walk, layer, x):
+    return walk.emit(_as_word(layer), x)
 
 
 @rules("keras.layers.InputLayer", "keras.layers.Identity", "keras.layers.ActivityRegularization", "keras.ops.Identity")
@@ -91,7 +86,17 @@ _JOINS = ("Add", "Multiply", "Subtract", "Average", "Maximum", "Minimum")
 
 @rules(*(f"keras.layers.{name}" for name in _JOINS))
 def _join(walk, layer, xs):
-    return walk.emit(word(type(layer).__name__.lower()), *xs)
+    name = type(layer).__name__
+    if name in ("Multiply", "Maximum", "Minimum") and any(mask_of(t) is not None for t in walk.node.input_tensors):
+        raise PortError(f"{name} of values without masks; Keras puts others in the place of padded steps")
+    return walk.emit(word(name.lower()), *xs)
+
+
+@rule("keras.layers.CustomScaleLayer")
+def _scaled_sum(walk, layer, xs):
+    """InceptionResNetV2's own."""
+    x, y = xs
+    return walk.emit(word("add"), x, walk.emit(word("scale")(by=float(layer.scale)), y))
 
 
 @rule("keras.layers.Concatenate")
@@ -99,6 +104,11 @@ def _concatenate(walk, layer, xs):
     rank = len(layer._build_shapes_dict["input_shape"][0])
     last = layer.axis in (-1, rank - 1)
     return walk.emit(word("concat") if last else word("concat")(axis=layer.axis), *xs)
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that Keras hangs on a symbolic value, or None."""
+    return getattr(tensor, "_keras_mask", None)
 
 
 _CONSTANT = {
@@ -114,13 +124,26 @@ def _operator(walk, op, a, b):
     name = type(op).__name__.removeprefix("True").lower()
     if isinstance(a, Ref) and isinstance(b, Ref):
         return walk.emit(word(name), a, b)
-    if not isinstance(a, Ref) and name in ("add", "multiply"):
+    if not isinstance(a, Ref) and not isinstance(a, keras.Variable):
+        a, b, name = _turned(walk, name, a, b)
+    elif not isinstance(a, Ref) and name in ("add", "multiply"):
         a, b = b, a
     if isinstance(a, Ref) and isinstance(b, keras.Variable) and name in ("add", "multiply"):
         return _learned(walk, "learned_scale" if name == "multiply" else "learned_bias", a, b)
     if not isinstance(a, Ref) or np.ndim(b):
         raise PortError(f"{name} of two values, or of a value and a number or a weight after it")
+    if float(b) == (name in ("multiply", "divide")):
+        return a
     return walk.emit(_CONSTANT[name](float(b)), a)
+
+
+def _turned(walk: Any, name: str, number: Any, x: Ref) -> tuple[Ref, Any, str]:
+    """`number - x` and `number / x` as something with `x` first."""
+    if name == "subtract":
+        return walk.emit(word("scale")(by=-1.0), x), number, "add"
+    if name == "divide":
+        return walk.emit(word("reciprocal"), x), number, "multiply"
+    return x, number, name
 
 
 def _learned(walk: Any, name: str, x: Ref, weight: Any) -> Ref:
@@ -141,6 +164,8 @@ def _matmul(walk, op, a, b):
 
 @rule("keras.layers.Flatten")
 def _flatten(walk, layer, x):
+    if layer.data_format == "channels_first" and walk.rank > 2:
+        x = walk.emit(word("permute")(0, *range(2, walk.rank), 1), x)
     return walk.emit(word("flatten"), x)
 
 
@@ -157,16 +182,3 @@ def _permute(walk, layer, x):
 @rule("keras.layers.RepeatVector")
 def _repeat_vector(walk, layer, x):
     return walk.emit(word("repeat_vector")(layer.n), x)
-
-
-@rule("keras.layers.Rescaling")
-def _rescaling(walk, layer, x):
-    made = walk.emit(word("scale")(by=layer.scale), x) if layer.scale != 1 else x
-    return walk.emit(word("add_constant")(value=layer.offset), made) if layer.offset else made
-
-
-@rule("keras.layers.Embedding")
-def _embedding(walk, layer, x):
-    if layer.mask_zero:
-        raise PortError("an embedding with mask_zero=False; give lengths or a mask to the recurrent layers instead")
-    return walk.emit(word("embedding")(layer.input_dim, layer.output_dim), x, weights={"embedding": layer._embeddings})

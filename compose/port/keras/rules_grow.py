@@ -7,7 +7,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.keras.rules_core import activation
-from compose.port.keras.rules_image import last, one
+from compose.port.keras.rules_image import layout, one
 from compose.port.rules import rule, rules
 
 _METHODS = {
@@ -21,11 +21,10 @@ _METHODS = {
 
 @rules("keras.layers.Conv1DTranspose", "keras.layers.Conv2DTranspose", "keras.layers.Conv3DTranspose")
 def _conv_transpose(walk, layer, x):
-    last(layer)
     rank = len(layer.kernel_size)
     made = word("conv_transpose")(
         layer.filters, one(layer.kernel_size), activation(layer.activation), stride=one(layer.strides),
-        dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer),
+        dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer), **layout(layer),
     )  # fmt: skip
     axes = (*range(rank), rank + 1, rank)
     kernel = walk.take(layer.kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
@@ -51,10 +50,10 @@ def _cut(layer: Any) -> dict[str, Any]:
 
 @rules("keras.layers.SeparableConv1D", "keras.layers.SeparableConv2D")
 def _separable(walk, layer, x):
-    last(layer)
     made = word("separable_conv")(
         layer.filters, one(layer.kernel_size), activation(layer.activation), multiplier=layer.depth_multiplier,
         stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
+        **layout(layer),
     )  # fmt: skip
     kernel = layer.depthwise_kernel
     shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
@@ -68,33 +67,27 @@ def _separable(walk, layer, x):
 
 @rules(*(f"keras.layers.UpSampling{n}D" for n in (1, 2, 3)))
 def _upsample(walk, layer, x):
-    if hasattr(layer, "data_format"):
-        last(layer)
     size = layer.size if isinstance(layer.size, (tuple, list)) else (layer.size,)
     factor = one(tuple(map(float, size)))
     method = _METHODS[getattr(layer, "interpolation", "nearest")]
-    return walk.emit(word("upsample")(factor, method), x)
+    return walk.emit(word("upsample")(factor, method, **layout(layer)), x)
 
 
 @rules(*(f"keras.layers.Cropping{n}D" for n in (1, 2, 3)))
 def _crop(walk, layer, x):
-    if hasattr(layer, "data_format"):
-        last(layer)
     widths = layer.cropping if isinstance(layer.cropping[0], (tuple, list)) else (layer.cropping,)
-    return walk.emit(word("crop")(tuple(tuple(w) for w in widths)), x)
+    return walk.emit(word("crop")(tuple(tuple(w) for w in widths), **layout(layer)), x)
 
 
 @rule("keras.layers.Resizing")
 def _resize(walk, layer, x):
-    last(layer)
     if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio or layer.interpolation not in _METHODS:
         raise PortError("resizing to a size, neither cropped nor padded to keep the ratio of the sides")
-    options = {"antialias": True} if getattr(layer, "antialias", False) else {}
+    options = layout(layer) | ({"antialias": True} if getattr(layer, "antialias", False) else {})
     made = word("resize")(one((layer.height, layer.width)), _METHODS[layer.interpolation], **options)
     return walk.emit(made, x)
 
 
 @rule("keras.layers.CenterCrop")
 def _center_crop(walk, layer, x):
-    last(layer)
-    return walk.emit(word("center_crop")(one((layer.height, layer.width))), x)
+    return walk.emit(word("center_crop")(one((layer.height, layer.width)), **layout(layer)), x)

@@ -1,13 +1,12 @@
-"""Convolution, pooling, normalisation and resizing of Keras, channels last."""
+"""Convolution, pooling and padding of Keras."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.keras.rules_core import activation
-from compose.port.rules import rule, rules
+from compose.port.rules import rules
 
 
 def one(value: Any) -> Any:
@@ -16,28 +15,27 @@ def one(value: Any) -> Any:
     return made[0] if len(set(made)) == 1 else made
 
 
-def last(layer: Any) -> None:
-    """Raise unless the channels are last."""
-    if layer.data_format != "channels_last":
-        raise PortError('channels last; set data_format="channels_last" in the Keras model')
+def layout(layer: Any) -> dict[str, bool]:
+    """The option that says where a layer has its channels; none where they are last."""
+    return {"channels_first": True} if getattr(layer, "data_format", None) == "channels_first" else {}
 
 
 @rules("keras.layers.Conv1D", "keras.layers.Conv2D", "keras.layers.Conv3D")
 def _conv(walk, layer, x):
-    last(layer)
     made = word("conv")(
         layer.filters, one(layer.kernel_size), activation(layer.activation), stride=one(layer.strides),
         padding=layer.padding, dilation=one(layer.dilation_rate), groups=layer.groups, bias=layer.use_bias,
+        **layout(layer),
     )  # fmt: skip
     return walk.emit(made, x, weights={"kernel": layer.kernel, "bias": layer.bias})
 
 
 @rules("keras.layers.DepthwiseConv1D", "keras.layers.DepthwiseConv2D")
 def _depthwise(walk, layer, x):
-    last(layer)
     made = word("depthwise_conv")(
         one(layer.kernel_size), activation(layer.activation), multiplier=layer.depth_multiplier,
         stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
+        **layout(layer),
     )  # fmt: skip
     kernel = layer.kernel
     shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
@@ -45,37 +43,12 @@ def _depthwise(walk, layer, x):
     return walk.emit(made, x, weights={"kernel": take, "bias": layer.bias})
 
 
-@rule("keras.layers.BatchNormalization")
-def _batch_norm(walk, layer, x):
-    rank = len(layer._build_shapes_dict["input_shape"])
-    if layer.axis not in (-1, rank - 1):
-        raise PortError(f"batch normalisation of the last axis, got axis={layer.axis}")
-    made = word("batch_norm")(
-        momentum=float(layer.momentum), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
-    )
-    return walk.emit(
-        made, x,
-        weights={"scale": layer.gamma if layer.scale else None, "bias": layer.beta if layer.center else None},
-        state={"mean": layer.moving_mean, "var": layer.moving_variance},
-    )  # fmt: skip
-
-
-@rule("keras.layers.LayerNormalization")
-def _layer_norm(walk, layer, x):
-    rank = len(layer._build_shapes_dict["input_shape"])
-    axes = [a % rank for a in ([layer.axis] if isinstance(layer.axis, int) else layer.axis)]
-    if axes != list(range(rank - len(axes), rank)):
-        raise PortError(f"layer normalisation of the last axes, got axis={layer.axis}")
-    made = word("layer_norm")(axes=len(axes), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center)
-    return walk.emit(made, x, weights={"scale": layer.gamma, "bias": layer.beta})
-
-
 @rules(*(f"keras.layers.{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
 def _pool(walk, layer, x):
-    last(layer)
     stride = one(layer.strides)
     window = one(layer.pool_size)
-    options = {} if stride == window else {"stride": stride}
+    options: dict[str, Any] = layout(layer)
+    options |= {} if stride == window else {"stride": stride}
     if layer.padding != "valid":
         options["padding"] = layer.padding
     if type(layer).__name__.startswith("Max"):
@@ -86,13 +59,30 @@ def _pool(walk, layer, x):
 
 
 @rules(*(f"keras.layers.Global{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
-def _global_pool(walk, layer, x):
-    last(layer)
+def _global_pool(walk, layer, x, mask=None):
+    options: dict[str, Any] = layout(layer) | ({"keepdims": True} if layer.keepdims else {})
+    if mask is not None:
+        return _mean_of_real(walk, x, mask, options)
     made = word("global_max_pool" if "Max" in type(layer).__name__ else "global_avg_pool")
-    return walk.emit(made(keepdims=True) if layer.keepdims else made, x)
+    return walk.emit(made(**options) if options else made, x)
+
+
+def _mean_of_real(walk: Any, x: Any, mask: Any, options: dict[str, Any]) -> Any:
+    """The mean of the steps that a mask `(batch, time)` lets through."""
+    first = options.pop("channels_first", False)
+    real = walk.emit(word("expand_dims")(axis=1 if first else 2), mask)
+    total = word("sum")(axis=2 if first else 1, **options)
+    return walk.emit(word("divide"), walk.emit(total, walk.emit(word("multiply"), x, real)), walk.emit(total, real))
+
+
+@rules(*(f"keras.layers.Adaptive{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
+def _adaptive_pool(walk, layer, x):
+    made = word("adaptive_max_pool" if "Max" in type(layer).__name__ else "adaptive_avg_pool")
+    size = layer.output_size
+    return walk.emit(made(one(size), **layout(layer)), x)
 
 
 @rules(*(f"keras.layers.ZeroPadding{n}D" for n in (1, 2, 3)))
 def _zero_padding(walk, layer, x):
     padding = layer.padding if isinstance(layer.padding[0], (tuple, list)) else (layer.padding,)
-    return walk.emit(word("pad")(tuple(tuple(p) for p in padding)), x)
+    return walk.emit(word("pad")(tuple(tuple(p) for p in padding), **layout(layer)), x)

@@ -1,4 +1,4 @@
-"""Norms, noise, learned slopes and scales of Keras."""
+"""Norms, learned slopes and scales of Keras."""
 
 from __future__ import annotations
 
@@ -8,51 +8,58 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.rules import rule, rules
+from compose.port.rules import rule
 
 
-@rules(*(f"keras.layers.SpatialDropout{n}D" for n in (1, 2, 3)))
-def _spatial_dropout(walk, layer, x):
-    if getattr(layer, "data_format", None) == "channels_first":
-        raise PortError("channels last")
-    return walk.emit(word("spatial_dropout")(float(layer.rate)), x) if layer.rate else x
-
-
-@rules("keras.layers.GaussianDropout", "keras.layers.AlphaDropout")
-def _noisy_dropout(walk, layer, x):
-    name = "gaussian_dropout" if type(layer).__name__ == "GaussianDropout" else "alpha_dropout"
-    if getattr(layer, "noise_shape", None) is not None:
-        raise PortError("noise_shape=None; here the axes that share a draw are alpha_dropout(..., shared_axes=)")
-    return walk.emit(word(name)(float(layer.rate)), x) if layer.rate else x
-
-
-@rule("keras.layers.GaussianNoise")
-def _gaussian_noise(walk, layer, x):
-    return walk.emit(word("gaussian_noise")(float(layer.stddev)), x) if layer.stddev else x
-
-
-@rule("keras.layers.StochasticDepth")
-def _drop_path(walk, layer, x):
-    return walk.emit(word("drop_path")(float(layer.drop_path_rate)), x)
+@rule("keras.layers.BatchNormalization")
+def _batch_norm(walk, layer, x):
+    made = word("batch_norm")(
+        momentum=float(layer.momentum), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
+    )
+    state = {"mean": layer.moving_mean, "var": layer.moving_variance}
+    return _over_axes(walk, layer, x, made, _affine(layer), state)
 
 
 @rule("keras.layers.GroupNormalization")
 def _group_norm(walk, layer, x):
     shape = layer._build_shapes_dict["input_shape"]
-    if layer.axis not in (-1, len(shape) - 1):
-        raise PortError(f"group normalisation of the last axis, got axis={layer.axis}")
-    groups = shape[-1] if layer.groups == -1 else layer.groups
+    groups = shape[layer.axis] if layer.groups == -1 else layer.groups
     made = word("group_norm")(groups, epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center)
-    return walk.emit(made, x, weights=_affine(layer))
+    return _over_axes(walk, layer, x, made, _affine(layer))
+
+
+@rule("keras.layers.LayerNormalization")
+def _layer_norm(walk, layer, x):
+    made = word("layer_norm")(
+        axes=len(_axes(layer)), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
+    )
+    return _over_axes(walk, layer, x, made, _affine(layer))
 
 
 @rule("keras.layers.RMSNormalization")
 def _rms_norm(walk, layer, x):
+    made = word("rms_norm")(len(_axes(layer)), float(layer.epsilon))
+    return _over_axes(walk, layer, x, made, {"scale": layer.scale})
+
+
+def _axes(layer: Any) -> list[int]:
+    """The axes of a norm, counted from the first."""
     rank = len(layer._build_shapes_dict["input_shape"])
-    axes = [a % rank for a in ([layer.axis] if isinstance(layer.axis, int) else layer.axis)]
-    if axes != list(range(rank - len(axes), rank)):
-        raise PortError(f"normalisation of the last axes, got axis={layer.axis}")
-    return walk.emit(word("rms_norm")(len(axes), float(layer.epsilon)), x, weights={"scale": layer.scale})
+    return [a % rank for a in ([layer.axis] if isinstance(layer.axis, int) else layer.axis)]
+
+
+def _over_axes(walk: Any, layer: Any, x: Any, made: Any, weights: Any, state: Any = None) -> Any:
+    """A norm of the last axes over those that Keras's layer has, which are moved there where they are elsewhere."""
+    rank, axes = len(layer._build_shapes_dict["input_shape"]), _axes(layer)
+    if axes != sorted(axes):
+        raise PortError(f"a norm whose axes ascend, got axis={layer.axis}")
+    order = [i for i in range(rank) if i not in axes] + axes
+    if order == list(range(rank)):
+        return walk.emit(made, x, weights=weights, state=state)
+    if axes == [1] and hasattr(made, "channels_first"):
+        return walk.emit(made.but(channels_first=True), x, weights=weights, state=state)
+    y = walk.emit(made, walk.emit(word("permute")(*order), x), weights=weights, state=state)
+    return walk.emit(word("permute")(*map(int, np.argsort(order))), y)
 
 
 @rule("keras.layers.UnitNormalization")
@@ -63,15 +70,37 @@ def _unit_norm(walk, layer, x):
 
 @rule("keras.layers.Normalization")
 def _normalization(walk, layer, x):
-    if layer.invert or layer.mean is None:
-        raise PortError("a normalisation with its mean and variance, adapted or given, and not inverted")
+    if layer.mean is None:
+        raise PortError("a normalisation with its mean and variance, adapted or given")
     given = layer.input_mean is not None  # before Keras narrowed them to its own dtype
     stored = (layer.input_mean, layer.input_variance) if given else (layer.mean, layer.variance)
     mean, variance = (np.asarray(v, np.float64) for v in stored)
     if any(v.size > 1 and v.size != v.shape[-1] for v in (mean, variance)):
         raise PortError(f"a normalisation of the last axis, got axis={layer.axis}")
-    made = word("standardize")(_numbers(mean), _numbers(np.maximum(np.sqrt(variance), 1e-7)))
-    return walk.emit(made, x)
+    std = np.maximum(np.sqrt(variance), 1e-7)
+    mean, std = (-mean / std, 1 / std) if layer.invert else (mean, std)
+    return walk.emit(word("standardize")(_numbers(mean), _numbers(std)), x)
+
+
+@rule("keras.layers.Rescaling")
+def _rescaling(walk, layer, x):
+    by, offset = np.asarray(layer.scale, float), np.asarray(layer.offset, float)
+    if by.size == offset.size == 1:
+        made = walk.emit(word("scale")(by=float(by)), x) if by != 1 else x
+        return walk.emit(word("add_constant")(value=float(offset)), made) if offset else made
+    by, offset = np.broadcast_arrays(by, offset)
+    if by.ndim > 1 or (by == 0).any():
+        raise PortError(f"one scale, not 0, and one offset for each channel, got {layer.scale}, {layer.offset}")
+    return walk.emit(word("standardize")(_numbers(-offset / by), _numbers(1 / by)), x)
+
+
+@rule("keras.layers.SpectralNormalization")
+def _spectral(walk, layer, x):
+    raise PortError(
+        f"{layer.layer.name} itself: Keras writes the divided kernel over the kernel at each training step, "
+        "spectral_norm(conv(...)) here keeps the kernel and divides. Port the model without SpectralNormalization and "
+        'wrap the layer: p.net.replace("conv", spectral_norm(p.net["conv"]))'
+    )
 
 
 @rule("keras.layers.PReLU")

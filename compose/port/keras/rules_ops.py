@@ -63,12 +63,22 @@ def _clip(walk, op, x):
     return walk.emit(word("clip")(low=float(op.x_min), high=float(op.x_max)), x)
 
 
-@rules(*(f"keras.ops.{name}" for name in ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std", "Logsumexp")))
+_REDUCED = ("Mean", "Sum", "Max", "Min", "Amax", "Amin", "Prod", "Var", "Std", "Logsumexp")
+
+
+@rules(*(f"keras.ops.{name}" for name in _REDUCED))
 def _reduce(walk, op, x):
     options: dict[str, Any] = {"keepdims": True} if op.keepdims else {}
     if op.axis is not None:
-        options["axis"] = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else op.axis
-    return walk.emit(word(type(op).__name__.lower())(**options), x)
+        axes: tuple[Any, ...] = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else (op.axis,)
+        options["axis"] = axes if len(axes) > 1 else axes[0]
+    name = type(op).__name__.lower()
+    return walk.emit(word({"amax": "max", "amin": "min"}.get(name, name))(**options), x)
+
+
+@rule("keras.ops.Argmax")
+def _argmax(walk, op, x):
+    return walk.emit(word("argmax")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
 
 
 @rules("keras.ops.Maximum", "keras.ops.Minimum")
@@ -152,6 +162,8 @@ def _roll(walk, op, x):
 @rule("keras.ops.Cast")
 def _cast(walk, op, x):
     given = walk.node.input_tensors[0].dtype
+    if given == "bool" and "float" in op.dtype:
+        return walk.emit(word("scale")(by=1.0), x)
     if given != op.dtype:
         raise PortError(f"values of one floating dtype, got a cast from {given} to {op.dtype}")
     return x

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import keras
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.keras.rules_core import activation
-from compose.port.keras.rules_image import last, one
+from compose.port.keras.rules_image import layout, one
+from compose.port.keras.rules_masks import unread
+from compose.port.keras.walk import keywords
 from compose.port.rules import rule, rules
 from compose.port.weights import Take
 
@@ -18,25 +22,30 @@ _WORDS = {"SimpleRNNCell": "rnn", "LSTMCell": "lstm", "GRUCell": "gru"}
 @rules("keras.layers.LSTM", "keras.layers.GRU", "keras.layers.SimpleRNN", "keras.layers.RNN")
 def _recurrent(walk, layer, x, initial_state=None, mask=None):
     cells = getattr(layer.cell, "cells", [layer.cell])
-    if len(cells) > 1 and (initial_state is not None or layer.return_state):
-        raise PortError("stacked cells without states in or out; write one recurrent layer for each cell")
-    _whole(layer, mask)
-    steps = [x] if mask is None else [x, mask]
+    if layer.go_backwards and layer.return_sequences and mask is not None:
+        raise PortError("masked sequences that go forwards; Keras turns the outputs round and not the mask")
+    _whole(walk, layer, mask)
+    given, states = keras.tree.flatten(initial_state) if initial_state is not None else [], []
     for i, cell in enumerate(cells):
         final = i == len(cells) - 1
         made, weights = _cell(walk, cell)
         made = made.but(**_over_time(layer) if final else {**_over_time(layer), "output": "sequence"})
-        first = () if initial_state is None else (_carry(walk, initial_state),)
-        steps[0] = walk.emit(made, *steps, *first, weights=weights)
-    return _given(walk, layer, steps[0])
+        first, given = given[: _states(cell)], given[_states(cell) :]
+        steps = [x] if mask is None else [x, mask]
+        y = walk.emit(made, *steps, *([_carry(walk, first)] if first else []), weights=weights)
+        x, after = _with_states(walk, layer, cell, y)
+        states += after
+    return _given(walk, layer, x, states)
 
 
-def _given(walk: Any, layer: Any, y: Any) -> Any:
-    states = []
-    if layer.return_state:
-        carry = walk.emit(word("at")("1"), y)
-        states = _parts(walk, carry, _states(layer))
-        y = walk.emit(word("at")("0"), y)
+def _with_states(walk: Any, layer: Any, cell: Any, y: Any) -> tuple[Any, list]:
+    """An output and the states after it, where the layer returns them."""
+    if not layer.return_state:
+        return y, []
+    return walk.emit(word("at")("0"), y), _parts(walk, walk.emit(word("at")("1"), y), _states(cell))
+
+
+def _given(walk: Any, layer: Any, y: Any, states: list) -> Any:
     if layer.go_backwards and layer.return_sequences:
         y = walk.emit(word("flip")(axis=1), y)
     return [y, *states] if states else y
@@ -46,7 +55,7 @@ def _given(walk: Any, layer: Any, y: Any) -> Any:
 def _bidirectional(walk, layer, x, initial_state=None, mask=None):
     forth, back = layer.forward_layer, layer.backward_layer
     for side in (forth, back):
-        _whole(side, mask)
+        _whole(walk, side, mask)
     if forth.go_backwards:
         raise PortError("a first layer that goes forwards, got go_backwards=True")
     (one_way, weights), (other, back_weights) = (_cell(walk, side.cell) for side in (forth, back))
@@ -65,7 +74,7 @@ def _bidirectional(walk, layer, x, initial_state=None, mask=None):
     states = []
     if layer.return_state:
         carries = _parts(walk, walk.emit(word("at")("1"), y), 2)
-        states = [h for carry in carries for h in _parts(walk, carry, _states(forth))]
+        states = [h for carry in carries for h in _parts(walk, carry, _states(forth.cell))]
         y = walk.emit(word("at")("0"), y)
     outs = _parts(walk, y, 2) if layer.merge_mode is None else [y]
     return [*outs, *states] if states or len(outs) > 1 else outs[0]
@@ -73,8 +82,9 @@ def _bidirectional(walk, layer, x, initial_state=None, mask=None):
 
 @rules(*(f"keras.layers.ConvLSTM{n}D" for n in (1, 2, 3)))
 def _conv_lstm(walk, layer, x, initial_state=None, mask=None):
-    _whole(layer, mask)
-    last(layer)
+    _whole(walk, layer, mask)
+    if layout(layer):
+        raise PortError('channels last; set data_format="channels_last" in the Keras model')
     cell = layer.cell
     made = word("conv_lstm")(
         cell.filters, one(cell.kernel_size), activation(cell.activation), activation(cell.recurrent_activation),
@@ -86,7 +96,7 @@ def _conv_lstm(walk, layer, x, initial_state=None, mask=None):
     weights = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     first = () if initial_state is None else (_carry(walk, initial_state),)
     inputs = (x, *first) if mask is None else (x, mask, *first)
-    return _given(walk, layer, walk.emit(made, *inputs, weights=weights))
+    return _given(walk, layer, *_with_states(walk, layer, cell, walk.emit(made, *inputs, weights=weights)))
 
 
 _FREE = ("fc", "batch_norm", "layer_norm", "rms_norm", "dropout")  # the time axis is nothing to them
@@ -94,6 +104,8 @@ _FREE = ("fc", "batch_norm", "layer_norm", "rms_norm", "dropout")  # the time ax
 
 @rule("keras.layers.TimeDistributed")
 def _time_distributed(walk, layer, x, mask=None):
+    if mask is not None and getattr(layer.layer, "_call_has_mask_arg", False):
+        raise PortError("a layer inside that takes no mask")
     before = len(walk.ops)
     y = walk.inside(layer.layer, x, layer._build_shapes_dict["input_shape"][2:])
     for i, op in enumerate(walk.ops[before:], before):
@@ -102,12 +114,14 @@ def _time_distributed(walk, layer, x, mask=None):
     return y
 
 
-def _whole(layer: Any, mask: Any) -> None:
+def _whole(walk: Any, layer: Any, mask: Any) -> None:
     """Raise for what has no equal."""
     if layer.stateful:
         raise PortError("stateful=False; a carry is an input and an output here: lstm(8, return_carry=True)")
     if mask is not None and layer.return_sequences and not layer.zero_output_for_mask:
-        raise PortError("zero_output_for_mask=True where masked sequences are returned: padded steps give zeros here")
+        node = walk.node
+        if not unread(walk, node.outputs[0], keywords(node).get("mask")):
+            raise PortError("zero_output_for_mask=True where padded steps are read on: they are zeros here")
 
 
 def _over_time(layer: Any) -> dict[str, Any]:
@@ -153,8 +167,8 @@ def _gru(walk: Any, cell: Any) -> dict[str, Take]:
     return made
 
 
-def _states(layer: Any) -> int:
-    return len(layer.cell.state_size) if isinstance(layer.cell.state_size, (list, tuple)) else 1
+def _states(cell: Any) -> int:
+    return len(cell.state_size) if isinstance(cell.state_size, (list, tuple)) else 1
 
 
 def _carry(walk: Any, states: Any) -> Any:

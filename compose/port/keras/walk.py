@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,7 @@ class Walk:
         self.names: dict[int, str] = {}
         self.path: tuple[tuple[str, str], ...] = ()
         self.node: Any = None
+        self.within: Any = None
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -82,18 +84,35 @@ class Walk:
         self._node(node, env)
         return env[id(node.output_tensors[0])]
 
+    def readers(self, tensor: Any) -> list[Any]:
+        """The nodes of the model being read that read a symbolic value."""
+        nodes = [node for depth in self.within._nodes_by_depth.values() for node in depth]
+        return [n for n in nodes if any(t is tensor for t in n.input_tensors)]
+
     def _model(self, model: Any, inputs: list[Ref]) -> list[Ref]:
         env = dict(zip(map(id, model.inputs), inputs))
+        outer, self.within = self.within, model
         for depth in sorted(model._nodes_by_depth, reverse=True):
             for node in model._nodes_by_depth[depth]:
                 if not node.is_input:
                     self._node(node, env)
+        self.within = outer
         return [env[id(t)] for t in model.outputs]
 
     def _node(self, node: Any, env: dict[int, Any]) -> None:
-        read = lambda v: env[id(v)] if isinstance(v, keras.KerasTensor) else v
+        if id(node.output_tensors[0]) in env:
+            return
+
+        def read(v: Any) -> Any:
+            if not isinstance(v, keras.KerasTensor):
+                return v
+            if id(v) not in env:  # a mask that hangs on a value, of which the model's own list knows nothing
+                history = v._keras_history  # pyright: ignore[reportAttributeAccessIssue]
+                self._node(history.operation._inbound_nodes[history.node_index], env)
+            return env[id(v)]
+
         args = keras.tree.map_structure(read, node.arguments.args)
-        kwargs = keras.tree.map_structure(read, node.arguments.kwargs)
+        kwargs = keras.tree.map_structure(read, keywords(node))
         op = node.operation
         outer, self.path = self.path, (*self.path, (op.name, type(op).__name__))
         made = self._apply(op, node, args, kwargs)
@@ -104,7 +123,12 @@ class Walk:
 
     def _apply(self, op: Any, node: Any, args: Any, kwargs: Any) -> Any:
         inner = _inside(op, node)
+        kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
         if inner is not None:
+            if "mask" in kwargs and any(getattr(layer, "_call_has_mask_arg", False) for layer in inner.layers):
+                raise PortError(
+                    f"masks within one model, got one that enters {op.name}: call its layers in the outer one"
+                )
             return self._model(inner, keras.tree.flatten(args))
         if isinstance(op, keras.layers.Lambda):
             self.missing.append(("Lambda", self._at(), "its code is not read: write it as a layer or an op"))
@@ -114,10 +138,11 @@ class Walk:
         if fn is None:
             self.missing.append((f"{family}.{type(op).__name__}", self._at(), ""))
             return [self._number() for _ in node.output_tensors]
-        kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
         self.node = node
         before = len(self.ops)
         try:
+            if "mask" in kwargs and "mask" not in inspect.signature(fn).parameters:
+                raise PortError(f"{type(op).__name__} without a mask, which has no equal here")
             made = fn(self, op, *args, **kwargs)
             if isinstance(op, keras.Layer) and op.weights and not op.trainable:
                 self._freeze(before)
@@ -181,12 +206,34 @@ def _inside(op: Any, node: Any) -> Any:
     return _traced(op, [keras.Input(t.shape[1:], dtype=t.dtype) for t in node.input_tensors])
 
 
+def keywords(node: Any) -> dict[str, Any]:
+    """The keyword arguments of a call, with the masks that Keras takes from the values as it runs."""
+    op, given = node.operation, dict(node.arguments.kwargs)
+    if not isinstance(op, keras.Layer):
+        return given
+    signature = inspect.signature(op.call)
+    bound = signature.bind(*node.arguments.args, **given).arguments
+    tensors = [k for k, v in bound.items() if any(isinstance(t, keras.KerasTensor) for t in keras.tree.flatten(v))]
+    for name in tensors:
+        key = "mask" if len(tensors) == 1 else f"{name}_mask"
+        if key in signature.parameters and given.get(key) is None:
+            given[key] = keras.tree.map_structure(lambda t: getattr(t, "_keras_mask", None), bound[name])
+    return given
+
+
 def examples_for(model: Any) -> list[np.ndarray]:
-    """Random inputs of a batch of three; open lengths are seven."""
+    """Random inputs of a batch of three; open lengths are seven. Masks and ids begin with what is no padding."""
     rng = np.random.default_rng(0)
+    padding = [layer.mask_value for layer in model._flatten_layers() if isinstance(layer, keras.layers.Masking)]
     made = []
     for x in model.inputs:
-        shape = (3, *(7 if n is None else n for n in x.shape[1:]))
-        drawn = rng.integers(0, 2, shape) if "int" in str(x.dtype) else rng.normal(size=shape)
-        made.append(drawn.astype(str(x.dtype)))
+        shape, dtype = (3, *(7 if n is None else n for n in x.shape[1:])), str(x.dtype)
+        if "float" in dtype:
+            drawn = rng.normal(size=shape)
+            if padding and len(shape) > 2:
+                drawn[0, 1], drawn[-1, -2:] = padding[0], padding[0]
+        else:
+            drawn = rng.integers(0, 2, shape)
+            drawn[..., :1] = 1
+        made.append(drawn.astype(dtype))
     return made

@@ -97,10 +97,13 @@ def _named(names: dict[int, str], path: str) -> str:
     return path
 
 
+_NARROW = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
+
+
 def _wide(config: Any) -> Any:
-    """The configuration with float64 for float32, and zeros to start from, which compile at once."""
+    """The configuration with float64 for every float, and zeros to start from, which compile at once."""
     if isinstance(config, dict):
         return {k: "zeros" if k.endswith("_initializer") and v else _wide(v) for k, v in config.items()}
     if isinstance(config, (list, tuple)):
         return type(config)(_wide(v) for v in config)
-    return "float64" if config == "float32" else config
+    return "float64" if config in _NARROW else config
