@@ -70,8 +70,8 @@ _REDUCED = ("Mean", "Sum", "Max", "Min", "Amax", "Amin", "Prod", "Var", "Std", "
 def _reduce(walk, op, x):
     options: dict[str, Any] = {"keepdims": True} if op.keepdims else {}
     if op.axis is not None:
-        axes: tuple[Any, ...] = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else (op.axis,)
-        options["axis"] = axes if len(axes) > 1 else axes[0]
+        axes = list(op.axis) if isinstance(op.axis, (list, tuple)) else [op.axis]
+        options["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
     name = type(op).__name__.lower()
     return walk.emit(word({"amax": "max", "amin": "min"}.get(name, name))(**options), x)
 
