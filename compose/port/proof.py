@@ -63,12 +63,12 @@ def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
         params, xs = pull(cotangents(theirs.outputs, seed))
         if isinstance(theirs, Differences):
             return rows + theirs.rows(xs, _trained(port, params, arrays))
+        every = [*theirs.inputs, *theirs.weights.values()]
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
-        rows.append(compare("gradients", pairs, tolerance))
+        rows.append(compare("gradients", pairs, tolerance, every))
         mine = _trained(port, params, arrays)
         pairs = {k: (mine.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
         rows.append(compare("gradients", pairs, tolerance))
-        every = [*theirs.inputs, *theirs.weights.values()]
         if every and not any(map(np.any, every)):
             rows.append(Row("gradients", "one that is not zero", 0.0, False, "zero everywhere, which proves nothing"))
     return rows

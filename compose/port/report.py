@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -47,13 +48,16 @@ class Report:
         return json.dumps({**asdict(self), "ok": self.ok}, indent=2, ensure_ascii=False)
 
 
-def compare(check: str, pairs: dict[str, tuple[np.ndarray, np.ndarray]], tolerance: float) -> Row:
+def compare(
+    check: str, pairs: dict[str, tuple[np.ndarray, np.ndarray]], tolerance: float, beside: Iterable[np.ndarray] = ()
+) -> Row:
     """Compare ours with theirs, array by array, relative to each array's largest entry.
 
-    An array that is all but zero beside the others (the gradient of a bias before batch norm is pure
-    rounding) is held to a ten-thousandth of the largest of all instead.
+    An array that is all but zero beside the others and those in `beside` (the gradient of a bias before batch norm is
+    pure rounding) is held to a ten-thousandth of the largest of all instead.
     """
-    largest = max((float(np.max(np.abs(b), initial=0.0)) for _, b in pairs.values()), default=0.0)
+    all_of_theirs = [*beside, *(b for _, b in pairs.values())]
+    largest = max((float(np.max(np.abs(b), initial=0.0)) for b in all_of_theirs), default=0.0)
     errors: dict[str, float] = {}
     for name, (a, b) in pairs.items():
         if np.shape(a) != np.shape(b):

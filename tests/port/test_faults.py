@@ -135,3 +135,13 @@ def test_outputs_and_gradients_that_prove_nothing():
         with pytest.raises(PortError, match="proves nothing"):
             port.from_torch(model, torch.randn(5, 3)).verify(level)
     assert port.from_torch(Stepped(3, 4), torch.randn(5, 3)).verify("outputs").ok
+
+
+def test_a_gradient_that_is_rounding_beside_others():
+    """The mean of what was normalised is its bias: no gradient reaches the input, but some of its rounding."""
+
+    class Mean(torch.nn.InstanceNorm2d):
+        def forward(self, x):
+            return super().forward(x).mean((2, 3))
+
+    assert port.from_torch(Mean(3, affine=True), torch.randn(4, 3, 5, 5)).verify("gradients").ok
