@@ -16,6 +16,13 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the parameter trees of tests/golden anew")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled_code_goes():
+    """What a module compiled is not kept to the end: thousands of small programs take gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def x64():
     """float64 throughout a test, where noise would hide a bug."""
