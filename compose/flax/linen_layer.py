@@ -10,20 +10,15 @@ from flax import linen as nn
 from flax.errors import InvalidRngError
 
 from compose.core.context import Context
-from compose.core.errors import ConfigError, ShapeError, shape_text
-from compose.core.layer import Layer, unlisted
-from compose.core.param import Param
-from compose.core.plan import Plan, specs
+from compose.core.errors import ConfigError
+from compose.core.layer import unlisted
 from compose.flax.drawing import params_of
 from compose.flax.modes import mode
+from compose.flax.module_layer import WORDLESS, ModuleLayer, arguments, computes_on
 from compose.flax.trees import plain
 
-WORDLESS = (
-    "a Flax module gets one from a class of its own under @compose.register: see compose.flax.LinenLayer, NnxLayer"
-)
 
-
-class LinenLayer(Layer):
+class LinenLayer(ModuleLayer):
     """A layer whose body is a Linen module, which `module()` builds from the layer's fields.
 
     Its collection `params` is the layer's parameters, all others are its state, by collection. In training its call
@@ -42,31 +37,23 @@ class LinenLayer(Layer):
         net = encoder(64) >> fc(10)
     """
 
-    draws = True
     rngs = ("dropout",)  # the streams that the module draws from in training
 
     def module(self) -> nn.Module:
         raise NotImplementedError(f"{type(self).__name__} has no module")
 
-    def plan(self, x, scope: tuple = ()) -> Plan:
-        inputs = x if isinstance(x, tuple) else (x,)
-        try:
-            made = params_of(_init, self, tuple(inputs))
-            params, state = made.pop("params", {}), {k: v for k, v in made.items() if v}
-            apply = lambda p, s, x: self.call(p, s, x, Context(planned={}))
-            out, _ = jax.eval_shape(apply, *(_specs(tree) for tree in (params, state)), x)
-        except (TypeError, ValueError) as e:
-            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
-            raise ShapeError("an input that the Flax module can compute on", f"{shape_text(x)}: {first}") from e
-        return Plan(self, x, specs(out), params, state)
+    def arrays(self, x) -> tuple[dict, dict]:
+        with computes_on(x):
+            made = params_of(_init, self, arguments(x))
+        return made.pop("params", {}), {k: v for k, v in made.items() if v}
 
     def call(self, params, state, x, ctx: Context):
-        module, inputs = self.module(), x if isinstance(x, tuple) else (x,)
+        module = self.module()
         draws = ctx.train and ctx.key is not None
         options: dict[str, Any] = dict(mode(module, ctx.train), mutable=list(state) if ctx.train else False)
         try:
             rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
-            made: Any = module.apply({"params": params, **state}, *inputs, rngs=rngs, **options)
+            made: Any = module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
         except InvalidRngError:
             ctx.rng()  # says that apply was given none
             raise
@@ -112,7 +99,3 @@ def _init(key, layer: LinenLayer, inputs: tuple) -> dict:
     streams = {name: jax.random.fold_in(key, i) for i, name in enumerate(("params", *layer.rngs))}
     options: dict[str, Any] = dict(mode(module, False))
     return plain(module.init(streams, *(jax.numpy.zeros(s.shape, s.dtype) for s in inputs), **options))
-
-
-def _specs(tree: Any) -> Any:
-    return jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), tree, is_leaf=lambda v: isinstance(v, Param))

@@ -8,18 +8,16 @@ import jax
 from flax import nnx
 
 from compose.core.context import Context, path_hash
-from compose.core.errors import ConfigError, ShapeError, shape_text
-from compose.core.layer import Layer, unlisted
-from compose.core.param import Param
-from compose.core.plan import Plan, specs
+from compose.core.errors import ConfigError
+from compose.core.layer import unlisted
 from compose.flax.drawing import params_of
-from compose.flax.linen_layer import WORDLESS
 from compose.flax.modes import mode
+from compose.flax.module_layer import WORDLESS, ModuleLayer, arguments
 
 Tree = dict[str, Any]
 
 
-class NnxLayer(Layer):
+class NnxLayer(ModuleLayer):
     """A layer whose body is an NNX module, which `module(rngs)` makes from the layer's fields.
 
     The module's `nnx.Param`s are the layer's parameters, all other variables but the random streams are its state, by
@@ -37,20 +35,11 @@ class NnxLayer(Layer):
                 return Encoder(self.n, self.size, rngs=rngs)
     """
 
-    draws = True
-
     def module(self, rngs: nnx.Rngs) -> nnx.Module:
         raise NotImplementedError(f"{type(self).__name__} has no module")
 
-    def plan(self, x, scope: tuple = ()) -> Plan:
-        params, state = params_of(_init, self)
-        try:
-            apply = lambda p, s, x: self.call(p, s, x, Context(planned={}))
-            out, _ = jax.eval_shape(apply, *(_specs(tree) for tree in (params, state)), x)
-        except (TypeError, ValueError) as e:
-            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
-            raise ShapeError("an input that the Flax module can compute on", f"{shape_text(x)}: {first}") from e
-        return Plan(self, x, specs(out), params, state)
+    def arrays(self, x) -> tuple[Tree, Tree]:
+        return params_of(_init, self)
 
     def call(self, params, state, x, ctx: Context):
         module: Any = nnx.eval_shape(lambda: self.module(nnx.Rngs(0)))
@@ -59,7 +48,7 @@ class NnxLayer(Layer):
         start = lambda path, v: v.replace(_stream(v, path, ctx))
         module = nnx.merge(graph, nnx.map_state(start, streams), nnx.map_state(fill, variables))
         module.train() if ctx.train else module.eval()
-        y = module(*(x if isinstance(x, tuple) else (x,)), **mode(module, ctx.train))
+        y = module(*arguments(x), **mode(module, ctx.train))
         return y, (_trees(module)[1] if ctx.train else state)
 
 
@@ -125,7 +114,3 @@ def _stream(variable: Any, path: tuple, ctx: Context) -> Any:
     if not ctx.train:
         return jax.random.key(0)
     return jax.random.fold_in(ctx.rng(), path_hash(tuple(map(str, path))))
-
-
-def _specs(tree: Any) -> Any:
-    return jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), tree, is_leaf=lambda v: isinstance(v, Param))
