@@ -46,6 +46,7 @@ from compose.layers.norm import *
 from compose.layers.norm_group import *
 from compose.layers.norm_local import *
 from compose.layers.norm_weight import *
+from compose.layers.order import *
 from compose.layers.pad import *
 from compose.layers.patches import *
 from compose.layers.pixel import *
@@ -58,6 +59,7 @@ from compose.layers.recurrent_gru import *
 from compose.layers.recurrent_lstm import *
 from compose.layers.reduce import *
 from compose.layers.resize import *
+from compose.layers.rounding import *
 from compose.layers.shape import *
 from compose.layers.slopes import *
 from compose.layers.smooth import *
@@ -65,6 +67,7 @@ from compose.layers.softmax import *
 from compose.layers.spectrogram import *
 from compose.layers.take import *
 from compose.layers.transformer import *
+from compose.layers.trigonometry import *
 from compose.layers.unpool import *
 from compose.layers.window_attention import *
 from compose.layers.window_cosine import *

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from compose.core.function import function
 
-__all__ = ["equals", "greater", "less", "logical_and", "logical_not", "where"]
+__all__ = ["equals", "greater", "less", "logical_and", "logical_not", "logical_or", "where"]
 
 
 @function
@@ -60,6 +60,15 @@ def logical_not(x):
     Elsewhere: Keras `ops.logical_not`, torch `logical_not`.
     """
     return jnp.logical_not(x)
+
+
+@function(also=(jnp.logical_or,))
+def logical_or(*xs):
+    """Where any of several inputs is true.
+
+    Elsewhere: Keras `ops.logical_or`, torch `logical_or`.
+    """
+    return functools.reduce(jnp.logical_or, xs)
 
 
 @function

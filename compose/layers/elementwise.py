@@ -11,7 +11,10 @@ import jax.numpy as jnp
 from compose.core.function import function
 from compose.layers.activation import activation
 
-__all__ = ["abs", "clip", "cos", "erf", "exp", "log", "power", "reciprocal", "rsqrt", "sign", "sin", "sqrt", "square"]
+__all__ = [
+    "abs", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "power", "reciprocal", "rsqrt", "sign", "sin", "sqrt",
+    "square", "stop_gradient",
+]  # fmt: skip
 
 
 @function(also=(jnp.abs, jnp.absolute))
@@ -60,6 +63,15 @@ def exp(x):
     return jnp.exp(x)
 
 
+@activation(also=(jnp.expm1,))
+def expm1(x):
+    """`exp(x) - 1`, exact near 0.
+
+    Elsewhere: Keras `ops.expm1`, torch `expm1`.
+    """
+    return jnp.expm1(x)
+
+
 @activation(also=(jnp.log,))
 def log(x):
     """The natural logarithm.
@@ -67,6 +79,15 @@ def log(x):
     Elsewhere: Keras `ops.log`, torch `log`.
     """
     return jnp.log(x)
+
+
+@activation(also=(jnp.log1p,))
+def log1p(x):
+    """`log(1 + x)`, exact near 0.
+
+    Elsewhere: Keras `ops.log1p`, torch `log1p`.
+    """
+    return jnp.log1p(x)
 
 
 @function(floats=True)
@@ -130,3 +151,12 @@ def square(x):
     Elsewhere: Keras `ops.square`, torch `square`.
     """
     return jnp.square(x)
+
+
+@function(also=(jax.lax.stop_gradient,), like_input=True)
+def stop_gradient(x):
+    """The input, as a constant to the gradient.
+
+    Elsewhere: Keras `ops.stop_gradient`, torch `detach`.
+    """
+    return jax.lax.stop_gradient(x)

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 
 from compose.core.function import function
 
-__all__ = ["argmax", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
+__all__ = [
+    "argmax", "argmin", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
+]  # fmt: skip
 
 Axis = int | tuple[int, ...]
 
@@ -113,6 +115,24 @@ def argmax(x, axis: int | None = None, keepdims: bool = False):
     Elsewhere: Keras `ops.argmax`, torch `argmax`.
     """
     return jnp.argmax(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.argmin,))
+def argmin(x, axis: int | None = None, keepdims: bool = False):
+    """The position of the smallest along `axis`, the first of those that tie.
+
+    Elsewhere: Keras `ops.argmin`, torch `argmin`.
+    """
+    return jnp.argmin(x, axis, keepdims=keepdims)
+
+
+@function(also=(jnp.cumprod,))
+def cumprod(x, axis: int | None = None):
+    """The products up to each place along `axis`.
+
+    Shapes: any, unchanged; without an `axis` all in one. Elsewhere: Keras `ops.cumprod`, torch `cumprod`.
+    """
+    return jnp.cumprod(x, axis)
 
 
 @function(also=(jnp.cumsum,))

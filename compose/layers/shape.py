@@ -13,7 +13,7 @@ from compose.core.layer import Layer, layer
 
 __all__ = [
     "as_dtype", "broadcast_to", "expand_dims", "flatten", "flip", "permute", "repeat_vector", "reshape", "roll",
-    "squeeze", "unflatten",
+    "squeeze", "tile", "unflatten",
 ]  # fmt: skip
 
 
@@ -149,6 +149,15 @@ def roll(x, shift: int | tuple[int, ...], axis: int | tuple[int, ...]):
     Shapes: any, unchanged. Elsewhere: Keras `ops.roll`, torch `roll`.
     """
     return jnp.roll(x, shift, axis)
+
+
+@function
+def tile(x, times: tuple[int, ...]):
+    """The input again and again, so many times along each of the last axes.
+
+    Shapes: `(..., n, m) -> (..., n · times[0], m · times[1])`. Elsewhere: Keras `ops.tile`, torch `tile`.
+    """
+    return jnp.tile(x, times)
 
 
 @function

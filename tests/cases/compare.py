@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compose import equals, greater, less, logical_and, logical_not, where
+from compose import equals, greater, less, logical_and, logical_not, logical_or, where
 from tests.cases.case import Case
 
 IDS = np.array([[0, 3, 1], [2, 0, 0]])
@@ -14,6 +14,7 @@ CASES = [
     Case(less, ((2, 3), (2, 3)), lambda p, s, x, y: np.less(x, y), grad=False),
     Case(logical_and, (A, B, A), lambda p, s, *xs: np.all(xs, 0), grad=False),
     Case(logical_not, (A,), lambda p, s, x: ~x, grad=False),
+    Case(logical_or, (A, B, A), lambda p, s, *xs: np.any(xs, 0), grad=False),
     Case(where, (A, (2, 3), (2, 3)), lambda p, s, c, x, y: np.choose(c, [y, x])),
 ]
 

@@ -19,6 +19,7 @@ from compose import (
     scale,
     split,
     squeeze,
+    tile,
     unbind,
     unflatten,
 )  # fmt: skip
@@ -45,6 +46,7 @@ CASES = [
     case(repeat_vector(times=3), lambda x: x[:, None].expand(2, 3, 4), (2, 4)),
     case(roll(shift=1, axis=1), lambda x: x.roll(1, 1)),
     case(flip(axis=1), lambda x: x.flip(1)),
+    case(tile(times=(2, 3)), lambda x: x.tile(2, 3)),
     Case(as_dtype(dtype=float32), (X,), lambda p, s, x: x, tolerance=1e-6, grad=False),
     case(scale(by=0.5), lambda x: x / 2),
     case(add_constant(value=-1.5), lambda x: x - 1.5),
