@@ -7,6 +7,7 @@ from typing import Any
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.graph import Op
+from compose.port.lowering.layout import reshape_in_place, reshape_to
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
 from compose.port.weights import Take
 
@@ -75,6 +76,32 @@ class Layers:
         inner = x.unflat
         apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
         return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+
+    def reshaped(self, x: Value, after: tuple[int, ...], batch: int, flattens: bool) -> Value:
+        """A value of the source's shape `after`, moved first only where our layout cannot follow.
+
+        With `flattens` a flat one stays in our order, until something reads it in the source's.
+        """
+        x = self.whole(x)
+        found = reshape_in_place(x.shape, after, x.axes)
+        if found is None and flattens and len(after) == 2 and x.axes[0] == 0:
+            return self.emit(word("flatten"), x, shape=after, axes=(0, 1)).but(unflat=x)
+        if found is None:
+            x = self.as_source(x)
+            found = after, identity_axes(len(after))
+        ours, axes = found
+        if ours == x.ours:
+            return x.but(shape=after, axes=axes)
+        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+
+    def joined(self, operator: str, a: Value, b: Value) -> Value:
+        """Two values that broadcast, joined element by element; the second moves to the first one's layout."""
+        shape, a, b = self.shape, self.whole(a), self.whole(b)
+        if a.ndim == b.ndim:
+            return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
+        return self.emit(
+            word(operator), self.as_source(a), self.as_source(b), shape=shape, axes=identity_axes(len(shape))
+        )
 
 
 def _take(weight: Any) -> Take:

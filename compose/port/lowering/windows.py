@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from compose.port.lowering.values import Weight
+from compose.core.errors import PortError
+from compose.port.lowering.values import Value, Weight
 from compose.port.weights import Take
 
 
@@ -37,3 +38,19 @@ def padding_word(padding: Any, rank: int) -> Any:
     """The number, or the numbers of each axis; `valid` for none."""
     made = per_axis(padding, rank)
     return "valid" if made == 0 else made
+
+
+def padded_axes(low: Any, x: Value, widths: dict[int, tuple[int, ...]]) -> tuple[Value, tuple[tuple[int, ...], ...]]:
+    """A value laid out so that `pad` can pad it, and its widths there; none where nothing is to be padded.
+
+    `widths` are those before and after each of the source's axes.
+    """
+    wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
+    if not wide:
+        return x, ()
+    if x.axes[-1] in wide:  # `pad` leaves the last axis alone
+        free = [a for a in range(1, x.ndim) if a not in wide]
+        if not free:
+            raise PortError("padding that leaves one axis but the batch as it is")
+        x = low.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
+    return x, tuple(widths.get(a, (0, 0)) for a in x.axes[1:-1])

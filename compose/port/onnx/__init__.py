@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.missing import refuse
 
 
 def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
@@ -61,15 +62,5 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
             if i == len(attempts) - 1:
                 raise
             continue
-        if low.missing:
-            raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
+        refuse(low.missing, partial, "onnx.Name")
         return examples, graph
-
-
-def _missing_text(missing: list) -> str:
-    rows: dict[str, list[str]] = {}
-    for m in missing:
-        rows.setdefault(m.operation, []).append(m.where)
-    lines = [f"  {operation} ({len(places)}×), first at {places[0]}" for operation, places in rows.items()]
-    teach = "teach one: @compose.port.rule('onnx.Name'), see docs/porting.md"
-    return "\n".join(["operations with a rule; these have none:", *lines, teach])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from compose.port.graph import SourceGraph
 from compose.port.lowering.heads import join_heads
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.missing import Missing
 from compose.port.onnx.fold import Graph, evaluated
 from compose.port.onnx.model import Node
 from compose.port.rules import named_rule
@@ -25,14 +25,6 @@ _IMAGE_OPS = {
     )
 }  # fmt: skip
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze")
-
-
-@dataclass(frozen=True)
-class Missing:
-    """An operation without a rule, and the node that asks for it."""
-
-    operation: str
-    where: str
 
 
 class Lowering(Layers):

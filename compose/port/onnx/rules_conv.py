@@ -7,7 +7,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv import conv
-from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis
+from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis
 from compose.port.rules import rule, rules
 from compose.port.weights import Take
 
@@ -112,15 +112,9 @@ def _pad(low, node, x, pads, value=None, axes=None):
     x, given = low.whole(x), low.known(pads)
     dims = list(range(x.ndim)) if axes is None else [int(a) % x.ndim for a in low.known(axes)]
     widths = {a: (int(given[i]), int(given[i + len(dims)])) for i, a in enumerate(dims)}
-    wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
-    if not wide:
+    x, around = padded_axes(low, x, widths)
+    if not around:
         return x
-    if x.axes[-1] in wide:  # `pad` leaves the last axis alone
-        free = [a for a in range(1, x.ndim) if a not in wide]
-        if not free:
-            raise PortError("padding that leaves one axis but the batch as it is")
-        x = low.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
-    around = tuple(widths.get(a, (0, 0)) for a in x.axes[1:-1])
     options: dict[str, Any] = {} if mode == "constant" else {"mode": mode}
     if fill is not None and fill.size and float(fill.ravel()[0]):
         options["value"] = float(fill.ravel()[0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import Value, Weight, identity_axes
+from compose.port.lowering.values import Value, Weight
 from compose.port.onnx.exact import SELU
 from compose.port.rules import rule, rules
 from compose.port.weights import Take
@@ -179,7 +179,7 @@ _CONSTANT = {"add": ("add_constant", "value"), "multiply": ("scale", "by")}
 
 def _two(low, operator: str, a: Any, b: Any):
     if isinstance(a, Value) and isinstance(b, Value):
-        return _values(low, operator, a, b)
+        return low.joined(operator, a, b)
     a, b = (a, b) if isinstance(a, Value) else (b, a)
     number = _number(low, b)
     if number is not None and operator in _CONSTANT:
@@ -187,17 +187,6 @@ def _two(low, operator: str, a: Any, b: Any):
         idle = number == (0 if operator == "add" else 1)
         return a if idle and low.shape == a.shape else low.emit(word(name)(**{option: number}), a)
     return with_weight(low, operator, low.value(a), low.weight(b))
-
-
-def _values(low, operator: str, a: Value, b: Value):
-    shape = low.shape
-    if a.unflat is not None or b.unflat is not None:
-        a, b = low.whole(a), low.whole(b)
-    if a.ndim == b.ndim:
-        b = low.moved(b, a.axes)
-        return low.emit(word(operator), a, b, shape=shape, axes=a.axes)
-    a, b = low.as_source(a), low.as_source(b)
-    return low.emit(word(operator), a, b, shape=shape, axes=identity_axes(len(shape)))
 
 
 def with_weight(low, operator: str, x: Value, weight: Weight):

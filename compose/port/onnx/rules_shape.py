@@ -10,7 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.layout import reshape_in_place, reshape_to
+from compose.port.lowering.layout import reshape_in_place
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 from compose.port.onnx.moves import of_weights
 from compose.port.rules import rule, rules
@@ -56,20 +56,9 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
         x = first if direct is not None else x
         if after == x.shape:
             return x
-    if x.unflat is not None:
-        x = low.whole(x)
-    found = reshape_in_place(x.shape, after, x.axes)
-    if found is None and len(after) == 2 and after[0] == x.shape[0] and x.axes[0] == 0:
-        made = low.emit(word("flatten"), x, shape=after, axes=(0, 1))
-        return made.but(unflat=x)
-    if found is None:
-        x = low.as_source(x)
-        found = after, identity_axes(len(after))
-    ours, axes = found
-    if ours == x.ours:
-        return x.but(shape=after, axes=axes)
-    made = low.emit(reshape_to(x.ours, ours, low.batch), x, shape=after, axes=axes)
-    low.before[made] = x
+    made = low.reshaped(x, after, low.batch, flattens=after[0] == x.shape[0])
+    if made.index != x.index and made.unflat is None:
+        low.before[made] = x
     return made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from compose.core.errors import ComposeError, PortError
 from compose.core.layer import as_layer
 from compose.core.registry import word
 from compose.port.graph import Op, SourceGraph
+from compose.port.missing import Missing
 from compose.port.rules import named_rule
 from compose.port.structure.prepare import is_activation
 from compose.port.tensorflow.capture import Captured
@@ -38,15 +39,6 @@ _FLOW = {
     "Switch": "tf.where", "Merge": "tf.where", "While": "a loop of a known number of steps",
     "StatelessWhile": "a loop of a known number of steps", "Enter": "a loop of a known number of steps",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Missing:
-    """An operation without a rule, the user's line that it comes from, and what to do instead."""
-
-    operation: str
-    where: str
-    hint: str
 
 
 class Lowering:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
+from compose.port.missing import refuse
 from compose.port.tensorflow import every_rule
 from compose.port.tensorflow.capture import (
     Captured,
@@ -25,7 +26,7 @@ from compose.port.tensorflow.capture import (
     title,
 )
 from compose.port.tensorflow.exact import Exact, exact
-from compose.port.tensorflow.lower import Lowering, Missing
+from compose.port.tensorflow.lower import Lowering
 from compose.port.tensorflow.original import TensorFlowModel
 
 assert every_rule
@@ -62,9 +63,7 @@ class Read:
         except PortError:
             low = Lowering(*self.graph(None))  # made for its own batch alone; else this says why not
         graph = low.run(self.name)
-        if low.missing:
-            telling = sorted(low.missing, key=lambda m: not m.hint)
-            raise PortError(_missing_text(low.missing if partial else telling[:1]))
+        refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "tf.Name")
         made, captured = self.graph(None)
         variables = {v.name: v for v in captured.variables.values() if v.name in graph.arrays}
         return graph, TensorFlowModel(made, self.examples, variables)
@@ -172,15 +171,3 @@ def _arguments(function: Any, inputs: tuple) -> tuple:
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, (np.ndarray, tf.Tensor)) or (hasattr(value, "__array__") and np.ndim(value) > 0)
-
-
-def _missing_text(missing: list[Missing]) -> str:
-    rows: dict[tuple[str, str], list[str]] = {}
-    for m in missing:
-        rows.setdefault((m.operation, m.hint), []).append(m.where)
-    lines = [
-        f"  {operation} ({len(places)}×), first at {places[0]}{': ' + hint if hint else ''}"
-        for (operation, hint), places in rows.items()
-    ]
-    teach = "teach one: @compose.port.rule('tf.Name'), see docs/porting.md"
-    return "\n".join(["operations with a rule; these have none:", *lines, teach])

@@ -7,6 +7,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
+from compose.port.missing import refuse
 
 
 def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
@@ -48,15 +49,5 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     exported = export(model, inputs)
     low = Lowering(exported.program, exported.calls, channels_first)
     graph = low.run(type(model).__name__)
-    if low.missing:
-        raise PortError(_missing_text(low.missing if partial else low.missing[:1]))
+    refuse(low.missing, partial, "aten.name")
     return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs
-
-
-def _missing_text(missing: list) -> str:
-    rows: dict[str, list[str]] = {}
-    for m in missing:
-        rows.setdefault(m.operation, []).append(m.where)
-    lines = [f"  {operation} ({len(places)}×), first at {places[0]}" for operation, places in rows.items()]
-    teach = "teach one: @compose.port.rule('aten.name'), see docs/porting.md"
-    return "\n".join(["operations with a rule; these have none:", *lines, teach])

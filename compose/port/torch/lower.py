@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from compose.core.registry import word
 from compose.port.graph import SourceGraph
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.missing import Missing
 from compose.port.rules import class_rule, named_rule
 from compose.port.torch.export import sizes_of, user_line
 from compose.port.torch.rules_recurrent import RECURRENT
@@ -26,14 +26,6 @@ from compose.port.weights import Constant, Take
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *RECURRENT)  # they choose what they read of it
 _SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy", "_to_copy", "to")
-
-
-@dataclass(frozen=True)
-class Missing:
-    """An operation without a rule, and the user's line that it comes from."""
-
-    operation: str
-    where: str
 
 
 class Lowering(Layers):

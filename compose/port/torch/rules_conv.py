@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.layers.conv import conv
 from compose.layers.norm import batch_norm, layer_norm
 from compose.port.lowering.values import Value
-from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis
+from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis
 from compose.port.rules import rule, rules
 from compose.port.torch.export import sizes_of
 from compose.port.weights import Take
@@ -158,18 +158,9 @@ def _adaptive(low, x, size, kind: str, shape: tuple[int, ...]):
 
 @rules("aten.pad", "aten.constant_pad_nd")
 def _pad(low, node, x, padding, mode="constant", value=None):
-    x = low.whole(x)
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
-    wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
-    if not wide:
-        return x
-    if x.axes[-1] in wide:  # `pad` leaves the last axis alone
-        free = [a for a in range(1, x.ndim) if a not in wide]
-        if not free:
-            raise PortError("padding that leaves one axis but the batch as it is")
-        x = low.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
-    around = tuple(widths.get(a, (0, 0)) for a in x.axes[1:-1])
-    return low.emit(word("pad")(around, **_pad_mode(mode, value)), x)
+    x, around = padded_axes(low, low.whole(x), widths)
+    return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
 
 
 def _pad_mode(mode: str, value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import Value, identity_axes
+from compose.port.lowering.values import Value
 from compose.port.rules import rule, rules
 from compose.port.torch.operands import as_value, with_array
 
@@ -193,16 +193,10 @@ def _from_left(low, operator: str, a: Any, b: Any):
 
 
 def _values(low, operator: str, a: Value, b: Value):
-    shape = low.shape
-    if a.unflat is not None or b.unflat is not None:
-        a, b = low.whole(a), low.whole(b)
-    if a.ndim == b.ndim:
-        b = low.moved(b, a.axes)
-        if operator == "add" and a.shape != b.shape:  # a `residual` wants both alike
-            a, b = (_spread(low, v, shape) for v in (a, b))
-        return low.emit(word(operator), a, b, shape=shape, axes=a.axes)
-    a, b = low.as_source(a), low.as_source(b)
-    return low.emit(word(operator), a, b, shape=shape, axes=identity_axes(len(shape)))
+    if operator == "add" and a.ndim == b.ndim and a.shape != b.shape:  # a `residual` wants both alike
+        shape, a = low.shape, low.whole(a)
+        a, b = (_spread(low, v, shape) for v in (a, low.moved(b, a.axes)))
+    return low.joined(operator, a, b)
 
 
 def _spread(low, x: Value, shape: tuple[int, ...]) -> Value:

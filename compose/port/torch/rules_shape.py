@@ -6,7 +6,6 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.layout import reshape_in_place, reshape_to
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
 from compose.port.torch.rules_recurrent import States
@@ -52,19 +51,7 @@ def _reshape(low, node, x: Any, *args, **kwargs):
         return Weight(_reshaped(x, after), after, x.array.reshape(after), x.trained)
     if after == x.shape:
         return x
-    if x.unflat is not None:
-        x = low.whole(x)
-    found = reshape_in_place(x.shape, after, x.axes)
-    if found is None and len(after) == 2 and after[0] == x.shape[0] == BATCH and x.axes[0] == 0:
-        made = low.emit(word("flatten"), x, shape=after, axes=(0, 1))
-        return made.but(unflat=x)
-    if found is None:
-        x = low.as_source(x)
-        found = after, identity_axes(len(after))
-    ours, axes = found
-    if ours == x.ours:
-        return x.but(shape=after, axes=axes)
-    return low.emit(reshape_to(x.ours, ours), x, shape=after, axes=axes)
+    return low.reshaped(x, after, BATCH, flattens=after[0] == x.shape[0] == BATCH)
 
 
 def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:

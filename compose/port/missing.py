@@ -1,0 +1,32 @@
+"""What a port has no rule for, listed for the person who ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compose.core.errors import PortError
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation without a rule, the user's line or the node that asks for it, and what to do instead."""
+
+    operation: str
+    where: str
+    hint: str = ""
+
+
+def refuse(missing: Sequence[Missing], partial: bool, example: str) -> None:
+    """Raise `PortError` if something is missing: for the first, or with `partial` for all; `example` names a rule."""
+    if not missing:
+        return
+    rows: dict[tuple[str, str], list[str]] = {}
+    for m in missing if partial else missing[:1]:
+        rows.setdefault((m.operation, m.hint), []).append(m.where)
+    lines = [
+        f"  {operation} ({len(places)}×), first at {places[0]}{': ' + hint if hint else ''}"
+        for (operation, hint), places in rows.items()
+    ]
+    teach = f"teach one: @compose.port.rule('{example}'), see docs/porting.md"
+    raise PortError("\n".join(["operations with a rule; these have none:", *lines, teach]))
