@@ -15,7 +15,7 @@ from compose.layers.window import Sizes, sizes, space_axes
 
 __all__ = ["resize", "upsample"]
 
-Method = Literal["nearest", "linear", "cubic", "torch_cubic", "lanczos3", "lanczos5"]
+Method = Literal["nearest", "linear", "cubic", "torch_cubic", "mitchell", "gaussian", "area", "lanczos3", "lanczos5"]
 Coordinates = Literal["half_pixel", "align_corners", "asymmetric"]
 
 
@@ -27,12 +27,14 @@ class resize(Layer):
     Elsewhere: Keras `Resizing` with these defaults; `jax.image.resize`, whose default is `antialias=True`; torch
     `functional.interpolate(size=...)`, whose `"bicubic"` is `"torch_cubic"`, but `"cubic"` with `antialias=True`, whose
     `"nearest-exact"` is `"nearest"`, and whose `"nearest"` is `"nearest"` with `coordinates="asymmetric"`. Its
-    `"area"` is `adaptive_avg_pool(size)`. TensorFlow 1 resizes by `coordinates="asymmetric"`.
+    `"area"` is `adaptive_avg_pool(size)`, TensorFlow's `"area"`. TensorFlow 1 resizes by `coordinates="asymmetric"`,
+    with `"torch_cubic"` for its bicubic.
 
     Args:
         size: length along each spatial axis; one int serves all.
         method: `"nearest"`, `"linear"` along each axis, `"cubic"` (Keys, a = -0.5), `"torch_cubic"` (a = -0.75, the
-            edge repeated), `"lanczos3"`, `"lanczos5"`.
+            edge repeated), `"mitchell"` (Mitchell & Netravali, B = C = 1/3), `"gaussian"`, `"lanczos3"`, `"lanczos5"`,
+            or `"area"`, the mean over what each place covers.
         antialias: widen the filter where the output is smaller.
         coordinates: what place of the input the output's place i is: `"half_pixel"` `(i + 1/2) · scale - 1/2`,
             `"align_corners"` `i · (n - 1) / (size - 1)`, or `"asymmetric"` `i · scale`.
@@ -86,8 +88,10 @@ class upsample(Layer):
 
 
 def check(layer) -> None:
-    if layer.antialias and (layer.method == "nearest" or layer.coordinates != "half_pixel"):
+    if layer.antialias and (layer.method in ("nearest", "area") or layer.coordinates != "half_pixel"):
         raise ConfigError("antialias with a smooth method and half-pixel coordinates", f"{layer.method}")
+    if layer.method == "area" and layer.coordinates != "half_pixel":
+        raise ConfigError('half-pixel coordinates for "area"', layer.coordinates)
 
 
 def resample(layer, x, lengths: dict[int, tuple[int, float]]):
@@ -127,6 +131,10 @@ def weights(length: int, n: int, step: float, method: str, antialias: bool, coor
         at = places * step
     else:
         at = (places + 0.5) * step - 0.5
+    if method == "area":
+        first, last = places * step, (places + 1) * step
+        pixels = np.arange(length)
+        return np.clip(np.minimum(last[:, None], pixels + 1) - np.maximum(first[:, None], pixels), 0, None) / step
     kernel, reach = KERNELS[method]
     if method == "linear":
         at = np.clip(at, 0, length - 1)
@@ -152,6 +160,17 @@ def _cubic(x, a: float):
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
+def _mitchell(x):
+    x = np.abs(x)
+    near = ((7 * x - 12) * x * x + 16 / 3) / 6
+    far = (((-7 / 3 * x + 12) * x - 20) * x + 32 / 3) / 6
+    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+
+def _gaussian(x):
+    return np.where(np.abs(x) < 1.5, np.exp(-2 * x * x), 0)
+
+
 def _lanczos(x, lobes: int):
     return np.sinc(x) * np.sinc(x / lobes)
 
@@ -160,6 +179,8 @@ KERNELS = {
     "linear": (_linear, 1),
     "cubic": (functools.partial(_cubic, a=-0.5), 2),
     "torch_cubic": (functools.partial(_cubic, a=-0.75), 2),
+    "mitchell": (_mitchell, 2),
+    "gaussian": (_gaussian, 1.5),
     "lanczos3": (functools.partial(_lanczos, lobes=3), 3),
     "lanczos5": (functools.partial(_lanczos, lobes=5), 5),
 }

@@ -1,5 +1,6 @@
 """Cases of resampling."""
 
+import numpy as np
 import torch.nn.functional as F
 
 from compose import resize, upsample
@@ -13,12 +14,47 @@ def interpolated(mode=None, **options):
     return in_torch(lambda p, s, x: F.interpolate(x, mode=mode or LINEAR[x.ndim - 2], **options))
 
 
+def covered(n):
+    """The mean of what each place covers: of the input written out n times, one value of n equal parts."""
+
+    def reference(p, s, x):
+        for axis in (1, 2):
+            length = x.shape[axis]
+            x = np.moveaxis(x.repeat(n, axis), axis, -1)
+            x = np.moveaxis(x.reshape(*x.shape[:-1], n, length).mean(-1), -1, axis)
+        return x
+
+    return reference
+
+
+def by_kernel(n, kernel, reach):
+    """Each place as the mean of those within reach, weighed by their distance."""
+
+    def matrix(length):
+        made = np.zeros((n, length))
+        for i, j in np.ndindex(made.shape):
+            distance = abs((i + 0.5) * length / n - 0.5 - j)
+            made[i, j] = kernel(distance) if distance < reach else 0
+        return made / made.sum(1, keepdims=True)
+
+    return lambda p, s, x: np.einsum("bhwc,ih,jw->bijc", x, matrix(x.shape[1]), matrix(x.shape[2]))
+
+
+def mitchell(x):
+    if x < 1:
+        return 7 / 6 * x**3 - 2 * x**2 + 8 / 9
+    return -7 / 18 * x**3 + 2 * x**2 - 10 / 3 * x + 16 / 9
+
+
 STEPS, IMAGE, VOLUME = ((2, 5, 3),), ((2, 5, 6, 3),), ((2, 3, 4, 5, 2),)
 
 CASES = [
     Case(resize((8, 3)), IMAGE, interpolated(size=(8, 3))),
     Case(resize((8, 3), "cubic", antialias=True), IMAGE, interpolated("bicubic", size=(8, 3), antialias=True)),
     Case(upsample(), IMAGE, interpolated("nearest", scale_factor=2)),
+    Case(resize(4, "area"), IMAGE, covered(4)),
+    Case(resize(4, "mitchell"), IMAGE, by_kernel(4, mitchell, 2)),
+    Case(resize(4, "gaussian"), IMAGE, by_kernel(4, lambda x: np.exp(-2 * x**2), 1.5)),
     Case(upsample((2, 1.5), "torch_cubic"), IMAGE, interpolated("bicubic", scale_factor=(2, 1.5))),
 ]
 

@@ -179,3 +179,29 @@ def test_a_query_that_attends_to_nothing_is_refused():
 def test_the_lower_of_two_medians_is_not_guessed():
     with pytest.raises(PortError, match=r"aten\.median"):
         port.from_torch(Made(lambda x: x.median(1)[0], nn.Linear(4, 4)), torch.randn(3, 4))
+
+
+def test_the_old_resizing_of_tensorflow_is_not_half_a_pixel_off():
+    """TF1 resizes from the corner of the first pixel, TF2, Keras and torch from its middle."""
+    tf = pytest.importorskip("tensorflow")
+    x = np.arange(4, dtype="float32").reshape(1, 4, 1, 1) * np.ones((3, 1, 4, 1), "float32")
+    old = port.from_tf(lambda x: tf.raw_ops.ResizeBilinear(images=x, size=[8, 4]), x)
+    new = port.from_tf(lambda x: tf.image.resize(x, [8, 4]), x)
+    rows = [np.asarray(p.net.apply({}, {}, x)[0])[0, :, 0, 0] for p in (old, new)]
+    np.testing.assert_array_equal(rows[0], [0, 0.5, 1, 1.5, 2, 2.5, 3, 3])
+    np.testing.assert_array_equal(rows[1], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+    assert str(old.net) == 'resize((8, 4), coordinates="asymmetric")' and str(new.net) == "resize((8, 4))"
+    assert old.verify().ok and new.verify().ok
+    with pytest.raises(PortError, match="NOT equal"):
+        dataclasses.replace(old, net=new.net).verify("outputs")
+
+
+def test_half_the_sum_of_squares():
+    """`tf.nn.l2_loss` is half of what Keras's `l2(1.0)` and a sum of squares are."""
+    tf = pytest.importorskip("tensorflow")
+    x = np.arange(12, dtype="float32").reshape(3, 4)
+    p = port.from_tf(lambda x: x * tf.nn.l2_loss(x), x)
+    assert p.verify("gradients").ok and "scale(by=0.5)" in str(p.net)
+    with pytest.raises(PortError):
+        without = p.net.map(lambda path, inner: inner.but(options=()) if inner.kind == "scale" else inner)
+        dataclasses.replace(p, net=without).verify("outputs")

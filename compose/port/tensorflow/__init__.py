@@ -7,7 +7,14 @@ from typing import Any
 from compose.core.errors import PortError
 
 
-def from_tf(source: Any, *inputs: Any, outputs: Any = None, signature: str | None = None, partial: bool = False) -> Any:
+def from_tf(
+    source: Any,
+    *inputs: Any,
+    outputs: Any = None,
+    signature: str | None = None,
+    training: Any = None,
+    partial: bool = False,
+) -> Any:
     """Port what TensorFlow computes, with the variables it reads, to one expression with its weights.
 
     Args:
@@ -19,18 +26,24 @@ def from_tf(source: Any, *inputs: Any, outputs: Any = None, signature: str | Non
             inputs, a SavedModel gets random ones.
         outputs: for a session, the tensors that are computed, or their names; one, or several as a list or a dict.
         signature: which of a SavedModel's; `"serving_default"`, or the only one.
+        training: how the source trains, where that is not as it infers: arguments of the function, or what is fed to
+            the session, that differ, as `{"training": True}`; else another function of the same inputs, or other
+            outputs of the session. Batch norm then has its momentum, dropout its rate, and training steps are
+            compared in training.
         partial: where operations are missing, list them all in one error with the lines they come from.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
     Raises `PortError` for a function that cannot be traced, an operation without a rule, or a TensorFlow that is
-    not installed. It is the computation for inference that is ported: training steps are compared in that mode too.
+    not installed. Without `training`, what is ported is the computation for inference, and training steps are
+    compared in that mode too.
     """
     try:
         import tensorflow  # noqa: F401
     except ImportError:
         raise PortError("TensorFlow, to read its models: pip install 'compose-jax[tensorflow]'") from None
     from compose.port.ported import Ported
-    from compose.port.tensorflow.source import read_source
+    from compose.port.tensorflow.source import read_source, read_training
 
-    return Ported.of(*read_source(source, inputs, outputs, signature).lowered(partial))
+    read = read_source(source, inputs, outputs, signature)
+    return Ported.of(*read.lowered(partial, read_training(source, inputs, outputs, training)))

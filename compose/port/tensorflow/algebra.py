@@ -18,6 +18,7 @@ _OF_ONE = {
     "Rsqrt": "rsqrt", "Sqrt": "sqrt", "Erf": "erf", "Erfc": "erfc", "Tanh": "tanh", "Sigmoid": "sigmoid",
     "StopGradient": "stop", "Softplus": "softplus", "Relu6": "relu6",
 }  # fmt: skip
+MOVES = ("Squeeze", "Reshape", "ExpandDims")
 _SAME = ("Identity", "Snapshot", "Cast", "PreventGradient", "CheckNumerics")
 
 
@@ -54,12 +55,14 @@ class Polynomials(dict):
         weights: the tensors that are weights, or weights in another shape.
         constant: for a tensor that depends on no data its value, else None.
         known: tensors of which it is known already what they are.
+        is_layer: whether a polynomial, of a tensor of some shape, is a layer by itself.
     """
 
-    def __init__(self, ops: list[Any], weights: set[str], constant: Any, known: Any):
+    def __init__(self, ops: list[Any], weights: set[str], constant: Any, known: Any, is_layer: Any):
         super().__init__()
         self.weights, self.constant = weights, constant
         self.formulas: dict[str, Poly] = {}
+        self.layers: set[str] = set()
         averaged = {op.inputs[0].name for op in ops if op.type == "Mean"}
         for op in ops:
             made = None if any(t.name in known for t in op.outputs) else self._of(op)
@@ -68,7 +71,10 @@ class Polynomials(dict):
                 whole = made is None or len(made) > _MOST or centre or len(op.outputs) > 1
                 if made is not None:
                     self.formulas[t.name] = made
+                    self.layers |= {t.name} if op.type not in MOVES and is_layer(made, t.shape) else set()
                 self[t.name] = {(("w" if t.name in weights else "x", t.name),): 1.0} if whole else made
+                if t.name in weights and op.type in _SAME and op.inputs[0].name in weights:
+                    self[t.name] = self[op.inputs[0].name]
 
     def _squares(self, op: Any) -> bool:
         """Whether the mean of what this makes is a variance, and not the mean of a value."""
@@ -80,6 +86,9 @@ class Polynomials(dict):
         if op.outputs and op.outputs[0].name in self.weights:
             return None
         parts = [self._read(t) for t in op.inputs]
+        if not any(p and all(atom[0] == "w" for m in p for atom in m) and set(p) != {()} for p in parts):
+            whole = [(("x", t.name),) if t.name in self.layers else None for t in op.inputs]
+            parts = [{m: 1.0} if m else p for m, p in zip(whole, parts)]  # but for a weight, nothing joins a layer
         a, b = (*parts, None, None)[:2]
         if a is None:
             return None
@@ -92,12 +101,11 @@ class Polynomials(dict):
         if op.type == "Square":
             return times(a, a)
         if op.type == "Mean":
-            axes = self.constant(op.inputs[1])
-            rank = op.inputs[0].shape.rank
-            keeps = op.get_attr("keep_dims")
-            return (
-                {(("mean", frozen(a), tuple(sorted(int(i) % rank for i in np.ravel(axes)))),): 1.0} if keeps else None
-            )
+            axes = tuple(sorted(int(i) % op.inputs[0].shape.rank for i in np.ravel(self.constant(op.inputs[1]))))
+            first = axes == tuple(range(len(axes)))  # what is left broadcasts as it would with axes of length 1
+            return {(("mean", frozen(a), axes),): 1.0} if first or op.get_attr("keep_dims") else None
+        if op.type in MOVES:
+            return a if _broadcasts(op.inputs[0].shape, op.outputs[0].shape) and not self._plain(a) else None
         return None if b is None else self._of_two(op, a, b)
 
     def _of_two(self, op: Any, a: Poly, b: Poly) -> Poly | None:
@@ -125,12 +133,24 @@ class Polynomials(dict):
             return {(): float(value.ravel()[0])} if value.ravel()[0] else {}
         return None
 
+    def _plain(self, p: Poly) -> bool:
+        """Whether this is a tensor by itself, of which it is known no better what it is."""
+        return all(len(m) == 1 and m[0][0] == "x" for m in p)
+
     def _biased(self, op: Any) -> bool:
         """Whether this adds a weight to a product, which is that layer's bias."""
         product = op.inputs[0].op.type
         return any(t.name in self.weights for t in op.inputs) and (
             "MatMul" in product or "Conv" in product or product in ("Einsum", "Reshape", "Squeeze")
         )
+
+
+def _broadcasts(before: Any, after: Any) -> bool:
+    """Whether only axes of length 1 were put before the others, or taken from there."""
+    if not (before.is_fully_defined() and after.is_fully_defined()):
+        return False
+    few, many = sorted((before.as_list(), after.as_list()), key=len)
+    return len(few) > 0 and many == [1] * (len(many) - len(few)) + few
 
 
 def _loose(a: Poly, b: Poly) -> bool:

@@ -37,6 +37,7 @@ class Captured:
         constants: values of tensors that are no input, by the tensor's name.
         where: the user's file and line of a node, or "".
         name: of the model.
+        updates: the names of operations that training runs besides what the outputs need.
     """
 
     graph: Any
@@ -46,6 +47,7 @@ class Captured:
     constants: dict[str, np.ndarray]
     where: Callable[[str], str]
     name: str
+    updates: tuple[str, ...] = ()
 
 
 def capture_function(function: Any, args: tuple, name: str, owner: Any = None) -> Captured:
@@ -83,7 +85,7 @@ def capture_function(function: Any, args: tuple, name: str, owner: Any = None) -
 def capture_session(session: Any, feeds: dict[Any, Any], outputs: Any) -> Captured:
     """The part of a session's graph between what is fed and the outputs; numbers that are fed are constants."""
     graph = session.graph
-    element = lambda key: graph.as_graph_element(_tensor_name(key) if isinstance(key, str) else key)
+    element = lambda key: graph.as_graph_element(tensor_name(key) if isinstance(key, str) else key)
     given = {element(key): value for key, value in feeds.items()}
     inputs = {t.name: (t.dtype, _shape(t)) for t, value in given.items() if np.ndim(value)}
     constants = {t.name: np.asarray(value, t.dtype.as_numpy_dtype) for t, value in given.items() if not np.ndim(value)}
@@ -98,6 +100,7 @@ def capture_session(session: Any, feeds: dict[Any, Any], outputs: Any) -> Captur
     return Captured(
         graph.as_graph_def(), inputs, [element(t).name for t in tf.nest.flatten(outputs)], variables, constants,
         lambda node: user_line(graph, node), "graph",
+        tuple(t.name if isinstance(t, tf.Operation) else t.op.name for t in graph.get_collection(keys.UPDATE_OPS)),
     )  # fmt: skip
 
 
@@ -165,7 +168,8 @@ def _variables_of(owner: Any) -> list:
     return list(getattr(owner, "variables", None) or ())
 
 
-def _tensor_name(name: str) -> str:
+def tensor_name(name: str) -> str:
+    """With the output's number, the first where none is said."""
     return name if ":" in name else f"{name}:0"
 
 

@@ -6,5 +6,6 @@ from compose.port.tensorflow import (  # noqa: F401
     rules_elementwise,
     rules_image,
     rules_reduce,
+    rules_resize,
     rules_shape,
 )

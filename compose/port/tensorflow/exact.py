@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.tensorflow.capture import Captured
 from compose.port.tensorflow.draws import without_draws
-from compose.port.tensorflow.flat import flat, needed
+from compose.port.tensorflow.flat import Flat, Update, needed
+from compose.port.tensorflow.flow import settle
 from compose.port.tensorflow.idioms import Idiom
+from compose.port.tensorflow.narrow import NARROW, between_casts, by_formula
 from compose.port.tensorflow.nodes import constant, operation, placeholder, said, wide_type, widened
+from compose.port.tensorflow.norms import FUSED, batch_norm
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Exact:
         outputs: the tensors of the outputs, flat.
         idioms: tensors of which it is known what they are, as dropout, which computes nothing here.
         batch: the length of the first axis of the inputs.
+        updates: for the names of variables that are assigned the tensors of their new values.
     """
 
     graph: Any
@@ -37,6 +42,7 @@ class Exact:
     outputs: tuple[str, ...]
     idioms: dict[str, Idiom]
     batch: int
+    updates: dict[str, str] = field(default_factory=dict)
 
     def imported(self) -> tf.Graph:
         """As a graph of TensorFlow; raises `PortError` where an operation has no form in float64."""
@@ -49,20 +55,26 @@ class Exact:
         return made
 
 
-def exact(captured: Captured, shapes: list[tuple[int, ...]]) -> Exact:
-    """The captured graph in float64, for inputs of these shapes."""
-    nodes, outputs = flat(captured.graph, captured.outputs)
-    stands: dict[str, str] = {}
-    made: dict[str, Any] = {}
-    inputs = []
+def exact(captured: Captured, shapes: list[tuple[int, ...]], assigned: Iterable[str] = ()) -> Exact:
+    """The captured graph in float64, for inputs of these shapes.
+
+    Args:
+        assigned: the names of variables whose new values are wanted too.
+    """
+    given = {}
     for i, ((tensor, (dtype, _)), shape) in enumerate(zip(captured.inputs.items(), shapes, strict=True)):
-        node = placeholder(f"compose_input_{i}", wide_type(dtype.as_datatype_enum), shape)
-        made[node.name], stands[tensor] = node, f"{node.name}:0"
-        inputs.append(node.name)
+        given[tensor] = placeholder(f"compose_input_{i}", dtype.as_datatype_enum, shape)
+    inputs = [node.name for node in given.values()]
     for i, (tensor, value) in enumerate(captured.constants.items()):
-        node = constant(f"compose_constant_{i}", value)
-        made[node.name], stands[tensor] = node, f"{node.name}:0"
-    weights: dict[str, str] = {}
+        given[tensor] = constant(f"compose_constant_{i}", value, wide=False)
+    flat = Flat(captured.graph, given)
+    settle(flat, [*captured.outputs])
+    updates = _wanted(flat, captured, set(assigned))
+    ends = [flat.settled(o) for o in captured.outputs]
+    nodes = flat.order([*ends, *(i for u in updates for i in u.node.input)])
+    flat.check_order(nodes, updates)
+    made: dict[str, Any] = {}
+    weights, stands, news = ({} for _ in range(3))
     idioms: dict[str, Idiom] = {}
     for node in nodes:
         variable = captured.variables.get(node.name)
@@ -71,37 +83,76 @@ def exact(captured: Captured, shapes: list[tuple[int, ...]]) -> Exact:
             dtype = wide_type(tf.as_dtype(variable.array.dtype).as_datatype_enum)
             made[node.name] = placeholder(node.name, dtype, variable.array.shape)
         else:
-            made.update({new.name: widened(new) for new in _pure(node, idioms)})
+            made.update({new.name: new for new in _pure(node, idioms, stands)})
+    for update in updates:
+        new, tensor = _new(update)
+        made.update({n.name: widened(n) for n in new})
+        news[captured.variables[update.variable.rpartition(":")[0]].name] = tensor
+    for name in inputs:
+        made.setdefault(name, widened(flat.nodes[name]))
     for node in made.values():
         reads = [stands.get(i, i) for i in node.input]
         del node.input[:]
         node.input.extend(reads)
-    ends = [stands.get(o, o) for o in outputs]
-    kept = without_draws(needed(made, ends), idioms)
-    order = needed({node.name: node for node in kept}, ends)
+    ends = [stands.get(o, o) for o in ends]
+    news = {name: stands.get(o, o) for name, o in news.items()}
+    kept = without_draws(needed(made, [*ends, *news.values()]), idioms)
+    order = needed({node.name: node for node in kept}, [*ends, *news.values()])
     here = {node.name for node in order}
-    unread = [made[name] for name in inputs if name not in here]
-    graph = GraphDef(node=[*unread, *order])
+    graph = GraphDef(node=[*(made[name] for name in inputs if name not in here), *order])
     graph.versions.CopyFrom(captured.graph.versions)
-    return Exact(
-        graph, tuple(inputs), {k: v for k, v in weights.items() if k in here}, tuple(ends),
-        {k: v for k, v in idioms.items() if k.rpartition(":")[0] in here}, shapes[0][0] if shapes and shapes[0] else 1,
+    found = Exact(
+        graph, tuple(inputs), {k: v for k, v in weights.items() if k in here}, tuple(ends), idioms,
+        shapes[0][0] if shapes and shapes[0] else 1, news,
     )  # fmt: skip
+    if any(node.op in NARROW for node in order):
+        found = replace(found, graph=by_formula(found.imported(), graph, idioms))
+    here = {node.name for node in found.graph.node}
+    return replace(found, idioms={k: v for k, v in idioms.items() if k.rpartition(":")[0] in here})
 
 
-def _pure(node: Any, idioms: dict[str, Idiom]) -> list[Any]:
+def _wanted(flat: Flat, captured: Captured, assigned: set[str]) -> list[Update]:
+    """The assignments to these variables. Raises `PortError` for a second one to the same."""
+    if not assigned:
+        return []
+    made: dict[str, Update] = {}
+    for update in flat.updates(captured.outputs, captured.updates):
+        variable = captured.variables.get(update.variable.rpartition(":")[0])
+        if variable is None or variable.name not in assigned:
+            continue
+        if made.setdefault(variable.name, update) is not update:
+            raise PortError(f"each variable assigned once in training, got {variable.name} twice")
+    return list(made.values())
+
+
+def _new(update: Update) -> tuple[list[Any], str]:
+    """The nodes of a variable's new value, and its tensor."""
+    kind = {"Sub": "Sub", "Add": "AddV2"}.get(update.node.op.removeprefix("Assign").removesuffix("VariableOp"))
+    if kind is None:
+        return [], update.given
+    name = f"{update.node.name}/new"
+    return [operation(name, kind, [update.variable, update.given], T=tf.float32)], f"{name}:0"
+
+
+def _pure(node: Any, idioms: dict[str, Idiom], stands: dict[str, str]) -> list[Any]:
     """A node, or several, that compute in float64, and of a variable's value what this one does of the variable."""
+    if node.op in NARROW:
+        return between_casts(node)
+    made = [node]
     if node.op == "ReadVariableOp":
-        return [operation(node.name, "Identity", node.input[:1], T=node.attr["dtype"])]
-    if node.op == "ResourceGather":
+        made = [operation(node.name, "Identity", node.input[:1], T=node.attr["dtype"])]
+    elif node.op == "ResourceGather":
         axis = constant(f"{node.name}/axis", np.int32(0))
         attrs = {"Tparams": node.attr["dtype"], "Tindices": node.attr["Tindices"]}
-        return [axis, operation(node.name, "GatherV2", [*node.input, f"{axis.name}:0"], **attrs, Taxis=tf.int32)]
-    if node.op in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"):
-        return _batch_norm(node)
-    if node.op == "LeakyRelu":
-        return _leaky_relu(node, idioms)
-    return [node]
+        made = [axis, operation(node.name, "GatherV2", [*node.input, f"{axis.name}:0"], **attrs, Taxis=tf.int32)]
+    elif node.op in FUSED:
+        if node.attr["data_format"].s not in (b"NHWC", b""):
+            raise PortError(f"channels last, got {node.name} with {node.attr['data_format'].s.decode()}")
+        made, more = batch_norm(node)
+        stands.update(more)
+    elif node.op == "LeakyRelu":
+        made = _leaky_relu(node, idioms)
+    return [widened(new) for new in made]
 
 
 def _leaky_relu(node: Any, idioms: dict[str, Idiom]) -> list[Any]:
@@ -117,27 +168,4 @@ def _leaky_relu(node: Any, idioms: dict[str, Idiom]) -> list[Any]:
         operation(f"{name}/test", "Greater", [x, f"{zero.name}:0"], T=tf.float64),
         operation(f"{name}/scaled", "Mul", [x, f"{by.name}:0"], T=tf.float64),
         operation(name, "SelectV2", chosen, T=tf.float64),
-    ]
-
-
-def _batch_norm(node: Any) -> list[Any]:
-    """Batch norm by its statistics, which TensorFlow has in float32 alone, by its formula."""
-    if node.attr["is_training"].b:
-        raise PortError(f"batch norm in inference, got {node.name} in training; port the function for training=False")
-    if node.attr["data_format"].s not in (b"NHWC", b""):
-        raise PortError(f"channels last, got {node.name} with {node.attr['data_format'].s.decode()}")
-    x, scale, bias, mean, var = node.input
-    name = node.name
-    epsilon = constant(f"{name}/epsilon", np.float32(node.attr["epsilon"].f))
-    two = lambda part, op, a, b: operation(f"{name}/{part}", op, [a, b], T=tf.float32)
-    at = lambda part: f"{name}/{part}:0"
-    return [
-        epsilon,
-        two("add", "AddV2", var, at("epsilon")),
-        operation(f"{name}/rsqrt", "Rsqrt", [at("add")], T=tf.float32),
-        two("inv", "Mul", at("rsqrt"), scale),
-        two("scaled", "Mul", x, at("inv")),
-        two("moved", "Mul", mean, at("inv")),
-        two("shift", "Sub", bias, at("moved")),
-        operation(name, "AddV2", [at("scaled"), at("shift")], T=tf.float32),
     ]

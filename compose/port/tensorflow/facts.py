@@ -6,14 +6,14 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from compose.core.errors import PortError
 from compose.port.tensorflow.algebra import Polynomials
 from compose.port.tensorflow.capture import Captured, Variable
 from compose.port.tensorflow.draws import RANDOM
 from compose.port.tensorflow.exact import Exact
-from compose.port.tensorflow.idioms import Idiom, idiom
+from compose.port.tensorflow.idioms import Idiom, average, idiom
+from compose.port.tensorflow.known import Known
 
 _SHAPES = ("Shape", "ShapeN", "Rank", "Size", "ZerosLike", "OnesLike")
 _RENAMED = ("Identity", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Cast", "Transpose", "IdentityN")
@@ -34,11 +34,10 @@ class Facts:
     def __init__(self, exact: Exact, captured: Captured):
         self.exact = exact
         self.graph = exact.imported()
-        self.session = tf.compat.v1.Session(graph=self.graph)
+        self.known = Known(self.graph)
         self.ops = self.graph.get_operations()
         by_name = {v.name: v for v in captured.variables.values()}
         self.variables: dict[str, Variable] = {f"{node}:0": by_name[name] for node, name in exact.weights.items()}
-        self.constants: dict[str, np.ndarray] = {}
         self.uses = Counter(t.name for op in self.ops for t in op.inputs) + Counter(exact.outputs)
         self.depends = self._dependence()
         self.idioms = self._idioms()
@@ -46,11 +45,7 @@ class Facts:
 
     def constant(self, tensor: Any) -> np.ndarray | None:
         """The value of a tensor that depends on no data, else None."""
-        if self.depends[tensor.name]:
-            return None
-        if tensor.name not in self.constants:
-            self.constants[tensor.name] = self._evaluated(tensor)
-        return self.constants[tensor.name]
+        return None if self.depends[tensor.name] else self.known.value(tensor)
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         """Raises `PortError` where a size is open."""
@@ -59,7 +54,7 @@ class Facts:
         return tuple(tensor.shape.as_list())
 
     def close(self) -> None:
-        self.session.close()
+        self.known.close()
 
     def _dependence(self) -> dict[str, str]:
         made: dict[str, str] = {}
@@ -74,22 +69,17 @@ class Facts:
             made.update({t.name: kind for t in op.outputs})
         return made
 
-    def _evaluated(self, tensor: Any) -> np.ndarray:
-        op = tensor.op
-        if op.type == "Const":
-            return tf.make_ndarray(op.get_attr("value"))
-        feeds = {}
-        for t in op.inputs:
-            value = self.constant(t)  # None where only the shape is read
-            feeds[t] = np.zeros(t.shape.as_list(), t.dtype.as_numpy_dtype) if value is None else value
-        return np.asarray(self.session.run(tensor, feeds))
-
     def _idioms(self) -> dict[str, Idiom]:
         weights = {name for name, kind in self.depends.items() if kind == "weight"}
-        polynomials = Polynomials(self.ops, weights, self.constant, self.exact.idioms)
+        is_layer = lambda p, shape: shape.rank is not None and idiom(p, shape.as_list()) is not None
+        polynomials = Polynomials(self.ops, weights, self.constant, self.exact.idioms, is_layer)
         found = dict(self.exact.idioms)
+        nodes = {name: node for node, name in self.exact.weights.items()}
+        news = {f"{nodes[name]}:0": polynomials[tensor] for name, tensor in self.exact.updates.items()}
+        averages = [made for variable, p in news.items() if (made := average(variable, p)) is not None]
         for name, formula in polynomials.formulas.items():
-            made = idiom(formula, self.graph.get_tensor_by_name(name).shape.rank or 0)
+            tensor = self.graph.get_tensor_by_name(name)
+            made = idiom(formula, tensor.shape.as_list(), averages) if name in polynomials.layers else None
             if made is not None:
                 found.setdefault(name, made)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,30 @@ class Idiom:
         return (self.x, *self.weights.values(), *self.state.values())
 
 
-def idiom(p: Poly, rank: int) -> Idiom | None:
-    """The layer that a polynomial is, for a tensor of so many axes."""
+@dataclass(frozen=True)
+class Average:
+    """A moving average that training makes: `keep` of the variable, and the rest of what was seen."""
+
+    variable: str
+    keep: float
+    seen: Poly
+
+
+def average(variable: str, p: Poly) -> Average | None:
+    """What a variable's new value is an average of."""
+    keep = p.get((("w", variable),), 0.0)
+    if not 0 <= keep < 1:
+        return None
+    rest: Poly = {}
+    for monomial, factor in p.items():
+        if monomial != (("w", variable),):
+            inside = dict(monomial[0][1]) if len(monomial) == 1 and monomial[0][0] == "stop" else {monomial: 1.0}
+            rest = plus(rest, inside, factor / (1 - keep))
+    return Average(variable, float(f"{keep:.12g}"), rest)
+
+
+def idiom(p: Poly, shape: Any, averages: Sequence[Average] = ()) -> Idiom | None:
+    """The layer that a polynomial is, for a tensor of this shape."""
     atoms = {atom for monomial in p for atom in monomial}
     xs = [atom for atom in atoms if atom[0] == "x"]
     if len(xs) != 1 or len(p) > 5:
@@ -33,7 +56,7 @@ def idiom(p: Poly, rank: int) -> Idiom | None:
     x = xs[0]
     roots = [atom for atom in atoms if atom[0] == "rsqrt"]
     if len(roots) == 1:
-        return _norm(p, x, roots[0], rank)
+        return _norm(p, x, roots[0], shape, averages)
     return _smooth(p, x) if not roots else None
 
 
@@ -60,7 +83,7 @@ def _activations(x: tuple) -> list[tuple[Any, Poly]]:
     ]
 
 
-def _norm(p: Poly, x: tuple, root: tuple, rank: int) -> Idiom | None:
+def _norm(p: Poly, x: tuple, root: tuple, shape: Any, averages: Sequence[Average]) -> Idiom | None:
     """`x·r·scale - mean·r·scale + bias` with `r = rsqrt(variance + epsilon)`."""
     inside = dict(root[1])
     epsilon = inside.pop((), 0.0)
@@ -85,10 +108,13 @@ def _norm(p: Poly, x: tuple, root: tuple, rank: int) -> Idiom | None:
             atoms.remove(atom)
     if left and (len(left[0]) != 1 or not _is(rest[centre[0]], -1)):
         return None
-    return _which(x, inside, epsilon, left[0][0] if left else None, weights, rank)
+    return _which(x, inside, epsilon, left[0][0] if left else None, weights, shape, averages)
 
 
-def _which(x: tuple, variance: Poly, epsilon: float, mean: Any, weights: dict[str, str], rank: int) -> Idiom | None:
+def _which(
+    x: tuple, variance: Poly, epsilon: float, mean: Any, weights: dict[str, str], shape: Any, averages: Any
+) -> Idiom | None:
+    rank = len(shape)
     options: dict[str, Any] = {"epsilon": epsilon}
     has = {"scale": "scale" in weights, "bias": "bias" in weights}
     one = {(x,): 1.0}
@@ -101,19 +127,42 @@ def _which(x: tuple, variance: Poly, epsilon: float, mean: Any, weights: dict[st
         return Idiom(word("batch_norm")(**options, **has), x[1], weights, {"mean": mean[1], "var": monomial[0][1]})
     axes = next((atom[2] for m in variance for atom in m if atom[0] == "mean"), ())
     count = len(axes)
+    if rank > 1 and axes == tuple(range(rank - 1)):
+        known = mean is not None and mean == ("mean", frozen(one), axes) and _spread(variance, x, axes)
+        return _by_batch(x, variance, mean, weights, options | has, shape, averages) if known else None
     if not count or axes != tuple(range(rank - count, rank)):
         return None
     options |= {"axes": count} if count > 1 else {}
-    average = lambda q: {(("mean", frozen(q), axes),): 1.0}
-    m = average(one)
     if mean is None:
-        same = _close(variance, average(times(one, one))) and not has["bias"]
+        square = {(("mean", frozen(times(one, one)), axes),): 1.0}
+        same = _close(variance, square) and not has["bias"]
         return Idiom(word("rms_norm")(**options, scale=has["scale"]), x[1], weights) if same else None
-    stopped = {(("stop", frozen(m)),): 1.0}
-    spread = [average(times(d, d)) for d in (plus(one, m, -1.0), plus(one, stopped, -1.0))]
-    spread += [plus(average(times(one, one)), times(m, m), -1.0)]
-    known = mean == next(iter(m))[0] and any(_close(variance, s) for s in spread)
+    known = mean == ("mean", frozen(one), axes) and _spread(variance, x, axes)
     return Idiom(word("layer_norm")(**options, **has), x[1], weights) if known else None
+
+
+def _spread(variance: Poly, x: tuple, axes: tuple) -> bool:
+    """Whether this is the variance of a tensor along these axes, however it was written."""
+    one = {(x,): 1.0}
+    mean = lambda q: {(("mean", frozen(q), axes),): 1.0}
+    m = mean(one)
+    stopped = {(("stop", frozen(m)),): 1.0}
+    forms = [mean(times(d, d)) for d in (plus(one, m, -1.0), plus(one, stopped, -1.0))]
+    return any(_close(variance, form) for form in [*forms, plus(mean(times(one, one)), times(m, m), -1.0)])
+
+
+def _by_batch(x, variance, mean, weights, options, shape, averages) -> Idiom:
+    """Batch norm in training; its state are the variables that average what it normalises by."""
+    count = math.prod(shape[:-1])
+    unbiased = times(variance, {(): count / max(count - 1, 1)})
+    for of_mean in averages:
+        for of_var in averages:
+            kinds = [_close(of_var.seen, form) for form in (variance, unbiased)]
+            if _close(of_mean.seen, {(mean,): 1.0}) and any(kinds) and _is(of_mean.keep, of_var.keep):
+                options |= {"momentum": of_mean.keep} | ({} if kinds[0] else {"unbiased": True})
+                state = {"mean": of_mean.variable, "var": of_var.variable}
+                return Idiom(word("batch_norm")(**options), x[1], weights, state)
+    return Idiom(word("batch_norm")(**options), x[1], weights)
 
 
 def _is(a: float, b: float) -> bool:

@@ -20,6 +20,7 @@ from compose.port.tensorflow.capture import Captured
 from compose.port.tensorflow.draws import RANDOM
 from compose.port.tensorflow.exact import Exact
 from compose.port.tensorflow.facts import Facts
+from compose.port.tensorflow.flow import HINTS
 from compose.port.tensorflow.idioms import Idiom
 from compose.port.tensorflow.values import Value, Weight
 from compose.port.weights import Take
@@ -34,11 +35,6 @@ _OWN = (
     "LeakyRelu",
     "xw_plus_b",
 )  # scopes of TensorFlow's own
-_FLOW = {
-    "If": "tf.where", "StatelessIf": "tf.where", "Case": "tf.where", "StatelessCase": "tf.where",
-    "Switch": "tf.where", "Merge": "tf.where", "While": "a loop of a known number of steps",
-    "StatelessWhile": "a loop of a known number of steps", "Enter": "a loop of a known number of steps",
-}  # fmt: skip
 
 
 class Lowering:
@@ -48,7 +44,8 @@ class Lowering:
         self.exact, self.captured = exact, captured
         self.facts = Facts(exact, captured)
         self.ops: list[Op] = []
-        self.env: dict[str, Any] = {}
+        held = self.facts.variables.items()
+        self.env: dict[str, Any] = {t: Weight(Take(v.name), tuple(v.array.shape), v.trained) for t, v in held}
         self.count = 0
         self.missing: list[Missing] = []
         self.op: Any = None
@@ -142,8 +139,6 @@ class Lowering:
         idioms = self.facts.idioms
         name = op.outputs[0].name
         if name in self.facts.variables:
-            v = self.facts.variables[name]
-            self.env[name] = Weight(Take(v.name), tuple(v.array.shape), v.trained)
             return
         try:
             made = self._idiom(idioms[name]) if name in idioms else self._ruled(op)
@@ -156,7 +151,7 @@ class Lowering:
     def _ruled(self, op: Any) -> Any:
         fn = named_rule(f"tf.{op.type}")
         if fn is None:
-            self.missing.append(Missing(f"tf.{op.type}", self.captured.where(op.name) or op.name, _hint(op.type)))
+            self.missing.append(Missing(f"tf.{op.type}", self.captured.where(op.name) or op.name, hint(op.type)))
             return [Value(self._number(), (), ()) for _ in op.outputs]
         if self.missing:  # what comes after may be of no use; only what has no rule is still looked for
             return [Value(self._number(), (), ()) for _ in op.outputs]
@@ -169,6 +164,11 @@ class Lowering:
     def _idiom(self, found: Idiom) -> Any:
         if self.missing:
             return Value(self._number(), (), ())
+        if found.layer.kind == "batch_norm" and not found.state:
+            raise PortError(
+                "batch norm whose mean and variance are averaged by assignments with one momentum, got none: port what "
+                "it computes in inference, and say how it trains, as in from_tf(f, x, training={'training': True})"
+            )
         x = self.env[found.x]
         of = lambda tree: {k: self._flat(self.env[t]) for k, t in tree.items()}
         weights, state = of(found.weights), of(found.state)
@@ -229,9 +229,10 @@ def _placed(ops: list[Op]) -> list[Op]:
     return made
 
 
-def _hint(operation: str) -> str:
-    if operation in _FLOW:
-        return f"control flow that depends on data is no graph of layers: {_FLOW[operation]}"
+def hint(operation: str) -> str:
+    """What to do about an operation that no layer can be."""
+    if operation in HINTS:
+        return f"control flow that depends on data is no graph of layers: {HINTS[operation]}"
     if operation in RANDOM:
         return "random numbers: port the function for inference, and put the noise in as a layer"
     if operation in ("PyFunc", "EagerPyFunc", "PyFuncStateless"):

@@ -59,9 +59,9 @@ def placeholder(name: str, dtype: int, shape: tuple[int, ...]) -> Any:
     return made
 
 
-def constant(name: str, value: Any) -> Any:
+def constant(name: str, value: Any, wide: bool = True) -> Any:
     made: Any = NodeDef(name=name, op="Const")
     proto = tensor_util.make_tensor_proto(value)
     made.attr["dtype"].type = proto.dtype
     made.attr["value"].tensor.CopyFrom(proto)
-    return widened(made)
+    return widened(made) if wide else made

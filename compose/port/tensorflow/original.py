@@ -16,10 +16,11 @@ from compose.port.tensorflow.steps import by_keras, fresh
 class TensorFlowModel:
     """See `compose.port.original.Original`."""
 
-    has_modes = False
-
-    def __init__(self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable]):
+    def __init__(
+        self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable], training: Exact | None = None
+    ):
         self.exact, self.examples, self.tf_variables = exact, examples, variables
+        self.training, self.has_modes = training or exact, training is not None
         self.trained = [name for name, v in variables.items() if v.trained]
 
     def inputs(self) -> list[np.ndarray]:
@@ -46,24 +47,33 @@ class TensorFlowModel:
             return self._train_by_keras(arrays, inputs, aims, optimizer, steps)
         with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
             variables = {name: tf.compat.v1.Variable(arrays[name], use_resource=True) for name in self.trained}
-            values = {name: tf.identity(variables.get(name, array)) for name, array in arrays.items()}
-            grads = _gradients([self._loss(values, inputs, aims)], [values[name] for name in self.trained])
+            fixed = {
+                name: tf.compat.v1.placeholder(tf.float64, arrays[name].shape)
+                for name in arrays
+                if name not in variables
+            }
+            values = fixed | {name: tf.identity(v) for name, v in variables.items()}
+            loss, news = self._loss(values, inputs, aims)
+            grads = _gradients([loss], [values[name] for name in self.trained])
             step = fresh(optimizer).apply_gradients(zip(grads, variables.values()))
             session.run(tf.compat.v1.global_variables_initializer())
+            now = {name: arrays[name] for name in fixed}
             for _ in range(steps):
-                session.run(step)
-            return {**arrays, **session.run(variables)}
+                now |= session.run([news, step], {fixed[name]: array for name, array in now.items()})[0]
+            return {**now, **session.run(variables)}
 
     def _train_by_keras(self, arrays: Arrays, inputs: list, aims: list, optimizer: Any, steps: int) -> Arrays:
         apply, variables = by_keras(optimizer, {name: arrays[name] for name in self.trained})
         with tf.Graph().as_default() as graph:
             values = {name: tf.compat.v1.placeholder(tf.float64, array.shape) for name, array in arrays.items()}
-            grads = _gradients([self._loss(values, inputs, aims)], [values[name] for name in self.trained])
+            loss, news = self._loss(values, inputs, aims)
+            grads = _gradients([loss], [values[name] for name in self.trained])
         now = dict(arrays)
         session = tf.compat.v1.Session(graph=graph)
         for _ in range(steps):
-            apply(session.run(grads, {values[name]: array for name, array in now.items()}))
-            now |= {name: np.asarray(v) for name, v in variables.items()}
+            slopes, after = session.run([grads, news], {values[name]: array for name, array in now.items()})
+            apply(slopes)
+            now |= {name: np.asarray(v) for name, v in variables.items()} | after
         session.close()
         return now
 
@@ -76,15 +86,18 @@ class TensorFlowModel:
     def default_optimizer(self) -> Any:
         return tf.compat.v1.train.MomentumOptimizer(0.01, 0.9)
 
-    def _feeds(self, arrays: dict[str, Any], inputs: list[Any]) -> dict[str, Any]:
-        feeds = {f"{node}:0": x for node, x in zip(self.exact.inputs, inputs)}
-        return feeds | {f"{node}:0": arrays[name] for node, name in self.exact.weights.items()}
+    def _feeds(self, arrays: dict[str, Any], inputs: list[Any], exact: Exact | None = None) -> dict[str, Any]:
+        exact = exact or self.exact
+        feeds = {f"{node}:0": x for node, x in zip(exact.inputs, inputs)}
+        return feeds | {f"{node}:0": arrays[name] for node, name in exact.weights.items()}
 
-    def _loss(self, weights: dict[str, Any], inputs: list[np.ndarray], aims: list[np.ndarray]) -> Any:
-        """`mse` of the outputs to the targets, in the graph that is the default."""
-        given = self._feeds(weights, [tf.constant(x) for x in inputs])
-        outputs = tf.graph_util.import_graph_def(self.exact.graph, given, list(self.exact.outputs), name="source")
-        return tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
+    def _loss(self, weights: dict[str, Any], inputs: list[np.ndarray], aims: list[np.ndarray]) -> tuple[Any, dict]:
+        """`mse` of the outputs to the targets, and the new values of what training assigns, in the default graph."""
+        given = self._feeds(weights, [tf.constant(x) for x in inputs], self.training)
+        ends = [*self.training.outputs, *self.training.updates.values()]
+        made = tf.graph_util.import_graph_def(self.training.graph, given, ends, name="source")
+        loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(made, aims)])
+        return loss, dict(zip(self.training.updates, made[len(self.training.outputs) :]))
 
 
 def _gradients(ends: list, of: list, cotangents: list[np.ndarray] | None = None) -> list:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.rules import rules
+from compose.port.rules import rule, rules
 
-_REDUCE = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod"}
+_REDUCE = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Any": "max", "All": "min"}
 
 
 @rules(*(f"tf.{name}" for name in _REDUCE))
@@ -26,3 +27,41 @@ def _reduce(low, op, x, axes):
         return low.emit(layer(**options) if options else layer, x)
     dims = [a - x.ndim if a == x.ndim - 1 else a for a in dims]
     return low.emit(word(_REDUCE[op.type])(axis=tuple(dims) if len(dims) > 1 else dims[0], **options), x)
+
+
+@rule("tf.L2Loss")
+def _l2_loss(low, op, x):
+    x = low.whole(x)
+    total = low.emit(word("sum"), low.emit(word("square"), x, shape=x.shape))
+    return low.emit(word("scale")(by=0.5), total)
+
+
+@rules("tf.ArgMax", "tf.ArgMin")
+def _position(low, op, x, axis):
+    x = low.whole(x)
+    return low.emit(word(op.type.lower())(axis=_last(axis, x)), x)
+
+
+@rules("tf.Cumsum", "tf.Cumprod")
+def _cumulated(low, op, x, axis):
+    x = low.whole(x)
+    if op.get_attr("exclusive") and op.type == "Cumprod":
+        raise PortError("products that include each place, got exclusive=True")
+    turn = word("flip")(axis=_last(axis, x))
+    made = low.emit(turn, x) if op.get_attr("reverse") else x
+    made = low.emit(word(op.type.lower())(axis=_last(axis, x)), made)
+    made = low.emit(turn, made) if op.get_attr("reverse") else made
+    return low.emit(word("subtract"), made, x) if op.get_attr("exclusive") else made
+
+
+@rules("tf.TopKV2", "tf.TopK")
+def _top_k(low, op, x, k):
+    shape = low.shape_of(op.outputs[0])
+    made = low.emit(word("top_k")(k=int(k)), low.whole(x), shape=shape)
+    return [low.emit(word("at")(str(i)), made, shape=shape) for i in range(2)]
+
+
+def _last(axis: Any, x: Any) -> int:
+    """An axis, from the end if it is the last."""
+    place = int(axis) % x.ndim
+    return -1 if place == x.ndim - 1 else place

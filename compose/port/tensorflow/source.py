@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
-from compose.port.missing import refuse
+from compose.port.missing import Missing, refuse
 from compose.port.tensorflow import every_rule
 from compose.port.tensorflow.capture import (
     Captured,
@@ -23,10 +23,12 @@ from compose.port.tensorflow.capture import (
     load,
     open_session,
     signature_of,
+    tensor_name,
     title,
 )
 from compose.port.tensorflow.exact import Exact, exact
-from compose.port.tensorflow.lower import Lowering
+from compose.port.tensorflow.flow import HINTS
+from compose.port.tensorflow.lower import Lowering, hint
 from compose.port.tensorflow.original import TensorFlowModel
 
 assert every_rule
@@ -47,26 +49,89 @@ class Read:
     examples: list[np.ndarray]
     name: str
 
-    def graph(self, batch: int | None) -> tuple[Exact, Captured]:
-        """In float64, for a batch of so many; a source made for one size of batch alone has that."""
+    def graph(self, batch: int | None, assigned: Iterable[str] = ()) -> tuple[Exact, Captured]:
+        """In float64, for a batch of so many; a source made for one size of batch alone has that.
+
+        The new values of the variables `assigned` are computed too.
+        """
         captured = self.capture(batch)
         shapes = []
         for (_, fixed), x in zip(captured.inputs.values(), self.examples, strict=True):
             first = fixed[0] if fixed and fixed[0] is not None else batched(x.shape, batch, self.examples)[0]
             shapes.append((first, *x.shape[1:]))
-        return exact(captured, shapes), captured
+        made = exact(captured, shapes, assigned)
+        left = [
+            Missing(f"tf.{n.op}", captured.where(n.name) or n.name, hint(n.op))
+            for n in made.graph.node
+            if n.op in HINTS
+        ]
+        refuse(left, True, "tf.Name")
+        return made, captured
 
-    def lowered(self, partial: bool) -> tuple[SourceGraph, TensorFlowModel]:
-        """The layers, and the graph on which the proof runs."""
+    def lowered(self, partial: bool, training: Read | None = None) -> tuple[SourceGraph, TensorFlowModel]:
+        """The layers, and the graphs on which the proof runs.
+
+        Args:
+            training: the same in training, where that differs: its layers know how they train.
+        """
+        made, captured = self.graph(None)
+        fixed = {v.name for v in captured.variables.values() if not v.trained}
+        read, assigned = (self, ()) if training is None else (training.named_as(captured), fixed)
         try:
-            low = Lowering(*self.graph(BATCH))
+            low = Lowering(*read.graph(BATCH, assigned))
         except PortError:
-            low = Lowering(*self.graph(None))  # made for its own batch alone; else this says why not
+            low = Lowering(*read.graph(None, assigned))  # made for its own batch alone; else this says why not
         graph = low.run(self.name)
         refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "tf.Name")
-        made, captured = self.graph(None)
-        variables = {v.name: v for v in captured.variables.values() if v.name in graph.arrays}
-        return graph, TensorFlowModel(made, self.examples, variables)
+        variables = {
+            v.name: v for v in captured.variables.values() if v.name in {*made.weights.values(), *graph.arrays}
+        }
+        graph = replace(graph, arrays={name: v.array for name, v in variables.items()} | graph.arrays)
+        steps = None if training is None else read.graph(None, assigned)[0]
+        return graph, TensorFlowModel(made, self.examples, variables, steps)
+
+    def named_as(self, other: Captured) -> Read:
+        """The same with its variables called as there."""
+        names = {id(v.itself): v.name for v in other.variables.values()}
+
+        def capture(batch: int | None) -> Captured:
+            made = self.capture(batch)
+            called = lambda v: replace(v, name=names.get(id(v.itself), v.name))
+            return replace(made, variables={node: called(v) for node, v in made.variables.items()})
+
+        return replace(self, capture=capture)
+
+
+def read_training(source: Any, inputs: tuple, outputs: Any, training: Any) -> Read | None:
+    """The source as it trains: with other arguments, or fed otherwise, or another function or other outputs."""
+    if training is None:
+        return None
+    session = isinstance(source, (tf.compat.v1.Session, tf.Graph))
+    if isinstance(source, (str, Path)) or hasattr(source, "signatures"):
+        raise PortError(
+            "a function or a session, to read how it trains; a SavedModel holds what it computes in inference"
+        )
+    if session and isinstance(training, dict):
+        return _of_session(source, ({**_feeds(source, inputs[0]), **_feeds(source, training)},), outputs)
+    if session:
+        return _of_session(source, inputs, training)
+    if callable(training):
+        return read_source(training, inputs, outputs, None)
+    if not isinstance(training, dict):
+        raise PortError(
+            f"training as arguments, as in training={{'training': True}}, or as a function, got {training!r}"
+        )
+    if len(inputs) == 1 and isinstance(inputs[0], dict):
+        return read_source(source, ({**inputs[0], **training},), outputs, None)
+    function = source.__call__ if isinstance(source, tf.Module) and callable(source) else source
+    return read_source(source, (_bound(function, inputs, training),), outputs, None)
+
+
+def _feeds(source: Any, feeds: dict) -> dict:
+    """By the tensors' names, so that one replaces another."""
+    graph = source if isinstance(source, tf.Graph) else source.graph
+    named = lambda key: key if isinstance(key, str) else key.name
+    return {graph.as_graph_element(tensor_name(named(key))).name: value for key, value in feeds.items()}
 
 
 def read_source(source: Any, inputs: tuple, outputs: Any, signature: str | None) -> Read:
@@ -162,11 +227,21 @@ def _arguments(function: Any, inputs: tuple) -> tuple:
     """The arguments in the order of the function's own."""
     if len(inputs) != 1 or not isinstance(inputs[0], dict):
         return inputs
-    plain = getattr(function, "python_function", function)
+    made = inspect.BoundArguments(_signature(function), _bound(function, (), inputs[0]))  # pyright: ignore
+    made.apply_defaults()
+    return made.args
+
+
+def _bound(function: Any, inputs: tuple, named: dict) -> Any:
+    """Arguments by their names."""
     try:
-        return inspect.signature(plain).bind(**inputs[0]).args
+        return _signature(function).bind(*inputs, **named).arguments
     except (TypeError, ValueError) as e:
         raise PortError(f"inputs by the names of the function's arguments: {e}") from e
+
+
+def _signature(function: Any) -> inspect.Signature:
+    return inspect.signature(getattr(function, "python_function", function))
 
 
 def _is_array(value: Any) -> bool:
