@@ -155,10 +155,18 @@ class residual(Combinator):
 
     def flow(self, x, run):
         y, skip = run("body", self.body, x), run("shortcut", self.shortcut, x)
-        if getattr(y, "shape", None) != getattr(skip, "shape", None):
+        if not _alike(y, skip):
             raise ShapeError(
                 "equal shapes on both sides of the sum",
                 f"body {shape_text(y)}, shortcut {shape_text(skip)}",
                 "give a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)",
             )
         return run("join", add, (y, skip))
+
+
+def _alike(a, b) -> bool:
+    """Whether two arrays have one shape, or differ in that one is the same for each example, without a batch."""
+    one, other = (getattr(v, "shape", None) for v in (a, b))
+    if one is None or other is None or one == other:
+        return one == other
+    return len(one) == len(other) > 1 and one[1:] == other[1:] and 1 in (one[0], other[0])

@@ -1,4 +1,4 @@
-"""Learned constants: a scale or a bias for each channel, a token, a parameter by itself."""
+"""Learned constants: a scale or a bias for each channel, a token, a parameter by itself, rows of a table."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import jax.numpy as jnp
 
 from compose.core.errors import ShapeError, expect_float, expect_rank, shape_text
 from compose.core.initializer import Initializer
-from compose.core.layer import Layer, layer
+from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
 from compose.layers.initializers import normal, ones, zeros
 
-__all__ = ["class_token", "learned_bias", "learned_scale", "parameter"]
+__all__ = ["class_token", "fixed_rows", "learned_bias", "learned_scale", "parameter"]
 
 
 @layer
@@ -72,22 +72,51 @@ class class_token(Layer):
 class parameter(Layer):
     """A learned array, whatever the input: `parameter(16, 8)`, as the queries of a decoder.
 
-    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example; parameter `value`.
+    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example, or with `batch=False` to `shape` alone;
+    parameter `value`.
     """
 
     shape: tuple[int, ...]
+    batch: bool = True
     init_with: Initializer = normal
 
     starred = "shape"
 
-    def __init__(self, *shape: int, init_with: Initializer = normal, name: str | None = None):
-        self.fill(shape=shape, init_with=init_with, name=name)
+    def __init__(self, *shape: int, batch: bool = True, init_with: Initializer = normal, name: str | None = None):
+        self.fill(shape=shape, batch=batch, init_with=init_with, name=name)
 
     def params(self, x):
         yield "value", Param(self.shape, self.init_with)
 
     def forward(self, p, x, ctx):
-        return jnp.broadcast_to(p["value"], (x.shape[0], *self.shape))
+        return jnp.broadcast_to(p["value"], (x.shape[0], *self.shape)) if self.batch else p["value"]
+
+
+@layer
+class fixed_rows(StatefulLayer):
+    """Rows of a learned table at places that are the network's own, whatever the input, as those of relative positions.
+
+    Shapes: `(batch, ...) -> (*shape, size)`; parameters `embedding (count, size)`, state `index (*shape)`, integers
+    that no training changes: zeros until they are set. Elsewhere: `table[index]` in torch, with `index` a buffer.
+
+    >>> from compose import fixed_rows
+    >>> fixed_rows(9, 2, (4, 4)).init(0, jnp.zeros((1, 3)))[1]["index"].shape
+    (4, 4)
+    """
+
+    count: int
+    size: int
+    shape: tuple[int, ...]
+    embedding_init: Initializer = normal(stddev=0.02)
+
+    def params(self, x):
+        yield "embedding", Param((self.count, self.size), self.embedding_init)
+
+    def state(self, x):
+        yield "index", Param(self.shape, zeros, jnp.int32)
+
+    def forward(self, p, s, x, ctx):
+        return p["embedding"][s["index"]], s
 
 
 def broadcastable(shape: tuple[int, ...] | None, init: Initializer, x) -> Param:

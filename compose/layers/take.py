@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.function import function
@@ -59,6 +60,8 @@ def unbind(x, axis: int = 1):
 class at(Layer):
     """`x[index]`, the index as it is written between brackets: `at(":, -1")`; of a tuple, one of its values.
 
+    A list of places, of one axis, gives those: `at(":, [2, 0, 1]")`.
+
     Shapes: those that NumPy's indexing gives. Elsewhere: `x[index]` in Keras, torch and Flax.
     """
 
@@ -77,10 +80,10 @@ class at(Layer):
 def _read(text: str) -> Any:
     try:
         node = ast.parse(f"x[{text}]", mode="eval").body
-        assert isinstance(node, ast.Subscript)
+        assert isinstance(node, ast.Subscript) and sum(isinstance(n, ast.List) for n in ast.walk(node)) < 2
         return _index(node.slice)
     except (SyntaxError, ValueError, AssertionError, MemoryError, RecursionError):
-        raise ConfigError("an index of ints, slices, ... and None", repr(text)) from None
+        raise ConfigError("an index of ints, slices, ..., None and one list of ints", repr(text)) from None
 
 
 def _index(node: ast.expr) -> Any:
@@ -89,6 +92,8 @@ def _index(node: ast.expr) -> Any:
     if isinstance(node, ast.Slice):
         return slice(*(None if p is None else _index(p) for p in (node.lower, node.upper, node.step)))
     value = ast.literal_eval(node)
+    if isinstance(value, list) and value and all(type(place) is int for place in value):
+        return np.asarray(value)
     if value is None or value is Ellipsis or type(value) is int:
         return value
     raise ValueError

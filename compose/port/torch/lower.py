@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,20 @@ from compose.core.layer import Layer
 from compose.core.registry import word
 from compose.port.graph import SourceGraph
 from compose.port.lowering.lower import Layers
-from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
 from compose.port.missing import Missing
 from compose.port.rules import class_rule, named_rule
+from compose.port.torch.derived import Derived
+from compose.port.torch.exact import exact
 from compose.port.torch.export import sizes_of, user_line
+from compose.port.torch.masks import READ_MASKS
 from compose.port.torch.rules_recurrent import RECURRENT
 from compose.port.torch.whole import Whole
 from compose.port.weights import Constant, Take
 
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
-_READ_PENDING = ("select", "squeeze", "reshape", "view", *RECURRENT)  # they choose what they read of it
-_SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy", "_to_copy", "to")
+_READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they choose what they read of it
+_SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy")
 
 
 class Lowering(Layers):
@@ -37,10 +42,13 @@ class Lowering(Layers):
         self.missing: list[Missing] = []
         self.env: dict[Any, Any] = {}
         self.node: Any = None
+        self.like: Value | None = None  # beside which a node of parameters alone is lowered
         self.inputs: list[Value] = []
         self.buffers: dict[str, np.ndarray] = {}
+        self.live = _live(program.graph)
         self.unread: list[Take] = []
         self.gains: dict[str, str] = {}  # of a kernel under weight_norm
+        self.tables: set[str] = set()  # of embeddings, to which projections may be tied
         self.untrained: set[str] = set()  # what the source does not train
 
     def run(self, name: str) -> SourceGraph:
@@ -49,7 +57,7 @@ class Lowering(Layers):
         output = None
         for node in self.program.graph.nodes:
             self.node = node
-            if node.op == "call_function" and (node.users or _in_place(str(node.target))):
+            if node.op == "call_function" and node in self.live:
                 self.env[node] = self._call(node)
             elif node.op == "output":
                 output = map_aggregate(node.args[0], self._lookup)
@@ -107,14 +115,14 @@ class Lowering(Layers):
                 array = tensor.detach().cpu().numpy().copy()  # which the model may go on to train
                 if node.name in parameters:
                     arrays.setdefault(first, array)
-                    idle[first] = idle.get(first, True) and not node.users
+                    idle[first] = idle.get(first, True) and node not in self.live
                 else:
                     self.buffers[name] = array
                 if not tensor.requires_grad:
                     self.untrained.add(first)
                 self.env[node] = Weight(Take(first), tuple(array.shape), array, node.name in parameters)
             elif node.name in constants:
-                self.env[node] = tensors[constants[node.name]].detach().cpu().numpy()
+                self.env[node] = _wide(tensors[constants[node.name]].detach().cpu().numpy().copy())
             else:
                 self.env[node] = self._input(node)
         self.unread += [Take(name) for name, alone in idle.items() if alone and name not in self._kept_whole()]
@@ -123,7 +131,7 @@ class Lowering(Layers):
     def fixed(self) -> set[str]:
         """The buffers whose values went into the layers."""
         buffers = self.program.graph_signature.inputs_to_buffers
-        read = {buffers[n.name] for n in self.program.graph.nodes if n.name in buffers and n.users}
+        read = {buffers[n.name] for n in self.program.graph.nodes if n.name in buffers and n in self.live}
         return read | (self._kept_whole() & set(buffers.values()))
 
     def _kept_whole(self) -> set[str]:
@@ -148,27 +156,53 @@ class Lowering(Layers):
         if node.target is operator.getitem:
             return args[0] if isinstance(args[0], Value) else args[0][args[1]]  # of what has no rule
         name = str(node.target)
-        if name.split(".")[1] not in _READ_PENDING:
+        if not name.startswith("aten") or name.split(".")[1] not in _READ_PENDING:
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
         if name.startswith("compose.whole"):
             return self._whole(args)
-        short = name.removeprefix("aten.").rpartition(".")[0]
-        if short in _SAME:
-            return args[0]
         if _in_place(name) and isinstance(args[0], Weight):
             written = f"{args[0].take.source!r} is written at {user_line(node)}"
             raise PortError(f"a model that leaves its arrays alone in inference: {written}")
         values = _leaves((args, kwargs))
+        like = next((v for v in values if isinstance(v, Value)), None)
+        if like is not None:
+            beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
+            args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             return self._fold(node)
+        if name.split(".")[1] in _SAME:
+            return args[0]
+        args, kwargs = (map_aggregate(tree, _once) for tree in (args, kwargs))
         fn = named_rule(name) or named_rule(name.replace("_.", "."))
         if fn is None:
             self.missing.append(Missing(name, user_line(node)))
             return self._unknown(node, values)
+        if not any(isinstance(v, (Value, Pending)) and not isinstance(v, Derived) for v in values):
+            return self._of_weights(name, fn, values, *args, **kwargs)
         made = self._ruled(name, fn, node, *args, **kwargs)
         if _in_place(name):  # from here on the argument is the result
             self.env[node.args[0]] = made
         return made
+
+    def _of_weights(self, name: str, fn: Any, values: list, *args: Any, **kwargs: Any) -> Any:
+        """A parameter in another shape, or what is computed of parameters, where a value meets it."""
+        unread = len(self.unread)
+        if not any(isinstance(v, Derived) for v in values):
+            try:
+                return self._ruled(name, fn, self.node, *args, **kwargs)
+            except PortError:
+                del self.unread[unread:]
+        return Derived(self, self.node, fn, args, kwargs, self.shape)
+
+    @contextlib.contextmanager
+    def at(self, node: Any, like: Value) -> Iterator[None]:
+        """Lower another node for a while, beside a value."""
+        before = self.node, self.like
+        self.node, self.like = node, like
+        try:
+            yield
+        finally:
+            self.node, self.like = before
 
     def _whole(self, args: Any) -> tuple:
         *_, index = args
@@ -192,11 +226,12 @@ class Lowering(Layers):
 
         def real(a: Any) -> Any:
             a = self.env[a] if isinstance(a, torch.fx.Node) else a
-            a = a.array if isinstance(a, Weight) else a
-            return torch.from_numpy(np.array(a)) if isinstance(a, np.ndarray) else a
+            a = _wide(a.array) if isinstance(a, Weight) else a
+            return torch.from_numpy(a) if isinstance(a, np.ndarray) else a
 
         args, kwargs = (map_aggregate(tree, real) for tree in (node.args, node.kwargs))
-        made = node.target(*args, **kwargs)
+        with exact():
+            made = node.target(*args, **kwargs)
         return pytree.tree_map(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, made)
 
     def _unknown(self, node: Any, values: list) -> Any:
@@ -221,13 +256,40 @@ class Lowering(Layers):
         return self.env[value] if isinstance(value, torch.fx.Node) else value
 
 
+def _live(graph: Any) -> set:
+    """The nodes that the outputs are computed of."""
+    found, todo = set(), [n for n in graph.nodes if n.op == "output" or _in_place(str(n.target))]
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += node.all_input_nodes
+    return found
+
+
 def _in_place(target: str) -> bool:
     name = target.removeprefix("aten.").partition(".")[0]
     return name.endswith("_") and not name.startswith("_")
 
 
 def _value(x: Any) -> Any:
-    return x.value() if isinstance(x, Pending) else x
+    return x.value() if isinstance(x, Pending) and not isinstance(x, Derived) else x
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    """A constant in float64, as the proof computes it."""
+    return array.astype(np.float64) if array.dtype == np.float32 else array
+
+
+def _once(x: Any) -> Any:
+    """What a rule is given for a constant: a buffer's array, without copies for each example."""
+    if isinstance(x, Weight) and not x.trained and not np.issubdtype(x.array.dtype, np.floating):
+        x = x.array
+    if isinstance(x, np.ndarray):
+        for axis in (a for a, n in enumerate(x.shape) if n and n % BATCH == 0):
+            first = x.take([0], axis)
+            x = first if x.strides[axis] == 0 or (x == first).all() else x
+    return x
 
 
 def _leaves(tree: Any) -> list:

@@ -11,6 +11,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
+from compose.port.torch.operands import as_value
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,30 @@ class Hidden(Pending):
 
     def value(self) -> Any:
         return self  # attention alone knows what it means
+
+
+READ_MASKS = ("to", "expand", "__and__", "bitwise_and", "logical_and", "scaled_dot_product_attention")
+
+
+@dataclass(frozen=True)
+class Allowed(Pending):
+    """Where a constant and a boolean value are both true; for attention, the constant may be `causal=True`."""
+
+    low: Any
+    known: np.ndarray
+    by: Value
+    shape: tuple[int, ...]
+
+    def value(self) -> Value:
+        made = self.by
+        if not self.known.all():
+            known = as_value(self.low, self.known, made)
+            shape = np.broadcast_shapes(known.shape, made.shape)
+            made = self.low.emit(word("logical_and"), made, known, shape=shape)
+        if made.shape == self.shape:
+            return made
+        made = self.low.as_source(made)
+        return self.low.emit(word("broadcast_to")(*self.shape[1:]), made, shape=self.shape)
 
 
 def fixed(mask: Any) -> np.ndarray | None:

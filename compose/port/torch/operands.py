@@ -57,8 +57,6 @@ def taken(given: Any, shape: tuple[int, ...], order: tuple[int, ...], ours: tupl
     """How an array of the source is taken: reshaped, its axes in another order, and reshaped to ours."""
     if not isinstance(given, Weight):
         array = np.asarray(given)
-        if not np.issubdtype(array.dtype, np.floating):
-            raise PortError(f"a constant of floating point, got {array.dtype}")
         return Constant(array=array.reshape(shape).transpose(order).reshape(ours))
     take = given.take
     if take.axes is not None:

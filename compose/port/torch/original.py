@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
 from compose.port.original import Arrays, Gradients, cotangents
+from compose.port.torch.exact import exact
 
 
 class TorchModel:
@@ -27,15 +28,15 @@ class TorchModel:
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         model = self._with(arrays).eval()
-        with torch.no_grad():
+        with torch.no_grad(), exact():
             return [o.numpy() for o in _flat(model(*map(torch.from_numpy, inputs)))]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
-        with Exact():
-            return self._gradients(arrays, inputs, seed)
-
-    def _gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         model = self._with(arrays).eval()
+        with exact():
+            return self._gradients(model, arrays, inputs, seed)
+
+    def _gradients(self, model: torch.nn.Module, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         xs = _tensors(inputs)
         outputs = _flat(model(*xs))
         weights = {n: p for n, p in model.named_parameters() if n in arrays and p.requires_grad}
@@ -59,7 +60,7 @@ class TorchModel:
         targets = None
         for _ in range(steps):
             own.zero_grad()
-            with Exact():
+            with exact():
                 outputs = _flat(model(*xs))
                 if targets is None:
                     targets = [torch.from_numpy(t) for t in cotangents([o.detach().numpy() for o in outputs], seed)]
@@ -71,8 +72,9 @@ class TorchModel:
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         seen: list[np.ndarray] = []
-        with torch.no_grad(), Watch(seen):
-            self._with(arrays).eval()(*map(torch.from_numpy, inputs))
+        model = self._with(arrays).eval()
+        with torch.no_grad(), exact(), Watch(seen):
+            model(*map(torch.from_numpy, inputs))
         return seen
 
     def default_optimizer(self) -> Any:
@@ -102,16 +104,6 @@ class TorchModel:
             groups.append({"params": [mine[names[id(p)]] for p in group["params"]], **options})
         made = type(optimizer)(groups, **{k: v for k, v in optimizer.defaults.items() if k in ("lr",)})
         return made
-
-
-class Exact(TorchDispatchMode):
-    """Float64 where torch keeps a constant in float32: its slope of `hardsigmoid` is 1/6 to eight digits."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func is torch.ops.aten.hardsigmoid_backward.default:
-            grad, x = args
-            return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
-        return func(*args, **(kwargs or {}))
 
 
 class Watch(TorchDispatchMode):

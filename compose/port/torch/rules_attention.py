@@ -11,7 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.lowering.values import Value, identity_axes
 from compose.port.rules import rule
-from compose.port.torch.masks import Hidden, added, boolean, both, fixed, four_axes, is_causal, shown
+from compose.port.torch.masks import Allowed, Hidden, added, boolean, both, fixed, four_axes, is_causal, shown
 from compose.port.torch.operands import with_array
 from compose.port.weights import Constant, Take
 
@@ -20,10 +20,14 @@ from compose.port.weights import Constant, Take
 def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None, enable_gqa=False):
     if rate:
         raise PortError("attention that drops weights in training only: dropout_p=p if self.training else 0.0")
-    shape, known = low.shape, fixed(mask)
+    shape = low.shape
+    if isinstance(mask, Allowed):
+        plain = mask.known.all() or is_causal(added(mask.known, hides=False))
+        causal, mask = (causal or not mask.known.all(), mask.by) if plain else (causal, mask.value())
+    known = fixed(mask)
     if known is not None:
         known = added(known, hides=False)
-        causal, mask = (True, None) if is_causal(known) else (causal, known)
+        causal, mask = (True, None) if is_causal(known) else (causal, known if known.any() else None)
     if q.ndim != 4 or (mask is not None and not (isinstance(mask, Value) and boolean(_mask_node(node)))):
         return _by_products(low, q, k, v, mask, causal, scale)
     options = ({"causal": True} if causal else {}) | ({} if scale is None else {"scale": scale})

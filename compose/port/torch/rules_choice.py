@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import Value, Weight
+from compose.port.lowering.values import Pending, Value, Weight
 from compose.port.rules import rule, rules
-from compose.port.torch.masks import Hidden
+from compose.port.torch.exact import exact
+from compose.port.torch.masks import Allowed, Hidden
 from compose.port.torch.operands import as_value, with_array
 
 _COMPARED = {
@@ -35,9 +37,22 @@ def _not(low, node, x):
     return low.emit(word("logical_not"), low.whole(x))
 
 
-@rules("aten.logical_and", "aten.bitwise_and")
+@rules("aten.logical_and", "aten.bitwise_and", "aten.__and__")
 def _and(low, node, a, b):
-    return low.emit(word("logical_and"), *_alike(low, a, b))
+    known, other = (a, b) if isinstance(a, np.ndarray) else (b, a)
+    if not isinstance(known, np.ndarray):
+        return low.emit(
+            word("logical_and"), *_alike(low, *(v.value() if isinstance(v, Pending) else v for v in (a, b)))
+        )
+    if isinstance(other, Allowed):
+        known, other = known & other.known, other.by
+    return Allowed(low, known, other, low.shape)
+
+
+@rules("aten.logical_or", "aten.bitwise_or", "aten.__or__")
+def _or(low, node, a, b):
+    hidden = (low.emit(word("logical_not"), v) for v in _alike(low, a, b))
+    return low.emit(word("logical_not"), low.emit(word("logical_and"), *hidden))
 
 
 @rules("aten.where")
@@ -75,4 +90,5 @@ _FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full
 def _filled(low, node, x, *args, **options):
     fill = _FILLED[str(node.target).split(".")[1]]
     value = args[-1] if fill is None else fill
-    return np.broadcast_to(np.asarray(value, str(node.meta["val"].dtype).removeprefix("torch.")), low.shape)
+    with exact():
+        return torch.full((), value, dtype=node.meta["val"].dtype).expand(low.shape).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from compose.layers.dense import fc
 from compose.layers.dropout import dropout
 from compose.port.lowering.values import Weight, identity_axes, turned
 from compose.port.rules import rule, rules
+from compose.port.torch.derived import rows
 from compose.port.weights import Take
 
 
@@ -26,8 +28,10 @@ def _linear(low, node, x, weight, bias=None):
         take = turned(replace(weight.take, note="OI→IO"), weight.shape, (1, 0))
         if x.axes[-1] != x.ndim - 1:
             x = low.as_source(x)
-    layer = fc(weight.shape[0], bias=bias is not None)
-    return low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": bias})
+    tied = bias is not None and take.source in low.tables  # an embedding's `attend` has no bias
+    layer = fc(weight.shape[0], bias=bias is not None and not tied)
+    made = low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": None if tied else bias})
+    return low.emit(word("learned_bias")(), made, weights={"bias": bias}) if tied else made
 
 
 def _unflattened(x, weight: Weight) -> Take:
@@ -46,24 +50,30 @@ def _unflattened(x, weight: Weight) -> Take:
 @rule("aten.embedding")
 def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, sparse=False):
     if isinstance(ids, np.ndarray):
-        return _places(low, weight, ids)
+        return places(low, weight, ids)
     if scale_grad:
         raise PortError("an embedding whose gradient is not scaled by frequency (scale_grad_by_freq=False)")
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
     ids = low.as_source(ids)
+    low.tables.add(weight.take.source)
     return low.emit(layer, ids, axes=identity_axes(ids.ndim + 1), weights={"embedding": weight})
 
 
-def _places(low, weight: Weight, ids: np.ndarray) -> Weight:
-    """The first rows of a table, as positions are looked up: a parameter of their shape."""
-    n = ids.size
-    if not np.array_equal(ids.ravel(), np.arange(n)) or weight.take != Take(weight.take.source):
-        raise PortError("ids that are an input, or the places 0, 1, 2, ... of a table of its own")
-    if n < weight.shape[0]:
-        low.unread.append(Take(weight.take.source, rows=(n, weight.shape[0])))
+def places(low, weight: Weight, ids: np.ndarray) -> Any:
+    """Rows of a table that are the same for each example, as those of positions: a parameter of their shape."""
+    start, n = int(ids.flat[0]), ids.size
+    alike = bool((ids == start).all())
+    if low.like is not None or not (alike or np.array_equal(ids.ravel(), start + np.arange(n))):
+        return rows(low, weight, ids)
+    if weight.take != Take(weight.take.source):
+        raise PortError("positions in a table of its own")
     shape = (*ids.shape, weight.shape[1])
-    take = Take(weight.take.source, rows=(0, n) if n < weight.shape[0] else None, shape=shape)
-    return Weight(take, shape, weight.array[:n].reshape(shape), True)
+    if alike and n > 1:
+        n, shape = 1, (*(1 for _ in ids.shape), weight.shape[1])
+    stop, count = start + n, weight.shape[0]
+    low.unread += [Take(weight.take.source, rows=part) for part in ((0, start), (stop, count)) if part[0] < part[1]]
+    take = Take(weight.take.source, rows=None if n == count else (start, stop), shape=shape)
+    return Weight(take, shape, weight.array[start:stop].reshape(shape), True)
 
 
 def _bags(module, input, offsets=None, per_sample_weights=None):

@@ -9,7 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import Value
+from compose.port.lowering.values import Value, identity_axes
 from compose.port.rules import rule, rules
 from compose.port.torch.operands import as_value, with_array
 
@@ -164,10 +164,7 @@ _CONSTANT = {"add": ("add_constant", "value"), "multiply": ("scale", "by")}
 
 
 def _two(low, operator: str, a: Any, b: Any):
-    if isinstance(a, np.ndarray) and a.size == 1:
-        a = float(a)
-    if isinstance(b, np.ndarray) and b.size == 1:
-        b = float(b)
+    a, b = (v.item() if isinstance(v, np.ndarray) and v.size == 1 else v for v in (a, b))
     if isinstance(a, Value) and isinstance(b, Value):
         return _values(low, operator, a, b)
     if not isinstance(a, Value) and operator in _CONSTANT:
@@ -176,6 +173,8 @@ def _two(low, operator: str, a: Any, b: Any):
         return _from_left(low, operator, a, b)
     if isinstance(b, (int, float)):
         name, option = _CONSTANT[operator]
+        if b == {"add": 0, "multiply": 1}[operator]:
+            return a
         return low.emit(word(name)(**{option: b}), a)
     if operator in _CONSTANT and len(b.shape) <= a.ndim and low.shape == a.shape:
         return with_array(low, {"add": "learned_bias", "multiply": "learned_scale"}[operator], a, b)
@@ -193,16 +192,30 @@ def _from_left(low, operator: str, a: Any, b: Any):
 
 
 def _values(low, operator: str, a: Value, b: Value):
-    if operator == "add" and a.ndim == b.ndim and a.shape != b.shape:  # a `residual` wants both alike
-        shape, a = low.shape, low.whole(a)
+    shape = low.shape
+    if operator == "add" and a.ndim != b.ndim:
+        a, b = (_widened(low, v, len(shape)) for v in (a, b))
+    if operator == "add" and a.shape != b.shape:  # a `residual` wants both alike
+        a = low.whole(a)
         a, b = (_spread(low, v, shape) for v in (a, low.moved(b, a.axes)))
     return low.joined(operator, a, b)
 
 
-def _spread(low, x: Value, shape: tuple[int, ...]) -> Value:
-    if x.shape == shape or x.shape[0] != shape[0] or x.axes[0] != 0:
+def _widened(low, x: Value, rank: int) -> Value:
+    """With axes of one in front, up to so many."""
+    if x.ndim == rank:
         return x
-    return low.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape)
+    x, missing = low.as_source(x), rank - x.ndim
+    layer = word("expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
+    return low.emit(layer, x, shape=(1,) * missing + x.shape, axes=identity_axes(rank))
+
+
+def _spread(low, x: Value, shape: tuple[int, ...]) -> Value:
+    """Repeated along the axes where it is one, the batch's apart."""
+    ours = tuple(shape[a] for a in x.axes[1:])
+    if x.ours[1:] == ours or x.axes[0] != 0 or x.shape[0] not in (1, shape[0]):
+        return x
+    return low.emit(word("broadcast_to")(*ours), x, shape=(x.shape[0], *shape[1:]))
 
 
 def _times(low, b: Any, alpha: float):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 from compose.port.rules import rule, rules
+from compose.port.torch.masks import Allowed
 from compose.port.torch.rules_recurrent import States
 from compose.port.weights import Take
 
@@ -55,8 +57,6 @@ def _reshape(low, node, x: Any, *args, **kwargs):
 
 
 def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
-    from dataclasses import replace
-
     if weight.take.axes is not None:
         raise PortError("a parameter reshaped before its axes move")
     return replace(weight.take, shape=after)
@@ -66,9 +66,14 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
 def _expand(low, node, x, *args, **kwargs):
     after = low.shape
     if isinstance(x, Weight):
-        return Weight(x.take, x.shape, x.array, x.trained)
+        shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
+        return (
+            x if len(after) == len(x.shape) else Weight(_reshaped(x, shape), shape, x.array.reshape(shape), x.trained)
+        )
     if after == x.shape:
         return x
+    if isinstance(x, Pending):
+        return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
     return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
 
@@ -87,12 +92,17 @@ def _cat(low, node, parts, axis=0):
 
 
 def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
-    """A learned token put before a sequence."""
-    if len(parts) != 2 or not isinstance(parts[0], Weight) or len(shape) != 3 or axis != 1:
-        raise PortError("a learned token before a sequence, or values only, to concatenate")
-    token, x = parts
+    """Learned tokens put before a sequence."""
+    *tokens, x = parts
+    if not isinstance(x, Value) or not all(isinstance(t, Weight) for t in tokens) or len(shape) != 3 or axis != 1:
+        raise PortError("learned tokens before a sequence, or values only, to concatenate")
     x = low.as_source(x)
-    return low.emit(word("class_token")(), x, shape=shape, axes=identity_axes(3), weights={"token": token})
+    for token in reversed(tokens):
+        count = token.shape[1]
+        shape = (shape[0], x.shape[1] + count, shape[2])
+        layer = word("class_token")(**({} if count == 1 else {"count": count}))
+        x = low.emit(layer, x, shape=shape, axes=identity_axes(3), weights={"token": token})
+    return x
 
 
 @rules("aten.select", "aten.slice")
