@@ -10,10 +10,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.differences import Differences
-from compose.port.optimizers.per_array import check_per_array
 from compose.port.original import Arrays, cotangents, perturbed
 from compose.port.report import Report, Row, compare
-from compose.train.optimizers import merge, split
+from compose.port.steps import training
 
 if TYPE_CHECKING:
     from compose.port.ported import Ported
@@ -32,7 +31,7 @@ def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolera
             rows += (_outputs if depth == 1 else _gradients)(port, seed, tolerance)
             for name, count in (("step", 1), ("steps", steps)):
                 if LEVELS.index(name) <= depth:
-                    rows += _training(port, name, count, optimizer, seed, tolerance)
+                    rows.append(training(port, name, count, optimizer, seed, tolerance))
     report = Report(port.graph.name, level, seed, tolerance, tuple(rows))
     if not report.ok:
         raise PortError(f"{report}\n{_blame(port, report, seed)}")
@@ -115,45 +114,6 @@ def run(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[list[np
         return jax.tree.map(np.asarray, grads), [port.theirs_in(i, np.asarray(g)) for i, g in zip(floats, back)]
 
     return port.theirs_out([np.asarray(o) for o in jax.tree.leaves(outputs)]), pullback
-
-
-def _training(port: Ported, name: str, steps: int, optimizer: Any, seed: int, tolerance: float) -> list[Row]:
-    from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
-
-    optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
-    check_per_array(port.weights, optimizer, type(optimizer).__name__)
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
-    theirs = port.original.train(arrays, inputs, seed, optimizer, steps)
-    params, state = port.weights.load(arrays)
-    params, state = train(port, params, state, inputs, seed, ported_optimizer(optimizer), steps)
-    mine = port.weights.dump(params, state, arrays)
-    moved = {k: (mine[k] - arrays[k], theirs[k] - arrays[k]) for k in arrays}
-    return [compare(name if steps == 1 else f"{steps} steps", moved, tolerance)]
-
-
-def train(port: Ported, params, state, inputs, seed: int, optimizer: Any, steps: int) -> tuple[Any, Any]:
-    """Our parameters and state after training steps on `mse` to random targets, without dropout."""
-    net, xs, targets = port.without_dropout(), port.ours(inputs), None
-    training = getattr(port.original, "has_modes", True)
-    params, fixed = split(net, params)
-    memory = optimizer.init(params)
-
-    @jax.jit
-    def step(params, fixed, state, memory, targets):
-        def loss(params):
-            y, after = net.apply(merge(params, fixed), state, *xs, train=training, rng=jax.random.key(seed))
-            return sum(jnp.mean((a - b) ** 2) for a, b in zip(jax.tree.leaves(y), targets)), after
-
-        grads, after = jax.grad(loss, has_aux=True)(params)
-        updates, memory = optimizer.update(grads, memory, params)
-        return jax.tree.map(jnp.add, params, updates), after, memory
-
-    shapes = jax.eval_shape(lambda p, s: net.apply(p, s, *xs)[0], merge(params, fixed), state)
-    zeros = [np.zeros(o.shape) for o in jax.tree.leaves(shapes)]
-    targets = port.ours_out(cotangents(port.theirs_out(zeros), seed))
-    for _ in range(steps):
-        params, state, memory = step(params, fixed, state, memory, targets)
-    return jax.tree.map(np.asarray, (merge(params, fixed), state))
 
 
 def _blame(port: Ported, report: Report, seed: int) -> str:

@@ -11,7 +11,7 @@ import onnx
 import torch
 
 from compose import port
-from compose.port.proof import train
+from compose.port.steps import train
 from compose.port.torch.original import TorchModel
 
 SCRIPT, DYNAMO = "torchscript", "dynamo"

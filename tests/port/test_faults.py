@@ -145,3 +145,22 @@ def test_a_gradient_that_is_rounding_beside_others():
             return super().forward(x).mean((2, 3))
 
     assert port.from_torch(Mean(3, affine=True), torch.randn(4, 3, 5, 5)).verify("gradients").ok
+
+
+class Normalised(torch.nn.Sequential):
+    """A bias before batch norm, whose gradient in training is pure rounding: Adam moves it by noise."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+
+
+def test_what_adam_moves_by_rounding_is_told_and_nothing_else_excused():
+    model = Normalised()
+    p = port.from_torch(model, torch.randn(7, 6))
+    adam = torch.optim.Adam(model.parameters(), lr=0.01)
+    assert "7 arrays; 1 moved by rounding" in str(p.verify("step", optimizer=adam))
+    for change in ({"momentum": 0.8}, {"unbiased": False}):
+        wrong = with_net(p, p.net.replace("batch_norm_0", p.net["batch_norm_0"].but(**change)))
+        with pytest.raises(PortError, match=r"✗ step .* at 1\.running_var"):
+            wrong.verify("step", optimizer=adam)
+    assert "rounding" not in str(p.verify("step"))  # SGD moves it by as little as its gradient is

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from compose.port.keras.wide import packed
+
 
 def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[list, list, list]:
     """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
@@ -19,7 +21,7 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
         given = list(inputs)
         for i, x in zip(floats, floating):
             given[i] = x
-        outputs, _ = model.stateless_call(trainable, fixed, _packed(given), training=False)
+        outputs, _ = model.stateless_call(trainable, fixed, packed(given), training=False)
         return keras.tree.flatten(outputs)
 
     @jax.jit  # both ways at once: half the tracing
@@ -37,11 +39,11 @@ def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, st
     optimizer.build(model.trainable_variables)
     trainable, fixed = _values(model)
     memory = [v.value for v in optimizer.variables]
-    outputs = [np.asarray(o) for o in keras.tree.flatten(model(_packed(inputs), training=False))]
+    outputs = [np.asarray(o) for o in keras.tree.flatten(model(packed(inputs), training=False))]
     aims = [jnp.asarray(t) for t in targets(outputs)]
 
     def loss(trainable, fixed):
-        outputs, after = model.stateless_call(trainable, fixed, _packed(inputs), training=True)
+        outputs, after = model.stateless_call(trainable, fixed, packed(inputs), training=True)
         return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
 
     @jax.jit
@@ -60,7 +62,3 @@ def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, st
 
 def _values(model: Any) -> tuple[list, list]:
     return [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
-
-
-def _packed(inputs: list) -> Any:
-    return inputs[0] if len(inputs) == 1 else list(inputs)

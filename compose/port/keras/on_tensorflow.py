@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from compose.port.keras.wide import packed
+
 _CASTING = ("keras.src.backend.tensorflow.core", "tensorflow.python.ops.math_ops")
 
 
@@ -39,7 +41,7 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
     with tf.GradientTape() as tape:
         for x in floats:
             tape.watch(x)
-        outputs = keras.tree.flatten(model(_packed(xs), training=False))
+        outputs = keras.tree.flatten(model(packed(xs), training=False))
         given = cotangents([o.numpy() for o in outputs])
         total = tf.add_n([tf.reduce_sum(o * c) for o, c in zip(outputs, given)])
     wanted = [*floats, *(v.value for v in model.trainable_variables)]
@@ -51,14 +53,10 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
 def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, steps: int) -> None:
     """Steps on `mse`, in training mode; the model's variables are updated."""
     xs = [tf.constant(x) for x in inputs]
-    aims = targets([o.numpy() for o in keras.tree.flatten(model(_packed(xs), training=False))])
+    aims = targets([o.numpy() for o in keras.tree.flatten(model(packed(xs), training=False))])
     for _ in range(steps):
         with tf.GradientTape() as tape:
-            outputs = keras.tree.flatten(model(_packed(xs), training=True))
+            outputs = keras.tree.flatten(model(packed(xs), training=True))
             loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
         grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
         optimizer.apply(grads, model.trainable_variables)
-
-
-def _packed(inputs: list) -> Any:
-    return inputs[0] if len(inputs) == 1 else list(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
-from compose.port.keras.wide import float64, widened
+from compose.port.keras.wide import float64, packed, widened
 from compose.port.original import Arrays, Gradients, cotangents
 
 
@@ -27,7 +28,7 @@ class KerasModel:
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         with float64():
             model, _ = widened(self.model, arrays, inputs)
-            made = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
+            made = model.predict_on_batch(packed(inputs))
             return [np.asarray(o) for o in keras.tree.flatten(made)]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
@@ -72,12 +73,6 @@ def again(optimizer: Any) -> Any:
 
 def _backend() -> Any:
     name = keras.backend.backend()
-    if name == "jax":
-        from compose.port.keras import on_jax
-
-        return on_jax
-    if name == "tensorflow":
-        from compose.port.keras import on_tensorflow
-
-        return on_tensorflow
-    raise PortError(f"Keras on JAX or TensorFlow to prove a port, got the backend {name!r}: set KERAS_BACKEND=jax")
+    if name not in ("jax", "tensorflow", "torch"):
+        raise PortError(f"Keras on JAX, TensorFlow or PyTorch to prove a port, got {name!r}: set KERAS_BACKEND=jax")
+    return importlib.import_module(f"compose.port.keras.on_{name}")

@@ -48,6 +48,11 @@ def float64() -> Iterator[None]:
         forget()
 
 
+def packed(inputs: list) -> Any:
+    """The inputs as a model is called with them."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
+
+
 def _numbers() -> contextlib.AbstractContextManager:
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()

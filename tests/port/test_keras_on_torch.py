@@ -1,0 +1,35 @@
+"""A Keras model that runs on PyTorch, in a process of its own: Keras takes its backend when it is imported."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("keras")
+
+MODEL = """
+import keras
+
+from compose import port
+
+L = keras.layers
+x = keras.Input((8, 8, 3))
+h = L.BatchNormalization()(L.Conv2D(4, 3, padding="same", strides=2)(x))
+h = L.Reshape((-1, 4))(L.DepthwiseConv2D(3, activation="relu")(h))
+h = L.GRU(5, return_sequences=True)(L.LSTM(5, return_sequences=True)(h))
+y = L.Dense(3, activation="gelu")(L.GlobalAveragePooling1D()(L.MultiHeadAttention(2, 4)(h, h)))
+p = port.from_keras(keras.Model(x, y))
+assert p.verify("steps").ok
+report = p.verify("steps", optimizer=keras.optimizers.Adam(0.01))
+assert "moved by rounding" in str(report), report  # the bias before batch norm
+print(keras.backend.backend())
+"""
+
+
+def test_twenty_steps():
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", MODEL], capture_output=True, text=True, timeout=500, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == "torch"
