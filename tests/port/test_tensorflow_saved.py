@@ -154,7 +154,7 @@ from compose import port
 
 L = keras.layers
 mlp = [keras.Input((6,)), L.Dense(8, "gelu"), L.LayerNormalization(), L.Dense(3, "softmax")]
-images = [keras.Input((8, 8, 3)), L.Conv2D(4, 3, activation="relu"), L.BatchNormalization(), L.MaxPooling2D(2)]
+images = [keras.Input((8, 8, 3)), L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.1, 0.9, 1.3]), L.Conv2D(4, 3, activation="relu"), L.BatchNormalization(), L.MaxPooling2D(2)]
 for layers in (mlp, [*images, L.Flatten(), L.Dropout(0.2), L.Dense(5)]):
     model = keras.Sequential(layers)
     assert port.from_keras(model).verify("steps", keras.optimizers.Adam(0.01)).ok

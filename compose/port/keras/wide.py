@@ -92,7 +92,11 @@ def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, 
         new.assign(np.asarray(value, str(new.dtype)))
     for layer in made._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # its statistics are read from its variables once
+            if layer.input_mean is None:
+                layer.finalize_state()  # its statistics are read from its variables once
+            else:  # TensorFlow makes float32 of a list of numbers
+                layer.input_mean, layer.input_variance = map(np.float64, (layer.input_mean, layer.input_variance))
+                layer.build(layer._build_input_shape)
     return made, names
 
 
