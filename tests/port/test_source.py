@@ -215,6 +215,43 @@ def test_groups_that_recur_in_a_sequence_are_put_into_it():
     assert lines(text) <= 18
 
 
+def inverted(filters, rate, kernel=3):
+    body = compose_seq(conv(4 * filters, kernel, bias=False), norm, relu, conv(filters, 1, bias=False), norm)
+    return residual(body >> dropout(rate)) if rate else body
+
+
+def test_a_rate_that_grows_with_the_depth_is_a_formula_and_its_blocks_a_loop():
+    depths = {8: range(1, 5), 16: range(5, 12), 32: range(12, 16)}
+    net = compose_seq(*[inverted(f, 0.3 * i / 17) for f, over in depths.items() for i in over], fc(3), dropout(0.2))
+    text = rebuilt(net)
+    accepted(text)
+    assert "dropout(0.3 * depth / 17)" in text
+    assert "(16, i)) for i in range(5, 12)],\n" in text
+    assert lines(text) <= 25
+
+
+def test_blocks_that_differ_in_one_number_are_a_loop():
+    text = rebuilt(compose_seq(*[inverted(f, 0.0) for f in (8, 24, 16, 48)], fc(2)))
+    accepted(text)
+    assert "for filters in (8, 24, 16, 48)]" in text
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_rates_and_numbers_are_built_again(data):
+    highest, steps = data.draw(st.sampled_from([0.1, 0.25, 0.4, 0.7])), data.draw(st.integers(3, 90))
+    rates = [highest * i / steps for i in range(steps)] + [0.123456789, 0.2]
+    numbers = st.sampled_from([8, 16, 24, 31])
+    blocks = [
+        inverted(data.draw(numbers), data.draw(st.sampled_from(rates)), data.draw(st.sampled_from([3, 5])))
+        for _ in range(data.draw(st.integers(3, 12)))
+    ]
+    start = data.draw(st.integers(0, steps - 1))
+    blocks += [inverted(64, rate) for rate in rates[start : start + 5]]
+    long = [compose_seq(conv(n, 3, stride=2, padding=1, bias=False), norm, relu, fc(100)) for n in range(3, 3 + steps)]
+    accepted(rebuilt(compose_seq(*blocks, *long, fc(3))))
+
+
 def test_no_helper_for_what_is_short():
     text = rebuilt(compose_seq(fc(64, relu), dropout(0.5), fc(64, relu), dropout(0.5), fc(64, relu), fc(3)))
     assert "def " not in text and text.count("=") == 1

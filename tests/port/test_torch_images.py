@@ -33,3 +33,28 @@ def test_equal_in_outputs_and_gradients(name):
 def test_slopes_after_a_matrix():
     ported = port.from_torch(nn.Sequential(nn.Linear(3, 4), nn.PReLU(4)), torch.randn(5, 3))
     assert ported.verify("step").ok
+
+
+class Rearranged(nn.Module):
+    """Channels shuffled by hand, then windows of two by two, as the grids of a MaxViT."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 5, 3)
+
+    def forward(self, x):
+        h = self.first(x)
+        h = h.view(-1, 2, 3, 4, 6).transpose(1, 2).reshape(-1, 6, 4, 6)
+        windows = h.view(-1, 6, 2, 2, 3, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 6, 4, 6)
+        windows = windows * windows.softmax(2)
+        h = windows.view(-1, 2, 3, 2, 2, 6).permute(0, 5, 1, 3, 2, 4).reshape(-1, 6, 4, 6)
+        return self.last(h)
+
+
+def test_images_are_rearranged_with_their_channels_last():
+    torch.manual_seed(0)
+    made = port.from_torch(Rearranged(), torch.randn(2, 3, 4, 6))
+    assert made.verify("gradients").ok
+    text = str(made.net)
+    assert "channel_shuffle(2)" in text
+    assert text.count("permute") == 2 and text.count("reshape") == 4

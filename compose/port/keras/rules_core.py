@@ -171,7 +171,13 @@ def _flatten(walk, layer, x):
 
 @rule("keras.layers.Reshape")
 def _reshape(walk, layer, x):
-    return walk.emit(word("reshape")(*layer.target_shape), x)
+    shape = layer.target_shape
+    pooled = type(walk.node.input_tensors[0]._keras_history.operation).__name__
+    last = walk.ops[-1] if walk.ops else None
+    keeps = pooled == f"GlobalAveragePooling{len(shape) - 1}D" and set(shape[:-1]) == {1}
+    if keeps and last is not None and last.output == x and last.layer == word("global_avg_pool"):
+        return walk.emit(word("global_avg_pool")(keepdims=True), *last.inputs)
+    return walk.emit(word("reshape")(*shape), x)
 
 
 @rule("keras.layers.Permute")

@@ -68,6 +68,17 @@ def reshape_in_place(
     return tuple(after[a] for a in order), order
 
 
+def gathered(before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Our axes with those that a reshape joins or parts side by side, the others left where they are.
+
+    >>> gathered((8, 24, 2, 14, 14), (8, 48, 14, 14), (0, 3, 4, 2, 1))
+    (0, 3, 4, 1, 2)
+    """
+    runs = [left for left, _ in groups(before, after) if left]
+    runs.sort(key=lambda run: min((axes.index(a) for a in run if before[a] != 1), default=axes.index(run[0])))
+    return tuple(a for run in runs for a in run)
+
+
 def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Any:
     """The layer that reshapes, its batch left free."""
     if after[0] == before[0] == batch:

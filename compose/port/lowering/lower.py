@@ -7,7 +7,7 @@ from typing import Any
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.graph import Op
-from compose.port.lowering.layout import reshape_in_place, reshape_to
+from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
 from compose.port.weights import Take
 
@@ -87,12 +87,30 @@ class Layers:
         if found is None and flattens and len(after) == 2 and x.axes[0] == 0:
             return self.emit(word("flatten"), x, shape=after, axes=(0, 1)).but(unflat=x)
         if found is None:
+            x = self.moved(x, gathered(x.shape, after, x.axes))
+            found = reshape_in_place(x.shape, after, x.axes)
+        if found is None:
             x = self.as_source(x)
             found = after, identity_axes(len(after))
         ours, axes = found
         if ours == x.ours:
             return x.but(shape=after, axes=axes)
+        groups, start = self._shuffled(x, ours)
+        if groups:
+            return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
         return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+
+    def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
+        """Where a reshape to `ours` ends a shuffle of channels: their groups, and the value that it starts from."""
+        made = {op.output: op for op in self.ops[-8:]}
+        turn = made.get(x.index)
+        apart = made.get(turn.inputs[0]) if turn else None
+        if turn is None or apart is None or self.sizes.get(apart.inputs[0]) != ours:
+            return 0, 0
+        *space, groups, n = self.sizes[apart.output]
+        swaps = turn.layer == word("permute")(*range(len(space)), len(space) + 1, len(space))
+        whole = isinstance(apart.layer, word("reshape")) and ours == (*space, groups * n)
+        return (groups, apart.inputs[0]) if swaps and whole else (0, 0)
 
     def joined(self, operator: str, a: Value, b: Value) -> Value:
         """Two values that broadcast, joined element by element; the second moves to the first one's layout."""

@@ -50,23 +50,29 @@ class Modules:
         if len(call) == 1:
             single = _leaf(call[0])
             if len(call[0].path) > depth + 1:
-                cls = "".join(call[0].classes[depth : depth + 1])
-                single = single.but(label=(scope_label(name, cls) if single.holds else "") or single.label)
+                label = scope_label(name, *_around(call[0], depth)) if single.holds else ""
+                single = single.but(label=label or single.label)
             return [Node(single, call[0].inputs, call[0].output)]
         nodes = self.region(call, depth + 1, frozenset(exits))
         one_way_in = len(entries) == 1 or (self.many and len(call) > 3 and any(op.weights for op in call))
         if len(exits) != 1 or not one_way_in or not _convex(call, around, entries, exits[0]):
             return nodes
         node = one_node(nodes, entries, exits[0])
-        return [Node(self.titled(name, call[0].classes[depth : depth + 1], node.piece), node.inputs, node.output)]
+        return [Node(self.titled(name, call[0], depth, node.piece), node.inputs, node.output)]
 
-    def titled(self, name: str, cls: tuple[str, ...], piece: Piece) -> Piece:
-        label = (scope_label(name, "".join(cls)) if piece.holds else "") or piece.label
-        own = cls[0] if cls and cls[0] not in CONTAINERS else ""
+    def titled(self, name: str, op: Op, depth: int, piece: Piece) -> Piece:
+        cls, around = _around(op, depth)
+        label = (scope_label(name, cls, around) if piece.holds else "") or piece.label
+        own = cls if cls not in CONTAINERS else ""
         title = piece.title or own
         nested = name == "block" and any(kid.kids for kid in piece.kids)  # of modules, not of layers alone
         whole = piece.whole or bool(label) or nested or self.times.get(own, 0) > 1
         return piece.but(label=label, title=title, whole=whole)
+
+
+def _around(op: Op, depth: int) -> tuple[str, str]:
+    """The class of the module at a depth of an operation's path, and the name of the one around it."""
+    return "".join(op.classes[depth : depth + 1]), "".join(op.path[max(depth - 1, 0) : depth])
 
 
 def _leaf(op: Op) -> Piece:

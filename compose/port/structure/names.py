@@ -20,6 +20,7 @@ _KINDS = {
     "lin", "linear", "ln", "lstm", "maxpool", "module", "norm", "normalization", "op", "pool", "relu", "rnn",
     "seq", "sequential", "shortcut", "sigmoid", "silu", "softmax", "swish", "tanh",
 }  # fmt: skip
+_SIZE = re.compile(r"\d+x\d+")
 
 
 def leaf_label(name: str, layer: Layer, cls: str) -> str:
@@ -27,14 +28,21 @@ def leaf_label(name: str, layer: Layer, cls: str) -> str:
     words = _words(name)
     kinds = _KINDS | set(_words(cls)) | set(_words(layer.kind)) | {layer.kind.replace("_", "")}
     plain = [re.sub(r"\d*d?$", "", w) for w in words]
-    numbered = re.search(r"\d_*[A-Za-z]", name)  # as "block_1_expand", one of many
+    numbered = re.search(r"\d_*[A-Za-z]", name)  # as "block_1_expand", one of many, or "conv3x3"
     return "" if numbered or not words or any(w in kinds or not w for w in (*plain, *words)) else _key(name)
 
 
-def scope_label(name: str, cls: str = "") -> str:
-    """The name of a module: none where it is a number, that of a wrapper, or Flax's own, as `Block_0`."""
-    counted = bool(cls) and re.fullmatch(rf"{cls}_\d+", name) is not None
-    return "" if counted or name.isdigit() or name.lower() in _WRAPPERS else _key(name)
+def scope_label(name: str, cls: str = "", around: str = "") -> str:
+    """The name of a module: none where it is a number, a wrapper's, its class's, as `Block_0`, or its layers'.
+
+    A number may follow the name of the module around, as `block2-0`; `branch3x3_1` and `conv_bn` say what is inside.
+    """
+    counted = bool(cls) and re.fullmatch(rf"{re.escape(cls)}_?\d+[a-z]?", name) is not None
+    numbered = name.isdigit() or name.removeprefix(around).strip("-_.").isdigit()
+    words = _words(name)
+    described = len(words) > 1 and _KINDS.issuperset(words)
+    dropped = counted or numbered or described or _SIZE.search(name) or name.lower() in _WRAPPERS
+    return "" if dropped else _key(name)
 
 
 def snake(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from compose.layers.pool_global import global_avg_pool, global_max_pool
 from compose.layers.shape import flatten
 from compose.layers.take import at
 from compose.port.graph import Op, SourceGraph
+from compose.port.structure.idioms import in_fewer_words
+from compose.port.weights import Constant, Take
 
 _ACTIVATIONS = {family.__name__ for family in (activation, slopes, smooth, softmax)}
 
@@ -27,7 +29,7 @@ def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
     ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
     ops, output = _without_idle(ops, output)
     ops = _live(ops, output)
-    ops = _padded_alike(_growing(ops))
+    ops = _padded_alike(in_fewer_words(_growing(ops), output))
     return _merged(ops, output), output
 
 
@@ -132,21 +134,37 @@ def _growing(ops: list[Op]) -> list[Op]:
 def _merged(ops: list[Op], output: int) -> list[Op]:
     """Operations that one layer says together: an activation becomes the argument of the layer before it.
 
-    Only where nothing else reads the value between.
+    Only where nothing else reads the value between, and where a layer that runs several times says it each time.
     """
+    made = _joined(ops, output, frozenset())
+    layers: dict[tuple, set[Layer]] = defaultdict(set)
+    for op in made:
+        for take in (t for t in op.takes() if not isinstance(t, Constant)):
+            layers[_part(take)].add(op.layer)
+    apart = frozenset(part for part, of in layers.items() if len(of) > 1)
+    return _joined(ops, output, apart) if apart else made
+
+
+def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
+    """Operations with what follows them, but for those on the weights in `apart`."""
     uses = Counter(v for op in ops for v in op.inputs)
     uses[output] += 1
     place: dict[int, int] = {}
     made: list[Op] = []
     for op in ops:
         i = place.get(op.inputs[0]) if len(op.inputs) == 1 else None
-        both = _together(made[i], op) if i is not None and uses[made[i].output] == 1 else None
+        free = i is not None and uses[made[i].output] == 1 and not any(_part(t) in apart for t in made[i].takes())
+        both = _together(made[i], op) if i is not None and free else None
         if i is not None and both is not None:
             made[i], place[op.output] = both, i
         else:
             place[op.output] = len(made)
             made.append(op)
     return made
+
+
+def _part(take: Take) -> tuple:
+    return take.source, take.rows, take.columns
 
 
 _POOLED = {pool(keepdims=True): pool for pool in (global_avg_pool, global_max_pool)}

@@ -19,6 +19,7 @@ from compose.port.structure.piece import Piece
 from compose.port.structure.prepare import prepare
 from compose.port.structure.reduce import one_node
 from compose.port.structure.repeats import repeat_all
+from compose.port.structure.scopes import scoped
 from compose.port.structure.sharing import share_all
 from compose.port.weights import WeightMap
 
@@ -51,6 +52,7 @@ def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered
     network's parameters.
     """
     ops, output = prepare(graph)
+    ops = scoped(ops)
     whole = min((_piece(graph, ops, output, many) for many in (False, True)), key=_tangle)
     whole = name_all(share_all(whole))
     if inputs and repeats:

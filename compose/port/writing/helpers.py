@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from compose.port.writing.derived import derived
 from compose.port.writing.generalise import Generaliser, Unlike, params, substitute
 from compose.port.writing.layout import WIDTH, Layout
+from compose.port.writing.loops import graded
 from compose.port.writing.naming import helper_name, is_size, parameter_names
 from compose.port.writing.program import Helper, Program, blocks
 from compose.port.writing.runs import grouped
@@ -25,7 +26,8 @@ _SAMPLE = 28  # expressions of one form that are compared with each other
 
 def find_helpers(net: Term, words: dict[Term, str]) -> Program:
     """The program in which every helper that makes the text shorter has been taken out, the best one first."""
-    program = Program(grouped(net), {}, {grouped(part): said for part, said in words.items()})
+    said = graded(net)
+    program = Program(grouped(said(net)), {}, {grouped(said(part)): word for part, word in words.items()})
     cost = _cost(program)
     while True:
         trials = [_with_helper(program, pattern) for pattern in _Search(program).best()]

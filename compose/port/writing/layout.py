@@ -45,6 +45,10 @@ class Layout:
             return (
                 f"(\n{''.join(pad + self.text(arg, indent + 4, 1) + ',' + chr(10) for arg in term.args)}{' ' * indent})"
             )
+        if term.kind == "loop":
+            name, over = term.head
+            body = self.text(term.args[0], indent + 4, 0)
+            return f"*[\n{pad}{body}\n{pad}for {name} in {over}\n{' ' * indent}]"
         if term.kind == "row" and term.head == ("*", ""):
             return "*" + self.text(term.args[0], indent, used + 1)
         if term.kind == "row" and term.head[0] == "(":
@@ -64,6 +68,8 @@ class Layout:
             return f" {term.head} ".join(self._operand(arg, term.head) for arg in term.args)
         if term.kind == "items":
             return ", ".join(map(self.flat, term.args))
+        if term.kind == "loop":
+            return f"*[{self.flat(term.args[0])} for {term.head[0]} in {term.head[1]}]"
         if term.kind == "row":
             parts = [self.flat(arg) for arg in term.args]
             return term.head[0] + "".join(part + text for part, text in zip(parts, term.head[1:]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from compose.port.writing import terms
 from compose.port.writing.layout import WIDTH, Layout
+from compose.port.writing.loops import looped
 from compose.port.writing.runs import flattened
 from compose.port.writing.statements import Statements
 from compose.port.writing.terms import Term
@@ -83,14 +84,14 @@ def blocks(program: Program, name: str) -> Iterator[list[str]]:
     write = Statements(layout)
     for helper in _in_order(program):
         if not helper.is_function:
-            yield from _assignment(write.lines(f"{helper.name} = ", flattened(helper.body)))
+            yield from _assignment(write.lines(f"{helper.name} = ", looped(flattened(helper.body))))
         else:
             given = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
             head = f"def {helper.name}({', '.join(given)}):"
             if len(head) > WIDTH:
                 head = f"def {helper.name}(\n    {', '.join(given)}\n):"
-            yield [head, *write.lines("return ", flattened(helper.body), 4)]
-    yield from _assignment(write.lines(f"{name} = ", flattened(program.net)))
+            yield [head, *write.lines("return ", looped(flattened(helper.body)), 4)]
+    yield from _assignment(write.lines(f"{name} = ", looped(flattened(program.net))))
 
 
 def _assignment(lines: list[str]) -> Iterator[list[str]]:

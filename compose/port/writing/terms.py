@@ -23,8 +23,8 @@ class Term:
         kind: "atom" is its own text; "call" a call, its `names` saying which argument is which (None for those
             without a name); "op" operands around the sign `head`; "row" parts between the texts in `head`; "items"
             several arguments in a row; "graph" the steps of a graph, `head` saying who reads whom; "share" what is
-            shared and the body, which calls it `head`; "param" an argument of the helper around; "local" the
-            variable of a lambda.
+            shared and the body, which calls it `head`; "loop" layers in a row, `head` being the variable and what it
+            runs over; "param" an argument of the helper around; "local" the variable of a lambda or a loop.
         head: what the kind says.
         args: the parts.
     """
@@ -56,6 +56,8 @@ class Term:
         if self.kind == "local":
             return {self.head.split(".")[0]}
         inside = set().union(*(arg.free() for arg in self.args)) if self.args else set()
+        if self.kind == "loop":
+            return inside - {self.head[0]}
         return inside - {self.head} if self.kind == "share" else inside
 
 

@@ -204,6 +204,22 @@ def test_a_module_with_two_inputs_is_a_step_of_its_own():
     assert made.words[made.net.layers[0].steps[0].layer] == "decoder"
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("layer1", "layer1"), ("mixed_5b", "mixed_5b"), ("branch3x3_1", None), ("Conv2d_1a_3x3", None), ("conv_bn", None),
+     ("stem-1", None), ("2", None), ("model", None)],
+)  # fmt: skip
+def test_a_module_s_name_stays_where_it_says_what_the_layers_do_not(name, label):
+    b = Build(f64(3))
+    classes = "Stem.Part.Linear"
+    h = b(dropout(0.1), b(fc(3), 0, at=f"stem.{name}.a", classes=classes), at=f"stem.{name}.drop", classes=classes)
+    h = b(fc(3), h, at=f"stem.{name}.b", classes=classes)
+    h = b(fc(2), b(relu, b(dropout(0.1), h)), at="stem.last", classes="Stem.Linear")
+    made = check(b, h)
+    inside = [part.name for part in made.net.layers if isinstance(part, compose_seq)]
+    assert inside == ([label] if label else [])
+
+
 def test_what_does_nothing_or_can_be_said_shorter_goes():
     b = Build(f64(4, 4, 3))
     h = b(conv(5, 1, padding="valid"), b(dropout(0.0), b(concat(), 0)))

@@ -70,6 +70,21 @@ def test_a_tied_projection_is_the_embedding_s_own():
     check(b, h, net)
 
 
+def test_a_layer_whose_calls_are_followed_differently_is_shared_without_what_follows():
+    b = Build(f64(3))
+    weights = {"kernel": Take("fc.kernel"), "bias": Take("fc.bias")}
+    h = b(tanh, b(fc(3), 0, at="fc", classes="Linear", weights=weights))
+    h = b(fc(3), h, at="fc", classes="Linear", weights=weights)
+    check(b, h, share(fc(3), lambda e: compose_seq(e, tanh, e)))
+
+
+def test_a_tied_projection_may_have_an_activation():
+    b = Build(jax.ShapeDtypeStruct((2, 5), np.int32))
+    h = b(embedding(7, 3), 0, at="wte", classes="Embedding", weights={"embedding": Take("wte.weight")})
+    h = b(tanh, b(fc(7, bias=False), h, at="head", weights={"kernel": Take("wte.weight", axes=(1, 0))}))
+    check(b, h, share(embedding(7, 3, name="wte"), lambda e: compose_seq(e, e.attend, tanh)))
+
+
 def test_one_weight_in_layers_that_differ_is_an_error():
     b = Build(f64(3))
     h = b(fc(3, tanh), 0, at="a", weights={"kernel": Take("w"), "bias": Take("b1")})
