@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from jax import lax
@@ -27,7 +27,7 @@ class multi_head_attention(StatefulLayer):
     A mask is True where a query may attend, as in Keras, Flax and torch's `scaled_dot_product_attention`; torch's
     `MultiheadAttention` says True for what to ignore. It is `(batch, keys)`, `(batch, queries, keys)` or
     `(batch, heads, queries, keys)`. `apply(..., mask=)` masks the keys of self-attention. A query that may attend to
-    nothing gets zeros from the heads, as in torch; Keras and Flax give it the mean of all values.
+    nothing gets zeros from the heads, as in torch; Keras and Flax give it the mean of all values: `empty="mean"`.
 
     Parameters: `query_kernel (n, heads · head_size)`, `key_kernel`, `value_kernel`,
     `out_kernel (heads · value_size, n)`, and `query_bias`, `key_bias`, `value_bias`, `out_bias`.
@@ -49,6 +49,7 @@ class multi_head_attention(StatefulLayer):
         key_bias: whether the keys' has, if the others do; Whisper's, BEiT's and Swin V2's have none.
         rotary: a layer on queries and keys, such as `rotary`.
         scores: a layer on the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
+        empty: what the heads give a query that the mask lets attend to nothing: `"zeros"` or the `"mean"` of all values.
         return_weights: give `(output, weights (batch, heads, queries, keys))`.
         cache: keep the keys and values of up to so many steps in the state: the steps of a sequence may then come one
             by one, or some at a time. The output beyond them is NaN.
@@ -72,6 +73,7 @@ class multi_head_attention(StatefulLayer):
     key_bias: bool = True
     rotary: Layer | None = None
     scores: Layer = identity
+    empty: Literal["zeros", "mean"] = "zeros"
     return_weights: bool = False
     cache: int | None = None
     kernel_init: Initializer = glorot_uniform
@@ -146,7 +148,7 @@ class multi_head_attention(StatefulLayer):
             q, k, v,
             scores=None if self.scores is identity else run,
             mask=allowed(mask, q, k, self.causal, self.window, positions),
-            empty_rows=mask is not None,
+            empty_rows=mask is not None and self.empty == "zeros",
             scale=self.scale,
             dropout=(self.dropout, ctx.rng) if ctx.train and self.dropout else None,
         )  # fmt: skip

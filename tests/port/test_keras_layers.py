@@ -126,16 +126,20 @@ def test_draws_that_are_shared():
     assert "dropout(0.2, shared_axes=(1, 2))" in str(net)
 
 
-def test_a_spectral_norm_says_what_to_write():
-    model = keras.Sequential([keras.Input((4, 4, 3)), L.SpectralNormalization(L.Conv2D(4, 3), name="look")])
-    with pytest.raises(PortError, match="spectral_norm") as raised:
+@pytest.mark.parametrize("name, factor", [("RandomContrast", (0.1,)), ("RandomShear", (0.1,)), ("RandAugment", ())])
+def test_random_layers_of_another_law_say_what_to_write(name, factor):
+    with pytest.raises(PortError, match=r"random_contrast|random_shear|rand_augment"):
+        port.from_keras(keras.Sequential([keras.Input((4, 4, 3)), getattr(L, name)(*factor)]))
+
+
+def test_text_stays_in_front():
+    x = keras.Input((3,), dtype="int64")
+    ids = L.IntegerLookup(vocabulary=[3, 5, 7], name="look")(x)
+    model = keras.Model(x, L.Dense(2)(L.Flatten()(L.Embedding(4, 3)(ids))))
+    with pytest.raises(PortError, match=r"starts after IntegerLookup.*keras.Model\(look.output, model.output\)"):
         port.from_keras(model)
-    assert "look" in "".join(raised.value.__notes__)
-
-
-def test_colours_that_are_cut_say_what_to_write():
-    with pytest.raises(PortError, match="random_contrast"):
-        port.from_keras(keras.Sequential([keras.Input((4, 4, 3)), L.RandomContrast(0.1)]))
+    look = model.get_layer("look")
+    assert port.from_keras(keras.Model(look.output, model.output)).verify("gradients").ok
 
 
 def test_weights_in_operations():

@@ -7,7 +7,7 @@ import pytest
 
 from compose import branch, compose_seq, embedding, equals, logical_not, lstm, port
 from compose.core.errors import PortError
-from compose.port.keras.walk import examples_for
+from compose.port.keras.examples import examples_for
 
 keras = pytest.importorskip("keras")
 L = keras.layers
@@ -56,7 +56,25 @@ def given():
     return keras.Model([x, real, seen], [a, b])
 
 
-CASES = {f.__name__: f for f in (last_step, mean_step, encoder, dropped, scored, given)}
+def padded_queries():
+    """What padding asks for is read: the mean of all values, as Keras gives it."""
+    x = keras.Input((6,), dtype="int32")
+    h = L.Embedding(5, 4, mask_zero=True)(x)
+    return keras.Model(x, L.MultiHeadAttention(2, 2)(h, h))
+
+
+def taken_away():
+    """Attention takes the mask off its inputs as it runs: the sum, and all that follows, has none."""
+    x = keras.Input((6,), dtype="int32")
+    h = L.Embedding(5, 4, mask_zero=True)(x)
+    for _ in range(2):
+        h = L.LayerNormalization()(L.Add()([h, L.MultiHeadAttention(2, 2)(h, h)]))
+    return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling1D()(h)))
+
+
+CASES = {
+    f.__name__: f for f in (last_step, mean_step, encoder, dropped, scored, given, padded_queries, taken_away)
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -78,12 +96,6 @@ def test_the_text_says_what_is_padding():
     assert port.from_keras(ids(L.LSTM(3))).net == made
 
 
-def padded_attention():
-    x = keras.Input((6,), dtype="int32")
-    h = L.Embedding(5, 4, mask_zero=True)(x)
-    return keras.Model(x, L.MultiHeadAttention(2, 2, name="look")(h, h))
-
-
 def nested():
     inner = keras.Sequential([keras.Input((6, 4)), L.LSTM(2)], name="look")
     return ids(inner)
@@ -97,7 +109,6 @@ def product():
 
 WRONG = {
     "zero_output_for_mask=True": lambda: ids(L.LSTM(3, return_sequences=True, name="look")),
-    "padded queries are not read": padded_attention,
     "masks within one model": nested,
     "BatchNormalization without a mask": lambda: ids(L.BatchNormalization(name="look")),
     "Multiply of values without masks": product,

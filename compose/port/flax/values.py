@@ -51,6 +51,10 @@ class Weight:
             return None
         return Weight(replace(self.take, shape=shape), shape, shape)
 
+    def reshaped_as(self, shape: tuple[int, ...]) -> Take:
+        """How it is taken in another shape, whatever it was broadcast to."""
+        return replace(self.take, shape=shape)
+
     def broadcast(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> Weight | None:
         """Spread to `shape`, its own axes at `axes`."""
         if self.shape != self.own:

@@ -14,7 +14,8 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Any:
 
     Args:
         model: functional, sequential, nested, or subclassed with a `call` that Keras can trace.
-        inputs: example arrays, batch first; needed for a subclassed model, else random ones are made.
+        inputs: example arrays, batch first, or for a model whose call takes a dict or list of them that; needed for a
+            subclassed model, else random ones are made.
         partial: where layers are missing, list them all in one error.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
@@ -28,14 +29,15 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Any:
     return Ported.of(graph, KerasModel(model, examples, graph))
 
 
-def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, list]:
-    """The model as the graph that `Ported` is made from, and example inputs."""
+def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, tuple]:
+    """The model as the graph that `Ported` is made from, and examples of its call's arguments."""
     try:
         import keras
     except ImportError:
         raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
     import compose.port.keras.every_rule
-    from compose.port.keras.walk import Walk, examples_for, functional
+    from compose.port.keras.examples import examples_for
+    from compose.port.keras.walk import Walk, functional
 
     assert compose.port.keras.every_rule
     if not isinstance(model, keras.Model):
@@ -49,4 +51,7 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
         teach = "teach one: @compose.port.rule(TheLayer), see docs/porting.md"
         raise PortError("\n".join(["layers with a rule; these have none:", *lines, teach]))
     graph = replace(graph, saved=walk.saved(model, graph.arrays))
-    return graph, [x for x in inputs] or examples_for(whole)
+    if hasattr(getattr(model, "_functional", None) or model, "_nodes_by_depth"):
+        flat = keras.tree.flatten(inputs) or examples_for(whole)
+        inputs = (flat[0] if len(flat) == 1 else flat,)
+    return graph, inputs

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from compose.port.keras.wide import packed
+from compose.port.keras.modes import mode
 
 
-def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[list, list, list]:
+def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
     """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
     trainable, fixed = _values(model)
     floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
@@ -21,7 +21,7 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
         given = list(inputs)
         for i, x in zip(floats, floating):
             given[i] = x
-        outputs, _ = model.stateless_call(trainable, fixed, packed(given), training=False)
+        outputs, _ = model.stateless_call(trainable, fixed, *packed(given), **mode(model, False))
         return keras.tree.flatten(outputs)
 
     @jax.jit  # both ways at once: half the tracing
@@ -34,16 +34,16 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
     return outputs, xs, weights
 
 
-def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, steps: int) -> None:
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
     """Steps on `mse`, in training mode; the model's variables are updated."""
     optimizer.build(model.trainable_variables)
     trainable, fixed = _values(model)
     memory = [v.value for v in optimizer.variables]
-    outputs = [np.asarray(o) for o in keras.tree.flatten(model(packed(inputs), training=False))]
+    outputs = [np.asarray(o) for o in keras.tree.flatten(model(*inputs, **mode(model, False)))]
     aims = [jnp.asarray(t) for t in targets(outputs)]
 
     def loss(trainable, fixed):
-        outputs, after = model.stateless_call(trainable, fixed, packed(inputs), training=True)
+        outputs, after = model.stateless_call(trainable, fixed, *inputs, **mode(model, True))
         return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
 
     @jax.jit

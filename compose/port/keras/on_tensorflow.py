@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from compose.port.keras.wide import packed
+from compose.port.keras.modes import mode
 
 _CASTING = ("keras.src.backend.tensorflow.core", "tensorflow.python.ops.math_ops")
 
@@ -34,14 +34,14 @@ def exact_numbers() -> Iterator[None]:
             module.cast = cast
 
 
-def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[list, list, list]:
+def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
     """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
     xs = [tf.constant(x) for x in inputs]
     floats = [x for x in xs if x.dtype.is_floating]
     with tf.GradientTape() as tape:
         for x in floats:
             tape.watch(x)
-        outputs = keras.tree.flatten(model(packed(xs), training=False))
+        outputs = keras.tree.flatten(model(*packed(xs), **mode(model, False)))
         given = cotangents([o.numpy() for o in outputs])
         total = tf.add_n([tf.reduce_sum(o * c) for o, c in zip(outputs, given)])
     wanted = [*floats, *(v.value for v in model.trainable_variables)]
@@ -50,13 +50,13 @@ def gradients(model: Any, inputs: list[np.ndarray], cotangents: Any) -> tuple[li
     return [o.numpy() for o in outputs], grads[: len(floats)], grads[len(floats) :]
 
 
-def train(model: Any, inputs: list[np.ndarray], targets: Any, optimizer: Any, steps: int) -> None:
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
     """Steps on `mse`, in training mode; the model's variables are updated."""
-    xs = [tf.constant(x) for x in inputs]
-    aims = targets([o.numpy() for o in keras.tree.flatten(model(packed(xs), training=False))])
+    xs: Any = keras.tree.map_structure(tf.constant, inputs)
+    aims = targets([o.numpy() for o in keras.tree.flatten(model(*xs, **mode(model, False)))])
     for _ in range(steps):
         with tf.GradientTape() as tape:
-            outputs = keras.tree.flatten(model(packed(xs), training=True))
+            outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
             loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
         grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
         optimizer.apply(grads, model.trainable_variables)

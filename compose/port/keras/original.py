@@ -11,50 +11,57 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.graph import SourceGraph
-from compose.port.keras.wide import float64, packed, widened
+from compose.port.keras.modes import mode
+from compose.port.keras.walk import functional
+from compose.port.keras.wide import float64, widened
 from compose.port.original import Arrays, Gradients, cotangents
 
 
 class KerasModel:
     """See `compose.port.original.Original`."""
 
-    def __init__(self, model: Any, examples: list, graph: SourceGraph):
-        self.model, self.graph = model, graph
-        self.examples = [np.asarray(x) for x in examples]
+    def __init__(self, model: Any, examples: tuple, graph: SourceGraph):
+        self.model, self.graph, self.form = model, graph, examples
+        self.examples = [np.asarray(x) for x in keras.tree.flatten(examples)]
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
+    def packed(self, inputs: list) -> tuple:
+        """Flat inputs as the arguments of the model's call."""
+        return keras.tree.pack_sequence_as(self.form, inputs)
+
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         with float64():
-            model, _ = widened(self.model, arrays, inputs)
-            made = model.predict_on_batch(packed(inputs))
-            return [np.asarray(o) for o in keras.tree.flatten(made)]
+            given = self.packed(inputs)
+            model, _ = widened(self.model, arrays, given)
+            made: Any = model.predict_on_batch(*given) if len(given) == 1 else model(*given, **mode(model, False))
+            return [np.asarray(keras.ops.convert_to_numpy(o)) for o in keras.tree.flatten(made)]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         with float64():
-            model, names = widened(self.model, arrays, inputs)
-            outputs, inner, weights = _backend().gradients(model, inputs, lambda ys: cotangents(ys, seed))
+            model, names = widened(self.model, arrays, self.packed(inputs))
+            outputs, inner, weights = _backend().gradients(model, inputs, self.packed, lambda ys: cotangents(ys, seed))
         trained = [names[id(v)] for v in model.trainable_variables]
         return Gradients(outputs, inner, {n: g for n, g in zip(trained, weights) if n in arrays})
 
     def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Any:
         with float64():
-            model, names = widened(self.model, arrays, inputs)
+            model, names = widened(self.model, arrays, self.packed(inputs))
             for layer in model._flatten_layers():
                 for rate in ("rate", "dropout", "recurrent_dropout", "stddev"):
                     if isinstance(vars(layer).get(rate), float):
                         setattr(layer, rate, 0.0)
                 if type(layer).__name__.startswith("Random"):
                     layer.call = lambda x, **_: x
-            _backend().train(model, inputs, lambda ys: cotangents(ys, seed), again(optimizer), steps)
+            _backend().train(model, self.packed(inputs), lambda ys: cotangents(ys, seed), again(optimizer), steps)
         after = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
         return {name: after[name] for name in arrays}
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[Any]:
         with float64():
-            model, _ = widened(self.model, arrays, inputs)
-            flat = getattr(model, "_functional", None) or model
+            model, _ = widened(self.model, arrays, self.packed(inputs))
+            flat = functional(model, self.form)
             nodes = [node for depth in flat._nodes_by_depth.values() for node in depth]
             tensors = [t for node in nodes for t in node.output_tensors]
             watched = keras.Model(flat.inputs, tensors)

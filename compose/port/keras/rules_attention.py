@@ -10,7 +10,6 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.keras.rules_masks import unread
-from compose.port.keras.walk import keywords
 from compose.port.rules import rule, rules
 
 
@@ -60,7 +59,9 @@ def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
     query, value, key = parts
     if any(getattr(layer, name, None) for name in ("_use_gate", "use_gate", "_sliding_window", "sliding_window")):
         raise PortError("attention without use_gate and sliding_window")
-    mask = _attention_mask(walk, layer, masks, scores)
+    mask, may_hide_all = _attention_mask(walk, layer, masks, scores)
+    if may_hide_all:
+        options["empty"] = "mean"
     n = layer._build_shapes_dict["query_shape"][-1]
     if options["head_size"] * heads == n:
         del options["head_size"]
@@ -114,30 +115,29 @@ def _inputs(query: Any, value: Any, key: Any) -> tuple:
     return (query,) if query == key == value else (query, value) if key == value else (query, key, value)
 
 
-def _attention_mask(walk: Any, layer: Any, masks: dict[str, Any], scores: bool) -> tuple:
-    """The one mask that Keras's up to four come to, as an input, or none.
+def _attention_mask(walk: Any, layer: Any, masks: dict[str, Any], scores: bool) -> tuple[tuple, bool]:
+    """The one mask that Keras's up to four come to, as an input, or none; and whether a query's mean may be of all.
 
-    A query that is padding gets zeros from Keras only where it keeps the scores; else we leave it its keys, and
-    whatever it makes must not be read.
+    A query that is padding gets zeros from Keras where it keeps the scores, else the mean of all values; where nothing
+    reads it, it keeps its keys.
     """
     given = {k: m for k, m in masks.items() if m is not None}
     keys = [given[k] for k in ("value_mask", "key_mask") if k in given]
-    made = None
+    of_query, made = given.get("query_mask"), None
+    zeros = layer.dropout or scores
+    if of_query is not None and not zeros:
+        asked = walk.keywords(walk.node)["query_mask"]
+        of_query = None if unread(walk, walk.node.outputs[0], asked) else of_query
     if keys:
         keys = keys[:1] if len(set(keys)) == 1 else [walk.emit(word("logical_and"), *keys)]
-        made = walk.emit(word("expand_dims")(axis=-2), *keys) if set(given) - {"value_mask", "key_mask"} else keys[0]
-    of_query = given.get("query_mask")
-    if of_query is not None and (layer.dropout or scores):
+        wide = of_query is not None or "attention_mask" in given
+        made = walk.emit(word("expand_dims")(axis=-2), *keys) if wide else keys[0]
+    if of_query is not None:
         rows = walk.emit(word("expand_dims")(axis=-1), of_query)
         made = rows if made is None else walk.emit(word("logical_and"), rows, made)
-    elif of_query is not None and not unread(walk, walk.node.outputs[0], keywords(walk.node)["query_mask"]):
-        raise PortError(
-            "attention whose padded queries are not read on; Keras gives them the mean of all values: "
-            "pool with GlobalAveragePooling1D, which takes the mask, or give attention_mask in place of mask_zero"
-        )
     whole = given.get("attention_mask")
     if whole is not None:
-        if len(keywords(walk.node)["attention_mask"].shape) != 3:
+        if len(walk.keywords(walk.node)["attention_mask"].shape) != 3:
             raise PortError("an attention_mask (batch, queries, keys)")
         made = whole if made is None else walk.emit(word("logical_and"), whole, made)
-    return () if made is None else (made,)
+    return () if made is None else (made,), not zeros and (of_query is not None or whole is not None)

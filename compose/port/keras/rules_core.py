@@ -6,11 +6,9 @@ import functools
 from typing import Any
 
 import keras
-import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import known, word
-from compose.port.keras.walk import Ref
 from compose.port.rules import rule, rules
 
 ACTIVATIONS = {
@@ -40,8 +38,25 @@ def activation(fn: Any) -> Any:
     return made(**options) if options else made
 
 
+def adapted(walk: Any, layer: Any, plain: Any, x: Any) -> Any:
+    """A layer with LoRA: Keras trains its bias, `lora` freezes all that is inside, so the bias and activation follow.
+
+    `plain` is the word of the layer, without bias and activation.
+    """
+    rank, alpha = layer.lora_rank, float(layer.lora_alpha)
+    made = word("lora")(plain, rank, **({"alpha": alpha} if alpha != rank else {}))
+    pair = {"lora/kernel/a": layer.lora_kernel_a, "lora/kernel/b": layer.lora_kernel_b}
+    pair["lora/kernel/a"] = walk.take(layer.lora_kernel_a, shape=(-1, rank))
+    y = walk.emit(made, x, weights={"kernel": layer._kernel, **pair})
+    bias = layer.bias
+    y = y if bias is None else walk.emit(word("learned_bias"), y, weights={"bias": bias})
+    return walk.emit(activation(layer.activation), y)
+
+
 @rule("keras.layers.Dense")
 def _dense(walk, layer, x):
+    if layer.lora_enabled:
+        return adapted(walk, layer, word("fc")(layer.units, bias=False), x)
     made = word("fc")(layer.units, activation(layer.activation), bias=layer.use_bias)
     return walk.emit(made, x, weights={"kernel": layer.kernel, "bias": layer.bias})
 
@@ -109,57 +124,6 @@ def _concatenate(walk, layer, xs):
 def mask_of(tensor: Any) -> Any:
     """The mask that Keras hangs on a symbolic value, or None."""
     return getattr(tensor, "_keras_mask", None)
-
-
-_CONSTANT = {
-    "add": lambda c: word("add_constant")(value=c),
-    "subtract": lambda c: word("add_constant")(value=-c),
-    "multiply": lambda c: word("scale")(by=c),
-    "divide": lambda c: word("scale")(by=1 / c),
-}
-
-
-@rules("keras.ops.Add", "keras.ops.Multiply", "keras.ops.Subtract", "keras.ops.Divide", "keras.ops.TrueDivide")
-def _operator(walk, op, a, b):
-    name = type(op).__name__.removeprefix("True").lower()
-    if isinstance(a, Ref) and isinstance(b, Ref):
-        return walk.emit(word(name), a, b)
-    if not isinstance(a, Ref) and not isinstance(a, keras.Variable):
-        a, b, name = _turned(walk, name, a, b)
-    elif not isinstance(a, Ref) and name in ("add", "multiply"):
-        a, b = b, a
-    if isinstance(a, Ref) and isinstance(b, keras.Variable) and name in ("add", "multiply"):
-        return _learned(walk, "learned_scale" if name == "multiply" else "learned_bias", a, b)
-    if not isinstance(a, Ref) or np.ndim(b):
-        raise PortError(f"{name} of two values, or of a value and a number or a weight after it")
-    if float(b) == (name in ("multiply", "divide")):
-        return a
-    return walk.emit(_CONSTANT[name](float(b)), a)
-
-
-def _turned(walk: Any, name: str, number: Any, x: Ref) -> tuple[Ref, Any, str]:
-    """`number - x` and `number / x` as something with `x` first."""
-    if name == "subtract":
-        return walk.emit(word("scale")(by=-1.0), x), number, "add"
-    if name == "divide":
-        return walk.emit(word("reciprocal"), x), number, "multiply"
-    return x, number, name
-
-
-def _learned(walk: Any, name: str, x: Ref, weight: Any) -> Ref:
-    given = next(t.shape for t in walk.node.input_tensors)
-    shape = tuple(weight.shape)
-    made = word(name) if shape == (given[-1],) else word(name)(shape=shape)
-    return walk.emit(made, x, weights={name.removeprefix("learned_"): weight})
-
-
-@rules("keras.ops.Matmul", "keras.ops.Dot")
-def _matmul(walk, op, a, b):
-    if isinstance(a, Ref) and isinstance(b, keras.Variable) and len(b.shape) == 2:
-        return walk.emit(word("fc")(b.shape[1], bias=False), a, weights={"kernel": b})
-    if type(op).__name__ == "Dot" or not (isinstance(a, Ref) and isinstance(b, Ref)):
-        raise PortError("the matrix product of two values, or of a value and a weight after it")
-    return walk.emit(word("matmul"), a, b)
 
 
 @rule("keras.layers.Flatten")

@@ -6,13 +6,30 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.keras.known import positions
 from compose.port.keras.rules_core import activation
-from compose.port.rules import rule
+from compose.port.keras.walk import Ref
+from compose.port.rules import rule, rules
 
 
 @rule("keras.layers.Embedding")
 def _embedding(walk, layer, x):
+    if not isinstance(x, Ref):
+        return positions(walk, layer._embeddings, x)
+    if layer.lora_enabled:
+        return _adapted(walk, layer, x)
     return walk.emit(word("embedding")(layer.input_dim, layer.output_dim), x, weights={"embedding": layer._embeddings})
+
+
+def _adapted(walk: Any, layer: Any, x: Any) -> Any:
+    """A table with LoRA: that of Keras, which it does not train, and the product of two small ones."""
+    table = word("embedding")(layer.input_dim, layer.output_dim)
+    y = walk.emit(table, x, weights={"embedding": layer._embeddings})
+    low = word("embedding")(layer.input_dim, layer.lora_rank)
+    z = walk.emit(low, x, weights={"embedding": layer.lora_embeddings_a})
+    z = walk.emit(word("fc")(layer.output_dim, bias=False), z, weights={"kernel": layer.lora_embeddings_b})
+    by = layer.lora_alpha / layer.lora_rank
+    return walk.emit(word("add"), y, z if by == 1 else walk.emit(word("scale")(by=by), z))
 
 
 @rule("keras.layers.ReversibleEmbedding")
@@ -60,6 +77,8 @@ def _einsum_dense(walk, layer, x):
     equation = layer.equation.replace(" ", "")
     bias = layer.bias_axes if layer.bias is not None else ""
     made = word("einsum")(equation, new_sizes(equation, layer.kernel.shape), activation(layer.activation), bias=bias)
+    if layer.lora_enabled:
+        raise PortError("an EinsumDense without LoRA; merge it into the kernel, or use Dense")
     takes: dict[str, Any] = {"kernel": layer.kernel}
     if layer.bias is not None:
         takes["bias"] = walk.take(layer.bias, shape=tuple(n for n in layer.bias.shape if n != 1) or (1,))
@@ -70,3 +89,15 @@ def new_sizes(equation: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
     """The sizes of the kernel's letters that the input does not have."""
     left, _, rest = equation.partition(",")
     return tuple(n for c, n in zip(rest.partition("->")[0], kernel) if c not in left)
+
+
+_TEXT = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
+
+
+@rules(*(f"keras.layers.{name}" for name in _TEXT))
+def _text(walk, layer, *inputs, **_):
+    raise PortError(
+        f"a model that starts after {type(layer).__name__}, which is kept in front of it: "
+        f"from_keras(keras.Model({layer.name}.output, model.output)), with {layer.name} = "
+        f"model.get_layer({layer.name!r})"
+    )

@@ -10,7 +10,7 @@ from compose.port.keras.rules_core import activation
 from compose.port.keras.rules_image import layout, one
 from compose.port.rules import rule, rules
 
-_METHODS = {
+METHODS = {
     "nearest": "nearest",
     "bilinear": "linear",
     "bicubic": "cubic",
@@ -69,7 +69,7 @@ def _separable(walk, layer, x):
 def _upsample(walk, layer, x):
     size = layer.size if isinstance(layer.size, (tuple, list)) else (layer.size,)
     factor = one(tuple(map(float, size)))
-    method = _METHODS[getattr(layer, "interpolation", "nearest")]
+    method = METHODS[getattr(layer, "interpolation", "nearest")]
     return walk.emit(word("upsample")(factor, method, **layout(layer)), x)
 
 
@@ -81,10 +81,10 @@ def _crop(walk, layer, x):
 
 @rule("keras.layers.Resizing")
 def _resize(walk, layer, x):
-    if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio or layer.interpolation not in _METHODS:
+    if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio or layer.interpolation not in METHODS:
         raise PortError("resizing to a size, neither cropped nor padded to keep the ratio of the sides")
     options = layout(layer) | ({"antialias": True} if getattr(layer, "antialias", False) else {})
-    made = word("resize")(one((layer.height, layer.width)), _METHODS[layer.interpolation], **options)
+    made = word("resize")(one((layer.height, layer.width)), METHODS[layer.interpolation], **options)
     return walk.emit(made, x)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.keras.rules_core import activation
+from compose.port.keras.rules_core import activation, adapted
 from compose.port.rules import rules
 
 
@@ -27,6 +28,10 @@ def _conv(walk, layer, x):
         padding=layer.padding, dilation=one(layer.dilation_rate), groups=layer.groups, bias=layer.use_bias,
         **layout(layer),
     )  # fmt: skip
+    if layer.lora_enabled:
+        if layout(layer):
+            raise PortError("LoRA of a convolution whose channels are last")
+        return adapted(walk, layer, made.but(activation=word("identity"), bias=False), x)
     return walk.emit(made, x, weights={"kernel": layer.kernel, "bias": layer.bias})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.keras.walk import Ref, keywords
+from compose.port.keras.walk import Ref
 from compose.port.rules import rule, rules
 
 _COMPARED = {
@@ -87,7 +87,7 @@ def unread(walk: Any, tensor: Any, mask: Any) -> bool:
 
 
 def _spares(walk: Any, node: Any, tensor: Any, mask: Any) -> bool:
-    kind, kwargs = type(node.operation).__name__, keywords(node)
+    kind, kwargs = type(node.operation).__name__, walk.keywords(node)
     if kind in _OVER_STEPS:
         return _same(kwargs.get("mask"), mask)
     if kind in _EACH_STEP:

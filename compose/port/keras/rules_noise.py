@@ -89,6 +89,24 @@ def _color(walk, layer, x):
     )
 
 
+_NO_EQUAL = {
+    "RandomCrop": "random_crop", "RandomShear": "random_shear", "RandomErasing": "random_erasing",
+    "RandomSharpness": "random_sharpness", "RandomGaussianBlur": "random_gaussian_blur",
+    "RandomPosterization": "random_posterization", "RandomInvert": "random_invert",
+    "RandomColorDegeneration": "random_color_degeneration", "RandomPerspective": "random_perspective",
+    "RandomElasticTransform": "random_elastic_transform", "RandAugment": "rand_augment", "AugMix": "aug_mix",
+}  # fmt: skip
+
+
+@rules(*(f"keras.layers.{name}" for name in _NO_EQUAL))
+def _other_law(walk, layer, x):
+    name = type(layer).__name__
+    raise PortError(
+        f"a model without {name}, whose numbers follow another law than those of {_NO_EQUAL[name]} here: "
+        f"port the model without it, and put {_NO_EQUAL[name]}(...) before it"
+    )
+
+
 def _filled(layer: Any) -> dict[str, Any]:
     """How the warping layers fill what lies outside."""
     _last(layer)

@@ -94,15 +94,6 @@ def _rescaling(walk, layer, x):
     return walk.emit(word("standardize")(_numbers(-offset / by), _numbers(1 / by)), x)
 
 
-@rule("keras.layers.SpectralNormalization")
-def _spectral(walk, layer, x):
-    raise PortError(
-        f"{layer.layer.name} itself: Keras writes the divided kernel over the kernel at each training step, "
-        "spectral_norm(conv(...)) here keeps the kernel and divides. Port the model without SpectralNormalization and "
-        'wrap the layer: p.net.replace("conv", spectral_norm(p.net["conv"]))'
-    )
-
-
 @rule("keras.layers.PReLU")
 def _prelu(walk, layer, x):
     shared = layer.shared_axes or []

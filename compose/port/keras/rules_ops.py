@@ -8,6 +8,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.keras.walk import Ref
+from compose.port.lowering.values import BATCH
 from compose.port.rules import rule, rules
 
 _PLAIN = {
@@ -92,6 +93,10 @@ def _extremes(walk, op, a, b):
 
 @rule("keras.ops.Concatenate")
 def _concatenate(walk, op, xs):
+    token = walk.weight(xs[0])
+    if token is not None and len(xs) == 2 and op.axis == 1 and token.own[:1] == (1,) and len(token.own) == 3:
+        made = word("class_token")(token.own[1]) if token.own[1] > 1 else word("class_token")
+        return walk.emit(made, xs[1], weights={"token": token.take})
     last = op.axis in (-1, walk.rank - 1)
     return walk.emit(word("concat") if last else word("concat")(axis=op.axis), *xs)
 
@@ -118,9 +123,9 @@ def _reshape(walk, op, x):
     apart = (
         len(made) > 0 and None not in given[1:] and None not in made[1:] and math.prod(given[1:]) == math.prod(made[1:])
     )
-    if apart and op.newshape[0] in (-1, None):
+    if apart and op.newshape[0] in (-1, None, BATCH):
         return walk.emit(word("flatten") if len(made) == 2 < len(given) else word("reshape")(*made[1:]), x)
-    if any(n is None for n in op.newshape):
+    if any(n is None or (n and n % BATCH == 0) for n in op.newshape):
         raise PortError("a new shape whose sizes are known, one of them at most -1")
     return walk.emit(word("reshape")(*op.newshape, batch=False), x)
 
@@ -164,9 +169,9 @@ def _cast(walk, op, x):
     given = walk.node.input_tensors[0].dtype
     if given == "bool" and "float" in op.dtype:
         return walk.emit(word("scale")(by=1.0), x)
-    if given != op.dtype:
-        raise PortError(f"values of one floating dtype, got a cast from {given} to {op.dtype}")
-    return x
+    if given == op.dtype or ("float" in given and "float" in op.dtype):
+        return x
+    return walk.emit(word("as_dtype")(dtype=word("float32" if "float" in op.dtype else "int32")), x)
 
 
 @rule("keras.ops.GetItem")

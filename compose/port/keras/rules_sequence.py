@@ -12,7 +12,6 @@ from compose.core.registry import word
 from compose.port.keras.rules_core import activation
 from compose.port.keras.rules_image import layout, one
 from compose.port.keras.rules_masks import unread
-from compose.port.keras.walk import keywords
 from compose.port.rules import rule, rules
 from compose.port.weights import Take
 
@@ -120,7 +119,7 @@ def _whole(walk: Any, layer: Any, mask: Any) -> None:
         raise PortError("stateful=False; a carry is an input and an output here: lstm(8, return_carry=True)")
     if mask is not None and layer.return_sequences and not layer.zero_output_for_mask:
         node = walk.node
-        if not unread(walk, node.outputs[0], keywords(node).get("mask")):
+        if not unread(walk, node.outputs[0], walk.keywords(node).get("mask")):
             raise PortError("zero_output_for_mask=True where padded steps are read on: they are zeros here")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,13 @@ import numpy as np
 from compose.core.errors import ComposeError, PortError
 from compose.core.layer import as_layer
 from compose.core.registry import word
+from compose.port.flax.values import Weight
 from compose.port.graph import Op, Saved, SourceGraph
+from compose.port.keras.known import known_result
+from compose.port.keras.run_masks import RunMasks
+from compose.port.keras.trace import Known, traced
 from compose.port.rules import class_rule, named_rule
-from compose.port.weights import Take
+from compose.port.weights import Constant, Take
 
 
 class Ref(int):
@@ -33,6 +38,7 @@ class Walk:
         self.path: tuple[tuple[str, str], ...] = ()
         self.node: Any = None
         self.within: Any = None
+        self.masks: dict[int, Any] = {}
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -62,24 +68,53 @@ class Walk:
                 raise PortError(f"values of the model as inputs of {layer}, got {type(value).__name__}")
         made = self._number()
         take = lambda tree: {k: self.take(w) for k, w in (tree or {}).items() if w is not None}
+        given = [w for w in (weights or {}).values() if w is not None]
+        if given and not any(map(self._trains, given)):
+            layer = word("frozen")(as_layer(layer))
         names = tuple(n for n, _ in self.path)
         classes = tuple(c for _, c in self.path)
         self.ops.append(Op(as_layer(layer), tuple(inputs), made, take(weights), take(state), names, classes))
         return made
 
+    def fixed(self, name: str, x: Ref, array: np.ndarray) -> Ref:
+        """A value times, or plus, an array that is no weight of the model: `"learned_scale"`, `"learned_bias"`."""
+        while array.ndim > 1 and len(array) == 1:
+            array = array[0]
+        taken = {name.removeprefix("learned_"): Constant(array=array)}
+        return self.emit(self.sized(name, array.shape), x, weights=taken)
+
+    def sized(self, name: str, shape: tuple[int, ...]) -> Any:
+        """A learned scale or bias of a shape, which is not said where it is that of the channels."""
+        return word(name)() if shape == self.node.input_tensors[0].shape[-1:] else word(name)(shape=shape)
+
     def take(self, weight: Any, **steps: Any) -> Take:
         """How a variable is taken, with the steps of `Take`."""
-        return weight if isinstance(weight, Take) else Take(self._name(weight), **steps)
+        if isinstance(weight, (Take, Weight)):
+            return weight.take if isinstance(weight, Weight) else weight
+        if not isinstance(weight, keras.Variable):
+            raise PortError("weights as they are; merge LoRA or undo quantisation before, or take those layers out")
+        return Take(self._name(weight), **steps)
+
+    def weight(self, value: Any) -> Weight | None:
+        """A variable, perhaps turned or reshaped; None for anything else."""
+        if isinstance(value, keras.Variable):
+            return Weight.whole(self._name(value), tuple(value.shape))
+        return value if isinstance(value, Weight) else None
 
     @property
     def rank(self) -> int:
         """How many axes the first input of the operation being read has."""
         return len(self.node.input_tensors[0].shape)
 
+    def keywords(self, node: Any) -> dict[str, Any]:
+        """The keyword arguments of a call, with the masks that its values have as Keras runs."""
+        return self.masks[id(node)]
+
     def inside(self, layer: Any, x: Ref, shape: tuple) -> Any:
         """What a layer that another holds makes of a value shaped so, the batch apart."""
         layer(keras.Input(shape))
         node = layer._inbound_nodes[-1]
+        self.masks[id(node)] = dict(node.arguments.kwargs)
         env = {id(node.input_tensors[0]): x}
         self._node(node, env)
         return env[id(node.output_tensors[0])]
@@ -92,6 +127,7 @@ class Walk:
     def _model(self, model: Any, inputs: list[Ref]) -> list[Ref]:
         env = dict(zip(map(id, model.inputs), inputs))
         outer, self.within = self.within, model
+        self.masks |= RunMasks(model).given
         for depth in sorted(model._nodes_by_depth, reverse=True):
             for node in model._nodes_by_depth[depth]:
                 if not node.is_input:
@@ -101,6 +137,8 @@ class Walk:
 
     def _node(self, node: Any, env: dict[int, Any]) -> None:
         if id(node.output_tensors[0]) in env:
+            if any(node.output_tensors[0] is t for t in node.input_tensors):
+                raise PortError(f"a layer that makes a value of its own, got {node.operation.name} with its input's")
             return
 
         def read(v: Any) -> Any:
@@ -108,39 +146,51 @@ class Walk:
                 return v
             if id(v) not in env:  # a mask that hangs on a value, of which the model's own list knows nothing
                 history = v._keras_history  # pyright: ignore[reportAttributeAccessIssue]
-                self._node(history.operation._inbound_nodes[history.node_index], env)
+                hanging = history.operation._inbound_nodes[history.node_index]
+                self.masks.setdefault(id(hanging), dict(hanging.arguments.kwargs))
+                self._node(hanging, env)
             return env[id(v)]
 
-        args = keras.tree.map_structure(read, node.arguments.args)
-        kwargs = keras.tree.map_structure(read, keywords(node))
         op = node.operation
         outer, self.path = self.path, (*self.path, (op.name, type(op).__name__))
-        made = self._apply(op, node, args, kwargs)
+        made = op.value if isinstance(op, Known) else self._apply(op, node, read)
         self.path = outer
         made = list(made) if isinstance(made, (list, tuple)) else [made]
         for tensor, value in zip(node.output_tensors, made):
             env[id(tensor)] = value
 
-    def _apply(self, op: Any, node: Any, args: Any, kwargs: Any) -> Any:
-        inner = _inside(op, node)
+    def _apply(self, op: Any, node: Any, read: Any) -> Any:
+        known = self.keywords(node)
+        if _is_own(op):
+            if any(isinstance(v, keras.random.SeedGenerator) for v in vars(op).values()):
+                warnings.warn(
+                    f"{op.name} draws random numbers by code of its own, which is read as in inference: where it draws "
+                    "in training alone, put a layer of compose in its place by @compose.port.rule",
+                    stacklevel=2,
+                )
+            model, values = traced(op, node.arguments.args, known)
+            return self._model(model, [read(v) for v in values])
+        args: Any = keras.tree.map_structure(read, node.arguments.args)
+        kwargs: Any = keras.tree.map_structure(read, known)
         kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
-        if inner is not None:
+        inner = getattr(op, "_functional", None) or op
+        if isinstance(op, keras.Model) and hasattr(inner, "_nodes_by_depth"):
             if "mask" in kwargs and any(getattr(layer, "_call_has_mask_arg", False) for layer in inner.layers):
                 raise PortError(
                     f"masks within one model, got one that enters {op.name}: call its layers in the outer one"
                 )
             return self._model(inner, keras.tree.flatten(args))
         if isinstance(op, keras.layers.Lambda):
-            self.missing.append(("Lambda", self._at(), "its code is not read: write it as a layer or an op"))
-            return [self._number() for _ in node.output_tensors]
+            return self._lacks("Lambda", node, "its code is not read: write it as a layer or an op")
         family = "keras.layers" if isinstance(op, keras.Layer) else "keras.ops"
         fn = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
-        if fn is None:
-            self.missing.append((f"{family}.{type(op).__name__}", self._at(), ""))
-            return [self._number() for _ in node.output_tensors]
         self.node = node
         before = len(self.ops)
         try:
+            if family == "keras.ops" and not any(isinstance(v, Ref) for v in keras.tree.flatten((args, kwargs))):
+                return known_result(self, op, args, kwargs)
+            if fn is None:
+                return self._lacks(f"{family}.{type(op).__name__}", node)
             if "mask" in kwargs and "mask" not in inspect.signature(fn).parameters:
                 raise PortError(f"{type(op).__name__} without a mask, which has no equal here")
             made = fn(self, op, *args, **kwargs)
@@ -150,6 +200,14 @@ class Walk:
         except ComposeError as e:
             e.add_note(f"in the Keras layer {self._at()}")
             raise
+
+    def _lacks(self, what: str, node: Any, hint: str = "") -> list[Ref]:
+        self.missing.append((what, self._at(), hint))
+        return [self._number() for _ in node.output_tensors]
+
+    def _trains(self, weight: Any) -> bool:
+        take = self.take(weight)
+        return not isinstance(take, Constant) and self.variables[take.source].trainable
 
     def _freeze(self, start: int) -> None:
         """Keras trains none of the weights of the last operations."""
@@ -182,58 +240,14 @@ def functional(model: Any, inputs: tuple) -> Any:
         return made
     if not inputs:
         raise PortError("example inputs for a subclassed model: from_keras(model, x)")
-    return _traced(model, [keras.Input(np.shape(x)[1:], dtype=str(np.asarray(x).dtype)) for x in inputs])
+    symbolic = lambda x: keras.Input(np.shape(x)[1:], dtype=str(np.asarray(x).dtype))
+    if not model.built:
+        model(*inputs)
+    return traced(model, keras.tree.map_structure(symbolic, inputs), {})[0]
 
 
-def _traced(layer: Any, inputs: list) -> Any:
-    if not layer.built:
-        layer(*inputs)
-    try:
-        outputs = layer.call(*inputs)
-    except Exception as e:
-        raise PortError(f"a call that Keras can trace symbolically, got {type(e).__name__} in {layer.name}: {e}") from e
-    return keras.Model(inputs, outputs)
-
-
-def _inside(op: Any, node: Any) -> Any:
-    """The model inside a node: a nested one, or a layer of one's own that is made of layers."""
-    made = getattr(op, "_functional", None) or op
-    if isinstance(op, keras.Model) and hasattr(made, "_nodes_by_depth"):
-        return made
-    own = isinstance(op, keras.Layer) and type(op).__module__.split(".")[0] != "keras" and class_rule(type(op)) is None
-    if not own:
-        return None
-    return _traced(op, [keras.Input(t.shape[1:], dtype=t.dtype) for t in node.input_tensors])
-
-
-def keywords(node: Any) -> dict[str, Any]:
-    """The keyword arguments of a call, with the masks that Keras takes from the values as it runs."""
-    op, given = node.operation, dict(node.arguments.kwargs)
-    if not isinstance(op, keras.Layer):
-        return given
-    signature = inspect.signature(op.call)
-    bound = signature.bind(*node.arguments.args, **given).arguments
-    tensors = [k for k, v in bound.items() if any(isinstance(t, keras.KerasTensor) for t in keras.tree.flatten(v))]
-    for name in tensors:
-        key = "mask" if len(tensors) == 1 else f"{name}_mask"
-        if key in signature.parameters and given.get(key) is None:
-            given[key] = keras.tree.map_structure(lambda t: getattr(t, "_keras_mask", None), bound[name])
-    return given
-
-
-def examples_for(model: Any) -> list[np.ndarray]:
-    """Random inputs of a batch of three; open lengths are seven. Masks and ids begin with what is no padding."""
-    rng = np.random.default_rng(0)
-    padding = [layer.mask_value for layer in model._flatten_layers() if isinstance(layer, keras.layers.Masking)]
-    made = []
-    for x in model.inputs:
-        shape, dtype = (3, *(7 if n is None else n for n in x.shape[1:])), str(x.dtype)
-        if "float" in dtype:
-            drawn = rng.normal(size=shape)
-            if padding and len(shape) > 2:
-                drawn[0, 1], drawn[-1, -2:] = padding[0], padding[0]
-        else:
-            drawn = rng.integers(0, 2, shape)
-            drawn[..., :1] = 1
-        made.append(drawn.astype(dtype))
-    return made
+def _is_own(op: Any) -> bool:
+    """Whether an operation is a layer or model of one's own, whose call is to be read."""
+    if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
+        return False
+    return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.port.original import Arrays
 
+_NARROW = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
+
 
 @contextlib.contextmanager
 def float64() -> Iterator[None]:
@@ -19,7 +22,7 @@ def float64() -> Iterator[None]:
 
     The default policy of layers is kept from the first layer ever made, whatever `floatx` says later. And except on
     TensorFlow, Keras takes float64 with float32 to be float32, so that batch norm alone would compute at half the
-    precision of its inputs.
+    precision of its inputs. Where a layer's own code names a narrower dtype, it is float64 too.
     """
     from keras.src.backend import nn
     from keras.src.backend.common import dtypes
@@ -29,12 +32,13 @@ def float64() -> Iterator[None]:
             if hasattr(fn, "cache_clear"):
                 fn.cache_clear()
 
-    joined = dtypes.BIT64_TO_BIT32_DTYPE
+    joined, named = dtypes.BIT64_TO_BIT32_DTYPE, dict(dtypes.PYTHON_DTYPES_MAP)
     before, wide, fused = keras.config.floatx(), joined["float64"], nn.dot_product_attention
     policy = keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     joined["float64"] = "float64"
+    dtypes.PYTHON_DTYPES_MAP.update(dict.fromkeys((float, *_NARROW), "float64"))
     nn.dot_product_attention = _attention  # that of JAX takes its softmax in float32
     forget()  # what it joined before
     try:
@@ -44,16 +48,17 @@ def float64() -> Iterator[None]:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)
         joined["float64"] = wide
+        dtypes.PYTHON_DTYPES_MAP.clear()
+        dtypes.PYTHON_DTYPES_MAP.update(named)
         nn.dot_product_attention = fused
         forget()
 
 
-def packed(inputs: list) -> Any:
-    """The inputs as a model is called with them."""
-    return inputs[0] if len(inputs) == 1 else list(inputs)
-
-
 def _numbers() -> contextlib.AbstractContextManager:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.enable_x64(True)
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     from compose.port.keras.on_tensorflow import exact_numbers
@@ -74,12 +79,18 @@ def _attention(query, key, value, bias=None, mask=None, scale=None, is_causal=Fa
     return ops.einsum("bnts,bsnh->btnh", ops.softmax(scores), value)
 
 
-def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, dict[int, str]]:
-    """A copy that computes in float64 on the given weights, and the names of its variables in the original."""
+def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, str]]:
+    """A copy that computes in float64 on the given weights, and the names of its variables in the original.
+
+    `inputs` are the arguments of its call.
+    """
     try:
-        made = type(model).from_config(_wide(model.get_config()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # layers of one's own that build when they are called
+            made = type(model).from_config(_wide(model.get_config()))
         if not made.built:
-            made(*[keras.ops.convert_to_tensor(x) for x in inputs])
+            tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+            made(*tensors)
     except Exception as e:
         raise PortError(f"a model that get_config and from_config can rebuild, to prove it, got {e}") from e
     names: dict[int, str] = {}
@@ -90,7 +101,9 @@ def widened(model: Any, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, 
         names[id(new)] = name
         value = arrays[name] if name in arrays else keras.ops.convert_to_numpy(old.value)
         new.assign(np.asarray(value, str(new.dtype)))
-    for layer in made._flatten_layers():
+    for old, layer in zip(model._flatten_layers(), made._flatten_layers()):
+        if getattr(old, "lora_enabled", False):
+            layer.lora_alpha = old.lora_alpha  # which Keras forgets when it rebuilds a layer
         if isinstance(layer, keras.layers.Normalization):
             if layer.input_mean is None:
                 layer.finalize_state()  # its statistics are read from its variables once
@@ -104,9 +117,6 @@ def _named(names: dict[int, str], path: str) -> str:
     while path in names.values():
         path += "'"
     return path
-
-
-_NARROW = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 
 
 def _wide(config: Any) -> Any:
