@@ -44,22 +44,26 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
-    from compose.port.onnx import rules_conv, rules_dense, rules_elementwise, rules_norm, rules_sequence, rules_shape
-    from compose.port.onnx.examples import examples_and_sizes
+    from compose.port.onnx import every_rule
+    from compose.port.onnx.batch import BatchError, note_varying, with_second
+    from compose.port.onnx.examples import examples_and_sizes, is_open
     from compose.port.onnx.fold import folded
     from compose.port.onnx.lower import Lowering
     from compose.port.onnx.model import array
     from compose.port.onnx.patterns import simplified
 
-    assert rules_conv and rules_dense and rules_elementwise and rules_norm and rules_sequence and rules_shape
+    assert every_rule
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):
         try:
-            low = Lowering(simplified(folded(wide, sizes)), arrays, model.producer_name == "pytorch", channels_first)
+            read = folded(wide, sizes)
+            if i == 0:
+                note_varying(read, folded(wide, with_second(sizes)))
+            low = Lowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
             graph = low.run(name)
-        except PortError:
-            if i == len(attempts) - 1:
+        except PortError as e:
+            if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         refuse(low.missing, partial, "onnx.Name")

@@ -27,10 +27,17 @@ def examples_and_sizes(model: onnx.ModelProto, inputs: tuple) -> tuple[list[np.n
         raise PortError(f"one example for each of the {len(wanted)} inputs ({names}), got {len(inputs)}")
     rng = np.random.default_rng(0)
     examples = [_checked(x, given) for x, given in zip(wanted, inputs)] or [_drawn(x, rng) for x in wanted]
+    if any(e.size == 0 for e in examples):
+        raise PortError("examples with numbers in them")
     fixed = {x.name: e.shape for x, e in zip(wanted, examples)}
     counts = {e.shape[0] for e in examples if e.ndim}
     free = {n: (BATCH, *s[1:]) if s else s for n, s in fixed.items()} if len(counts) == 1 else fixed
     return examples, [free, fixed] if free != fixed else [fixed]
+
+
+def is_open(model: onnx.ModelProto) -> bool:
+    """Whether the file takes batches of any size."""
+    return all(None in _sizes(x)[:1] for x in model.graph.input)
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int | None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import onnx
@@ -12,8 +12,9 @@ from onnx.reference import ReferenceEvaluator
 
 from compose.core.errors import PortError
 from compose.port.onnx.model import Node, node_of
+from compose.port.onnx.shapes import SUBGRAPHS, add_shapes, kind_of
+from compose.port.rules import named_rule
 
-CONTROL = ("onnx.Loop", "onnx.If", "onnx.Scan", "onnx.SequenceMap")
 _DRAWN = ("onnx.RandomNormal", "onnx.RandomUniform", "onnx.RandomNormalLike", "onnx.RandomUniformLike")
 
 
@@ -30,6 +31,8 @@ class Graph:
         opset: the domains and their versions.
         kinds: the element types of values and weights, in ONNX's numbers.
         values: names of all that depends on the input.
+        vague: those whose shape no one can tell before numbers are there.
+        varying: constants that are others where the batch is, by name, as they are for a second batch.
     """
 
     nodes: list[Node]
@@ -41,6 +44,8 @@ class Graph:
     opset: list = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     values: set[str] = field(default_factory=set)
+    vague: set[str] = field(default_factory=set)
+    varying: dict[str, np.ndarray] = field(default_factory=dict)
 
     def readers(self, name: str) -> list[Node]:
         return [node for node in self.nodes if name in node.inputs]
@@ -51,7 +56,9 @@ class Graph:
             self.values.update(node.outputs)
 
     def number(self, name: str) -> float | None:
-        """The value of a constant of one element, or None."""
+        """The value of a constant of one element that is the same for any batch, or None."""
+        if name in self.varying:
+            return None
         value = self.constants.get(name, self.weights.get(name))
         return None if value is None or value.size != 1 else value.item()
 
@@ -74,30 +81,46 @@ def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]]) -> Graph:
             graph.weights[tensor.name] = value
         else:
             graph.constants[tensor.name] = value
-    for proto in source.node:
-        node = node_of(proto)
-        if not _folds(graph, node):
-            _shape(graph, node)
+    _walk(graph, source.node)
     graph.nodes = _live(graph)
     for node in graph.nodes:
-        if node.op in CONTROL:
+        if node.op in SUBGRAPHS:
             raise PortError(
                 f"a model without control flow, got {node.op} at {node.where}: "
                 "export it with both ways computed and chosen by Where, and loops written out"
             )
+        if graph.vague.intersection(node.outputs):
+            if named_rule(node.op) is None:
+                break  # it is said to be missing
+            raise PortError(f"sizes that do not depend on numbers of the input, got {node.op} at {node.where}")
     return graph
 
 
+def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
+    for proto in protos:
+        node = node_of(proto)
+        if node.op == "onnx.If" and node.inputs[0] in graph.constants:
+            way = node.get("then_branch" if graph.constants[node.inputs[0]].item() else "else_branch")
+            ends = [helper.make_node("Identity", [o.name], [n]) for o, n in zip(way.output, node.outputs)]
+            _walk(graph, [*way.node, *ends])
+        elif not _folds(graph, node):
+            graph.nodes.append(node)
+            graph.follow(node)
+            add_shapes(graph, node)
+
+
 def _folds(graph: Graph, node: Node) -> bool:
+    if node.op in ("onnx.Shape", "onnx.Size") and node.inputs[0] in graph.vague:
+        return False
     if node.op == "onnx.Shape":
         shape = graph.shapes[node.inputs[0]]
         graph.constants[node.outputs[0]] = np.array(shape[node.get("start", 0) : node.get("end")], np.int64)
     elif node.op == "onnx.Size":
         graph.constants[node.outputs[0]] = np.array(np.prod(graph.shapes[node.inputs[0]]), np.int64)
     elif node.op == "onnx.CastLike" and _fixed(graph, node.inputs[0]):
-        dtype = helper.tensor_dtype_to_np_dtype(_kind(graph, node.inputs[1]))
+        dtype = helper.tensor_dtype_to_np_dtype(kind_of(graph, node.inputs[1]))
         graph.constants[node.outputs[0]] = _value(graph, node.inputs[0]).astype(dtype)
-    elif node.op not in (*CONTROL, *_DRAWN) and all(_fixed(graph, name) for name in node.inputs):
+    elif node.op not in (*SUBGRAPHS, *_DRAWN) and all(_fixed(graph, name) for name in node.inputs):
         given = {name: _value(graph, name) for name in node.inputs if name}
         graph.constants.update(zip(node.outputs, evaluated(graph, node, given)))
     else:
@@ -121,51 +144,10 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
     ]
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.outputs if name]
     one = helper.make_model(helper.make_graph([node.proto], "one", inputs, outputs), opset_imports=graph.opset)
-    return ReferenceEvaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
-
-
-def _shape(graph: Graph, node: Node) -> None:
-    graph.nodes.append(node)
-    graph.follow(node)
-    made, kinds = _inferred(graph, node), graph.kinds
-    for name in node.outputs:
-        tensor = made[name].tensor_type if name in made else None
-        if tensor is None or not tensor.HasField("shape"):
-            graph.shapes[name] = graph.shapes[node.inputs[0]] if node.inputs else ()
-            kinds[name] = kinds.get(node.inputs[0], TensorProto.DOUBLE) if node.inputs else TensorProto.DOUBLE
-        else:
-            graph.shapes[name] = tuple(d.dim_value for d in tensor.shape.dim)
-            kinds[name] = tensor.elem_type
-
-
-def _inferred(graph: Graph, node: Node) -> dict[str, Any]:
-    domain, _, kind = node.op.rpartition(".")
-    domain = "" if domain == "onnx" else domain
-    version = next((o.version for o in graph.opset if o.domain == domain), 1)
-    if node.op in CONTROL or not onnx.defs.has(kind, version, domain):
-        return {}
-    names = [name for name in dict.fromkeys(node.inputs) if name]
-    if node.op == "onnx.Resize":  # its scales are float32 always
-        known = {n: graph.constants.get(n, graph.weights.get(n)) for n in node.inputs[1:3] if n}
-        graph.constants.update({n: a.astype(np.float32) for n, a in known.items() if a is not None and _is_double(a)})
-    types = {name: helper.make_tensor_type_proto(_kind(graph, name), graph.shapes[name]) for name in names}
-    known = {n: numpy_helper.from_array(graph.constants[n]) for n in names if n in graph.constants}
-    schema = onnx.defs.get_schema(kind, version, domain)
     try:
-        return onnx.shape_inference.infer_node_outputs(schema, node.proto, types, known, opset_imports=graph.opset)
+        return ReferenceEvaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
     except Exception as e:
-        shapes = ", ".join(str(graph.shapes[name]) for name in names)
-        raise PortError(f"shapes that fit {node.op} at {node.where}, got {shapes}: {str(e).splitlines()[0]}") from e
-
-
-def _is_double(array: np.ndarray) -> bool:
-    return array.dtype == np.float64
-
-
-def _kind(graph: Graph, name: str) -> int:
-    if name in graph.constants:
-        return helper.np_dtype_to_tensor_dtype(graph.constants[name].dtype)
-    return graph.kinds[name]
+        raise PortError(f"constants that {node.op} at {node.where} can be computed of: {e}") from e
 
 
 def _live(graph: Graph) -> list[Node]:

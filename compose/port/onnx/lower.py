@@ -13,6 +13,7 @@ from compose.port.lowering.heads import join_heads
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 from compose.port.missing import Missing
+from compose.port.onnx.batch import BatchError
 from compose.port.onnx.fold import Graph, evaluated
 from compose.port.onnx.model import Node
 from compose.port.rules import named_rule
@@ -24,6 +25,7 @@ _IMAGE_OPS = {
         "AveragePool", "Pad", "GlobalAveragePool", "GlobalMaxPool", "PRelu", "Resize", "DepthToSpace", "SpaceToDepth",
     )
 }  # fmt: skip
+_BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze")
 
 
@@ -37,8 +39,9 @@ class Lowering(Layers):
         self.derived: dict[str, np.ndarray] = {}
         self.constant: set[str] = set()
         self.before: dict[Value, Value] = {}
-        self.env: dict[str, Any] = {"": None, **graph.constants}
+        self.env: dict[str, Any] = {**graph.constants, "": None}
         self.env.update({n: Weight(Take(n), w.shape, w, True) for n, w in graph.weights.items()})
+        self.varying = {id(graph.constants[name]) for name in graph.varying}
         self.node: Any = None
         self.batch = graph.shapes[graph.inputs[0]][0] if graph.shapes[graph.inputs[0]] else 0
 
@@ -50,7 +53,7 @@ class Lowering(Layers):
             made = self._call(node)
             made = made if isinstance(made, tuple) else (made,)
             self.env.update(zip(node.outputs, made))
-        leaves: list[Value] = [] if self.missing else [self._output(self.env[name]) for name in self.graph.outputs]
+        leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
         self.ops = join_heads(self.ops, self.sizes, {v.index for v in leaves})
@@ -68,19 +71,29 @@ class Lowering(Layers):
     def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         return self.node.path, self.node.classes, self.node.where
 
-    def fixed(self, x: Any) -> np.ndarray | None:
-        """The numbers of a constant, or of a weight that is used as one; None for a value."""
+    def fixed(self, x: Any, any_batch: bool = False) -> np.ndarray | None:
+        """The numbers of a constant, or of a weight that is used as one; None for a value.
+
+        Raises `BatchError` for numbers that follow from the batch, unless the rule says that it takes care of them.
+        """
         if isinstance(x, Weight):
             self.constant.add(x.take.source)
             return x.array
+        if not any_batch:
+            self.check_batch(x)
         return None if isinstance(x, (Value, Pending)) else x
 
-    def known(self, x: Any) -> np.ndarray:
+    def known(self, x: Any, any_batch: bool = False) -> np.ndarray:
         """As `fixed`. Raises `PortError` for a value."""
-        made = self.fixed(x)
+        made = self.fixed(x, any_batch)
         if made is None:
             raise PortError(f"places, sizes or widths that do not depend on the input, for {self.node.op}")
         return made
+
+    def check_batch(self, *xs: Any) -> None:
+        """Raise `BatchError` for a constant that is another one for another batch."""
+        if any(id(x) in self.varying for x in xs):
+            raise BatchError(f"numbers that do not follow from the batch, at {self.node.where} ({self.node.op})")
 
     def value(self, x: Any) -> Value:
         """What a layer may read. Raises `PortError` for a weight or a constant."""
@@ -91,14 +104,25 @@ class Lowering(Layers):
         kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
         raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
 
-    def weight(self, x: Any) -> Weight | None:
-        """A weight as the file stores it: one that was computed from others becomes an array of its own."""
+    def weight(self, x: Any, repeated: bool = False) -> Weight | None:
+        """A weight as the file stores it: one that was computed from others becomes an array of its own.
+
+        One that the file repeats for each example stays as it is stored; the rule says where it takes care of that.
+        """
+        self.check_batch(x)
+        if not repeated and self.is_repeated(x):
+            raise PortError("a weight that the file does not repeat for each example")
         if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
             return x
         if isinstance(x, Value):
             raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
         position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
         return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
+
+    def is_repeated(self, x: Any) -> bool:
+        """Whether the file repeats a weight for each example, which is left undone here."""
+        shapes = (self.graph.shapes[n] for n in self.node.inputs if n and self.env[n] is x)
+        return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
 
     def bias(self, x: Any) -> Weight | None:
         """As `weight`; none where the file adds zeros that it made up."""
@@ -121,7 +145,10 @@ class Lowering(Layers):
         return made
 
     def _call(self, node: Node) -> Any:
-        inputs = [self.env.get(name) for name in node.inputs]
+        unread = next((name for name in node.inputs if name and self.env.get(name) is None), None)
+        if unread is not None:
+            raise PortError(f"results of layers that can be read here, got {unread} at {node.where} ({node.op})")
+        inputs = [self.env[name] for name in node.inputs]
         if node.op not in _READ_IN_PART:
             inputs = [x.value() if isinstance(x, Pending) else x for x in inputs]
         fn = named_rule(node.op)
@@ -141,6 +168,9 @@ class Lowering(Layers):
 
     def _of_weights(self, node: Node, inputs: list, fn: Callable | None) -> Any:
         """Weights that only move stay what they are; what is computed of them becomes a weight of its own."""
+        self.check_batch(*(inputs[:1] if node.op in _BY_SHAPE else inputs))
+        if node.op != "onnx.Expand" and any(map(self.is_repeated, inputs)):
+            raise PortError(f"a weight that the file does not repeat for each example, at {node.where} ({node.op})")
         if fn is not None and getattr(fn, "of_weights", False):
             made = fn(self, node, *inputs)
             if made is not None:

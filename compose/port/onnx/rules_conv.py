@@ -1,4 +1,4 @@
-"""Convolution, pooling and resizing: what wants channels last."""
+"""Convolution and pooling: what wants channels last."""
 
 from __future__ import annotations
 
@@ -121,49 +121,10 @@ def _pad(low, node, x, pads, value=None, axes=None):
     return low.emit(word("pad")(around, **options), x)
 
 
-_COORDINATES = {
-    "half_pixel": "half_pixel", "pytorch_half_pixel": "half_pixel", "align_corners": "align_corners",
-    "asymmetric": "asymmetric",
-}  # fmt: skip
-
-
-@rules("onnx.Resize", "onnx.Upsample")
-def _resize(low, node, x, *rest):
-    x, after = low.channels_last(x), low.shape[2:]
-    for scales in rest:
-        low.fixed(scales)  # whatever they say is in the shape
-    mode, coordinates = node.get("mode", "nearest"), node.get("coordinate_transformation_mode", "half_pixel")
-    if coordinates not in _COORDINATES or low.shape[:2] != x.shape[:2]:
-        raise PortError(f"resizing of space by {', '.join(_COORDINATES)}, got {coordinates}")
-    times = [b / a for a, b in zip(x.shape[2:], after)]
-    if mode == "nearest":
-        rounding = node.get("nearest_mode", "round_prefer_floor")
-        whole = all(t.is_integer() for t in times)
-        if (
-            whole
-            and rounding in ("floor", "round_prefer_floor", "round_prefer_ceil")
-            and _repeats(coordinates, rounding)
-        ):
-            return low.emit(word("upsample")(int(times[0]) if len(set(times)) == 1 else tuple(map(int, times))), x)
-        if (coordinates, rounding) != ("asymmetric", "floor"):
-            raise PortError(f"the nearest of places by asymmetric and floor, got {coordinates} and {rounding}")
-        return low.emit(word("resize")(per_axis(after, len(after)), method="nearest", coordinates="asymmetric"), x)
-    method = "linear" if mode == "linear" else "torch_cubic" if node.get("cubic_coeff_a", -0.75) == -0.75 else "cubic"
-    options: dict[str, Any] = {"method": method}
-    if node.get("antialias", 0):
-        options |= {"antialias": True} | ({"method": "cubic"} if mode == "cubic" else {})
-    if _COORDINATES[coordinates] != "half_pixel":
-        options["coordinates"] = _COORDINATES[coordinates]
-    return low.emit(word("resize")(per_axis(after, len(after)), **options), x)
-
-
-def _repeats(coordinates: str, rounding: str) -> bool:
-    return (coordinates, rounding) == ("asymmetric", "floor") or "half_pixel" in coordinates
-
-
 @rules("onnx.DepthToSpace", "onnx.SpaceToDepth")
 def _blocks(low, node, x):
     x, factor = low.channels_last(x), node.get("blocksize")
+    by_channel = node.get("mode", "DCR") == "CRD"
     if node.op == "onnx.SpaceToDepth":
-        return low.emit(word("space_to_depth")(factor), x)
-    return low.emit(word("pixel_shuffle" if node.get("mode", "DCR") == "CRD" else "depth_to_space")(factor), x)
+        return low.emit(word("pixel_unshuffle" if by_channel else "space_to_depth")(factor), x)
+    return low.emit(word("pixel_shuffle" if by_channel else "depth_to_space")(factor), x)

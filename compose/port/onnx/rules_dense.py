@@ -106,7 +106,7 @@ def _gather(low, node, x, ids):
 
 @rule("onnx.Dropout")
 def _dropout(low, node, x, ratio=None, *training):
-    rate = 0.5 if ratio is None else float(low.fixed(ratio).item())
+    rate = 0.5 if ratio is None else float(low.known(ratio).item())
     return (low.emit(dropout(rate), x) if rate > 0 else x, None)
 
 

@@ -82,7 +82,7 @@ def _prelu(low, node, x, slope):
 
 @rule("onnx.Clip")
 def _clip(low, node, x, least=None, most=None):
-    bounds = [None if b is None else float(low.fixed(b)) for b in (least, most)]
+    bounds = [None if b is None else float(low.known(b).item()) for b in (least, most)]
     if bounds == [0, 6]:
         return low.emit(word("relu6"), x)
     if bounds == [0, None]:
@@ -186,7 +186,7 @@ def _two(low, operator: str, a: Any, b: Any):
         name, option = _CONSTANT[operator]
         idle = number == (0 if operator == "add" else 1)
         return a if idle and low.shape == a.shape else low.emit(word(name)(**{option: number}), a)
-    return with_weight(low, operator, low.value(a), low.weight(b))
+    return with_weight(low, operator, low.value(a), low.weight(b, repeated=True))
 
 
 def with_weight(low, operator: str, x: Value, weight: Weight):

@@ -48,9 +48,9 @@ def _recurrent(low, node, x, kernel, recurrent, bias=None, lengths=None, *first)
 
 def _check(low, node, x, kind: str, lengths, first: tuple) -> None:
     for state in first:
-        if state is not None and (low.fixed(state) is None or np.any(low.fixed(state))):
+        if state is not None and (low.fixed(state, any_batch=True) is None or np.any(low.fixed(state, any_batch=True))):
             raise PortError(f"{kind} from an initial state of zeros; here a carry is an input: {kind}(...)(x, carry)")
-    if lengths is not None and (low.fixed(lengths) is None or np.any(low.fixed(lengths) != x.shape[0])):
+    if lengths is not None and (low.fixed(lengths, True) is None or np.any(low.fixed(lengths, True) != x.shape[0])):
         raise PortError(f"{kind} over sequences of full length; here lengths are an input: {kind}(...)(x, lengths)")
     usual = {"lstm": ("Sigmoid", "Tanh", "Tanh"), "gru": ("Sigmoid", "Tanh"), "rnn": ("Tanh",)}[kind]
     given = node.get("activations") or usual
@@ -120,10 +120,15 @@ def _attention(low, node, q, k, v):
     return low.emit(layer(**options) if options else layer, *moved, shape=low.shape, axes=(0, 2, 1, 3))
 
 
+_ATTENTION = {"q_num_heads", "kv_num_heads", "scale", "is_causal", "softmax_precision", "qk_matmul_output_mode"}
+
+
 @rule("onnx.Attention")
 def _whole_attention(low, node, q, k, v, mask=None, *past):
-    if mask is not None or any(p is not None for p in past) or node.get("softcap", 0):
-        raise PortError("attention without a mask from data, a cache and softcap")
+    unread = sorted(set(node.attributes) - _ATTENTION)
+    if mask is not None or any(p is not None for p in past) or any(node.get(name) for name in unread):
+        raise PortError(f"attention without a mask from data, a cache and {', '.join(unread) or 'softcap'}")
+    q, k, v = map(low.value, (q, k, v))
     heads, groups = node.get("q_num_heads"), node.get("kv_num_heads")
     if q.ndim == 3:
         parts = zip((q, k, v), (heads, groups, groups))

@@ -67,9 +67,14 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
 def _expand(low, node, x, shape):
     after = low.shape
     if isinstance(x, Weight):
-        return Weight(x.take, x.shape, x.array, True)  # it broadcasts where it is used
+        each = after[0] == low.batch and x.shape in (after[1:], (1, *after[1:]))
+        if not each:
+            low.check_batch(shape)
+        return Weight(x.take, x.shape, x.array, True) if each else None  # it broadcasts where it is used
     if after == x.shape:
         return x
+    if len(after) != x.ndim or after[0] != x.shape[0]:
+        raise PortError(f"an expansion that leaves the first axis alone, got {x.shape} to {after}")
     x = low.as_source(x)
     return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
 
@@ -175,11 +180,14 @@ def _part(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
 @rule("onnx.Slice")
 @of_weights
 def _slice(low, node, x, starts, stops, axes=None, steps=None):
-    start, stop = low.known(starts), low.known(stops)
+    start, stop = low.known(starts, any_batch=True), low.known(stops, any_batch=True)
     along = np.arange(len(start)) if axes is None else low.known(axes)
     step = np.ones(len(start), int) if steps is None else low.known(steps)
     for a, b, axis, s in zip(map(int, start), map(int, stop), map(int, along), map(int, step)):
         axis = axis % len(x.shape)
+        if range(x.shape[axis])[a:b:s] == range(x.shape[axis]):
+            continue
+        low.check_batch(starts, stops)
         if s < 0:
             if s != -1 or len(range(x.shape[axis])[a:b:s]) != x.shape[axis] or isinstance(x, Weight):
                 raise PortError(f"a slice with a step above 0, or a whole axis backwards, got step {s}")
