@@ -32,6 +32,6 @@ def _candidates(value: float) -> Iterator[float]:
     yield float(Fraction(value).limit_denominator(512))
     sign, size = math.copysign(1.0, value), abs(value)
     if 1e-6 < size < 1e6:
+        yield sign * math.sqrt(float(Fraction(size**2 * math.pi).limit_denominator(64)) / math.pi)
         for power in (2, 4):
             yield sign * float(Fraction(size**power).limit_denominator(4096)) ** (1 / power)
-        yield sign * math.sqrt(float(Fraction(size**2 * math.pi).limit_denominator(64)) / math.pi)

@@ -26,7 +26,7 @@ _IMAGE_OPS = {
     )
 }  # fmt: skip
 _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
-_READ_IN_PART = ("onnx.Gather", "onnx.Squeeze")
+_READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
 
 
 class Lowering(Layers):
@@ -125,7 +125,10 @@ class Lowering(Layers):
         return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
 
     def bias(self, x: Any) -> Weight | None:
-        """As `weight`; none where the file adds zeros that it made up."""
+        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds zeros of its own."""
+        if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
+            if x.take == Take(x.take.source, rows=x.take.rows, shape=x.shape):
+                return x
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
     def own(self, name: str, array: np.ndarray) -> Weight:
@@ -175,9 +178,9 @@ class Lowering(Layers):
             made = fn(self, node, *inputs)
             if made is not None:
                 return made
-        given = {n: x.array if isinstance(x, Weight) else x for n, x in zip(node.inputs, inputs) if n}
+        given = {n: self.fixed(x) for n, x in zip(node.inputs, inputs) if n}
         made = evaluated(self.graph, node, given)
-        return tuple(Weight(Take(n), a.shape, a, True) if _float(a) else a for n, a in zip(node.outputs, made))
+        return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, made))
 
     def _output(self, output: Any) -> Value:
         made = self.whole(self.value(output))

@@ -195,6 +195,8 @@ def with_weight(low, operator: str, x: Value, weight: Weight):
     if name is None:
         raise PortError(f"a sum or product with a parameter, got {operator}")
     x, shape = low.whole(x), low.shape
+    if len(shape) == x.ndim and shape[0] == x.shape[0] and x.axes[0] == 0 and shape != x.shape:
+        x = low.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape, axes=x.axes)
     if shape != x.shape:
         raise PortError(f"a parameter that broadcasts to {x.shape}, got {weight.shape}")
     full = (1,) * (x.ndim - len(weight.shape)) + weight.shape

@@ -20,9 +20,17 @@ def _batch_norm(low, node, x, scale, bias, mean, var):
 
 
 @rules("onnx.LayerNormalization", "onnx.compose.LayerNorm")
-def _layer_norm(low, node, x, scale=None, bias=None):
+def _layer_norm(low, node, x, *weights):
+    given = iter(weights)
+    scale, bias = (next(given, None) if node.get(name, True) else None for name in ("scale", "bias"))
     axes = -node.get("axis", -1)
     x = low.whole(x)
+    over = node.get("over", x.ndim - 1)
+    if over != x.ndim - 1:  # one axis that is not the last
+        x = low.moved(x, (*(a for a in x.axes if a != over), over))
+        scale, bias = (_last(low, w, (x.shape[over],)) for w in (scale, bias))
+        layer = layer_norm(epsilon=node.get("epsilon"), scale=scale is not None, bias=bias is not None)
+        return low.emit(layer, x, weights={"scale": scale, "bias": bias})
     axes = axes if axes > 0 else x.ndim + axes
     if x.axes[-axes:] != tuple(range(x.ndim - axes, x.ndim)):
         x = low.as_source(x)

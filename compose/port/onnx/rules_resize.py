@@ -92,3 +92,12 @@ def _same(row: tuple[int, int, float], like: np.ndarray, method: str, coordinate
 
 def _probe(size: int, mode: str) -> np.ndarray:
     return np.arange(size, dtype=float) if mode == "nearest" else np.random.default_rng(size).normal(size=size)
+
+
+@rule("onnx.compose.Repeat")
+def _repeat(low, node, x):
+    times, x = node.get("times"), low.whole(x)
+    if x.axes[-1] in times:
+        x = low.moved(x, (0, *(a for a in x.axes[1:] if a in times), *(a for a in x.axes[1:] if a not in times)))
+    factors = tuple(times.get(a, 1) for a in x.axes[1:-1])
+    return low.emit(word("upsample")(per_axis(factors, len(factors))), x)

@@ -37,13 +37,9 @@ def _recurrent(low, node, x, kernel, recurrent, bias=None, lengths=None, *first)
     if both:
         weights = {f"{way}/{k}": t for way, row in zip(("forward", "backward"), takes) for k, t in row.items()}
         y = low.emit(word("bidirectional")(cell), x, shape=(steps, batch, 2 * size), weights=weights)
-        apart = reshaped(low, y, (steps, batch, 2, size))
-        swap = (0, 2, 1, 3)
-        every = apart.but(shape=(steps, 2, batch, size), axes=tuple(swap.index(a) for a in apart.axes))
     else:
         y = low.emit(cell, x, shape=(steps, batch, size), weights=takes[0])
-        every = reshaped(low, y, (steps, 1, batch, size))
-    return every, Final(low, y, size, both, node.get("direction") == "reverse"), None
+    return Every(low, y, size, both), Final(low, y, size, both, node.get("direction") == "reverse"), None
 
 
 def _check(low, node, x, kind: str, lengths, first: tuple) -> None:
@@ -82,12 +78,48 @@ def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: in
     return made
 
 
+class Every(Pending):
+    """ONNX's `Y`, which has the ways in an axis of their own, where ours has them side by side."""
+
+    def __init__(self, low: Any, y: Value, size: int, both: bool):
+        self.low, self.y, self.size, self.both = low, y, size, both
+        self.shape = (y.shape[0], 1 + both, y.shape[1], size)
+
+    def value(self) -> Value:
+        """All of it, `(time, ways, batch, size)`."""
+        steps, ways, batch, size = self.shape
+        if not self.both:
+            return reshaped(self.low, self.y, self.shape)
+        apart = reshaped(self.low, self.y, (steps, batch, ways, size))
+        return apart.but(shape=self.shape, axes=tuple((0, 2, 1, 3).index(a) for a in apart.axes))
+
+    def part(self, axis: int, place: int) -> Value | None:
+        """One way by itself."""
+        if axis != 1:
+            return None
+        if not self.both:
+            return self.y
+        text = f"..., :{self.size}" if place == 0 else f"..., {self.size}:"
+        return self.low.emit(word("at")(text), self.y, shape=(*self.y.shape[:2], self.size))
+
+    def reshaped(self, after: tuple[int, ...]) -> Value:
+        return self.y if not self.both and after == self.y.shape else reshaped(self.low, self.value(), after)
+
+
+@rule("onnx.compose.Ways")
+def _ways(low, node, y):
+    return y.y
+
+
 class Final(Pending):
     """ONNX's `Y_h`, which can be read from the outputs at the last step, or the first of the way back."""
 
     def __init__(self, low: Any, y: Value, size: int, both: bool, reverse: bool):
         self.low, self.y, self.size, self.both, self.reverse = low, y, size, both, reverse
         self.shape = (1 + both, y.shape[1], size)
+
+    def part(self, axis: int, place: int) -> Value | None:
+        return self.select(place) if axis == 0 else None
 
     def select(self, way: int) -> Value:
         """The state of one way."""

@@ -142,8 +142,9 @@ def gathered(low, x: Any, ids: Any, axis: int) -> Any:
     places = low.known(ids)
     if isinstance(x, Pending):
         final: Any = x
-        if places.ndim == 0 and axis == 0:
-            return final.select(int(places))
+        part = final.part(axis, int(places) % final.shape[axis]) if places.ndim == 0 else None
+        if part is not None:
+            return part
         x = final.value()
     axis = axis % len(x.shape)
     if places.ndim == 0:

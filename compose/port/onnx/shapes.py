@@ -14,6 +14,7 @@ from compose.port.onnx.model import Node
 if TYPE_CHECKING:
     from compose.port.onnx.fold import Graph
 
+_AS_FIRST = ("onnx.GroupNormalization",)  # onnx does not say what they make
 SUBGRAPHS = ("onnx.Loop", "onnx.If", "onnx.Scan", "onnx.SequenceMap")
 
 
@@ -31,7 +32,7 @@ def add_shapes(graph: Graph, node: Node) -> None:
             graph.shapes[name] = tuple(d.dim_value for d in tensor.shape.dim)
         else:
             graph.shapes[name] = graph.shapes.get(first, ())
-            if vague or schema is not None:
+            if vague or (schema is not None and node.op not in _AS_FIRST):
                 graph.vague.add(name)
         graph.kinds[name] = tensor.elem_type if tensor is not None else graph.kinds.get(first, TensorProto.DOUBLE)
 

@@ -30,6 +30,7 @@ def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
         elif node.op_type == "Dropout" and len(node.input) > 2:
             del node.input[2:]
     _copies(graph)
+    _as_sums(graph)
     _apart(graph)
     _transposed(graph)
     names = {init.name for init in graph.initializer}
@@ -66,6 +67,21 @@ def _copies(graph: onnx.GraphProto) -> None:
             inits[node.output[0]] = _copy(graph, inits[node.input[0]], node.output[0])
         else:
             kept.append(node)
+    _set(graph, kept)
+
+
+def _as_sums(graph: onnx.GraphProto) -> None:
+    """What subtracts a weight, or divides by one, as a sum or a product with another."""
+    weights = {i.name for i in graph.initializer if _is_float(i) and int(np.prod(i.dims)) > 1}
+    kept = []
+    for node in graph.node:
+        turned = {"Sub": ("Neg", "Add"), "Div": ("Reciprocal", "Mul")}.get(node.op_type)
+        if turned and node.input[1] in weights and node.input[0] not in weights:
+            name = f"{node.input[1]}.{'negative' if node.op_type == 'Sub' else 'inverse'}"
+            if all(name not in n.output for n in kept):
+                kept.append(onnx.helper.make_node(turned[0], [node.input[1]], [name], name=name))
+            node.op_type, node.input[1] = turned[1], name
+        kept.append(node)
     _set(graph, kept)
 
 

@@ -28,7 +28,7 @@ def shuffle(graph: Graph, node: Node) -> None:
     moves = _Atoms(graph.shapes[run[0].inputs[0]])
     if all(moves.follow(graph, n) for n in run):
         made = moves.nodes(graph, run[0].inputs[0], node)
-        if len(made) < len(run) and made:
+        if len(made) < len(run):
             replace(graph, run, *made)
 
 
@@ -87,7 +87,7 @@ class _Atoms:
         apart, turned = (tuple(self.sizes[a] for a in atoms) for atoms in (order, final))
         after = tuple(math.prod(self.sizes[a] for a in axis) for axis in self.axes)
         if order == final:
-            return self._emit(graph, x, last, [("onnx.Reshape", after, {})] if after != self.shape else [])
+            return self._emit(graph, x, last, [("onnx.Reshape", after, {})])
         if apart != self.shape:
             steps.append(("onnx.Reshape", apart, {}))
         steps.append(("onnx.Transpose", turned, {"perm": tuple(order.index(a) for a in final)}))

@@ -1,0 +1,25 @@
+"""Convolutions whose zeros around the image stand in a node of their own."""
+
+from __future__ import annotations
+
+from compose.port.onnx.fold import Graph
+from compose.port.onnx.model import Node
+from compose.port.onnx.patterns.find import own, replace
+
+
+def padded(graph: Graph, node: Node) -> None:
+    """A convolution without padding of a value with zeros around it: one with padding."""
+    pad = own(graph, node.inputs[0], "onnx.Pad") if node.op == "onnx.Conv" else None
+    if pad is None or pad.get("mode", "constant") != "constant" or any(node.get("pads", ())):
+        return
+    if node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or len(pad.inputs) > 3 and pad.inputs[3]:
+        return
+    widths, fill = graph.constants.get(pad.inputs[1]), pad.inputs[2] if len(pad.inputs) > 2 else ""
+    rank = len(graph.shapes[pad.inputs[0]])
+    if widths is None or pad.inputs[1] in graph.varying or (fill and graph.number(fill) != 0) or min(widths) < 0:
+        return
+    before, after = widths[:rank], widths[rank:]
+    if any(before[:2]) or any(after[:2]):
+        return
+    attributes = {**node.attributes, "auto_pad": "NOTSET", "pads": tuple(map(int, (*before[2:], *after[2:])))}
+    replace(graph, [pad, node], node.but(inputs=(pad.inputs[0], *node.inputs[1:]), attributes=attributes))
