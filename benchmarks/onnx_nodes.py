@@ -4,8 +4,9 @@
     python benchmarks/onnx_nodes.py Conv LSTM        those of these operations, with what was said of each
 
 Each test is ported twice where it has several inputs: with all that are in floating point as inputs of the network, and
-with all but the first as weights of the file; whole numbers after the first are constants in both. `refused` is a `PortError`, `unequal` a port that computes something else than the test
-says, `failed` any other exception; the last two are faults.
+with all but the first as weights of the file; whole numbers after the first are constants in both. `refused` is a
+`PortError`, `unequal` a port that computes something else than the test says, `failed` any other exception; the last
+two are faults.
 """
 
 from __future__ import annotations
@@ -67,7 +68,13 @@ def cases(*operations: str) -> Iterator[Any]:
         has_float = lambda side: any(v.type.tensor_type.elem_type in FLOATS for v in side)
         chosen = not operations or operation(case) in operations
         drawn = case.name.startswith("test_training_dropout") or "random" in case.name or "bernoulli" in case.name
-        if chosen and tensors and not drawn and has_float(case.model.graph.input) and has_float(case.model.graph.output):
+        if (
+            chosen
+            and tensors
+            and not drawn
+            and has_float(case.model.graph.input)
+            and has_float(case.model.graph.output)
+        ):
             yield case
 
 

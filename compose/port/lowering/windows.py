@@ -23,6 +23,19 @@ def kernel_take(weight: Weight) -> Take:
     return Take(weight.take.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
 
 
+def turned_take(weight: Weight, groups: int) -> Take:
+    """IOHW → HWIO of a transposed convolution, turned around in space; the groups go from the inputs to the outputs."""
+    inputs, outputs, *space = weight.shape
+    rank = len(space)
+    turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
+    if groups == 1:
+        return Take(weight.take.source, axes=(*range(2, rank + 2), 0, 1), **turned)
+    return Take(
+        weight.take.source, split=(groups, inputs // groups, outputs, *space), axes=(*range(3, rank + 3), 1, 0, 2),
+        shape=(*space, inputs // groups, outputs * groups), **turned,
+    )  # fmt: skip
+
+
 def conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any) -> Any:
     """The field's word where it says the same: at stride 1, half the kernel on each side is `same`."""
     rank = len(kernel)
@@ -48,6 +61,8 @@ def padded_axes(low: Any, x: Value, widths: dict[int, tuple[int, ...]]) -> tuple
     wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
     if not wide:
         return x, ()
+    if x.axes[0] in wide:
+        raise PortError("padding that leaves the first axis, the batch, as it is")
     if x.axes[-1] in wide:  # `pad` leaves the last axis alone
         free = [a for a in range(1, x.ndim) if a not in wide]
         if not free:

@@ -44,7 +44,7 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
-    from compose.port.onnx import every_rule
+    import compose.port.onnx.every_rule  # noqa: F401, which registers them
     from compose.port.onnx.batch import BatchError, note_varying, with_second
     from compose.port.onnx.examples import examples_and_sizes, is_open
     from compose.port.onnx.fold import folded
@@ -52,7 +52,6 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     from compose.port.onnx.model import array
     from compose.port.onnx.patterns import simplified
 
-    assert every_rule
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):

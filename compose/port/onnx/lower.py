@@ -125,10 +125,10 @@ class Lowering(Layers):
         return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
 
     def bias(self, x: Any) -> Weight | None:
-        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds zeros of its own."""
+        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
         if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            if x.take == Take(x.take.source, rows=x.take.rows, shape=x.shape):
-                return x
+            reshaped = Take(x.take.source, rows=x.take.rows, shape=x.shape)
+            return x if x.take == reshaped else self.weight(x)
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
     def own(self, name: str, array: np.ndarray) -> Weight:
@@ -178,7 +178,7 @@ class Lowering(Layers):
             made = fn(self, node, *inputs)
             if made is not None:
                 return made
-        given = {n: self.fixed(x) for n, x in zip(node.inputs, inputs) if n}
+        given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}
         made = evaluated(self.graph, node, given)
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, made))
 

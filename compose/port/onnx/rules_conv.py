@@ -7,9 +7,8 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv import conv
-from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis
+from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis, turned_take
 from compose.port.rules import rule, rules
-from compose.port.weights import Take
 
 
 @rule("onnx.Conv")
@@ -52,8 +51,6 @@ def _conv_transpose(low, node, x, weight, bias=None):
     weight, bias = low.weight(weight), low.bias(bias)
     x = low.channels_last(x)
     rank, groups = x.ndim - 2, node.get("group", 1)
-    if groups != 1:
-        raise PortError(f"a transposed convolution of one group, got {groups}")
     kernel, stride, dilation = weight.shape[2:], _numbers(node, "strides", rank), _numbers(node, "dilations", rank)
     extra = node.get("output_padding") or (0,) * rank
     full = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(x.shape[2:], stride, kernel, dilation)]
@@ -66,13 +63,12 @@ def _conv_transpose(low, node, x, weight, bias=None):
         pads = list(zip(given[:rank], given[rank:]))
     even = all(before == after for before, after in pads)
     layer = word("conv_transpose")(
-        weight.shape[1], per_axis(kernel, rank), stride=per_axis(stride, rank),
+        groups * weight.shape[1], per_axis(kernel, rank), stride=per_axis(stride, rank),
         padding=padding_word(tuple(a for a, _ in pads), rank) if even else tuple(pads),
-        output_padding=per_axis(extra, rank), dilation=per_axis(dilation, rank), bias=bias is not None,
+        output_padding=per_axis(extra, rank), dilation=per_axis(dilation, rank), groups=groups,
+        bias=bias is not None,
     )  # fmt: skip
-    space = tuple(range(2, rank + 2))
-    take = Take(weight.take.source, axes=(*space, 0, 1), flip=tuple(range(rank)), note="IOHW→HWIO, turned around")
-    return low.emit(layer, x, weights={"kernel": take, "bias": bias})
+    return low.emit(layer, x, weights={"kernel": turned_take(weight, groups), "bias": bias})
 
 
 @rules("onnx.MaxPool", "onnx.AveragePool")
@@ -108,7 +104,7 @@ def _global(low, node, x):
 
 @rule("onnx.Pad")
 def _pad(low, node, x, pads, value=None, axes=None):
-    mode, fill = node.get("mode", "constant"), None if value is None else low.fixed(value)
+    mode, fill = node.get("mode", "constant"), None if value is None else low.known(value)
     x, given = low.whole(x), low.known(pads)
     dims = list(range(x.ndim)) if axes is None else [int(a) % x.ndim for a in low.known(axes)]
     widths = {a: (int(given[i]), int(given[i + len(dims)])) for i, a in enumerate(dims)}

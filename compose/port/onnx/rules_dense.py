@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 
-from onnx import TensorProto
-
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
 from compose.port.lowering.values import Value, Weight, identity_axes
 from compose.port.onnx.moves import of_weights
-from compose.port.rules import rule, rules
+from compose.port.rules import rule
 from compose.port.weights import Take
 
 
@@ -108,15 +106,3 @@ def _gather(low, node, x, ids):
 def _dropout(low, node, x, ratio=None, *training):
     rate = 0.5 if ratio is None else float(low.known(ratio).item())
     return (low.emit(dropout(rate), x) if rate > 0 else x, None)
-
-
-@rules("onnx.Identity", "onnx.Cast", "onnx.CastLike")
-@of_weights
-def _same(low, node, x, *like):
-    before, after = (low.graph.kinds.get(name) for name in (node.inputs[0], node.outputs[0]))
-    if isinstance(x, Value) and before != after and not (before in _WHOLE and after in _WHOLE):
-        raise PortError("a cast that keeps whole numbers whole and others not")
-    return x
-
-
-_WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from compose.core.errors import PortError
 from compose.core.registry import word
@@ -18,6 +19,8 @@ PLAIN = {
     "Softplus": "softplus", "Softsign": "soft_sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Abs": "abs",
     "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign", "compose.Silu": "silu",
     "compose.Square": "square", "compose.LogSigmoid": "log_sigmoid", "compose.Relu6": "relu6",
+    "Acos": "acos", "Acosh": "acosh", "Asin": "asin", "Asinh": "asinh", "Atan": "atan", "Atanh": "atanh", "Tan": "tan",
+    "Sinh": "sinh", "Cosh": "cosh", "Floor": "floor", "Ceil": "ceil", "Round": "round",
 }  # fmt: skip
 
 
@@ -111,13 +114,30 @@ def _neg(low, node, x):
 
 @rule("onnx.Pow")
 def _pow(low, node, x, exponent):
-    power = low.fixed(exponent)
-    if power is None or power.size != 1 or not isinstance(x, Value):
+    power = number(low, exponent)
+    if power is None or not isinstance(x, Value) or low.graph.kinds.get(node.outputs[0]) in WHOLE:
         raise PortError("a power of a value by a number")
-    return low.emit(word("square") if power == 2 else word("power")(exponent=float(power.item())), x)
+    return low.emit(word("square") if power == 2 else word("power")(exponent=float(power)), x)
+
+
+@rule("onnx.Swish")
+def _swish(low, node, x):
+    if node.get("alpha", 1.0) != 1:
+        raise PortError(f"a swish with alpha of 1, got {node.get('alpha')}")
+    return low.emit(word("silu"), x)
+
+
+@rule("onnx.Shrink")
+def _shrink(low, node, x):
+    bias, threshold = node.get("bias", 0.0), node.get("lambd", 0.5)
+    if bias not in (0, threshold):
+        raise PortError(f"a shrink by nothing or by its lambd, got {bias} and {threshold}")
+    return low.emit(word("soft_shrink" if bias else "hard_shrink")(threshold=threshold), x)
 
 
 # Two operands.
+
+WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto.INT8, TensorProto.UINT8)
 
 
 @rule("onnx.Add")
@@ -127,9 +147,9 @@ def _add(low, node, a, b):
 
 @rule("onnx.Sub")
 def _sub(low, node, a, b):
-    number = _number(low, b)
-    if number is not None:
-        return low.emit(word("add_constant")(value=-number), a)
+    term = number(low, b)
+    if term is not None:
+        return low.emit(word("add_constant")(value=-term), a)
     if not isinstance(a, Value):
         return _two(low, "add", low.emit(word("scale")(by=-1), b), a)
     return _two(low, "subtract", a, b)
@@ -142,9 +162,11 @@ def _mul(low, node, a, b):
 
 @rule("onnx.Div")
 def _div(low, node, a, b):
-    number = _number(low, b)
-    if number is not None:
-        return low.emit(word("scale")(by=1 / number), a)
+    if low.graph.kinds.get(node.outputs[0]) in WHOLE:
+        raise PortError("a quotient of floats, got one of whole numbers")
+    divisor = number(low, b)
+    if divisor is not None:
+        return low.emit(word("scale")(by=1 / divisor), a)
     if not isinstance(a, Value):
         return _two(low, "multiply", low.emit(word("reciprocal"), b), a)
     return _two(low, "divide", a, b)
@@ -155,10 +177,10 @@ def _several(low, node, *xs):
     name = {"Sum": "add", "Mean": "average", "Max": "maximum", "Min": "minimum"}[node.op.removeprefix("onnx.")]
     if len(xs) == 2 and name in ("maximum", "minimum"):
         a, b = xs if isinstance(xs[0], Value) else xs[::-1]
-        number = _number(low, b)
-        if number is not None:
+        bound = number(low, b)
+        if bound is not None:
             option = {"maximum": "low", "minimum": "high"}[name]
-            return low.emit(word("relu") if (name, number) == ("maximum", 0) else word("clip")(**{option: number}), a)
+            return low.emit(word("relu") if (name, bound) == ("maximum", 0) else word("clip")(**{option: bound}), a)
     values = [low.value(x) for x in xs]
     first = values[0]
     if any(v.ndim != first.ndim for v in values):
@@ -166,12 +188,14 @@ def _several(low, node, *xs):
     return low.emit(word(name), *(low.moved(v, first.axes) for v in values), axes=first.axes)
 
 
-def _number(low, x: Any) -> float | None:
-    """A constant of one element as a number."""
+def number(low, x: Any) -> float | None:
+    """A constant of one element as a number, whole where its type is."""
     if isinstance(x, Value) or x is None:
         return None
     array = x.array if isinstance(x, Weight) else x
-    return float(low.fixed(x).item()) if isinstance(array, np.ndarray) and array.size == 1 else None
+    if not isinstance(array, np.ndarray) or array.size != 1:
+        return None
+    return float(low.fixed(x).item()) if array.dtype.kind == "f" else low.fixed(x).item()
 
 
 _CONSTANT = {"add": ("add_constant", "value"), "multiply": ("scale", "by")}
@@ -181,11 +205,11 @@ def _two(low, operator: str, a: Any, b: Any):
     if isinstance(a, Value) and isinstance(b, Value):
         return low.joined(operator, a, b)
     a, b = (a, b) if isinstance(a, Value) else (b, a)
-    number = _number(low, b)
-    if number is not None and operator in _CONSTANT:
+    value = number(low, b)
+    if value is not None and operator in _CONSTANT:
         name, option = _CONSTANT[operator]
-        idle = number == (0 if operator == "add" else 1)
-        return a if idle and low.shape == a.shape else low.emit(word(name)(**{option: number}), a)
+        idle = value == (0 if operator == "add" else 1)
+        return a if idle and low.shape == a.shape else low.emit(word(name)(**{option: value}), a)
     return with_weight(low, operator, low.value(a), low.weight(b, repeated=True))
 
 

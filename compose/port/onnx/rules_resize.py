@@ -78,7 +78,8 @@ def _computed(node, before: int, after: int, factor: float) -> np.ndarray:
     x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, [before])
     graph = helper.make_graph([one], "axis", [x], [helper.make_empty_tensor_value_info("y")], [last])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
-    return np.asarray(ReferenceEvaluator(model).run(None, {"x": _probe(before, node.get("mode", "nearest"))})[0])
+    made: Any = ReferenceEvaluator(model).run(None, {"x": _probe(before, node.get("mode", "nearest"))})
+    return np.asarray(made[0])
 
 
 def _same(row: tuple[int, int, float], like: np.ndarray, method: str, coordinates: str, antialias: bool) -> bool:

@@ -79,6 +79,26 @@ def _expand(low, node, x, shape):
     return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
 
 
+@rule("onnx.Tile")
+def _tile(low, node, x, times):
+    x, after = low.whole(x), low.shape
+    if after[0] != x.shape[0]:
+        raise PortError(f"a tiling that leaves the first axis alone, got {x.shape} to {after}")
+    if all(n in (1, m) for n, m in zip(x.shape, after)):
+        return low.emit(word("broadcast_to")(*(after[a] for a in x.axes[1:])), x) if x.axes[0] == 0 else _refused(x)
+    return low.emit(word("tile")(tuple(after[a] // x.shape[a] for a in x.axes)), x)
+
+
+def _refused(x):
+    raise PortError(f"a tiling of values whose batch comes first, got {x.shape}")
+
+
+@rule("onnx.GatherElements")
+def _gather_each(low, node, x, places):
+    x, places = low.whole(low.value(x)), low.value(places)
+    return low.emit(word("gather")(axis=x.axis(node.get("axis", 0))), x, low.moved(places, x.axes), axes=x.axes)
+
+
 @rule("onnx.Concat")
 def _concat(low, node, *parts):
     shape = low.shape
@@ -102,39 +122,6 @@ def _with_token(low, parts: tuple, axis: int, shape: tuple[int, ...]) -> Value:
     count = token.array.size // shape[2]
     take = token.take if token.shape == (1, count, shape[2]) else replace(token.take, shape=(1, count, shape[2]))
     return low.emit(word("class_token")(count), x, shape=shape, axes=identity_axes(3), weights={"token": take})
-
-
-_REDUCED = {
-    "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "LogSumExp": "logsumexp", "L2": "norm",
-}  # fmt: skip
-
-
-@rules(*(f"onnx.Reduce{name}" for name in _REDUCED))
-def _reduce(low: Any, node, x, axes=None):
-    name = _REDUCED[node.op.removeprefix("onnx.Reduce")]
-    x = low.whole(x)
-    given = node.get("axes") if axes is None else [int(a) for a in low.known(axes).ravel()]
-    if not given and node.get("noop_with_empty_axes", 0):
-        return x
-    dims = [a % x.ndim for a in given or range(x.ndim)]
-    ours = sorted(x.axis(a) for a in dims)
-    kept = bool(node.get("keepdims", 1))
-    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0 and x.ndim > 2:
-        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
-    else:
-        layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0])
-    layer = layer(keepdims=True) if kept else layer
-    left: Any = x.axes if kept else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
-    return low.emit(layer, x, axes=left)
-
-
-@rules("onnx.ArgMax")
-def _argmax(low, node, x):
-    x = low.whole(x)
-    axis = node.get("axis", 0) % x.ndim
-    kept = bool(node.get("keepdims", 1))
-    layer = word("argmax")(axis=x.axis(axis), **({"keepdims": True} if kept else {}))
-    return low.emit(layer, x, axes=x.axes if kept else tuple(a - (axis < a) for a in x.axes if a != axis))
 
 
 def gathered(low, x: Any, ids: Any, axis: int) -> Any:

@@ -11,10 +11,9 @@ from compose.core.registry import word
 from compose.layers.conv import conv
 from compose.layers.norm import batch_norm, layer_norm
 from compose.port.lowering.values import Value
-from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis
+from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis, turned_take
 from compose.port.rules import rule, rules
 from compose.port.torch.export import sizes_of
-from compose.port.weights import Take
 
 
 @rules("aten.conv1d", "aten.conv2d", "aten.conv3d")
@@ -67,21 +66,12 @@ def spatial(low, x: Value) -> tuple[Value, int]:
 @rules("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
 def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     x, rank = spatial(low, x)
-    inputs, outputs, *space = weight.shape
     layer = word("conv_transpose")(
-        outputs * groups, per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
+        weight.shape[1] * groups, per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
         padding=padding_word(padding, rank), output_padding=per_axis(output_padding, rank),
         dilation=per_axis(dilation, rank), groups=groups, bias=bias is not None,
     )  # fmt: skip
-    turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
-    if groups == 1:
-        take = Take(weight.take.source, axes=(*range(2, rank + 2), 0, 1), **turned)
-    else:
-        take = Take(
-            weight.take.source, split=(groups, inputs // groups, outputs, *space),
-            axes=(*range(3, rank + 3), 1, 0, 2), shape=(*space, inputs // groups, outputs * groups), **turned,
-        )  # fmt: skip
-    return low.emit(layer, x, weights={"kernel": take, "bias": bias})
+    return low.emit(layer, x, weights={"kernel": turned_take(weight, groups), "bias": bias})
 
 
 def _group(low, x, groups, scale, bias, epsilon):

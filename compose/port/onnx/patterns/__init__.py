@@ -16,8 +16,8 @@ from compose.port.onnx.patterns.shuffles import shuffle
 from compose.port.onnx.patterns.windows import padded
 
 PATTERNS = (
-    place, ways, repeated, unjoined, shuffle, along_both, padded, after_conv, between_reshapes, linear, after_reshape, linear,
-    hard_sigmoid, gate, log_sigmoid, softplus, gelu, layer_norm, shifted_norm, affine, attention, shuffle,
+    place, ways, repeated, unjoined, shuffle, along_both, padded, after_conv, between_reshapes, linear, after_reshape,
+    linear, hard_sigmoid, gate, log_sigmoid, softplus, gelu, layer_norm, shifted_norm, affine, attention, shuffle,
 )  # fmt: skip
 
 

@@ -38,7 +38,8 @@ def shifted_norm(graph: Graph, node: Node) -> None:
     """Keras's on TensorFlow: `x * m + (bias - mean * m)` with `m = scale / sqrt(var + epsilon)`."""
     for i in (0, 1) if node.op == "onnx.Add" else ():
         scaled = made_by(graph, node.inputs[i], "onnx.Mul")
-        for x, m in (scaled.inputs, scaled.inputs[::-1]) if scaled is not None else ():
+        names = scaled.inputs[:2] if scaled is not None else ()
+        for x, m in zip(names, names[::-1]):
             spread = _spread(graph, m)
             bias = _shift(graph, node.inputs[1 - i], m, x)
             if spread is None or bias is None or (spread[0], spread[1]) != (x, bias[1]):
@@ -69,7 +70,7 @@ def _spread(graph: Graph, name: str) -> tuple[str, int, float, str] | None:
         return None
     minus = made_by(graph, square.inputs[0], "onnx.Sub")
     mean = _mean_over(graph, minus.inputs[1]) if minus is not None else None
-    if minus is None or mean is None or outer is None or mean != (minus.inputs[0], outer[1]):
+    if minus is None or mean is None or outer is None or mean != (next(iter(minus.inputs)), outer[1]):
         return None
     return mean[0], mean[1], plus[1], scale
 

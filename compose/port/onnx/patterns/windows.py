@@ -12,14 +12,14 @@ def padded(graph: Graph, node: Node) -> None:
     pad = own(graph, node.inputs[0], "onnx.Pad") if node.op == "onnx.Conv" else None
     if pad is None or pad.get("mode", "constant") != "constant" or any(node.get("pads", ())):
         return
-    if node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or len(pad.inputs) > 3 and pad.inputs[3]:
+    x, wide, fill, axes = (*pad.inputs, "", "")[:4]
+    if node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or axes:
         return
-    widths, fill = graph.constants.get(pad.inputs[1]), pad.inputs[2] if len(pad.inputs) > 2 else ""
-    rank = len(graph.shapes[pad.inputs[0]])
-    if widths is None or pad.inputs[1] in graph.varying or (fill and graph.number(fill) != 0) or min(widths) < 0:
+    widths, rank = graph.constants.get(wide), len(graph.shapes[x])
+    if widths is None or wide in graph.varying or (fill and graph.number(fill) != 0) or min(widths) < 0:
         return
     before, after = widths[:rank], widths[rank:]
     if any(before[:2]) or any(after[:2]):
         return
     attributes = {**node.attributes, "auto_pad": "NOTSET", "pads": tuple(map(int, (*before[2:], *after[2:])))}
-    replace(graph, [pad, node], node.but(inputs=(pad.inputs[0], *node.inputs[1:]), attributes=attributes))
+    replace(graph, [pad, node], node.but(inputs=(x, *node.inputs[1:]), attributes=attributes))
