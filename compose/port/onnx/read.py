@@ -11,6 +11,8 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from compose.core.errors import PortError
+from compose.port.onnx.expand import expanded
+from compose.port.onnx.expand_learn import without_labels
 from compose.port.onnx.tidy import tidied
 
 OLDEST = 13  # the first opset whose Squeeze, ReduceSum and Softmax are those of today
@@ -37,7 +39,7 @@ def load(source: Any) -> onnx.ModelProto:
                 f"opset {OLDEST} or later, or one that onnx.version_converter brings there, got {version}: {e}; "
                 f"export {_name(source)} again with opset_version={OLDEST} or more"
             ) from e
-    return tidied(model)
+    return tidied(expanded(without_labels(model)))
 
 
 def _file(source: Any) -> onnx.ModelProto:

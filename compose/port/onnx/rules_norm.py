@@ -60,6 +60,31 @@ def _last(low, weight, shape: tuple[int, ...]):
     return Take(weight.take.source, rows=weight.take.rows, shape=shape)
 
 
+@rule("onnx.LpNormalization")
+def _unit_norm(low, node, x):
+    x = low.whole(x)
+    at = x.axis(node.get("axis", -1))
+    if node.get("p", 2) == 2:
+        return low.emit(word("unit_norm")(axis=at), x)
+    size = low.emit(word("norm")(axis=at, order=1.0, keepdims=True), x, shape=_kept(x.shape, x.axes[at]))
+    return low.emit(word("divide"), x, size)
+
+
+def _kept(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return tuple(1 if a == axis else n for a, n in enumerate(shape))
+
+
+@rule("onnx.LRN")
+def _local(low, node, x):
+    size = node.get("size")
+    if size % 2 == 0:
+        raise PortError(f"a local norm over an odd number of channels, got {size}")
+    layer = word("local_response_norm")(
+        size, alpha=node.get("alpha", 1e-4), beta=node.get("beta", 0.75), k=node.get("bias", 1.0)
+    )
+    return low.emit(layer, low.channels_last(x))
+
+
 @rule("onnx.InstanceNormalization")
 def _instance_norm(low, node, x, scale, bias):
     layer = word("instance_norm")(epsilon=node.get("epsilon", 1e-5))

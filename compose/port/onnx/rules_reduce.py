@@ -66,5 +66,5 @@ def _top(low, node, x, count):
         raise PortError("the largest values, got the smallest")
     k, axis = int(low.known(count).item()), node.get("axis", -1) % x.ndim
     x = low.moved(x, (*(a for a in low.whole(x).axes if a != axis), axis))
-    both = low.emit(word("top_k")(k), x)
+    both = low.emit(word("top_k")(k=k), x)
     return tuple(low.emit(word("at")(str(i)), both, axes=x.axes) for i in (0, 1))
