@@ -61,7 +61,7 @@ def cases(*operations: str) -> Iterator[Any]:
         warnings.simplefilter("ignore")  # of the tests, about their own division by zero
         from onnx.backend.test.case.node import collect_testcases
 
-        found = collect_testcases(None)
+        found: Any = collect_testcases(None)
     for case in found:
         values = (*case.model.graph.input, *case.model.graph.output)
         tensors = all(v.type.HasField("tensor_type") for v in values)

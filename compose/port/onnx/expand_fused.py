@@ -133,9 +133,7 @@ def _summed(write: Writer, x: str, bias: str = "") -> str:
 def _attention(write: Writer, node: onnx.NodeProto, given: dict) -> None:
     x, matrix, bias, *rest = (*node.input, "", "")
     if any(rest) or given.get("unidirectional", 0) or len(node.output) > 1 or given.get("qkv_hidden_sizes"):
-        raise PortError(
-            "attention without a mask, a past or a bias of its own: export before optimising"
-        )
+        raise PortError("attention without a mask, a past or a bias of its own: export before optimising")
     whole = _summed(write, write.add("MatMul", x, matrix), bias)
     size, heads = _columns(write, matrix) // 3, given["num_heads"]
     parts = [

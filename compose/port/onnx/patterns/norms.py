@@ -100,12 +100,14 @@ def _mean_over(graph: Graph, name: str) -> tuple[str, int] | None:
     node = made_by(graph, name)
     if node is None or node.op not in ("onnx.ReduceMean", "onnx.GlobalAveragePool"):
         return None
-    rank = len(graph.shapes[node.inputs[0]])
+    x, *given = node.inputs
+    rank = len(graph.shapes[x])
     if node.op == "onnx.GlobalAveragePool":
-        return (node.inputs[0], 2) if rank == 3 else None
-    axes: Any = node.get("axes") if len(node.inputs) < 2 else graph.constants.get(node.inputs[1])
-    kept = bool(node.get("keepdims", 1)) and axes is not None and len(axes) == 1
-    return (node.inputs[0], int(axes[0]) % rank) if kept else None
+        return (x, 2) if rank == 3 else None
+    axes: Any = graph.constants.get(given[0]) if given else node.get("axes")
+    if axes is None or len(axes) != 1 or not node.get("keepdims", 1):
+        return None
+    return x, int(axes[0]) % rank
 
 
 def affine(graph: Graph, node: Node) -> None:
