@@ -12,6 +12,7 @@ two are faults.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import warnings
@@ -57,12 +58,7 @@ def main() -> None:
 
 def cases(*operations: str) -> Iterator[Any]:
     """The tests of tensors in floating point that have a gradient: a float comes in, and a float goes out."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tests, about their own division by zero
-        from onnx.backend.test.case.node import collect_testcases
-
-        found: Any = collect_testcases(None)
-    for case in found:
+    for case in _all():
         values = (*case.model.graph.input, *case.model.graph.output)
         tensors = all(v.type.HasField("tensor_type") for v in values)
         has_float = lambda side: any(v.type.tensor_type.elem_type in FLOATS for v in side)
@@ -76,6 +72,15 @@ def cases(*operations: str) -> Iterator[Any]:
             and has_float(case.model.graph.output)
         ):
             yield case
+
+
+@functools.cache
+def _all() -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tests, about their own division by zero
+        from onnx.backend.test.case.node import collect_testcases
+
+        return collect_testcases(None)  # pyright: ignore[reportReturnType]
 
 
 def operation(case: Any) -> str:

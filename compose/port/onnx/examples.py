@@ -10,6 +10,7 @@ from onnx import helper
 
 from compose.core.errors import PortError
 from compose.port.lowering.values import BATCH
+from compose.port.onnx.model import HALF
 
 _COUNT = 3  # examples in a batch that the file leaves open
 
@@ -27,6 +28,7 @@ def examples_and_sizes(model: onnx.ModelProto, inputs: tuple) -> tuple[list[np.n
         raise PortError(f"one example for each of the {len(wanted)} inputs ({names}), got {len(inputs)}")
     rng = np.random.default_rng(0)
     examples = [_checked(x, given) for x, given in zip(wanted, inputs)] or [_drawn(x, rng) for x in wanted]
+    examples = [e.astype(np.float32) if str(e.dtype) in HALF else e for e in examples]
     if any(e.size == 0 for e in examples):
         raise PortError("examples with numbers in them")
     fixed = {x.name: e.shape for x, e in zip(wanted, examples)}
@@ -64,8 +66,8 @@ def _drawn(value: onnx.ValueInfoProto, rng: np.random.Generator) -> np.ndarray:
         )
     dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
     whole = [n for n in shape if n is not None]
-    if np.issubdtype(dtype, np.floating):
-        return rng.normal(size=whole).astype(np.float32 if dtype == np.float16 else dtype)
+    if np.issubdtype(dtype, np.floating) or str(dtype) in HALF:
+        return rng.normal(size=whole).astype(dtype)
     return rng.integers(0, 2, whole).astype(dtype)
 
 

@@ -104,9 +104,18 @@ def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
             ends = [helper.make_node("Identity", [o.name], [n]) for o, n in zip(way.output, node.outputs)]
             _walk(graph, [*way.node, *ends])
         elif not _folds(graph, node):
+            _check_floats(node)
             graph.nodes.append(node)
             graph.follow(node)
             add_shapes(graph, node)
+
+
+def _check_floats(node: Node) -> None:
+    if any(part in node.op for part in ("Quantize", "QLinear", "Integer")):
+        raise PortError(
+            f"a model in floating point, got {node.op} at {node.where}, which computes in whole numbers: port the "
+            "model from before it was quantised; weights that are only stored so are read"
+        )
 
 
 def _folds(graph: Graph, node: Node) -> bool:

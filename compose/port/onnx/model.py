@@ -12,6 +12,8 @@ from onnx import numpy_helper
 
 from compose.port.onnx.exact import meant
 
+HALF = ("float16", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Node:
@@ -88,4 +90,4 @@ def _place(proto: onnx.NodeProto) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def array(tensor: onnx.TensorProto) -> np.ndarray:
     """A tensor's numbers; half precision, in which nothing is proven, as float32."""
     made = np.array(numpy_helper.to_array(tensor))
-    return made.astype(np.float32) if str(made.dtype) in ("float16", "bfloat16") else made
+    return made.astype(np.float32) if str(made.dtype) in HALF else made

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
@@ -72,6 +74,8 @@ def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> Tak
 @rule("onnx.MatMul")
 @of_weights
 def _matmul(low, node, a, b):
+    if isinstance(b, np.ndarray) and isinstance(a, Value):
+        b = low.weight(b)
     if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2:
         return linear(low, a, b, None, out_first=False)
     if not (isinstance(a, Value) and isinstance(b, Value)):
