@@ -14,6 +14,7 @@ from compose.port.graph import Op
 from compose.port.weights import Take
 
 _MOVES = ("reshape", "at", "flatten", "permute")
+_KIND = "scaled_dot_product_attention"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class _Projection:
     moves: tuple[Op, ...]
     heads: int
     columns: tuple[int, int]
+    turn: Op | None  # its rotary layer
 
     def take(self, name: str) -> Take | None:
         take = self.op.weights.get(name)
@@ -48,7 +50,7 @@ def join_heads(ops: list[Op], sizes: dict[int, tuple[int, ...]], wanted: set[int
     uses = Counter(v for op in ops for v in op.inputs)
     uses.update(wanted)
     for op in ops:
-        if isinstance(op.layer, Function) and op.layer.kind == "scaled_dot_product_attention" and len(op.inputs) == 3:
+        if isinstance(op.layer, Function) and op.layer.kind == _KIND and len(op.inputs) in (3, 4):
             found = _joined(op, made, uses, sizes, ops)
             if found is not None:
                 gone, whole = found
@@ -58,22 +60,25 @@ def join_heads(ops: list[Op], sizes: dict[int, tuple[int, ...]], wanted: set[int
 
 
 def _joined(op: Op, made: dict, uses: Counter, sizes: dict, ops: list[Op]) -> tuple[list[Op], Op] | None:
-    parts = [_projection(v, made, sizes) for v in op.inputs]
+    parts = [_projection(v, made, sizes) for v in op.inputs[:3]]
     after = _after(op, uses, ops)
     if after is None or any(p is None for p in parts):
         return None
     projections = [p for p in parts if p is not None]
     join, out = after
     q, k, v = projections
-    inner = [o for p in projections for o in (p.op, *p.moves)]
+    inner = [o for p in projections for o in (p.op, *p.moves, *([p.turn] if p.turn else []))]
     gone = list({id(o): o for o in (*inner, op, join, out)}.values())
     own = Counter(i for o in gone for i in o.inputs)
     closed = all(uses[o.output] == own[o.output] for o in gone if o is not out)
     width = q.columns[1] - q.columns[0]
-    alike = q.heads == k.heads == v.heads and all(p.columns[1] - p.columns[0] == width for p in projections)
+    sized = [(p.columns[1] - p.columns[0]) * q.heads == width * p.heads for p in projections]
+    turns = {p.turn and p.turn.layer for p in (q, k)}
+    alike = k.heads == v.heads and all(sized) and len(turns) == 1 and v.turn is None
     features = sizes.get(out.output, (0,))[-1]
-    biases = {"bias" in p.op.weights for p in projections}
-    if not closed or not alike or width != features or len(biases) > 1 or not _all_read(projections):
+    biases = ["bias" in p.op.weights for p in projections]
+    plain = len(set(biases)) == 1 or biases == [True, False, True]
+    if not closed or not alike or width != features or not plain or not _all_read(projections):
         return None
     weights = {"out_kernel": out.weights["kernel"]} | (
         {"out_bias": out.weights["bias"]} if "bias" in out.weights else {}
@@ -81,16 +86,21 @@ def _joined(op: Op, made: dict, uses: Counter, sizes: dict, ops: list[Op]) -> tu
     for name, p in zip(("query", "key", "value"), projections):
         weights |= {f"{name}_{w}": t for w in ("kernel", "bias") if (t := p.take(w)) is not None}
     options = dict(op.layer.options)  # pyright: ignore[reportAttributeAccessIssue]
-    layer = word("multi_head_attention")(q.heads, bias=biases == {True}, out_bias="bias" in out.weights, **options)
+    options |= {} if k.heads == q.heads else {"kv_heads": k.heads}
+    options |= {} if biases[0] == biases[1] else {"key_bias": False}
+    options |= {} if q.turn is None else {"rotary": q.turn.layer}
+    layer = word("multi_head_attention")(q.heads, bias=biases[0], out_bias="bias" in out.weights, **options)
     x, y, z = (p.op.inputs[0] for p in projections)
     inputs = (x,) if x == y == z else (x, y) if y == z else (x, y, z)
-    return gone, replace(out, layer=layer, inputs=inputs, weights=weights)
+    return gone, replace(out, layer=layer, inputs=(*inputs, *op.inputs[3:]), weights=weights)
 
 
 def _projection(value: int, made: dict, sizes: dict) -> _Projection | None:
     """The columns of a linear map that become the heads of a value `(batch, time, heads, n)`."""
     moves: list[Op] = []
     op = made.get(value)
+    turn = op if op is not None and op.layer.kind == "rotary" else None
+    op = made.get(turn.inputs[0]) if turn is not None else op
     while op is not None and op.layer.kind in _MOVES and len(op.inputs) == 1:
         moves.insert(0, op)
         op = made.get(op.inputs[0])
@@ -105,7 +115,7 @@ def _projection(value: int, made: dict, sizes: dict) -> _Projection | None:
     flat = places[0, 0].ravel()
     if not np.array_equal(flat, np.arange(flat[0], flat[0] + flat.size)):
         return None
-    return _Projection(op, tuple(moves), places.shape[2], (int(flat[0]), int(flat[-1]) + 1))
+    return _Projection(op, tuple(moves), places.shape[2], (int(flat[0]), int(flat[-1]) + 1), turn)
 
 
 def _is_linear(op: Op) -> bool:

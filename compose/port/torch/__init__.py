@@ -28,12 +28,15 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.ported import Ported
     from compose.port.torch.original import TorchModel
 
-    graph, examples = read(model, *inputs, channels_first=channels_first, partial=partial)
-    return Ported.of(graph, TorchModel(model, examples, graph))
+    graph, examples, exact = read(model, *inputs, channels_first=channels_first, partial=partial)
+    return Ported.of(graph, TorchModel(model, examples, graph, exact))
 
 
-def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> tuple[SourceGraph, tuple]:
-    """The model as the graph that `Ported` is made from, and the example inputs, of a batch that is no 1."""
+def read(
+    model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False
+) -> tuple[SourceGraph, tuple, dict]:
+    """The model as the graph that `Ported` is made from, the example inputs, of a batch that is no 1, and what the
+    model rounded to float32, exactly."""
     try:
         import torch
     except ImportError:
@@ -50,4 +53,4 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     low = Lowering(exported.program, exported.calls, channels_first)
     graph = low.run(type(model).__name__)
     refuse(low.missing, partial, "aten.name")
-    return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs
+    return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs, low.exact

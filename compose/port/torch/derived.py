@@ -56,7 +56,7 @@ class Derived(Pending):
     def _given(self, x: Any, like: Value) -> Any:
         if isinstance(x, Derived):
             return x.beside(like)
-        known = isinstance(x, np.ndarray) and self.name in _OF_THE_FIRST
+        known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.low, x, like) if known or (isinstance(x, Weight) and x.trained) else x
 
 

@@ -15,7 +15,8 @@ from torch.utils import _pytree as pytree
 from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.registry import word
-from compose.port.graph import SourceGraph
+from compose.port.graph import Op, SourceGraph
+from compose.port.lowering.heads import join_heads
 from compose.port.lowering.lower import Layers
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
 from compose.port.missing import Missing
@@ -23,6 +24,7 @@ from compose.port.rules import class_rule, named_rule
 from compose.port.torch.derived import Derived
 from compose.port.torch.exact import exact
 from compose.port.torch.export import sizes_of, user_line
+from compose.port.torch.idioms import idiom
 from compose.port.torch.masks import READ_MASKS
 from compose.port.torch.rules_recurrent import RECURRENT
 from compose.port.torch.whole import Whole
@@ -46,8 +48,10 @@ class Lowering(Layers):
         self.inputs: list[Value] = []
         self.buffers: dict[str, np.ndarray] = {}
         self.live = _live(program.graph)
+        self.exact: dict[str, np.ndarray] = {}  # buffers that a layer computes, and the model rounded to float32
         self.unread: list[Take] = []
         self.gains: dict[str, str] = {}  # of a kernel under weight_norm
+        self.of_keys: dict[int, Value] = {}  # masks (batch, keys), by the values that are these with axes of one
         self.tables: set[str] = set()  # of embeddings, to which projections may be tied
         self.untrained: set[str] = set()  # what the source does not train
 
@@ -63,6 +67,8 @@ class Lowering(Layers):
                 output = map_aggregate(node.args[0], self._lookup)
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
+        wanted = set(pytree.tree_leaves(outputs))
+        self.ops = join_heads(_needed(self.ops, wanted), self.sizes, wanted)
         taken = {take.source for op in self.ops for take in op.takes()}
         arrays.update({name: array for name, array in self.buffers.items() if name in taken})
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
@@ -128,6 +134,17 @@ class Lowering(Layers):
         self.unread += [Take(name) for name, alone in idle.items() if alone and name not in self._kept_whole()]
         return arrays
 
+    def frequencies(self, node: Any, exact: np.ndarray) -> None:
+        """The buffer of rounded frequencies that a node is made of, if there is one, is what a layer computes."""
+        todo, seen = [node], set()
+        while todo:
+            node = todo.pop()
+            seen.add(node)
+            todo += [n for n in node.all_input_nodes if n not in seen]
+            made = self.env.get(node)
+            if isinstance(made, Weight) and made.array.shape == exact.shape and np.allclose(made.array, exact, 1e-6, 0):
+                self.exact[made.take.source] = exact
+
     def fixed(self) -> set[str]:
         """The buffers whose values went into the layers."""
         buffers = self.program.graph_signature.inputs_to_buffers
@@ -173,6 +190,9 @@ class Lowering(Layers):
         if name.split(".")[1] in _SAME:
             return args[0]
         args, kwargs = (map_aggregate(tree, _once) for tree in (args, kwargs))
+        found = idiom(self, node)
+        if found is not None:
+            return found
         fn = named_rule(name) or named_rule(name.replace("_.", "."))
         if fn is None:
             self.missing.append(Missing(name, user_line(node)))
@@ -265,6 +285,16 @@ def _live(graph: Any) -> set:
             found.add(node)
             todo += node.all_input_nodes
     return found
+
+
+def _needed(ops: list[Op], wanted: set[int]) -> list[Op]:
+    """Without those that an idiom replaced."""
+    wanted, kept = set(wanted), []
+    for op in reversed(ops):
+        if op.output in wanted:
+            kept.append(op)
+            wanted.update(op.inputs)
+    return kept[::-1]
 
 
 def _in_place(target: str) -> bool:

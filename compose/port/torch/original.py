@@ -19,8 +19,8 @@ from compose.port.torch.exact import exact
 class TorchModel:
     """See `compose.port.original.Original`."""
 
-    def __init__(self, model: torch.nn.Module, inputs: tuple, graph: SourceGraph):
-        self.model, self.graph = model, graph
+    def __init__(self, model: torch.nn.Module, inputs: tuple, graph: SourceGraph, exact: Arrays):
+        self.model, self.graph, self.exact = model, graph, exact
         self.examples = [x.detach().cpu().numpy() for x in inputs]
 
     def inputs(self) -> list[np.ndarray]:
@@ -90,7 +90,10 @@ class TorchModel:
         for old, new in zip(self.model.modules(), model.modules()):
             if isinstance(new, torch.nn.RMSNorm) and new.eps is None:  # that of the dtype which it has
                 new.eps = torch.finfo(getattr(old.weight, "dtype", torch.get_default_dtype())).eps
-        return model.double()
+        model = model.double()
+        for name, array in self.exact.items():
+            model.get_buffer(name).copy_(torch.from_numpy(array))
+        return model
 
     def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:
         """The same optimizer over the copy's parameters, group by group."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.lowering.values import Value, identity_axes
 from compose.port.rules import rule
+from compose.port.torch.idioms import ungrouped
 from compose.port.torch.masks import Allowed, Hidden, added, boolean, both, fixed, four_axes, is_causal, shown
 from compose.port.torch.operands import with_array
 from compose.port.weights import Constant, Take
@@ -29,10 +31,15 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
         known = added(known, hides=False)
         causal, mask = (True, None) if is_causal(known) else (causal, known if known.any() else None)
     if q.ndim != 4 or (mask is not None and not (isinstance(mask, Value) and boolean(_mask_node(node)))):
+        if enable_gqa:
+            raise PortError("grouped heads with a boolean mask or none")
         return _by_products(low, q, k, v, mask, causal, scale)
-    options = ({"causal": True} if causal else {}) | ({} if scale is None else {"scale": scale})
+    usual = scale is None or math.isclose(scale, q.shape[-1] ** -0.5, rel_tol=1e-12)
+    options = ({"causal": True} if causal else {}) | ({} if usual else {"scale": scale})
+    groups = [ungrouped(low, n) for n in node.args[1:3]]
+    k, v = (k, v) if None in groups else groups
     inputs = [low.moved(t, (0, 2, 1, 3)) for t in (q, k, v)]
-    inputs += [] if mask is None else [four_axes(low, mask)]
+    inputs += [] if mask is None else [low.of_keys.get(mask.index) or four_axes(low, mask)]
     return low.emit(word("scaled_dot_product_attention")(**options), *inputs, shape=shape, axes=(0, 2, 1, 3))
 
 

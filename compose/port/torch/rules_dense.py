@@ -13,7 +13,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
-from compose.port.lowering.values import Weight, identity_axes, turned
+from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, turned
 from compose.port.rules import rule, rules
 from compose.port.torch.derived import rows
 from compose.port.weights import Take
@@ -28,6 +28,11 @@ def _linear(low, node, x, weight, bias=None):
         take = turned(replace(weight.take, note="OI→IO"), weight.shape, (1, 0))
         if x.axes[-1] != x.ndim - 1:
             x = low.as_source(x)
+    if isinstance(bias, Value):  # that is made of several parameters
+        made = low.emit(fc(weight.shape[0], bias=False), x, shape=shape, axes=x.axes, weights={"kernel": take})
+        wide = low.reshaped(bias, (1,) * (len(shape) - 1) + bias.shape, BATCH, flattens=False)
+        wide = low.emit(word("broadcast_to")(*shape[1:]), wide, shape=(1, *shape[1:])) if len(shape) > 2 else wide
+        return low.emit(word("add"), made, low.moved(wide, made.axes), shape=shape, axes=made.axes)
     tied = bias is not None and take.source in low.tables  # an embedding's `attend` has no bias
     layer = fc(weight.shape[0], bias=bias is not None and not tied)
     made = low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": None if tied else bias})

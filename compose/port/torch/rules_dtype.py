@@ -17,9 +17,7 @@ def _to(low, node, x: Any, *args: Any, **options: Any):
     if before == after:
         return x
     x = low.whole(x.value() if isinstance(x, Pending) else x)
-    if after == "bool":
-        return low.emit(word("logical_not"), low.emit(word("equals")(value=0), x))
-    return low.emit(word("as_dtype")(dtype={"int": "int32", "float": "float32"}[after]), x)
+    return low.emit(word("as_dtype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
 
 
 def _kind(dtype: torch.dtype) -> str:

@@ -151,6 +151,12 @@ def _mul(low, node, a, b):
     return _two(low, "multiply", a, b)
 
 
+@rule("aten.addcmul")
+def _addcmul(low, node, a, b, c, value=1):
+    product = _two(low, "multiply", b, c)
+    return _two(low, "add", a, product if value == 1 else _times(low, product, value))
+
+
 @rule("aten.div")
 def _div(low, node, a, b, rounding_mode=None):
     if rounding_mode is not None:

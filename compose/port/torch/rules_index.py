@@ -36,7 +36,10 @@ def _index(low, node, x: Any, where: list):
     made = _taken(low, x, axis, index.ravel())
     if made.shape == shape:
         return made
-    return low.emit(word("reshape")(*shape[1:]), made, shape=shape, axes=identity_axes(len(shape)))
+    wide = low.emit(word("reshape")(*shape[1:]), made, shape=shape, axes=identity_axes(len(shape)))
+    if own is not None and made is x and shape == (x.shape[0], 1, 1, *x.shape[1:]):
+        low.of_keys[wide.index] = x
+    return wide
 
 
 def _of_table(low: Any, x: Weight, where: list) -> Any:

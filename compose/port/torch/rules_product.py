@@ -17,7 +17,7 @@ from compose.port.rules import rule, rules
 def _matmul(low, node, a, b):
     shape = low.shape
     if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2:
-        return _dense(low, a, b, None)
+        return dense(low, a, b, None)
     if isinstance(a, Value) and isinstance(b, Value) and min(a.ndim, b.ndim) > 1:
         return low.emit(word("matmul"), low.as_source(a), low.as_source(b), shape=shape, axes=identity_axes(len(shape)))
     ranks = len(a.shape), len(b.shape)
@@ -32,7 +32,7 @@ def _addmm(low, node, bias, a, b, beta=1, alpha=1):
     plain = isinstance(a, Value) and isinstance(b, Weight) and isinstance(bias, Weight) and (beta, alpha) == (1, 1)
     if not plain or len(bias.shape) != 1:
         raise PortError("addmm of a bias, a value and a matrix of weights")
-    return _dense(low, a, b, bias)
+    return dense(low, a, b, bias)
 
 
 @rule("aten.einsum")
@@ -44,7 +44,7 @@ def _einsum(low, node, equation: str, operands: list, path=None):
     return _contract(low, inputs, out, operands)
 
 
-def _dense(low: Any, x: Value, kernel: Weight, bias: Weight | None) -> Value:
+def dense(low: Any, x: Value, kernel: Weight, bias: Weight | None) -> Value:
     shape, x = low.shape, low.whole(x)
     x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
     layer = fc(kernel.shape[1], bias=bias is not None)
@@ -64,7 +64,7 @@ def _contract(low: Any, inputs: str, out: str, operands: list) -> Value:
         raise PortError(f"a sum of products of values, or of a value and a parameter, got {inputs}->{out}")
     (x, kernel), (left, right) = operands, terms
     if right[:-1] == left[-1:] and out == left[:-1] + right[-1:]:
-        return _dense(low, x, kernel, None)
+        return dense(low, x, kernel, None)
     sizes = tuple(n for c, n in zip(right, kernel.shape) if c not in left)
     layer = word("einsum")(f"{left},{right}->{out}", sizes)
     return low.emit(layer, low.as_source(x), axes=axes, weights={"kernel": kernel})

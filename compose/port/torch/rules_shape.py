@@ -41,7 +41,7 @@ def _order(name: str, rank: int, *args: Any) -> list[int]:
     return order
 
 
-_RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsqueeze", "squeeze")
+_RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsqueeze", "squeeze", "reshape_as", "view_as")
 
 
 @rules(*(f"aten.{name}" for name in _RESHAPES))
@@ -65,6 +65,10 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
 @rules("aten.expand", "aten.broadcast_to", "aten.expand_as", "aten.repeat")
 def _expand(low, node, x, *args, **kwargs):
     after = low.shape
+    if isinstance(x, Weight) and len(node.users) > 1 and after == (BATCH, *x.shape[1:]) and x.take.axes is None:
+        layer = word("parameter")(*after[1:])  # a token that goes its own way
+        take = replace(x.take, shape=after[1:])
+        return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": take})
     if isinstance(x, Weight):
         shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
         return (
@@ -82,6 +86,8 @@ def _expand(low, node, x, *args, **kwargs):
 def _cat(low, node, parts, axis=0):
     values = [p for p in parts if isinstance(p, Value)]
     shape = low.shape
+    if not values:
+        raise PortError("values to concatenate")
     axes = values[0].axes if all(v.ndim == len(shape) for v in values) else identity_axes(len(shape))
     if any(isinstance(p, Weight) for p in parts):
         return _cat_token(low, parts, axis % len(shape), shape)
