@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.one, args.keras, args.level)))
+        print(json.dumps(measure(args.one, keras_port if args.keras else torch_port, args.level)))
         return
     sizes = keras_models() if args.keras else torch_models()
     rows = read(args.out)
@@ -60,17 +61,14 @@ def main() -> None:
         m for m in sorted(sizes, key=sizes.__getitem__) if m not in rows and sizes[m] <= args.largest
     ]
     for model in todo:
-        rows[model] = run(model, args)
-        with args.out.open("a") as file:
-            file.write(json.dumps(rows[model]) + "\n")
-        print(text(rows[model]), flush=True)
+        rows[model] = run(model, args, __file__, ["--keras"] * args.keras)
+        note(rows[model], args.out)
     print("\n" + table(rows, len(sizes)))
 
 
-def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
-    """One model in a process of its own."""
-    command = [sys.executable, __file__, "--one", model, "--out", str(args.out), "--level", args.level]
-    command += ["--keras"] * args.keras
+def run(model: str, args: argparse.Namespace, script: str, options: list[str]) -> dict[str, Any]:
+    """One model in a process of its own, of the script that was started."""
+    command = [sys.executable, script, "--one", model, "--out", str(args.out), "--level", args.level, *options]
     variables = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", QUICK)}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=args.timeout, env=variables)
@@ -82,22 +80,21 @@ def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(name: str, keras: bool, level: str) -> dict[str, Any]:
-    """Port one model and prove it."""
-    from compose import port
+def note(row: dict[str, Any], out: Path) -> None:
+    """Add a row to the file, and show it."""
+    with out.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    print(text(row), flush=True)
+
+
+def measure(name: str, ports: Callable, level: str) -> dict[str, Any]:
+    """Port one model and prove it; `ports(name, row)` gives the port, and notes the parameters."""
     from compose.core.errors import ComposeError
 
     started = time.perf_counter()
     row: dict[str, Any] = {"model": name, "ported": False}
     try:
-        if keras:
-            model = keras_model(name)
-            row["parameters"] = model.count_params()
-            ported = port.from_keras(model)
-        else:
-            model, x = torch_model(name)
-            row["parameters"] = sum(p.numel() for p in model.parameters())
-            ported = port.from_torch(model, x)
+        ported = ports(name, row)
         source = ported.source
         row |= {"ported": True, "graph": "graph(" in str(ported.net), "lines": lines_of(source)}
         if level == "gradients" and row["parameters"] > MOST_FOR_GRADIENTS:
@@ -108,6 +105,23 @@ def measure(name: str, keras: bool, level: str) -> dict[str, Any]:
         row["note"] = f"{type(e).__name__}: {e}"
     row["seconds"] = round(time.perf_counter() - started)
     return row
+
+
+def keras_port(name: str, row: dict[str, Any]) -> Any:
+    from compose import port
+
+    model = keras_model(name)
+    row["parameters"] = model.count_params()
+    return port.from_keras(model)
+
+
+def torch_port(name: str, row: dict[str, Any], build: Callable | None = None) -> Any:
+    """The port of one of torchvision's models, or of another that `build` makes with its inputs."""
+    from compose import port
+
+    model, *inputs = (build or torch_model)(name)
+    row["parameters"] = sum(p.numel() for p in model.parameters())
+    return port.from_torch(model, *inputs)
 
 
 def prove(ported: Any, level: str, row: dict[str, Any]) -> None:

@@ -21,6 +21,20 @@ def test_twenty_equal_steps(name):
     assert compose.parse(str(ported.net)) == ported.net
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gpt-2", ["multi_head_attention(2, causal=True", ".attend"]),
+        ("llama", ["multi_head_attention(2, kv_heads=1, causal=True", "rotary=rotary()", "rms_norm("]),
+        ("gemma", ["rms_norm(scale=False)", "residual(learned_scale()"]),
+    ],
+)
+def test_what_is_written_out_is_found_again(name, words):
+    model, *inputs = CASES[name]()
+    text = " ".join(str(port.from_torch(model, *inputs).net).split()).replace("( ", "(")
+    assert all(word in text for word in words), text
+
+
 def test_conv1d_is_not_transposed():
     """Its matrices are (in, out) already: the square one would fit transposed too."""
     model, *inputs = CASES["gpt-2"]()
