@@ -98,6 +98,22 @@ def test_forms_of_an_operation_that_have_no_word(nodes, weights, said):
     assert f"at node the_{nodes[0].op_type}" in "".join(raised.value.__notes__)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"activations": ["Sigmoid", "Tanh", "Relu"]}, "lstm with activations of"),
+        ({"activations": ["Tanh", "Sigmoid", "Tanh"]}, "lstm with activations of"),
+        ({"clip": 1.0}, "lstm without clip"),
+        ({"input_forget": 1}, "lstm without input_forget"),
+        ({"layout": 1}, "lstm without layout"),
+    ],
+)
+def test_recurrent_layers_of_another_kind(options, said):
+    lstm = node("LSTM", "x w r", "h", hidden_size=3, **options)
+    with pytest.raises(PortError, match=said):
+        port.from_onnx(written([lstm], {"w": draw(1, 12, 4), "r": draw(1, 12, 3)}, (5, 2, 4), outputs="h"))
+
+
 def test_without_onnx(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(PortError, match=r"compose-jax\[onnx\]"):

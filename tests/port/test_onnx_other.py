@@ -13,8 +13,8 @@ from tests.port.test_onnx_written import draw, ints, node, written
 MEAN = [
     node("GlobalAveragePool", "x", "m"), node("Sub", "x m", "d"), node("Mul", "d d", "s"),
     node("GlobalAveragePool", "s", "v"), node("Add", "v eps", "e"), node("Sqrt", "e", "r"),
-    node("Reciprocal", "r", "i"), node("Mul", "i w", "k"), node("Mul", "x k", "a"), node("Neg", "m", "n"), node("Mul", "n k", "c"),
-    node("Add", "c b", "f"), node("Add", "a f"),
+    node("Reciprocal", "r", "i"), node("Mul", "i w", "k"), node("Mul", "x k", "a"), node("Neg", "m", "n"),
+    node("Mul", "n k", "c"), node("Add", "c b", "f"), node("Add", "a f"),
 ]  # fmt: skip
 HEADS = [
     *(node("MatMul", f"x {p}w", f"{p}m") for p in "qkv"),

@@ -173,3 +173,10 @@ def test_keras_on_tensorflow_and_what_it_exports(tmp_path):
     _, first, second = done.stdout.strip().split("compose_seq", 2)
     assert first.split() == ["(fc(8,", "gelu),", "layer_norm(epsilon=0.001),", "fc(3,", "softmax))"]
     assert "batch_norm(epsilon=0.001)" in second and "flatten" in second
+
+
+def test_what_keras_exports_on_jax(tmp_path):
+    keras = pytest.importorskip("keras")
+    keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)]).export(str(tmp_path / "exported"), verbose=False)
+    with pytest.raises(PortError, match=r"code of JAX inside the graph.* from_keras"):
+        port.from_tf(tmp_path / "exported")

@@ -28,8 +28,7 @@ def _recurrent(low, node, x, kernel, recurrent, bias=None, lengths=None, *first)
         options["recurrent_bias"] = True
     if kind == "gru" and not node.get("linear_before_reset", 0):
         options["reset_after"] = False
-    if kind == "rnn" and node.get("activations", ("Tanh",))[0] == "Relu":
-        options["activation"] = word("relu")
+    options |= _activations(node, kind)
     cell, both = word(kind)(size, **options), node.get("direction") == "bidirectional"
     takes = [_takes(kind, size, kernel, recurrent, bias, way) for way in range(1 + both)]
     x = low.moved(x, (1, 0, 2))
@@ -48,13 +47,23 @@ def _check(low, node, x, kind: str, lengths, first: tuple) -> None:
             raise PortError(f"{kind} from an initial state of zeros; here a carry is an input: {kind}(...)(x, carry)")
     if lengths is not None and (low.fixed(lengths, True) is None or np.any(low.fixed(lengths, True) != x.shape[0])):
         raise PortError(f"{kind} over sequences of full length; here lengths are an input: {kind}(...)(x, lengths)")
-    usual = {"lstm": ("Sigmoid", "Tanh", "Tanh"), "gru": ("Sigmoid", "Tanh"), "rnn": ("Tanh",)}[kind]
-    given = node.get("activations") or usual
-    if set(given) != set(usual) and not (kind == "rnn" and set(given) == {"Relu"}):
-        raise PortError(f"{kind} with the activations {', '.join(usual)}, got {', '.join(given)}")
     for name in ("clip", "layout", "input_forget"):
         if node.get(name, 0):
             raise PortError(f"{kind} without {name}, got {node.get(name)}")
+
+
+_USUAL = {"lstm": ("Sigmoid", "Tanh", "Tanh"), "gru": ("Sigmoid", "Tanh"), "rnn": ("Tanh",)}
+
+
+def _activations(node, kind: str) -> dict[str, Any]:
+    """The option for an RNN of relu; onnx's reference, which proves a port, knows no others."""
+    usual = _USUAL[kind]
+    given = tuple(node.get("activations") or usual)
+    if kind == "rnn" and set(given) == {"Relu"}:
+        return {"activation": word("relu")}
+    if given != usual * (len(given) // len(usual)):
+        raise PortError(f"{kind} with activations of {', '.join(usual)} in this order, got {', '.join(given)}")
+    return {}
 
 
 def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, Take]:

@@ -13,10 +13,13 @@ from tensorflow.core.framework.graph_pb2 import GraphDef  # pyright: ignore[repo
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.tensorflow.capture import Captured
+from compose.port.tensorflow.channels import channels_last, first
+from compose.port.tensorflow.dilated import is_dilated, undilated
 from compose.port.tensorflow.draws import without_draws
 from compose.port.tensorflow.flat import Flat, Update, needed
 from compose.port.tensorflow.flow import settle
 from compose.port.tensorflow.idioms import Idiom
+from compose.port.tensorflow.loops import Loop, loops
 from compose.port.tensorflow.narrow import NARROW, between_casts, by_formula
 from compose.port.tensorflow.nodes import constant, operation, placeholder, said, wide_type, widened
 from compose.port.tensorflow.norms import FUSED, batch_norm
@@ -34,6 +37,7 @@ class Exact:
         idioms: tensors of which it is known what they are, as dropout, which computes nothing here.
         batch: the length of the first axis of the inputs.
         updates: for the names of variables that are assigned the tensors of their new values.
+        loops: those that were written out.
     """
 
     graph: Any
@@ -43,6 +47,7 @@ class Exact:
     idioms: dict[str, Idiom]
     batch: int
     updates: dict[str, str] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
 
     def imported(self) -> tf.Graph:
         """As a graph of TensorFlow; raises `PortError` where an operation has no form in float64."""
@@ -83,13 +88,16 @@ def exact(captured: Captured, shapes: list[tuple[int, ...]], assigned: Iterable[
             dtype = wide_type(tf.as_dtype(variable.array.dtype).as_datatype_enum)
             made[node.name] = placeholder(node.name, dtype, variable.array.shape)
         else:
-            made.update({new.name: new for new in _pure(node, idioms, stands)})
+            parts, more = channels_last(node) if first(node) else ([node], {})
+            stands.update(more)
+            made.update({new.name: new for part in parts for new in _pure(part, idioms, stands)})
     for update in updates:
         new, tensor = _new(update)
         made.update({n.name: widened(n) for n in new})
         news[captured.variables[update.variable.rpartition(":")[0]].name] = tensor
     for name in inputs:
         made.setdefault(name, widened(flat.nodes[name]))
+    stands = {name: _last(name, stands) for name in stands}
     for node in made.values():
         reads = [stands.get(i, i) for i in node.input]
         del node.input[:]
@@ -104,11 +112,21 @@ def exact(captured: Captured, shapes: list[tuple[int, ...]], assigned: Iterable[
     found = Exact(
         graph, tuple(inputs), {k: v for k, v in weights.items() if k in here}, tuple(ends), idioms,
         shapes[0][0] if shapes and shapes[0] else 1, news,
+        tuple(loops(flat, lambda tensor: stands.get(flat.settled(tensor), flat.settled(tensor)))),
     )  # fmt: skip
     if any(node.op in NARROW for node in order):
-        found = replace(found, graph=by_formula(found.imported(), graph, idioms))
+        found = replace(found, graph=by_formula(found.imported(), found.graph, idioms))
+    if any(is_dilated(node) for node in order):
+        found = replace(found, graph=undilated(found.imported(), found.graph, idioms))
     here = {node.name for node in found.graph.node}
-    return replace(found, idioms={k: v for k, v in idioms.items() if k.rpartition(":")[0] in here})
+    turns = tuple(made for loop in found.loops if (made := loop.within(here)) is not None)
+    return replace(found, loops=turns, idioms={k: v for k, v in idioms.items() if k.rpartition(":")[0] in here})
+
+
+def _last(name: str, stands: dict[str, str]) -> str:
+    while name in stands:
+        name = stands[name]
+    return name
 
 
 def _wanted(flat: Flat, captured: Captured, assigned: set[str]) -> list[Update]:
@@ -146,8 +164,6 @@ def _pure(node: Any, idioms: dict[str, Idiom], stands: dict[str, str]) -> list[A
         attrs = {"Tparams": node.attr["dtype"], "Tindices": node.attr["Tindices"]}
         made = [axis, operation(node.name, "GatherV2", [*node.input, f"{axis.name}:0"], **attrs, Taxis=tf.int32)]
     elif node.op in FUSED:
-        if node.attr["data_format"].s not in (b"NHWC", b""):
-            raise PortError(f"channels last, got {node.name} with {node.attr['data_format'].s.decode()}")
         made, more = batch_norm(node)
         stands.update(more)
     elif node.op == "LeakyRelu":

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.core.registry import word
 from compose.port.tensorflow.algebra import Polynomials
 from compose.port.tensorflow.capture import Captured, Variable
 from compose.port.tensorflow.draws import RANDOM
 from compose.port.tensorflow.exact import Exact
-from compose.port.tensorflow.idioms import Idiom, average, idiom
+from compose.port.tensorflow.idioms import Idiom, average, idiom, log_sum
 from compose.port.tensorflow.known import Known
+from compose.port.tensorflow.recurrent import recurrent
 
 _SHAPES = ("Shape", "ShapeN", "Rank", "Size", "ZerosLike", "OnesLike")
 _RENAMED = ("Identity", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Cast", "Transpose", "IdentityN")
@@ -82,6 +84,15 @@ class Facts:
             made = idiom(formula, tensor.shape.as_list(), averages) if name in polynomials.layers else None
             if made is not None:
                 found.setdefault(name, made)
+        for op in self.ops:
+            made = log_sum(op)
+            axes = None if made is None else self.constant(made[1])
+            if made is not None and axes is not None:
+                places = tuple(int(a) % made[0].shape.rank for a in np.ravel(axes))
+                options = {"axis": places[0] if len(places) == 1 else places} | ({"keepdims": True} if made[2] else {})
+                found[op.outputs[0].name] = Idiom(word("logsumexp")(**options), made[0].name)
+        for loop in self.exact.loops:
+            found |= recurrent(loop, self)
         return found
 
     def _wanted(self) -> set[str]:

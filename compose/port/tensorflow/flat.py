@@ -43,6 +43,8 @@ class Flat:
         self.before: dict[str, list[str]] = {}  # what runs before a node, by its control inputs
         self.inside: dict[str, list[str]] = {}  # the nodes that came of a call
         self.numbers: dict[str, Any] = {}  # of tensors whose value is known
+        self.sequences: dict[str, str] = {}  # of lists that were made of a tensor that tensor
+        self.loops: dict[str, list[list[str]]] = {}  # of each that is written out the values before every step
         copy = type(graph)()
         copy.CopyFrom(graph)
         self.expand(copy.node, "", [])

@@ -59,14 +59,17 @@ def _unrolled(flat: Flat, node: Any, known: Known) -> bool:
     """The steps of a loop one after the other."""
     test, body = (flat.library[node.attr[name].func.name] for name in ("cond", "body"))
     values = list(node.input)
+    turns = [values]
     for step in range(_MOST + 1):
         going = _number(flat, flat.inline(test, values, f"{node.name}>{step}?>", node.name)[0], known)
         if going is None or (going and step == _MOST):
             return False
         if not going:
             flat.become(node, values)
+            flat.loops[node.name] = turns
             return True
         values = flat.inline(body, values, f"{node.name}>{step}>", node.name)
+        turns.append(values)
     return False
 
 

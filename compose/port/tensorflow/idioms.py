@@ -184,3 +184,23 @@ def _close(a: Any, b: Any) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_close, a, b))
     return a == b
+
+
+def log_sum(op: Any) -> tuple[Any, Any, bool] | None:
+    """What `log(sum(exp(x - m))) + m` is of, m held constant to the gradient: x, the axes, and whether they stay."""
+    first = lambda t, *kinds: t.op.inputs[0] if t.op.type in kinds else t
+    if op.type not in ("AddV2", "Add"):
+        return None
+    for logs, most in ((op.inputs[0], op.inputs[1]), (op.inputs[1], op.inputs[0])):
+        kept = logs.op.type == "Log"
+        parts = [first(logs, "Reshape", "Squeeze")]
+        for kind in ("Log", "Sum", "Exp", "Sub"):
+            if parts[-1].op.type != kind:
+                break
+            parts.append(parts[-1].op.inputs[0])
+        if len(parts) == 5:
+            total, difference = parts[1].op, parts[3].op
+            held = first(most, "Reshape", "Squeeze")
+            if held.name == difference.inputs[1].name and held.op.type == "StopGradient":
+                return parts[4], total.inputs[1], kept and total.get_attr("keep_dims")
+    return None

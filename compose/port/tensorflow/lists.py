@@ -24,6 +24,7 @@ def without_lists(flat: Flat, outputs: list[str], number: Callable[[str], Any]) 
             lists[node.name] = [None] * (0 if size is None else int(size))
         elif node.op == "TensorListFromTensor":
             lists[node.name] = _Parts(flat, node, reads[0])
+            flat.sequences[node.name] = reads[0]
         elif node.op == "TensorListSetItem" and (at := number(reads[1])) is not None:
             held = lists[_of(reads[0])]
             changed = list(held)
@@ -55,7 +56,7 @@ class _Parts(list):
         self.flat, self.node, self.tensor = flat, node, tensor
 
     def part(self, at: int) -> str:
-        name = f"{self.node.name}/part{at}"
+        name = part_of(self.node.name, at)
         if name not in self.flat.nodes:
             made: Any = NodeDef(name=name, op="StridedSlice", input=[self.tensor])
             made.attr["T"].type, made.attr["Index"].type = self.node.attr["element_dtype"].type, 3
@@ -66,6 +67,11 @@ class _Parts(list):
                 made.input.append(f"{held.name}:0")
             self.flat.nodes[name] = made
         return f"{name}:0"
+
+
+def part_of(sequence: str, at: int) -> str:
+    """The node of one element of a list that was made of a tensor."""
+    return f"{sequence}/part{at}"
 
 
 def _of(tensor: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -15,26 +13,16 @@ from compose.core.registry import word
 from compose.port.graph import Op, SourceGraph
 from compose.port.missing import Missing
 from compose.port.rules import named_rule
-from compose.port.structure.prepare import is_activation
 from compose.port.tensorflow.capture import Captured
 from compose.port.tensorflow.draws import RANDOM
 from compose.port.tensorflow.exact import Exact
 from compose.port.tensorflow.facts import Facts
 from compose.port.tensorflow.flow import HINTS
 from compose.port.tensorflow.idioms import Idiom
+from compose.port.tensorflow.placing import as_ours, placed, puts_channels_first, scopes
+from compose.port.tensorflow.recurrent import Recurrent
 from compose.port.tensorflow.values import Value, Weight
 from compose.port.weights import Take
-
-_OWN = (
-    "Tensordot",
-    "moments",
-    "batchnorm",
-    "dropout",
-    "Gelu",
-    "conv1d",
-    "LeakyRelu",
-    "xw_plus_b",
-)  # scopes of TensorFlow's own
 
 
 class Lowering:
@@ -44,6 +32,9 @@ class Lowering:
         self.exact, self.captured = exact, captured
         self.facts = Facts(exact, captured)
         self.ops: list[Op] = []
+        self.turned: dict[int, tuple[Value, tuple[int, ...]]] = {}  # of what only moved what it was, and how
+        self.output_axes: list[tuple[int, ...] | None] = []
+        self.runs: dict[str, Value] = {}  # of recurrent layers all their outputs
         held = self.facts.variables.items()
         self.env: dict[str, Any] = {t: Weight(Take(v.name), tuple(v.array.shape), v.trained) for t, v in held}
         self.count = 0
@@ -61,9 +52,10 @@ class Lowering:
         outputs = self._outputs(leaves)
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
+        self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], {v.index for v in leaves})
         return SourceGraph(
-            tuple(v.index for v in inputs), tuple(_placed(self.ops)), outputs, arrays, name, (None,) * len(inputs),
-            (None,) * len(leaves),
+            tuple(v.index for v in inputs), tuple(placed(self.ops)), outputs, arrays, name, input_axes,
+            tuple(self.output_axes),
         )  # fmt: skip
 
     # What rules use.
@@ -82,23 +74,46 @@ class Lowering:
         held = {k: w for k, w in (weights or {}).items() if w is not None}
         layer = self._held(as_layer(layer), [*held.values()])
         takes = lambda tree: {k: w.take for k, w in (tree or {}).items() if w is not None}
-        parts = [part for call in self.op.name.split(">") for part in call.split("/")[:-1]]
-        path = tuple(part for part in parts if re.sub(r"_\d+$", "", part) not in _OWN)
+        path = scopes(self.op.name)
         reads = tuple(v.index for v in inputs)
         where = self.captured.where(self.op.name)
         self.ops.append(Op(layer, reads, made.index, takes(held), takes(state), path, ("",) * len(path), where))
         return made
 
+    def each(self, layer: Any, x: Any) -> Value:
+        """Apply a function of each element by itself: where the axes only moved, it comes before that."""
+        if isinstance(x, Value) and x.index in self.turned and x.ours == x.shape:
+            before, axes = self.turned[x.index]
+            return self.permuted(self.emit(layer, before, shape=before.shape), axes)
+        return self.along(layer, x)
+
+    def behind(self, *values: Value) -> tuple[list[Value], tuple[int, ...]] | None:
+        """Values before their axes moved, and how, where they all moved in one way; values that did not are moved back.
+
+        None where none of them moved, or they have other axes.
+        """
+        found = next((self.turned[v.index] for v in values if v.index in self.turned), None)
+        if found is None or any(v.ndim != len(found[1]) for v in values):
+            return None
+        back = tuple(int(a) for a in np.argsort(found[1]))
+        return [self.permuted(v, back) for v in values], found[1]
+
     def along(self, layer: Any, x: Value, weights: Any = None) -> Value:
         """Apply a layer that leaves all axes but the last alone: a reshape that waits goes on waiting."""
-        if x.ours == x.shape or x.ours[-1] != x.shape[-1] or self.shape[:-1] != x.shape[:-1]:
+        if (
+            not isinstance(x, Value)
+            or x.ours == x.shape
+            or x.ours[-1] != x.shape[-1]
+            or self.shape[:-1] != x.shape[:-1]
+        ):
             return self.emit(layer, self.whole(x), weights=weights)
         return self.emit(layer, x, ours=(*x.ours[:-1], self.shape[-1]), weights=weights)
 
     def whole(self, x: Any) -> Value:
         """A value in the source's shape."""
         if not isinstance(x, Value):
-            raise PortError(f"values that depend on the input, got {'a variable' if isinstance(x, Weight) else 'one'}")
+            got = f"a variable, {x.take.source}" if isinstance(x, Weight) else "a number"
+            raise PortError(f"values that depend on the input, got {got}")
         return x if x.ours == x.shape else self.emit(self.reshaping(x.ours, x.shape), x, shape=x.shape)
 
     def reshaping(self, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
@@ -111,6 +126,18 @@ class Lowering:
         if free.count(-1) > 1:
             raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
         return word("reshape")(*free, batch=False)
+
+    def permuted(self, x: Value, axes: tuple[int, ...]) -> Value:
+        """A value with its axes in another order; of two such moves it is one."""
+        x, axes = self.whole(x), tuple(axes)
+        if x.index in self.turned:
+            x, before = self.turned[x.index]
+            axes = tuple(before[a] for a in axes)
+        if axes == tuple(range(x.ndim)):
+            return x
+        made = self.emit(word("permute")(*axes), x, shape=(x.shape[a] for a in axes))
+        self.turned[made.index] = x, axes
+        return made
 
     def constant(self, tensor: Any) -> np.ndarray:
         """The value of a tensor that depends on no data."""
@@ -164,23 +191,52 @@ class Lowering:
     def _idiom(self, found: Idiom) -> Any:
         if self.missing:
             return Value(self._number(), (), ())
+        if isinstance(found, Recurrent):
+            return self._recurrent(found)
         if found.layer.kind == "batch_norm" and not found.state:
             raise PortError(
                 "batch norm whose mean and variance are averaged by assignments with one momentum, got none: port what "
                 "it computes in inference, and say how it trains, as in from_tf(f, x, training={'training': True})"
             )
         x = self.env[found.x]
-        of = lambda tree: {k: self._flat(self.env[t]) for k, t in tree.items()}
+        of = lambda tree: {k: self._held_by(found.layer, self._array(t)) for k, t in tree.items()}
         weights, state = of(found.weights), of(found.state)
         if any(w.trained for w in state.values()):
             names = ", ".join(w.take.source for w in state.values() if w.trained)
             raise PortError(f"the mean and variance of batch norm with trainable=False, got {names}")
         if not weights and not state:
-            return self.along(found.layer, x)
+            norm = found.layer.kind.endswith("_norm") or found.layer.kind in ("logsumexp", "resize", "unit_norm")
+            return self.along(found.layer, x) if norm else self.each(found.layer, x)
         return self.emit(found.layer, self.whole(x), weights=weights, state=state)
 
-    def _flat(self, weight: Weight) -> Weight:
-        """A weight that was reshaped to broadcast, as it is stored."""
+    def _recurrent(self, found: Recurrent) -> Value:
+        """A recurrent layer, which has its batch first here."""
+        x = self.permuted(self.whole(self.env[found.x]), (1, 0, 2))
+        size = found.layer.size
+        if found.sequence not in self.facts.wanted:
+            before = next((op for op in self.ops if op.output == x.index and op.layer == word("flip")(axis=1)), None)
+            if before is not None:
+                x = x.but(index=before.inputs[0])
+                found = replace(found, layer=found.layer.but(reverse=True))
+            return self.emit(found.layer.but(output="last"), x, shape=(x.shape[0], size), weights=found.takes)
+        if found.sequence not in self.runs:
+            self.runs[found.sequence] = self.emit(found.layer, x, shape=(*x.shape[:2], size), weights=found.takes)
+        every = self.runs[found.sequence]
+        last = lambda: self.emit(word("at")(":, -1"), every, shape=(x.shape[0], size))
+        return last() if found.last else self.permuted(every, (1, 0, 2))
+
+    def _array(self, name: str) -> Weight:
+        """A variable, or a constant in its place."""
+        value = self.facts.constant(self.facts.graph.get_tensor_by_name(name))
+        return self.env[name] if value is None else Weight.constant(value)
+
+    def _held_by(self, layer: Any, weight: Weight) -> Weight:
+        """A weight as the layer wants it: a kernel in its shape, what was reshaped to broadcast as it is stored."""
+        if layer.kind == "depthwise_conv":
+            *size, channels, multiplier = weight.shape
+            return weight.reshaped((*size, 1, channels * multiplier))
+        if layer.kind == "conv":
+            return weight
         sizes = tuple(n for n in weight.shape if n != 1) or (1,)
         return weight if weight.shape == sizes else weight.reshaped(sizes)
 
@@ -204,7 +260,10 @@ class Lowering:
             if not isinstance(value, Value):
                 raise PortError(f"outputs that depend on the input, got {name}")
             self.op = self.facts.graph.get_tensor_by_name(name).op
-            leaves.append(value if self.missing else self.whole(value))
+            value = value if self.missing else self.whole(value)
+            before, axes = self.turned.get(value.index, (value, ()))
+            leaves.append(before if puts_channels_first(axes) else value)
+            self.output_axes.append(tuple(np.argsort(axes).tolist()) if puts_channels_first(axes) else None)
             made.append(leaves[-1].index)
         return made[0] if len(made) == 1 else tuple(made)
 
@@ -213,26 +272,12 @@ class Lowering:
         return self.count - 1
 
 
-def _placed(ops: list[Op]) -> list[Op]:
-    """The operations in their scopes, without those that are around all of them, as a model's own name.
-
-    A scope is a layer's own name, as Keras's are, where nothing else but its activation is in there.
-    """
-    first, last = min((op.path for op in ops), default=()), max((op.path for op in ops), default=())
-    around = sum(first[: i + 1] == last[: i + 1] for i in range(len(first)))
-    counts = Counter(op.path for op in ops if not is_activation(op.layer))
-    made = []
-    for op in ops:
-        path = op.path[around:]
-        path = (*path, op.layer.kind) if path and counts[op.path] > 1 else path
-        made.append(replace(op, path=path, classes=("",) * len(path)))
-    return made
-
-
 def hint(operation: str) -> str:
     """What to do about an operation that no layer can be."""
     if operation in HINTS:
         return f"control flow that depends on data is no graph of layers: {HINTS[operation]}"
+    if operation == "XlaCallModule":
+        return "code of JAX inside the graph, as Keras on JAX exports its models: port the model itself, by from_keras"
     if operation in RANDOM:
         return "random numbers: port the function for inference, and put the noise in as a layer"
     if operation in ("PyFunc", "EagerPyFunc", "PyFuncStateless"):

@@ -19,13 +19,15 @@ from compose.layers.resize import weights
 from compose.port.tensorflow.idioms import Idiom
 from compose.port.tensorflow.known import Known
 from compose.port.tensorflow.nodes import constant, operation, said
+from compose.port.tensorflow.rules_image import pooled
+from compose.port.tensorflow.volumes import VOLUMES, by_slices
 
 _RESIZED = {"ResizeBilinear": "linear", "ResizeBicubic": "cubic", "ResizeArea": "area"}
 _KERNELS = {
     b"triangle": "linear", b"keyscubic": "cubic", b"mitchellcubic": "mitchell", b"lanczos3": "lanczos3",
     b"lanczos5": "lanczos5", b"gaussian": "gaussian",
 }  # fmt: skip
-NARROW = (*_RESIZED, "ScaleAndTranslate", "LRN")
+NARROW = (*_RESIZED, "ScaleAndTranslate", "LRN", *VOLUMES)
 _FLOATS = {"ScaleAndTranslate": (0, 2, 3)}
 _TABLE = 2e-3  # TensorFlow takes the coefficients of its bicubic from a table of 1024 places
 
@@ -56,11 +58,15 @@ def by_formula(imported: Any, graph: Any, idioms: dict[str, Idiom]) -> Any:
             name = node.name.removesuffix("/narrow")
             op = imported.get_operation_by_name(node.name)
             x = op.inputs[0].op.inputs[0]
-            layer, array, formula = _normed(op, x) if node.op == "LRN" else _resized(op, x, known)
-            _hold(op, known, x, array)
-            idioms[f"{name}:0"] = Idiom(layer, x.name)
             gone |= {node.name, name, *(f"{name}/cast{i}" for i in _FLOATS.get(node.op, (0,)))}
-            made += formula(name, x.name)
+            if node.op in VOLUMES:
+                layer, nodes = pooled(op), by_slices(name, op, x)
+            else:
+                layer, array, formula = _normed(op, x) if node.op == "LRN" else _resized(op, x, known)
+                _hold(op, known, x, array)
+                nodes = formula(name, x.name)
+            idioms[f"{name}:0"] = Idiom(layer, x.name)
+            made += nodes
     known.close()
     whole = GraphDef(node=[*(n for n in graph.node if n.name not in gone), *made])
     whole.versions.CopyFrom(graph.versions)

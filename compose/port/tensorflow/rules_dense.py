@@ -17,6 +17,10 @@ from compose.port.tensorflow.values import Value, Weight
 def _matmul(low, op, a, b):
     plain = op.type == "MatMul"
     turned = [op.get_attr(name) for name in (("transpose_a", "transpose_b") if plain else ("adj_x", "adj_y"))]
+    if isinstance(a, np.ndarray) and a.shape[0] == low.exact.batch and not np.ptp(a, 0).any():
+        given = low.env[f"{low.exact.inputs[0]}:0"]  # as a loop starts, the same for each example
+        held = Weight.constant(a[0])
+        a = low.emit(word("parameter")(*a.shape[1:]), low.whole(given), shape=a.shape, weights={"value": held})
     if isinstance(b, np.ndarray):
         b = Weight.constant(b)
     if isinstance(a, Value) and isinstance(b, Weight):
@@ -39,12 +43,14 @@ def _turned(low: Any, x: Value) -> Value:
 
 @rule("tf.BiasAdd")
 def _bias_add(low, op, x, bias):
-    if op.get_attr("data_format") != b"NHWC":
-        raise PortError(f"channels last, got data_format={op.get_attr('data_format').decode()}")
-    return add_weight(low, x, Weight.constant(bias) if isinstance(bias, np.ndarray) else bias)
+    bias = Weight.constant(bias) if isinstance(bias, np.ndarray) else bias
+    if op.get_attr("data_format") == b"NHWC" or x.ndim == 2:
+        return add_weight(low, x, bias)
+    x = low.permuted(x, (0, *range(2, x.ndim), 1))
+    return low.permuted(add_weight(low, x, bias, x.shape), (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
-def add_weight(low: Any, x: Value, bias: Weight) -> Value:
+def add_weight(low: Any, x: Value, bias: Weight, shape: Any = None) -> Value:
     """The bias of the layer before, if that is still without one, else a layer of its own."""
     made, channels = low.alone(x), x.ours[-1]
     flat = (bias.shape[-1:] or (1,)) == (channels,) and all(n == 1 for n in bias.shape[:-1])
@@ -53,9 +59,10 @@ def add_weight(low: Any, x: Value, bias: Weight) -> Value:
         held = bias if len(bias.shape) == 1 else bias.reshaped((channels,))
         layer = grown if bias.trained else word("frozen")(grown)
         low.changed(made, replace(made, layer=layer, weights={**made.weights, "bias": held.take}))
-        return x.but(shape=low.shape, ours=x.ours if x.ours != x.shape else low.shape)
+        shape = shape or low.shape
+        return x.but(shape=shape, ours=x.ours if x.ours != x.shape else shape)
     layer = word("learned_bias") if bias.shape == (channels,) else word("learned_bias")(shape=bias.shape)
-    return low.emit(layer, low.whole(x), weights={"bias": bias})
+    return low.emit(layer, low.whole(x), shape=shape, weights={"bias": bias})
 
 
 def _wants(layer: Any, bias: Weight) -> bool:
@@ -69,34 +76,32 @@ def _inner(layer: Any) -> Any:
     return layer.inner if isinstance(layer, word("frozen")) else layer
 
 
-@rules("tf.GatherV2", "tf.Gather")
-def _gather(low, op, table, ids, axis=0):
-    if isinstance(table, Weight) and isinstance(ids, Value) and int(axis) == 0 and len(table.shape) == 2:
-        return low.emit(word("embedding")(*table.shape), low.whole(ids), weights={"embedding": table})
-    if isinstance(table, Value) and not isinstance(ids, (Value, Weight)) and ids.ndim == 0:
-        from compose.port.tensorflow.rules_shape import indexed
-
-        return indexed(low, low.whole(table), {int(axis) % table.ndim: int(ids)})
-    raise PortError("rows of a variable with two axes by whole numbers that are data, or one place of a value")
-
-
 @rule("tf.Einsum")
 def _einsum(low, op, *inputs):
     equation = op.get_attr("equation").decode()
     if len(inputs) == 2 and isinstance(inputs[0], Value) and isinstance(inputs[1], Weight):
-        left, _, rest = equation.partition(",")
-        kernel, _, _ = rest.partition("->")
-        new = tuple(n for letter, n in zip(kernel, inputs[1].shape) if letter not in left)
-        x = low.whole(inputs[0])
-        dense = rest.split("->")[1] == left[:-1] + kernel[-1:] and len(kernel) == 2 and kernel[0] == left[-1]
-        layer = word("fc")(*new, bias=False) if dense else word("einsum")(equation, new)
-        return low.emit(layer, x, weights={"kernel": inputs[1]})
-    if len(inputs) == 2 and all(isinstance(x, Value) for x in inputs):
-        return _product(low, equation, *map(low.whole, inputs))
-    raise PortError(f"an einsum of a value with a variable after it, or of two values, got {equation}")
+        return _by_kernel(low, equation, *inputs)
+    if len(inputs) == 2 and isinstance(inputs[0], Weight) and isinstance(inputs[1], Value):
+        first, _, rest = equation.partition(",")
+        second, _, out = rest.partition("->")
+        return _by_kernel(low, f"{second},{first}->{out}", inputs[1], inputs[0])
+    if not all(isinstance(x, Value) for x in inputs):
+        raise PortError(f"an einsum of values, or of one with a variable, got {equation}")
+    values = [low.whole(x) for x in inputs]
+    product = _product(low, equation, *values) if len(values) == 2 else None
+    return product or low.emit(word("contract")(equation=equation), *values)
 
 
-def _product(low: Any, equation: str, a: Value, b: Value) -> Value:
+def _by_kernel(low: Any, equation: str, x: Value, weight: Weight) -> Value:
+    left, _, rest = equation.partition(",")
+    kernel, _, out = rest.partition("->")
+    new = tuple(n for letter, n in zip(kernel, weight.shape) if letter not in left)
+    dense = out == left[:-1] + kernel[-1:] and len(kernel) == 2 and kernel[0] == left[-1]
+    layer = word("fc")(*new, bias=False) if dense else word("einsum")(equation, new)
+    return low.emit(layer, low.whole(x), weights={"kernel": weight})
+
+
+def _product(low: Any, equation: str, a: Value, b: Value) -> Value | None:
     """An einsum of two values as a matrix product, where it is one: one axis of each stays, and one is summed over."""
     terms, _, out = equation.partition("->")
     left, _, right = terms.partition(",")
@@ -105,7 +110,7 @@ def _product(low: Any, equation: str, a: Value, b: Value) -> Value:
     rows, columns = ([c for c in term if c not in both + summed] for term in (left, right))
     lengths = [len(set(term)) == len(term) for term in (left, right, out)]
     if not all(lengths) or len(summed) != 1 or len(rows) != 1 or len(columns) != 1 or len(out) != len(both) + 2:
-        raise PortError(f"an einsum that is one matrix product, got {equation}; write it with matmul and transpose")
+        return None
     x = permuted(low, a, left, "".join([*both, *rows, *summed]))
     y = permuted(low, b, right, "".join([*both, *summed, *columns]))
     made = low.emit(word("matmul"), x, y, shape=(*x.shape[:-1], y.shape[-1]))

@@ -20,13 +20,25 @@ def _reduce(low, op, x, axes):
     dims = sorted(int(a) % x.ndim for a in np.ravel(axes))
     if not dims:
         return x
+    if x.index in low.turned:
+        before, order = low.turned[x.index]
+        there = sorted(order[a] for a in dims)
+        left = [a for a in order if kept or a not in there]
+        if kept or left == sorted(left):
+            shape = [1 if a in there else n for a, n in enumerate(before.shape) if kept or a not in there]
+            made = _reduced(low, op, before, there, kept, shape)
+            return low.permuted(made, order) if kept else made
+    return _reduced(low, op, x, dims, kept, low.shape)
+
+
+def _reduced(low: Any, op: Any, x: Any, dims: list[int], kept: bool, shape: Any) -> Any:
     options: dict[str, Any] = {"keepdims": True} if kept else {}
     space = x.ndim > 2 and dims == list(range(1, x.ndim - 1)) and op.type in ("Mean", "Max")
     if space:
         layer = word("global_avg_pool" if op.type == "Mean" else "global_max_pool")
-        return low.emit(layer(**options) if options else layer, x)
+        return low.emit(layer(**options) if options else layer, x, shape=shape)
     dims = [a - x.ndim if a == x.ndim - 1 else a for a in dims]
-    return low.emit(word(_REDUCE[op.type])(axis=tuple(dims) if len(dims) > 1 else dims[0], **options), x)
+    return low.emit(word(_REDUCE[op.type])(axis=tuple(dims) if len(dims) > 1 else dims[0], **options), x, shape=shape)
 
 
 @rule("tf.L2Loss")

@@ -63,7 +63,7 @@ class Read:
         left = [
             Missing(f"tf.{n.op}", captured.where(n.name) or n.name, hint(n.op))
             for n in made.graph.node
-            if n.op in HINTS
+            if n.op in (*HINTS, "XlaCallModule")
         ]
         refuse(left, True, "tf.Name")
         return made, captured

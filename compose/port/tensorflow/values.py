@@ -58,6 +58,16 @@ class Weight:
         if isinstance(self.take, Constant):
             return Weight.constant(self.take.array.transpose(axes))
         if self.take.axes is not None:
-            raise PortError(f"{self.take.source} transposed once at most")
+            return self._moved_again(axes)
         take = replace(self.take, split=self.take.shape, shape=None, axes=axes, note=note)
+        return replace(self, take=take, shape=tuple(self.shape[a] for a in axes))
+
+    def _moved_again(self, axes: tuple[int, ...]) -> Weight:
+        if self.take.shape is not None or self.take.axes is None:
+            raise PortError(f"{self.take.source} reshaped after it was transposed, got it transposed again")
+        order: tuple[int, ...] | None = tuple(self.take.axes[a] for a in axes)
+        order = None if order == tuple(range(len(axes))) else order
+        take = replace(self.take, axes=order, note=self.take.note if order else "")
+        if order is None:
+            take = replace(take, split=None, shape=self.take.split)
         return replace(self, take=take, shape=tuple(self.shape[a] for a in axes))
