@@ -65,17 +65,19 @@ class spectral_norm(Wrapper):
     Miyato et al., Spectral Normalization, 2018. State under `spectral_norm`, for each kernel: `u`, an estimate of
     the singular vector of the outputs, which each training step improves by power iteration, and `sigma`, the value
     found. Before any training sigma is 1.
-    Elsewhere: Flax `SpectralNorm` with these defaults; Keras `SpectralNormalization`, which overwrites the kernel;
+    Elsewhere: Flax `SpectralNorm` with `fresh=True`; Keras `SpectralNormalization`, which overwrites the kernel;
     torch `spectral_norm`, which iterates from the vector of the inputs: half a step apart, the same in the limit.
 
     Args:
         iterations: of the power method at each training step.
         epsilon: added to the squared length of a vector that is made a unit.
+        fresh: improve the estimate in inference too, where it is not kept.
     """
 
     inner: Layer
     iterations: int = 1
     epsilon: float = 1e-12
+    fresh: bool = False
 
     def validate(self):
         if self.iterations < 1:
@@ -104,7 +106,7 @@ class spectral_norm(Wrapper):
         made, after = dict(params), {}
         for key, old in estimates.items():
             if "sigma" in old:
-                found = self.improve(params[key], old["u"]) if train else old
+                found = self.improve(params[key], old["u"]) if train or self.fresh else old
                 sigma = found["sigma"].reshape(*old["sigma"].shape, *[1] * (params[key].ndim - old["sigma"].ndim))
                 made[key] = (params[key] / sigma).astype(params[key].dtype)
                 after[key] = lax.stop_gradient(found) if train else old

@@ -7,18 +7,42 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
+from jax.interpreters import batching
 
+from compose.core.errors import PortError
 from compose.port.rules import class_rule
 
 WHOLE = Primitive("flax_module")
 WHOLE.multiple_results = True
-WHOLE.def_abstract_eval(lambda *_, shapes, call: list(shapes))
+WHOLE.def_abstract_eval(lambda *_, shapes, **__: list(shapes))
+_EACH_ROW = ("Dense", "Linear", "LayerNorm", "RMSNorm", "Dropout", "Embed", "PReLU")  # on the last axis alone
 SCOPE = "compose-scope-"  # marks in JAX's name stack which module an operation is in
 
 Path = tuple[str, ...]
+
+
+def _mapped(args: Any, dims: Any, *, shapes: tuple, call: int, weights: int, each: bool) -> tuple[list, list]:
+    """A whole module under `vmap`: once for each of stacked weights, or with one axis more where they are shared."""
+    size = next(a.shape[d] for a, d in zip(args, dims) if d is not None)
+    options: dict[str, Any] = {"call": call, "weights": weights, "each": each}
+    if any(d is not None for d in dims[:weights]):
+        turn = lambda i: [a if d is None else lax.index_in_dim(a, i, d, keepdims=False) for a, d in zip(args, dims)]
+        made = [WHOLE.bind(*turn(i), shapes=shapes, **options) for i in range(size)]
+        return [jnp.stack(row) for row in zip(*made)], [0] * len(shapes)
+    places = {d for d in dims[weights:] if d is not None}
+    (at,) = places if len(places) == 1 else (-1,)
+    if at < 0 or None in dims[weights:] or not (each and at < args[-1].ndim - 1):
+        raise PortError("under vmap with shared weights a layer on the last axis, or weights of its own for each turn")
+    wider = tuple(ShapedArray((*s.shape[:at], size, *s.shape[at:]), s.dtype) for s in shapes)
+    return WHOLE.bind(*args, shapes=wider, **options), [at] * len(shapes)
+
+
+batching.primitive_batchers[WHOLE] = _mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +100,10 @@ class Recorder:
         self.calls.append(Call(module, path, classes, tuple(weights), args_tree, fixed, out_tree))
         given = [leaf for i, leaf in enumerate(leaves) if i not in fixed]
         shapes = tuple(ShapedArray(o.shape, o.dtype) for o in outs)
-        made = WHOLE.bind(*weights.values(), *given, shapes=shapes, call=len(self.calls) - 1)
+        each = type(module).__name__ in _EACH_ROW
+        made = WHOLE.bind(
+            *weights.values(), *given, shapes=shapes, call=len(self.calls) - 1, weights=len(weights), each=each
+        )
         return jax.tree.unflatten(out_tree, made)
 
 

@@ -18,7 +18,8 @@ from compose.port.flax.calls import SCOPE
 
 _INSIDE = {
     "jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr",
-    "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
+    "remat2": "jaxpr", "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
 }  # fmt: skip
 _LIBRARIES = tuple(os.path.dirname(str(file)) + os.sep for file in (jax.__file__, flax.__file__, rules.__file__))
 _TURNS = 128  # a loop over the model's arrays of more turns stays a loop

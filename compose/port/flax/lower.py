@@ -11,6 +11,7 @@ import numpy as np
 
 from compose.core.errors import ComposeError, PortError
 from compose.core.layer import as_layer
+from compose.core.registry import word
 from compose.port.flax.calls import Call, Recorder
 from compose.port.flax.flatten import Eqn, Flat, Var, user_line
 from compose.port.flax.patterns import Match, found
@@ -76,6 +77,9 @@ class Lowering:
         takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
         reads = tuple(v.index for v in inputs)
         names, classes = self.path
+        given = [t for w in takes(weights).values() for t in (w if isinstance(w, tuple) else (w,))]
+        if given and not any(t.source in self.model.trained for t in given) and not isinstance(layer, word("frozen")):
+            layer = word("frozen")(as_layer(layer))
         op = Op(as_layer(layer), reads, made.index, takes(weights), takes(state), names, classes, self.line())
         self.ops.append(op)
         return made

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from compose.core.errors import PortError
 from compose.flax.modes import mode
 from compose.port.flax.calls import Recorder
 
 Arrays = dict[str, Any]
+_PLACE = "place_in_model"
 
 
 class NnxModel:
@@ -24,6 +26,9 @@ class NnxModel:
         self.name = type(module).__name__
         self.graph, self.streams, variables = nnx.split(module, nnx.RngState, ...)
         self.flat = {_name(path): (path, v) for path, v in nnx.to_flat_state(variables)}
+        bare = [name for name, (_, v) in self.flat.items() if not isinstance(v, nnx.Variable)]
+        if bare:
+            raise PortError(f"arrays in variables, nnx.Param or another, got bare ones: {', '.join(bare)}")
         self.arrays: Arrays = {name: np.asarray(v.get_value()) for name, (_, v) in self.flat.items()}
         self.trained = [name for name, (_, v) in self.flat.items() if isinstance(v, nnx.Param)]
 
@@ -50,13 +55,13 @@ def _watched(module: nnx.Module, seen: Recorder | None) -> Iterator[None]:
     if seen is None:
         yield
         return
-    paths = {id(inner): (inner, _path(path)) for path, inner in nnx.iter_modules(module)}
     before: dict[type, Any] = {}
-    for inner, _ in paths.values():
+    for path, inner in nnx.iter_modules(module):
+        setattr(inner, _PLACE, "/".join(_path(path)))  # which copies that scan and vmap make keep
         cls = type(inner)
         if cls not in before and callable(inner):
             before[cls] = vars(cls).get("__call__")
-            cls.__call__ = _shown(cls.__call__, paths, seen)
+            cls.__call__ = _shown(cls.__call__, seen)
     try:
         yield
     finally:
@@ -67,14 +72,13 @@ def _watched(module: nnx.Module, seen: Recorder | None) -> Iterator[None]:
                 cls.__call__ = fn
 
 
-def _shown(call: Any, paths: dict, seen: Recorder) -> Any:
+def _shown(call: Any, seen: Recorder) -> Any:
     def shown(module, *args, **kwargs):
-        known = paths.get(id(module))
-        if known is None:
+        place = getattr(module, _PLACE, None)
+        if place is None:
             return call(module, *args, **kwargs)
-        return seen.around(
-            module, known[1], lambda: _arrays(module), lambda *a, **k: call(module, *a, **k), args, kwargs
-        )
+        path = tuple(place.split("/")) if place else ()
+        return seen.around(module, path, lambda: _arrays(module), lambda *a, **k: call(module, *a, **k), args, kwargs)
 
     return shown
 

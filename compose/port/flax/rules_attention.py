@@ -9,6 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.flax.rules_masks import Within, boolean
 from compose.port.flax.values import Value, Weight
 from compose.port.rules import rule, rules
 
@@ -26,7 +27,8 @@ def _multi_head(low, module, inputs_q, inputs_k=None, inputs_v=None, *, inputs_k
     groups, out = low.weights["key/kernel"].shape[1], low.weights["out/kernel"].shape[-1]
     options |= {} if groups == heads else {"kv_heads": groups}
     options |= {} if out == n else {"size": out}
-    causal, masks = _masks(mask, is_causal, inputs_q.shape[1])
+    causal, masks = _masks(low, mask, is_causal, inputs_q.shape[1])
+    options |= {"empty": "mean"} if masks else {}
     bias = "query/bias" in low.weights
     made = word("multi_head_attention")(
         heads, causal=causal, dropout=float(module.dropout_rate), bias=bias, out_bias=bias, **options
@@ -55,10 +57,13 @@ def _joined(weight: Weight, name: str) -> Any:
     return replace(weight.take, shape=shape, note=note)
 
 
-def _masks(mask: Any, is_causal: bool, time: int) -> tuple[bool, tuple]:
-    """Whether attention is causal, and a mask that is an input."""
+def _masks(low: Any, mask: Any, is_causal: bool, time: int) -> tuple[bool, tuple]:
+    """Whether attention is causal, and a mask that is computed from an input."""
+    if isinstance(mask, Within):
+        causal, _ = _masks(low, mask.constant, is_causal, time)
+        return causal, (boolean(low, mask.value),)
     if mask is None or isinstance(mask, Value):
-        return bool(is_causal), () if mask is None else (mask,)
+        return bool(is_causal), () if mask is None else (boolean(low, mask),)
     seen = np.asarray(mask).astype(bool)
     if seen.all():
         return bool(is_causal), ()

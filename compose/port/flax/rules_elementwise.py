@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.flax.rules_window import average
 from compose.port.flax.values import Value, Weight
 from compose.port.rules import rule, rules
-from compose.port.weights import Take
+from compose.port.weights import Constant, Take
 
 _PLAIN = {
     "tanh": "tanh", "logistic": "sigmoid", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "sin": "sin",
@@ -32,6 +32,8 @@ def _nothing(low, eqn, *xs):
 
 @rule("jax.convert_element_type")
 def _convert(low, eqn, x):
+    if not isinstance(x, (Value, Weight)):
+        return x  # a mask that attention reads
     kinds = [np.issubdtype(dtype, np.floating) for dtype in (eqn.outputs[0].dtype, eqn.inputs[0].dtype)]
     if kinds[0] == kinds[1]:
         return x
@@ -61,6 +63,8 @@ def _add(low, eqn, a, b):
             return low.emit(word("learned_positions")(b.places), a, weights={"embedding": Take(b.take.source)})
         joined = _as_bias(low, a, b, at)
         return joined or _learned(low, "learned_bias", "bias", a, b)
+    if _is_array(b):
+        return fixed(low, "learned_bias", a, b)
     return a if number(b) == 0 else low.emit(word("add_constant")(value=_number(b)), a)
 
 
@@ -71,6 +75,8 @@ def _multiply(low, eqn, a, b):
         return low.emit(word("multiply"), a, b)
     if isinstance(b, Weight):
         return _learned(low, "learned_scale", "scale", a, b)
+    if _is_array(b):
+        return fixed(low, "learned_scale", a, b)
     return a if number(b) == 1 else low.emit(word("scale")(by=_number(b)), a)
 
 
@@ -78,9 +84,13 @@ def _multiply(low, eqn, a, b):
 def _subtract(low, eqn, a, b):
     if isinstance(a, Value) and isinstance(b, Value):
         return low.emit(word("subtract"), a, b)
+    if isinstance(b, Weight):  # a - w is -(w - a)
+        return low.emit(word("scale")(by=-1.0), _add(low, eqn, low.emit(word("scale")(by=-1.0), a), b))
     if isinstance(a, Value):
-        return low.emit(word("add_constant")(value=-_number(b)), a)
+        return fixed(low, "learned_bias", a, -b) if _is_array(b) else _add(low, eqn, a, np.asarray(-_number(b)))
     turned = low.emit(word("scale")(by=-1.0), b)
+    if isinstance(a, Weight) or _is_array(a):
+        return _add(low, eqn, turned, a)
     return turned if number(a) == 0 else low.emit(word("add_constant")(value=_number(a)), turned)
 
 
@@ -109,6 +119,8 @@ def _extremes(low, eqn, a, b):
 @rule("jax.select_n")
 def _select(low, eqn, which, *cases):
     chosen = number(which)
+    if isinstance(which, Value) and all(isinstance(case, Value) for case in cases):
+        return low.emit(word("where"), which, *cases[::-1])
     if chosen is None:
         raise PortError("a choice that is the same everywhere; make others a function under @compose.register")
     return cases[int(chosen)]
@@ -125,6 +137,21 @@ def number(constant: Any) -> float | None:
         return None
     first = constant.reshape(-1)[:1] if all(constant.strides) else constant[(slice(0, 1),) * constant.ndim].reshape(-1)
     return float(first[0]) if constant.size == 1 or bool((constant == first[0]).all()) else None
+
+
+def _is_array(constant: Any) -> bool:
+    """Whether it is an array of constants that differ."""
+    return isinstance(constant, np.ndarray) and number(constant) is None
+
+
+def fixed(low: Any, name: str, x: Value, array: np.ndarray) -> Value:
+    """A value times, or plus, an array that is no weight of the model."""
+    repeats = [array.strides[i] == 0 or array.shape[i] == 1 for i in range(array.ndim)]
+    array = array[tuple(slice(0, 1) if alike else slice(None) for alike in repeats)]
+    while array.ndim > 1 and len(array) == 1:
+        array = array[0]
+    made = word(name) if array.shape == x.shape[-1:] else word(name)(shape=array.shape)
+    return low.emit(word("frozen")(made), x, weights={name.removeprefix("learned_"): Constant(array=np.array(array))})
 
 
 def _number(constant: Any) -> float:

@@ -24,6 +24,8 @@ def _rnn(low, module, x, initial_carry=None, seq_lengths=None, return_carry=None
     given = {"return_carry": return_carry, "time_major": time_major, "reverse": reverse, "keep_order": keep_order}
     told = {k: getattr(module, k) if v is None else v for k, v in given.items()}
     cell, weights = _cell(low, module.cell, "cell/")
+    if not (told["return_carry"] and low.uses.get(low.eqn.outputs[0])) and not told["reverse"]:
+        seq_lengths = None  # which change nothing but the carry
     _expect_lengths(low, seq_lengths, told["return_carry"])
     x = _time_second(low, x) if told["time_major"] else x
     options = {"reverse": True} if told["reverse"] else {}

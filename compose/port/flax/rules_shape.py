@@ -140,7 +140,12 @@ def _slice(low, eqn, x):
 def _rows(eqn: Any, weight: Weight) -> Weight:
     """Some rows of a weight."""
     start, stop = eqn.params["start_indices"], eqn.params["limit_indices"]
-    if tuple(stop[1:]) != weight.own[1:] or any(start[1:]) or eqn.params["strides"] or weight.take.axes:
+    if (
+        tuple(stop[1:]) != weight.own[1:]
+        or any(start[1:])
+        or {*(eqn.params["strides"] or ())} - {1}
+        or weight.take.axes
+    ):
         raise PortError("a part of a weight that is some of its first axis")
     shape = eqn.outputs[0].shape
     first = weight.take.rows[0] if weight.take.rows else 0
