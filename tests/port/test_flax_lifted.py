@@ -157,3 +157,15 @@ def test_what_has_no_equal_says_so():
     dense = nnx.WeightNorm(nnx.Linear(4, 3, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
     with pytest.raises(PortError, match="got bare ones: scales"):
         port.from_flax(dense, floats(3, 4))
+
+
+def test_the_fast_variance_of_flax_is_not_copied():
+    """It takes the mean's square off that of the values: at a mean of 1000 float32 keeps little of the difference."""
+    x = 1000 + np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
+    norm = nn.LayerNorm()
+    variables = norm.init(jax.random.key(0), x)
+    p = port.from_flax(norm, variables, x)
+    assert p.verify("gradients").ok
+    exact = (x - x.mean(-1, keepdims=True, dtype=np.float64)) / x.std(-1, keepdims=True, dtype=np.float64)
+    error = lambda y: float(np.abs(np.asarray(y) - exact).max())
+    assert error(norm.apply(variables, x)) > 1e-2 > 1e-3 > error(p.net.apply(p.params, p.state, x)[0])
