@@ -298,3 +298,17 @@ def test_names_of_the_source_that_python_has_taken():
     net = compose_seq(*[block(n) for n in (8, 9, 10)], *[outer(n) for n in (8, 9, 10)])
     for said in ("lambda", "filters", "conv", "net", "name"):
         rebuilt(net, words={block(8): said, outer(8): "filters"})
+
+
+def test_a_group_of_layers_that_most_sequences_are_made_of_is_one_everywhere():
+    def cbr(*sizes, **options):
+        return [layer for n, k in sizes for layer in (conv(n, k, bias=False, **options), norm, relu)]
+
+    def mixed(n, k):
+        ways = [cbr((64, 1)), cbr((n, 1), (n, k)), cbr((n, 1), (96, k), (n, 3)), [max_pool(3, stride=1), *cbr((n, 1))]]
+        return branch(*[compose_seq(*way) for way in ways], join=concat)
+
+    text = rebuilt(compose_seq(*cbr((32, 3), stride=2), *[mixed(n, k) for k in (3, 5) for n in (32, 48, 56)], fc(3)))
+    accepted(text)
+    assert text.count("norm, relu") <= 1 and "    *conv_norm_relu(32, 3, stride=2),\n" in text
+    assert lines(text) <= 24

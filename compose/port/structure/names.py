@@ -37,7 +37,7 @@ def scope_label(name: str, cls: str = "", around: str = "") -> str:
 
     A number may follow the name of the module around, as `block2-0`; `branch3x3_1` and `conv_bn` say what is inside.
     """
-    counted = bool(cls) and re.fullmatch(rf"{re.escape(cls)}_?\d+[a-z]?", name) is not None
+    counted = bool(cls) and re.fullmatch(rf"(.*_)?{re.escape(cls)}_?\d+[a-z]?", name) is not None
     numbered = name.isdigit() or name.removeprefix(around).strip("-_.").isdigit()
     words = _words(name)
     described = len(words) > 1 and _KINDS.issuperset(words)

@@ -33,7 +33,7 @@ class Generaliser:
             return a
         pairs = self.aligned(a, b)
         if pairs is None:
-            if a.free() or b.free():
+            if a.free() or b.free() or _several(a) or _several(b):
                 raise Unlike
             return seen.setdefault((a, b), Term("param", f"p{len(seen)}"))
         names, left, right = pairs
@@ -41,7 +41,7 @@ class Generaliser:
 
     def _match(self, pattern: Term, term: Term, found: dict[str, Term]) -> bool:
         if pattern.kind == "param":
-            if term.free():
+            if term.free() or _several(term):
                 return False
             return found.setdefault(pattern.head, term) == term
         if pattern == term:
@@ -79,6 +79,11 @@ def substitute(term: Term, values: dict[str, Term]) -> Term:
 def params(term: Term) -> list[str]:
     """The parameters of a pattern, in the order in which they are read."""
     return list(dict.fromkeys(t.head for t in term.walk() if t.kind == "param"))
+
+
+def _several(term: Term) -> bool:
+    """Whether a term is no single value, but several in a row."""
+    return term.kind == "items" or (term.kind == "row" and term.head == ("*", ""))
 
 
 def _has_params(term: Term) -> bool:

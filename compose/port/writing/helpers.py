@@ -10,7 +10,7 @@ from compose.port.writing.layout import WIDTH, Layout
 from compose.port.writing.loops import graded
 from compose.port.writing.naming import helper_name, is_size, parameter_names
 from compose.port.writing.program import Helper, Program, blocks
-from compose.port.writing.runs import grouped
+from compose.port.writing.runs import common_group, grouped
 from compose.port.writing.terms import Term
 
 _SHORTEST = 22  # characters of an expression that is worth a name
@@ -27,7 +27,13 @@ _SAMPLE = 28  # expressions of one form that are compared with each other
 def find_helpers(net: Term, words: dict[Term, str]) -> Program:
     """The program in which every helper that makes the text shorter has been taken out, the best one first."""
     said = graded(net)
-    program = Program(grouped(said(net)), {}, {grouped(said(part)): word for part, word in words.items()})
+    net, words = said(net), {said(part): word for part, word in words.items()}
+    group = common_group(net)
+    programs = [_found(Program(grouped(net, g), {}, {grouped(p, g): w for p, w in words.items()})) for g in {(), group}]
+    return min(programs, key=_cost)
+
+
+def _found(program: Program) -> Program:
     cost = _cost(program)
     while True:
         trials = [_with_helper(program, pattern) for pattern in _Search(program).best()]

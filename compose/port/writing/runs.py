@@ -6,17 +6,22 @@ from collections import Counter
 
 from compose.port.writing.terms import Term
 
+Group = tuple[str, ...]
+
 _LONG = 9  # layers of a sequence that is looked into
 _LONGEST_GROUP = 8
 _OFTEN = 3
 
 
-def grouped(term: Term) -> Term:
-    """The term, its long sequences with recurring groups as terms of their own (of the kind "items")."""
-    args = tuple(map(grouped, term.args))
-    if term.head == "compose_seq" and term.names.count(None) >= _LONG:
-        n = term.names.count(None)
-        layers = _grouped(list(args[:n]))
+def grouped(term: Term, everywhere: Group = ()) -> Term:
+    """The term, its long sequences with recurring groups as terms of their own (of the kind "items").
+
+    The group `everywhere`, of the heads of layers, is made one in short sequences too.
+    """
+    args = tuple(grouped(arg, everywhere) for arg in term.args)
+    n = term.names.count(None)
+    if term.head == "compose_seq" and (n >= _LONG or everywhere):
+        layers = _apart(list(args[:n]), everywhere) if everywhere else _grouped(list(args[:n]))
         names = (*[None] * len(layers), *term.names[n:])
         return term.but(args=(*layers, *args[n:]), names=names)
     return term.but(args=args) if args != term.args else term
@@ -47,15 +52,28 @@ def _grouped(layers: list[Term]) -> list[Term]:
                 best, most = group, (n - 1) * (times - 1)
     if not best:
         return layers
+    return _apart(layers, best)
+
+
+def _apart(layers: list[Term], group: Group) -> list[Term]:
+    """The layers with every such group as one; what is long between them is looked into again."""
     made: list[Term] = []
     last = 0
-    for i in [*_places(heads, best), None]:
+    for i in [*_places([str(layer.head) for layer in layers], group), None]:
         rest = layers[last:i]
         made += _grouped(rest) if len(rest) >= _LONG else rest
         if i is not None:
-            made.append(Term("row", ("*", ""), (Term("items", "", tuple(layers[i : i + len(best)])),)))
-            last = i + len(best)
+            made.append(Term("row", ("*", ""), (Term("items", "", tuple(layers[i : i + len(group)])),)))
+            last = i + len(group)
     return made
+
+
+def common_group(net: Term) -> Group:
+    """The group of three layers that most of the network's sequences are made of, or none."""
+    rows = [[str(a.head) for n, a in zip(t.names, t.args) if n is None] for t in net.walk() if t.head == "compose_seq"]
+    counts = Counter(tuple(row[i : i + 3]) for row in rows for i in range(len(row) - 2))
+    several = {group for group in counts if sum(len(_places(row, group)) > 1 for row in rows) >= _OFTEN}
+    return max((g for g in several if len(set(g)) == 3), key=lambda g: counts[g], default=())
 
 
 def _places(heads: list[str], group: tuple[str, ...]) -> list[int]:
