@@ -79,7 +79,9 @@ def exact(captured: Captured, shapes: list[tuple[int, ...]], assigned: Iterable[
     nodes = flat.order([*ends, *(i for u in updates for i in u.node.input)])
     flat.check_order(nodes, updates)
     made: dict[str, Any] = {}
-    weights, stands, news = ({} for _ in range(3))
+    weights: dict[str, str] = {}
+    stands: dict[str, str] = {}
+    news: dict[str, str] = {}
     idioms: dict[str, Idiom] = {}
     for node in nodes:
         variable = captured.variables.get(node.name)
@@ -119,7 +121,7 @@ def exact(captured: Captured, shapes: list[tuple[int, ...]], assigned: Iterable[
     if any(is_dilated(node) for node in order):
         found = replace(found, graph=undilated(found.imported(), found.graph, idioms))
     here = {node.name for node in found.graph.node}
-    turns = tuple(made for loop in found.loops if (made := loop.within(here)) is not None)
+    turns = tuple(inner for loop in found.loops if (inner := loop.within(here)) is not None)
     return replace(found, loops=turns, idioms={k: v for k, v in idioms.items() if k.rpartition(":")[0] in here})
 
 
