@@ -49,7 +49,7 @@ class multi_head_attention(StatefulLayer):
         key_bias: whether the keys' has, if the others do; Whisper's, BEiT's and Swin V2's have none.
         rotary: a layer on queries and keys, such as `rotary`.
         scores: a layer on the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
-        empty: what the heads give a query that the mask lets attend to nothing: `"zeros"` or the `"mean"` of all values.
+        empty: what the heads give a query that may attend to nothing: `"zeros"` or the `"mean"` of all values.
         return_weights: give `(output, weights (batch, heads, queries, keys))`.
         cache: keep the keys and values of up to so many steps in the state: the steps of a sequence may then come one
             by one, or some at a time. The output beyond them is NaN.

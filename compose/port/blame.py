@@ -39,7 +39,7 @@ def _first_unmatched(port: Ported, seed: int) -> str | None:
     for value in port.original.intermediates(arrays, inputs):
         theirs.setdefault(value.size, []).append(np.sort(value, axis=None))
     with jax.enable_x64(True):
-        params, state = jax.tree.map(jnp.asarray, port.weights.load(arrays))
+        params, state = port.weights.load(arrays, jnp.asarray)
         ours = port.net.intermediates(params, state, *port.ours(inputs))
         for path, value in ours.items():
             if isinstance(value, tuple):

@@ -92,7 +92,7 @@ def load_checkpoint(port: Ported, path: str | os.PathLike, prefix: str = "") -> 
             )
         found[of] = name
         arrays[of] = np.asarray(value, old.dtype)
-    return port.weights.load(arrays)
+    return port.weights.load(arrays, jnp.asarray)
 
 
 def _read(port: Ported, path: str | os.PathLike) -> Arrays:

@@ -51,7 +51,7 @@ class Ported:
         moved = zip(original.inputs(), graph.input_axes)
         specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
         found = recover(graph, *specs, repeats=repeats)
-        params, state = as_arrays(found.weights.load(graph.arrays))
+        params, state = found.weights.load(graph.arrays, jax.numpy.asarray)
         return cls(found.net, params, state, found, specs, graph, original)
 
     @property
@@ -139,7 +139,7 @@ class Ported:
         Raises `FileError` for a file of another kind (a pickle is never loaded), and for tensors that are missing,
         surplus, or of another shape or dtype than the source's; narrower floats are widened.
         """
-        return as_arrays(load_checkpoint(self, path, prefix))
+        return load_checkpoint(self, path, prefix)
 
     def optimizer(self, source: Any, learning_rate: Any = None, steps: int | None = None) -> tuple[Any, Any]:
         """The optax transformation of an optimizer of the source model, and its state: its moments go on here.
@@ -202,11 +202,6 @@ class Ported:
             return inner.but(**rates) if rates and inner.draws else inner
 
         return self.net.map(quiet)
-
-
-def as_arrays(tree: Any) -> Any:
-    """The tree with JAX's arrays in it."""
-    return jax.tree.map(jax.numpy.asarray, tree)
 
 
 def _spec(x: np.ndarray) -> jax.ShapeDtypeStruct:

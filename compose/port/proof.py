@@ -48,8 +48,7 @@ def _weights(port: Ported) -> Row:
 def _outputs(port: Ported, seed: int, tolerance: float) -> list[Row]:
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs = port.original.outputs(arrays, inputs)
-    forward, given = network(port, arrays, inputs)
-    del arrays  # of a large model, all that fits
+    forward, given = network(port, arrays, inputs, spend=True)
     return _compared(port.theirs_out([np.asarray(o) for o in jax.tree.leaves(forward(*given))]), theirs, tolerance)
 
 
@@ -87,9 +86,14 @@ def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float
     return rows
 
 
-def network(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[Any, tuple[Any, list]]:
-    """Our network as a function of its parameters and floating-point inputs, and these two."""
-    params, state = jax.tree.map(jnp.asarray, port.weights.load(arrays))
+def network(
+    port: Ported, arrays: Arrays, inputs: list[np.ndarray], spend: bool = False
+) -> tuple[Any, tuple[Any, list]]:
+    """Our network as a function of its parameters and floating-point inputs, and these two.
+
+    With `spend` the arrays are let go as they are read: both sides of a large model do not fit.
+    """
+    params, state = port.weights.load(arrays, jnp.asarray, spend)
     xs = port.ours(inputs)
     floats = [i for i, x in enumerate(xs) if np.issubdtype(x.dtype, np.floating)]
 

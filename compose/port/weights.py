@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -123,21 +124,29 @@ class WeightMap(tuple):
     def __str__(self) -> str:
         return "\n".join(map(str, self))
 
-    def load(self, arrays: dict[str, np.ndarray]) -> tuple[dict, dict]:
-        """Parameters and state from the source's arrays. Raises `ParamsError` for a missing one."""
-        trees: dict[str, dict] = {"params": {}, "state": {}}
-        found: dict[tuple[str, str], dict[tuple[int, ...], list]] = {}
+    def load(
+        self, arrays: dict[str, np.ndarray], made: Callable = np.asarray, spend: bool = False
+    ) -> tuple[dict, dict]:
+        """Parameters and state from the source's arrays. Raises `ParamsError` for a missing one.
+
+        Args:
+            made: what the trees hold of each array.
+            spend: take each array out of `arrays` when it is read for the last time, so that a large model fits.
+        """
+        reads = Counter(record.take.source for record in self)
+        targets: dict[tuple[str, str], list[Record]] = {}
         for record in self:
-            constant = isinstance(record.take, Constant)
-            if not constant and record.take.source not in arrays:
-                raise ParamsError(f"an array {record.take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
-            array = None if constant else np.asarray(arrays[record.take.source])
-            value = np.asarray(record.take.forward(array), order="C")
-            turns = found.setdefault((record.tree, record.target), {})
-            turns.setdefault(record.at, []).append(value)
-        for (tree, target), turns in found.items():
+            targets.setdefault((record.tree, record.target), []).append(record)
+        trees: dict[str, dict] = {"params": {}, "state": {}}
+        for (tree, target), records in targets.items():
+            turns: dict[tuple[int, ...], list] = {}
+            for record in records:
+                turns.setdefault(record.at, []).append(_forward(record.take, arrays))
+                reads[record.take.source] -= 1
+                if spend and not reads[record.take.source]:
+                    arrays.pop(record.take.source, None)
             whole = {at: parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for at, parts in turns.items()}
-            _put(trees[tree], target, whole[()] if () in whole else _stacked(whole))
+            _put(trees[tree], target, made(whole[()] if () in whole else _stacked(whole)))
         return trees["params"], trees["state"]
 
     def dump(self, params: dict, state: dict, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -206,6 +215,14 @@ def _tuples(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _tuples(value) for key, value in data.items()}
     return tuple(map(_tuples, data)) if isinstance(data, (list, tuple)) else data
+
+
+def _forward(take: Take, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    if isinstance(take, Constant):
+        return np.asarray(take.array, order="C")
+    if take.source not in arrays:
+        raise ParamsError(f"an array {take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
+    return np.asarray(take.forward(np.asarray(arrays[take.source])), order="C")
 
 
 def _stacked(turns: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
