@@ -34,6 +34,7 @@ from compose import (
     register,
     relu,
     repeat,
+    reshape,
     residual,
     share,
     sigmoid,
@@ -312,3 +313,9 @@ def test_a_group_of_layers_that_most_sequences_are_made_of_is_one_everywhere():
     accepted(text)
     assert text.count("norm, relu") <= 1 and "    *conv_norm_relu(32, 3, stride=2),\n" in text
     assert lines(text) <= 24
+
+
+def test_what_is_written_once_has_a_name_without_numbers():
+    shape = reshape(-1, 196, 384, batch=False)
+    text = rebuilt(compose_seq(fc(3), shape, tanh, shape, relu, shape, sigmoid, fc(4), shape, softmax))
+    assert "reshape_block = reshape(-1, 196, 384, batch=False)" in text

@@ -48,6 +48,10 @@ OPERATIONS = {
     "sign": lambda x: x * torch.sign(x),
     "celu": lambda x: F.celu(x, 0.5),  # torch's gradient has 1 / alpha in float32
     "glu": lambda x: F.glu(x),
+    "addcmul": lambda x: torch.addcmul(x, x, x.sigmoid(), value=0.5),
+    "reshape as another": lambda x: x.reshape(-1, 18).reshape_as(x) * 2 + x,
+    "windows": lambda x: F.unfold(x[:, None].expand(-1, 2, -1, -1), (2, 3), padding=1, stride=(1, 2)),
+    "windows laid back": lambda x: F.fold(F.unfold(x[:, None], 2, padding=1) ** 2, (3, 6), 2, padding=1),
     "shrink": lambda x: F.hardshrink(x, 0.2) + F.softshrink(x, 0.1) + F.threshold(x, 0.1, 2.0),
 }
 

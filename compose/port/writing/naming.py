@@ -62,6 +62,7 @@ def _described(pattern: Term, helpers: set[str]) -> str:
     if pattern.head in helpers and fixed:
         return f"first_{pattern.head}" if "shortcut" in fixed else f"{pattern.head}_with_{fixed[-1]}"
     inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
+    inner = [a for a in inner if a.kind != "atom" or str(a.head).isidentifier()]  # no number
     if inner and pattern.head in ("compose_seq", "branch", "parallel"):
         heads = list(dict.fromkeys(_word(a) for a in inner))
         same = {"compose_seq": "stage", "branch": "branches", "parallel": "towers"}[pattern.head]
@@ -75,7 +76,7 @@ def _described(pattern: Term, helpers: set[str]) -> str:
 
 
 def _word(term: Term) -> str:
-    head = str(term.head) if term.kind in ("call", "atom") else "part"
+    head = str(term.head) if term.kind in ("call", "atom") and str(term.head).isidentifier() else "part"
     return _SHORT.get(head, head)
 
 
