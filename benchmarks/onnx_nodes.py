@@ -121,7 +121,8 @@ def outcome(case: Any, model: onnx.ModelProto) -> tuple[str, str]:
     try:
         ported = port.from_onnx(model, *inputs)
         params, state = ported.params, ported.state
-        made = ported.net.apply(params, state, *ported.ours(inputs))[0]
+        narrow = [x.astype(np.float32) if x.dtype == np.float64 else x for x in ported.ours(inputs)]
+        made = ported.net.apply(params, state, *narrow)[0]
         outputs = ported.theirs_out([np.asarray(y) for y in jax.tree.leaves(made)])
     except PortError as e:
         return "refused", str(e).replace("\n", " ")
