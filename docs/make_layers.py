@@ -62,7 +62,12 @@ def family(module: str, names: list[str]) -> str:
     head = ["written", "means", "shapes", *FRAMEWORKS]
     rows = [head, ["---"] * len(head), *(row(name, sys.modules[module].__doc__) for name in names)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    return f"## {module.split('.')[-1]}\n\n{sentence(sys.modules[module].__doc__)}\n\n{table}\n"
+    return f"## {heading(module)}\n\n{sentence(sys.modules[module].__doc__)}\n\n{table}\n"
+
+
+def heading(module: str) -> str:
+    """The module below its package, as `recurrent / lstm`."""
+    return " / ".join(dict.fromkeys(module.split(".")[2:]))
 
 
 def row(name: str, family_doc: str | None) -> list[str]:

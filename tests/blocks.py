@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from compose.core import registry
-from compose.port import rules
+from compose.port.lowering import registry as rules
 
 NUMBER = re.compile(r"\d+\.\d+(?:e[+-]\d+)?")
 

@@ -74,7 +74,7 @@ def build(target: str) -> Any:
 
 
 def _torch(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
-    from compose.port.torch import from_torch
+    from compose.port.frontends.torch import from_torch
 
     model = build(target)
     if not inputs:
@@ -85,20 +85,20 @@ def _torch(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
 
 
 def _keras(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
-    from compose.port.keras import from_keras
+    from compose.port.frontends.keras import from_keras
 
     return from_keras(build(target), *inputs, partial=partial)
 
 
 def _flax(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
-    from compose.port.flax import from_flax
+    from compose.port.frontends.flax import from_flax
 
     built = build(target)
     return from_flax(*(built if isinstance(built, tuple) else (built,)), *inputs, partial=partial)
 
 
 def _tf(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
-    from compose.port.tensorflow import from_tf
+    from compose.port.frontends.tensorflow import from_tf
 
     built = target if Path(target).is_dir() else build(target)
     if isinstance(built, tuple):
@@ -108,7 +108,7 @@ def _tf(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
 
 
 def _onnx(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
-    from compose.port.onnx import from_onnx
+    from compose.port.frontends.onnx import from_onnx
 
     _say(f"reading {target}")
     return from_onnx(target, *inputs, partial=partial)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from compose.core.function import function
-from compose.layers.activation import activation
+from compose.layers.activation.basic import activation
 
 __all__ = [
     "abs", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "power", "reciprocal", "rsqrt", "sign", "sin", "sqrt",

@@ -11,9 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from compose.core.draws import draw
 from compose.core.errors import ConfigError
 from compose.core.initializer import initializer
+from compose.core.sampling import draw
 
 __all__ = [
     "constant",

@@ -13,9 +13,9 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError, ShapeError, expect_rank, shape_text
 from compose.core.layer import Layer, layer
 from compose.core.plan import Plan, draws, plan
-from compose.layers.activation import relu, sigmoid
+from compose.layers.activation.basic import relu, sigmoid
 from compose.layers.dense import fc
-from compose.layers.pool_global import global_avg_pool
+from compose.layers.pool.global_pool import global_avg_pool
 
 __all__ = ["mixture", "squeeze_excite"]
 

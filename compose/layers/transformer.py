@@ -13,11 +13,11 @@ from compose.core.combinator import Composite
 from compose.core.editing import named
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.layer import Layer, layer, unlisted
-from compose.layers.activation import relu
-from compose.layers.attention import multi_head_attention
+from compose.layers.activation.basic import relu
+from compose.layers.attention.multi_head import multi_head_attention
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout as drop
-from compose.layers.norm import layer_norm
+from compose.layers.norm.batch import layer_norm
 from compose.layers.take import at
 
 __all__ = ["decoder_block", "encoder_block", "transformer", "transformer_block"]

@@ -14,12 +14,12 @@ from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
-from compose.port.exchange import flax_variables, keras_weights, load_checkpoint, state_dict, tf_variables
-from compose.port.graph import SourceGraph
-from compose.port.original import Original
-from compose.port.report import Report
+from compose.port.bundle.checkpoint import flax_variables, keras_weights, load_checkpoint, state_dict, tf_variables
+from compose.port.ir.graph import SourceGraph
+from compose.port.ir.weights import WeightMap
+from compose.port.proof.reference import Original
+from compose.port.proof.report import Report
 from compose.port.structure import Recovered, recover
-from compose.port.weights import WeightMap
 
 _RANDOM = ("rate", "dropout", "recurrent_dropout", "stddev")  # fields that say how much a layer draws
 
@@ -62,7 +62,7 @@ class Ported:
     @property
     def source(self) -> str:
         """A Python file that builds `net`, as a person would have written it."""
-        from compose.port.source import source
+        from compose.port.codegen.source import source
 
         return source(self.net, words=self.found.words)
 
@@ -86,7 +86,7 @@ class Ported:
 
         Raises `PortError` on a mismatch, with the table and the first layer that differs.
         """
-        from compose.port.proof import verify
+        from compose.port.proof.verify import verify
 
         return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps)
 
@@ -98,7 +98,7 @@ class Ported:
         Args:
             report: a proof that `verify` gave; without one it is made, at the level of gradients.
         """
-        from compose.port.saving import save
+        from compose.port.bundle.write import save
 
         save(self, folder, report)
 
@@ -151,7 +151,7 @@ class Ported:
 
         Raises `ConfigError` for moments that no weight map carries: several groups of parameters, factored moments.
         """
-        from compose.port.optimizers.carried import carried
+        from compose.port.train.optimizers.optimizer_state import carried
 
         return carried(self, source, learning_rate, steps)
 

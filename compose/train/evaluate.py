@@ -12,13 +12,13 @@ from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params
+from compose.train.batches import Feed
+from compose.train.epoch import run_pass
 from compose.train.examples import Examples, examples
-from compose.train.feed import Feed
-from compose.train.final import refuse_hidden_probabilities
+from compose.train.logits import refuse_hidden_probabilities
 from compose.train.losses import Loss, check_targets, loss_of
 from compose.train.metrics import metric_of
-from compose.train.passes import run_pass
-from compose.train.steps import evaluation_steps
+from compose.train.train_step import evaluation_steps
 from compose.train.trained import Trained
 
 

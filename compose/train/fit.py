@@ -14,15 +14,15 @@ from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params, init
+from compose.train.batches import Feed
+from compose.train.epoch import Pace, run_pass
 from compose.train.evaluate import Scoring
 from compose.train.examples import Examples, examples, hold_out
-from compose.train.feed import Feed
 from compose.train.interrupt import Interrupt
 from compose.train.losses import loss_of
 from compose.train.optimizers import merge, optimizer_of, split
-from compose.train.passes import Pace, run_pass
 from compose.train.progress import progress
-from compose.train.steps import Carry, training_steps
+from compose.train.train_step import Carry, training_steps
 from compose.train.trained import Session, Trained
 
 

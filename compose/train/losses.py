@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import optax
 
 from compose.core.errors import ConfigError, DataError, shape_text
-from compose.train.final import Outputs
-from compose.train.names import unknown
+from compose.train.by_name import unknown
+from compose.train.logits import Outputs
 
 
 @dataclass(frozen=True)

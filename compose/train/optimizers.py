@@ -12,7 +12,7 @@ import optax
 
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
-from compose.train.names import unknown
+from compose.train.by_name import unknown
 
 OPTIMIZERS = {
     "sgd": optax.sgd,

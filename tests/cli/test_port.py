@@ -120,8 +120,8 @@ def test_check_of_a_keras_model(cli):
 
 def test_a_port_that_differs_is_status_1_with_the_table_and_the_layer(cli, tmp_path, monkeypatch):
     from compose import leaky_relu
-    from compose.port import rules
-    from compose.port.torch import rules_elementwise
+    from compose.port.frontends.torch.rules import elementwise as rules_elementwise
+    from compose.port.lowering import registry as rules
 
     assert rules_elementwise
     monkeypatch.setitem(rules._named, "aten.relu", lambda low, node, x: low.emit(leaky_relu, x))

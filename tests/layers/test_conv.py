@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compose import conv, conv_transpose, depthwise_conv, separable_conv
 from compose.core.errors import ConfigError, DtypeError, ShapeError
-from compose.layers.convolve import depthwise, general
+from compose.layers.conv.convolve import depthwise, general
 from compose.layers.window import window
 from tests.cases.case import Case
 from tests.cases.conv import convolved, transposed

@@ -21,7 +21,7 @@ from compose import (
     max_unpool,
 )
 from compose.core.errors import ConfigError, DtypeError, ShapeError
-from compose.layers.pool import largest, lowest, pool_window
+from compose.layers.pool.window import largest, lowest, pool_window
 from tests.cases.case import Case
 from tests.cases.in_torch import prove
 from tests.cases.pool import ADAPTIVE_AVG, ADAPTIVE_MAX, AVG, MAX, pooled

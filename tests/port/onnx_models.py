@@ -11,8 +11,8 @@ import onnx
 import torch
 
 from compose import port
-from compose.port.steps import train
-from compose.port.torch.original import TorchModel
+from compose.port.frontends.torch.reference import TorchModel
+from compose.port.proof.training import train
 
 SCRIPT, DYNAMO = "torchscript", "dynamo"
 

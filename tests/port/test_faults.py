@@ -9,7 +9,7 @@ import torch
 
 from compose import gelu, identity, port, relu, tanh
 from compose.core.errors import PortError
-from compose.port.weights import WeightMap
+from compose.port.ir.weights import WeightMap
 from tests.port.torch_models import CASES, Attention
 
 

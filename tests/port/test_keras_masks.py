@@ -7,7 +7,7 @@ import pytest
 
 from compose import branch, compose_seq, embedding, equals, logical_not, lstm, port
 from compose.core.errors import PortError
-from compose.port.keras.examples import examples_for
+from compose.port.frontends.keras.examples import examples_for
 
 keras = pytest.importorskip("keras")
 L = keras.layers

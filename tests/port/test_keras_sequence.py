@@ -7,7 +7,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
-from compose.port.weights import Take
+from compose.port.ir.weights import Take
 
 keras = pytest.importorskip("keras")
 L = keras.layers

@@ -29,7 +29,7 @@ def test_an_operation_of_another_domain():
 
 
 def test_a_rule_teaches_an_operation():
-    from compose.port.rules import _named, _outputs
+    from compose.port.lowering.registry import _named, _outputs
 
     @compose.register
     def half_max(x):

@@ -41,7 +41,7 @@ from compose import (
     softmax,
     tanh,
 )  # fmt: skip
-from compose.port.source import source
+from compose.port.codegen.source import source
 from compose.port.structure import recover
 from tests.port.structure.build import Build
 from tests.port.structure.test_any_graph import WIDTH, any_graph, modules, series_parallel

@@ -242,7 +242,7 @@ class TestErrors:
 
 def test_a_rule_of_ones_own(monkeypatch):
     import compose
-    from compose.port import rules
+    from compose.port.lowering import registry as rules
 
     monkeypatch.setattr(rules, "_named", dict(rules._named))
     monkeypatch.setattr(rules, "_outputs", dict(rules._outputs))

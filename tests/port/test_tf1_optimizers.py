@@ -6,7 +6,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import ConfigError
-from compose.port.optimizers.tf1 import rmsprop
+from compose.port.train.optimizers.tf1 import rmsprop
 from tests.port.optimize import error, problem, run_port
 
 pytestmark = [pytest.mark.usefixtures("x64"), pytest.mark.filterwarnings("default")]

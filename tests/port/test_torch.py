@@ -70,7 +70,7 @@ def test_unknown_operations_are_listed_with_their_lines():
 
 
 def test_a_rule_teaches_an_operation():
-    from compose.port.rules import _named
+    from compose.port.lowering.registry import _named
 
     class Odd(torch.nn.Module):
         def forward(self, x):
@@ -96,7 +96,7 @@ class Twice(torch.nn.Module):
 
 
 def test_a_rule_for_a_class_by_its_name():
-    from compose.port.rules import _named, _outputs
+    from compose.port.lowering.registry import _named, _outputs
 
     name = f"{Twice.__module__}.Twice"
 

@@ -17,7 +17,7 @@ from compose.core.errors import PortError
 from compose.core.layer import StatefulLayer, layer
 from compose.core.param import Param
 from compose.layers.initializers import zeros
-from compose.port.weights import Take, linear
+from compose.port.ir.weights import Take, linear
 from tests.port.torch_parts import CASES
 
 
@@ -102,7 +102,7 @@ class running_sum(StatefulLayer):
 
 
 def test_a_module_that_carries_state_by_a_rule_of_one_s_own():
-    from compose.port.rules import _classes, _outputs
+    from compose.port.lowering.registry import _classes, _outputs
 
     @port.rule(Running)
     def _(low, call, x):

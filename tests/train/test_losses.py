@@ -32,7 +32,7 @@ from compose import (
     softmax,
 )  # fmt: skip
 from compose.core.context import Context
-from compose.train.final import forward
+from compose.train.logits import forward
 from compose.train.losses import LOSSES, loss_of
 from compose.train.metrics import metric_of
 

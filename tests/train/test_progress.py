@@ -17,8 +17,8 @@ from rich.console import Console
 
 from compose import compose_seq, fc, relu
 from compose.train import fit
+from compose.train.epoch import TURN, Pace
 from compose.train.interrupt import Interrupt
-from compose.train.passes import TURN, Pace
 from compose.train.progress import Bar, said
 
 NET = compose_seq(fc(8, relu), fc(3))

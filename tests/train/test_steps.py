@@ -11,11 +11,11 @@ from jax import lax
 
 from compose import bfloat16, cast, compose_seq, dropout, fc, relu, sigmoid, softmax
 from compose.train import fit
+from compose.train.batches import Feed
 from compose.train.examples import examples
-from compose.train.feed import Feed
 from compose.train.losses import LOSSES
 from compose.train.optimizers import split
-from compose.train.steps import Carry, training_steps
+from compose.train.train_step import Carry, training_steps
 
 OPTIMIZER = optax.rmsprop(1e-3)
 BATCH = 10

@@ -81,7 +81,7 @@ def test_an_edited_network_goes_on_from_the_same_parameters(trained):
 
 
 def test_what_it_compiled_is_found_again():
-    from compose.train.steps import training_steps
+    from compose.train.train_step import training_steps
 
     options = dict(loss="cross_entropy", optimizer="rmsprop", learning_rate=0.01, batch_size=6, verbose=False)
     fit(NET, X, Y, **options)
@@ -92,7 +92,7 @@ def test_what_it_compiled_is_found_again():
 
 def test_an_epoch_compiles_once_for_full_batches_and_once_for_the_last():
     from compose.train.losses import LOSSES
-    from compose.train.steps import training_steps
+    from compose.train.train_step import training_steps
 
     optimizer = optimizer_of("sgd", 0.012)
     fit(NET, X, Y, loss="cross_entropy", optimizer=optimizer, batch_size=6, epochs=4, verbose=False)

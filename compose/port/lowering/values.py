@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compose.core.errors import PortError
-from compose.port.weights import Take
+from compose.port.ir.weights import Take
 
 BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that sizes stay plain ints
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.ir.weights import Take
 from compose.port.lowering.values import Value, Weight
-from compose.port.weights import Take
 
 
 def per_axis(value: Any, rank: int) -> Any:

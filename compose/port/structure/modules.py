@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from compose.port.graph import Op
-from compose.port.structure.names import CONTAINERS, leaf_label, scope_label
+from compose.port.ir.graph import Op
+from compose.port.structure.module_names import CONTAINERS, leaf_label, scope_label
 from compose.port.structure.piece import Piece, leaf
 from compose.port.structure.reduce import Node, as_read, one_node, reduce
 

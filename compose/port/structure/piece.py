@@ -9,8 +9,8 @@ from typing import Any
 
 from compose.combinators import add, branch, compose_seq, graph, identity, multiply, parallel, repeat, residual
 from compose.core.layer import Layer
-from compose.port.graph import Op
-from compose.port.weights import Record
+from compose.port.ir.graph import Op
+from compose.port.ir.weights import Record
 
 
 @dataclass(frozen=True, eq=False)

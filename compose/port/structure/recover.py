@@ -12,16 +12,16 @@ from compose.core.layer import Layer
 from compose.core.param import Param
 from compose.core.plan import plan
 from compose.core.run import abstract
-from compose.port.graph import SourceGraph
+from compose.port.ir.graph import SourceGraph
+from compose.port.ir.weights import WeightMap
+from compose.port.structure.canonicalize import prepare
+from compose.port.structure.module_names import name_all, snake
 from compose.port.structure.modules import Modules
-from compose.port.structure.names import name_all, snake
+from compose.port.structure.name_scopes import scoped
 from compose.port.structure.piece import Piece
-from compose.port.structure.prepare import prepare
 from compose.port.structure.reduce import one_node
 from compose.port.structure.repeats import repeat_all
-from compose.port.structure.scopes import scoped
 from compose.port.structure.sharing import share_all
-from compose.port.weights import WeightMap
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from compose.combinators import share
 from compose.combinators.share import Shared
 from compose.core.errors import PortError
 from compose.layers.dense import fc
+from compose.port.ir.weights import Constant, Take
 from compose.port.structure.piece import Piece
-from compose.port.weights import Constant, Take
 
 
 def share_all(piece: Piece) -> Piece:

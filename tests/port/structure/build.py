@@ -12,9 +12,9 @@ from compose.core.layer import Layer, as_layer
 from compose.core.param import Param
 from compose.core.parsing import parse
 from compose.core.plan import plan
-from compose.port.graph import Op, SourceGraph
+from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.weights import Take
 from compose.port.structure import Recovered, recover
-from compose.port.weights import Take
 
 
 class Build:

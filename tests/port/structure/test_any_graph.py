@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compose import add, batch_norm, concat, dropout, fc, multiply, parse, relu, tanh
+from compose.port.ir.weights import Take
 from compose.port.structure import recover
-from compose.port.weights import Take
 from tests.port.structure.build import Build, evaluate
 
 WIDTH = 3

@@ -24,9 +24,9 @@ from compose import (
     share,
     tanh,
 )  # fmt: skip
+from compose.port.ir.weights import Take
 from compose.port.structure import recover
-from compose.port.structure.scopes import scoped
-from compose.port.weights import Take
+from compose.port.structure.name_scopes import scoped
 from tests.port.structure.build import Build, check, f64
 from tests.port.structure.test_any_graph import WIDTH, agrees, any_graph
 

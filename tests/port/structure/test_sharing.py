@@ -18,8 +18,8 @@ from compose import (
     tanh,
 )  # fmt: skip
 from compose.core.errors import PortError
+from compose.port.ir.weights import Take
 from compose.port.structure import recover
-from compose.port.weights import Take
 from tests.port.structure.build import Build, check, f64
 
 

@@ -1,0 +1,113 @@
+"""LSTM whose affine maps are convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from compose.combinators.over_time import Cell, OverTime
+from compose.core.errors import ConfigError, ShapeError, expect_float, shape_text
+from compose.core.initializer import Initializer
+from compose.core.layer import Layer, layer
+from compose.core.param import Param
+from compose.layers.activation.basic import sigmoid, tanh
+from compose.layers.initializers import glorot_uniform, orthogonal
+from compose.layers.recurrent.lstm import unit_forget
+from compose.layers.window import Padding, Sizes, explicit_padding, sizes
+
+__all__ = ["conv_lstm", "conv_lstm_cell"]
+
+
+@layer
+class conv_lstm_cell(Cell):
+    """One step of `conv_lstm`: `((h, c), x) -> ((h, c), h)`.
+
+    Shapes: `((h, c) of (batch, *space', filters), x (batch, *space, n)) -> ((h, c), h)`. Elsewhere: Flax
+    `linen.ConvLSTMCell`.
+
+    Args:
+        filters: output channels.
+        kernel: size along each spatial axis; one int serves all.
+        stride, padding, dilation: of the input's convolution, as in `conv`; the output's own has stride 1 and keeps
+            its size.
+        recurrent_activation: of the three gates.
+    """
+
+    filters: int
+    kernel: Sizes
+    activation: Layer = tanh
+    recurrent_activation: Layer = sigmoid
+    stride: Sizes = 1
+    padding: Padding = "same"
+    dilation: Sizes = 1
+    bias: bool = True
+    kernel_init: Initializer = glorot_uniform
+    recurrent_init: Initializer = orthogonal
+    bias_init: Initializer = unit_forget
+
+    def validate(self):
+        if self.filters < 1:
+            raise ConfigError("at least one filter", str(self.filters))
+
+    def weights(self, x):
+        rank = x.ndim - 2
+        if not 1 <= rank <= 3:
+            raise ShapeError("one to three spatial axes at each step, (batch, *space, channels)", shape_text(x))
+        expect_float(x)
+        window, wide = sizes(self.kernel, rank), 4 * self.filters
+        made = Param((*window, x.shape[-1], wide), self.kernel_init)
+        yield "kernel", made
+        yield "recurrent_kernel", Param((*window, self.filters, wide), self.recurrent_init)
+        if self.bias:
+            yield "bias", Param((wide,), self.bias_init, fan_in=made.fans[0])
+
+    def carry(self, x) -> Any:
+        kernel = jax.ShapeDtypeStruct((*sizes(self.kernel, x.ndim - 2), x.shape[-1], self.filters), x.dtype)
+        h = jax.eval_shape(self._over_input, x, kernel)
+        return h, h
+
+    def project(self, p, x, ctx):
+        rank = p["kernel"].ndim - 2
+        z = self._over_input(x.reshape(-1, *x.shape[-rank - 1 :]), p["kernel"])
+        z = z.reshape(*x.shape[: -rank - 1], *z.shape[1:])
+        return z + p["bias"] if self.bias else z
+
+    def step(self, p, carry, z, ctx):
+        h, c = carry
+        rank = h.ndim - 2
+        i, f, g, o = jnp.split(z + _convolve(h, p["recurrent_kernel"], (1,) * rank, "SAME", (1,) * rank), 4, axis=-1)
+        i, f, o = (ctx.run(self.recurrent_activation, p, a, "recurrent_activation") for a in (i, f, o))
+        c = f * c + i * ctx.run(self.activation, p, g)
+        return o * ctx.run(self.activation, p, c), c
+
+    def read(self, carry):
+        return carry[0]
+
+    def _over_input(self, x, kernel):
+        rank = x.ndim - 2
+        stride, dilation = sizes(self.stride, rank), sizes(self.dilation, rank)
+        padding = explicit_padding(self.padding, x.shape[1:-1], sizes(self.kernel, rank), stride, dilation)
+        return _convolve(x, kernel, stride, padding, dilation)
+
+
+@layer
+class conv_lstm(OverTime, conv_lstm_cell):
+    """LSTM over images, sequences or volumes, its affine maps convolutions (Shi et al., ConvLSTM, 2015).
+
+    Shapes: `(batch, time, *space, n) -> (batch, time, *space', filters)`, without time for `output="last"`; lengths,
+    masks and a first carry as in `lstm`. Parameters: `kernel (*kernel, n, 4 filters)`,
+    `recurrent_kernel (*kernel, filters, 4 filters)`, `bias (4 filters,)`.
+    Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last; Flax
+    `linen.ConvLSTMCell` in `RNN`.
+    """
+
+
+def _convolve(x, kernel, stride, padding, dilation):
+    letters = "DHW"[-(x.ndim - 2) :]
+    return lax.conv_general_dilated(
+        x, kernel, stride, padding, rhs_dilation=dilation,
+        dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+    )  # fmt: skip

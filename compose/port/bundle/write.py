@@ -1,0 +1,98 @@
+"""A port as a folder: the text, the weights, the report, and a test that needs nothing but `compose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.bundle.read import write_source
+from compose.port.proof.verify import run
+
+if TYPE_CHECKING:
+    from compose.port.ported import Ported
+    from compose.port.proof.report import Report
+
+TEST = '''"""The port still computes what its source did: outputs and gradients, recorded in golden.npz."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import compose
+
+HERE = Path(__file__).parent
+
+
+def test_port():
+    golden = np.load(HERE / "golden.npz")
+    trained = compose.load(HERE / "weights.safetensors")
+    scope = {}
+    exec((HERE / "model.py").read_text(), scope)
+    assert scope["net"] == trained.net
+    with jax.enable_x64(True):
+        wide = lambda tree: jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), tree)
+        params, state = wide(trained.params), wide(trained.state)
+        inputs = [golden[f"input {i}"] for i in range(int(golden["inputs"]))]
+        forward = lambda params: jax.tree.leaves(trained.net.apply(params, state, *inputs)[0])
+        outputs, pull = jax.vjp(jax.jit(forward), params)
+        for i, y in enumerate(outputs):
+            close(y, golden[f"output {i}"])
+        (grads,) = pull([golden[f"cotangent {i}"] for i in range(len(outputs))])
+        for path, g in jax.tree_util.tree_leaves_with_path(grads):
+            name = "/".join(str(key.key) for key in path)
+            close(np.sum(np.asarray(g) * projection(name, g.shape)), golden[f"gradient {name}"])
+
+
+def projection(name, shape):
+    return np.random.default_rng(list(name.encode())).normal(size=shape)
+
+
+def close(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * max(1.0, float(np.max(np.abs(theirs)))))
+'''
+
+
+def save(port: Ported, folder: str | Path, report: Report | None = None) -> None:
+    """See `Ported.save`."""
+    from compose.train import Trained
+
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise PortError(f"a folder to write, got the file {place}")
+    report = report or port.verify("gradients")
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "model.py").write_text(port.source)
+    (place / "report.json").write_text(report.json())
+    (place / "weights.txt").write_text(f"{port.weights}\n")
+    Trained(port.net, port.params, port.state, (), port.specs()).save(place / "weights.safetensors")
+    write_source(port, place / "source.safetensors")
+    golden: dict[str, Any] = _golden(port, report.seed)
+    np.savez_compressed(place / "golden.npz", **golden)
+    (place / "test_port.py").write_text(TEST)
+
+
+def _golden(port: Ported, seed: int) -> dict[str, np.ndarray]:
+    """Inputs, outputs and projected gradients of the source, in float64 on its own weights and in our axes."""
+    from compose.port.proof.reference import cotangents
+
+    with jax.enable_x64(True):
+        inputs = port.original.inputs()
+        wide = {k: np.asarray(v, np.float64) for k, v in port.graph.arrays.items()}
+        theirs = port.original.gradients(wide, inputs, seed)
+        given = cotangents(theirs.outputs, seed)
+        _, pull = run(port, wide, inputs)
+        grads, _ = pull(given)
+    made: dict[str, Any] = {"inputs": np.asarray(len(inputs))}
+    made |= {f"input {i}": x for i, x in enumerate(port.ours(inputs))}
+    made |= {f"output {i}": y for i, y in enumerate(port.ours_out(theirs.outputs))}
+    made |= {f"cotangent {i}": c for i, c in enumerate(port.ours_out(given))}
+    for path, g in jax.tree_util.tree_leaves_with_path(grads):
+        name = "/".join(str(key.key) for key in path)
+        made[f"gradient {name}"] = np.sum(g * np.random.default_rng(list(name.encode())).normal(size=g.shape))
+    return made

@@ -1,0 +1,133 @@
+"""Names for helpers and their parameters, where the source has none."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from itertools import chain, count
+
+from compose.core.registry import known, word
+from compose.port.codegen.anti_unification import params
+from compose.port.codegen.terms import Term
+
+_SIZES = {"filters", "size"}
+_INNER = ["hidden", "width"]  # what the first of two sizes is called
+RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # words that a layout may need
+_SHORT = {
+    "batch_norm": "norm",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "compose_seq": "seq",
+    "global_avg_pool": "pool",
+}
+
+
+def helper_name(pattern: Term, hint: str, taken: set[str], helpers: dict[str, Term]) -> str:
+    """The source's word for it, or one made of the words inside; not one of those taken.
+
+    Args:
+        helpers: the bodies of those that there are.
+    """
+    of_helper = pattern.head in helpers  # the source's word is that helper's already
+    name = hint if hint and not of_helper else _described(pattern, set(helpers))
+    taken = taken | RESERVED
+    if keyword.iskeyword(name) or (not hint and name in taken):
+        name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
+    if name in helpers and pattern.head == "residual" != helpers[name].head:
+        name = f"residual_{name}"
+    elif name in helpers:
+        name = f"{name}_{_difference(pattern, helpers[name])}"
+    return numbered(name.rstrip("_"), taken)
+
+
+def _difference(pattern: Term, other: Term) -> str:
+    """The first word of a pattern that another has not."""
+    there = {str(term.head) for term in other.walk()}
+    heads = (str(term.head) for term in pattern.walk() if term.kind in ("call", "atom", "param"))
+    return next((head for head in heads if head.isidentifier() and known(head) and head not in there), "")
+
+
+def numbered(name: str, taken: set[str]) -> str:
+    """The name, or the name with the first number that makes it a new one."""
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in taken)
+
+
+def _described(pattern: Term, helpers: set[str]) -> str:
+    if pattern.kind == "op":
+        inner = [_word(a) for a in pattern.args if a.head != "identity"]
+        return "_".join(dict.fromkeys([*inner[:2], "gate" if pattern.head == "*" else "sum"]))
+    if pattern.kind == "items":
+        return "_".join(list(dict.fromkeys(map(_word, pattern.args)))[:3])
+    fixed = [n for n, a in zip(pattern.names, pattern.args) if n and a.kind != "param" and n != "name"]
+    if pattern.head in helpers and fixed:
+        return f"first_{pattern.head}" if "shortcut" in fixed else f"{pattern.head}_with_{fixed[-1]}"
+    inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
+    inner = [a for a in inner if a.kind != "atom" or str(a.head).isidentifier()]  # no number
+    if inner and pattern.head in ("compose_seq", "branch", "parallel"):
+        heads = list(dict.fromkeys(_word(a) for a in inner))
+        same = {"compose_seq": "stage", "branch": "branches", "parallel": "towers"}[pattern.head]
+        return same if len(heads) == 1 and len(inner) > 1 else "_".join(heads[:3])
+    if inner:
+        return f"{pattern.head}_{_word(inner[0])}" if pattern.head != "residual" else "residual_block"
+    kernel = pattern.get("kernel")
+    if pattern.head == "conv" and kernel is not None and str(kernel.head).isdigit():
+        return f"conv{kernel.head}x{kernel.head}"
+    return _SHORT.get(pattern.head, pattern.head)
+
+
+def _word(term: Term) -> str:
+    head = str(term.head) if term.kind in ("call", "atom") and str(term.head).isidentifier() else "part"
+    return _SHORT.get(head, head)
+
+
+def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str]) -> dict[str, str]:
+    """For each parameter the name of the argument where it stands; the last of a kind keeps it plain."""
+    where: dict[str, str] = {}
+    for term in pattern.walk():
+        for name, arg in zip(term.names or (None,) * len(term.args), term.args):
+            if arg.kind == "param":
+                where.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
+    gates = [t for part in pattern.args for t in part.walk() if t.kind == "op" and t.head == "*"]
+    inside = Counter(t.head for gate in gates for t in gate.walk() if t.kind == "param")
+    often = Counter(t.head for t in pattern.walk() if t.kind == "param")
+    where |= {p: "squeeze" for p in inside if where[p] in _SIZES and inside[p] == often[p]}
+    counts = Counter(where[p] for p in params(pattern))
+    made: dict[str, str] = {}
+    seen: Counter = Counter()
+    for p in params(pattern):
+        said = where[p]
+        seen[said] += 1
+        names = [said] if seen[said] == counts[said] else []
+        names += _INNER if said in _SIZES and seen[said] == 1 else []
+        names += [f"{said}_{i}" for i in range(seen[said], 99)]
+        later = set(counts) - {said}
+        made[p] = next(n for n in names if n not in taken and n not in made.values() and n not in later)
+    return made
+
+
+def is_size(name: str) -> bool:
+    return name.rstrip("_0123456789") in {*_SIZES, *_INNER, "squeeze"}
+
+
+def _role(values: list[Term]) -> str:
+    if all(v.kind == "atom" and v.head.isdigit() for v in values):
+        return "size"
+    functions = [word(v.head) for v in values if v.kind == "atom" and known(v.head)]
+    is_activation = len(functions) == len(values) and all(getattr(f, "floats_only", False) for f in functions)
+    return "activation" if is_activation else "layer"
+
+
+def part_name(part: Term, outer: Term, label: str | None, i: int) -> str:
+    """What a part of a call is called where it is written before it."""
+    said = part.get("name")
+    if said is not None and said.kind == "atom" and said.head[1:-1].isidentifier():
+        return said.head[1:-1]
+    if label:
+        return label
+    if part.head == "conv" and part.get("groups") is not None and part.get("groups") == part.get("filters"):
+        return "depthwise"
+    if str(part.head).endswith("_pool"):
+        return "pool"
+    if part.head == "compose_seq" and outer.head != "compose_seq":
+        return "layers"
+    return "first" if i == 0 else "last" if i == outer.names.count(None) - 1 else "middle"

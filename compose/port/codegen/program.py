@@ -1,0 +1,121 @@
+"""Helpers and what is written with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from compose.port.codegen import terms
+from compose.port.codegen.layout import WIDTH, Layout
+from compose.port.codegen.loops import looped
+from compose.port.codegen.runs import flattened
+from compose.port.codegen.statements import Statements
+from compose.port.codegen.terms import Term
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class Helper:
+    """`def name(params): return body`, or `name = body`."""
+
+    name: str
+    body: Term
+    params: tuple[str, ...] = ()
+    defaults: dict[str, Term] = field(default_factory=dict)
+    values: dict[str, tuple[Term, ...]] = field(default_factory=dict)
+    said: bool = False  # whether the source has a name for it
+    is_function: bool = True
+
+
+@dataclass
+class Program:
+    """The helpers, and the network in terms of them."""
+
+    net: Term
+    helpers: dict[str, Helper]
+    words: dict[Term, str]  # what the source calls parts of the network
+
+    def arguments(self, head: str) -> dict[str, Term | None]:
+        if head in self.helpers:
+            helper = self.helpers[head]
+            return {p: helper.defaults.get(p) for p in helper.params}
+        return terms.arguments(head)
+
+    def keeps(self, term: Term) -> bool:
+        """Whether the term is surely not an unnamed sequence."""
+        if term.kind not in ("param", "call", "atom"):
+            return True
+        head = str(term.head)
+        if term.kind == "param":
+            values = [v for h in self.helpers.values() for v in h.values.get(head, ())]
+            return all(v.kind != "param" and self.keeps(v) for v in values)
+        if head in self.helpers:
+            return self.helpers[head].body.kind != "param" and self.keeps(self.helpers[head].body)
+        return term.head != "compose_seq"
+
+    @property
+    def newest(self) -> Helper:
+        return list(self.helpers.values())[-1]
+
+    def bodies(self) -> Iterator[Term]:
+        yield self.net
+        for helper in self.helpers.values():
+            yield helper.body
+
+    def said(self) -> set[str]:
+        """The words in use, and the helpers' names."""
+        bodies = [*self.bodies(), *(value for h in self.helpers.values() for value in h.defaults.values())]
+        heads = {str(t.head) for body in bodies for t in body.walk() if t.kind in ("call", "atom")}
+        return {word for head in heads if head[:1] not in "\"'" for word in _IDENTIFIER.findall(head)} | set(
+            self.helpers
+        )
+
+    def rewrite(self, change: Callable[[Term], Term]) -> None:
+        self.net = change(self.net)
+        self.helpers = {n: replace(h, body=change(h.body)) for n, h in self.helpers.items()}
+        self.words = {change(term): name for term, name in self.words.items()}
+
+
+def blocks(program: Program, name: str) -> Iterator[list[str]]:
+    """The program's text: the lines of each helper, and last those of `name = ...`."""
+    layout = Layout(program.arguments, program.keeps)
+    write = Statements(layout)
+    for helper in _in_order(program):
+        if not helper.is_function:
+            yield from _assignment(write.lines(f"{helper.name} = ", looped(flattened(helper.body))))
+        else:
+            given = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
+            head = f"def {helper.name}({', '.join(given)}):"
+            if len(head) > WIDTH:
+                head = f"def {helper.name}(\n    {', '.join(given)}\n):"
+            yield [head, *write.lines("return ", looped(flattened(helper.body)), 4)]
+    yield from _assignment(write.lines(f"{name} = ", looped(flattened(program.net))))
+
+
+def _assignment(lines: list[str]) -> Iterator[list[str]]:
+    """Functions that were taken out of a statement, each a block of its own, and the statement."""
+    starts = [i for i, line in enumerate(lines) if i and line[:1] not in ("", " ") and not lines[i - 1]]
+    for a, b in zip([0, *starts], [*starts, len(lines)]):
+        block = lines[a:b]
+        while not block[-1]:
+            block.pop()
+        yield block
+
+
+def _in_order(program: Program) -> list[Helper]:
+    """The helpers, each after those it uses."""
+    done: dict[str, Helper] = {}
+
+    def visit(helper: Helper) -> None:
+        for term in (helper.body, *helper.defaults.values()):
+            for inner in term.walk():
+                used = program.helpers.get(inner.head) if isinstance(inner.head, str) else None
+                if used is not None and used.name not in done and used is not helper:
+                    visit(used)
+        done.setdefault(helper.name, helper)
+
+    for helper in program.helpers.values():
+        visit(helper)
+    return list(done.values())

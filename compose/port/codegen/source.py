@@ -1,0 +1,68 @@
+"""A network as a Python file that a person could have written."""
+
+from __future__ import annotations
+
+import ast
+import math
+
+import compose
+from compose.core.layer import Layer
+from compose.core.registry import known, word
+from compose.port.codegen.helpers import find_helpers
+from compose.port.codegen.layout import WIDTH
+from compose.port.codegen.naming import RESERVED
+from compose.port.codegen.program import Program, blocks
+from compose.port.codegen.terms import read
+
+
+def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None, doc: str = "") -> str:
+    """Python that builds `net`: imports, helpers for what occurs more than once, and one assignment.
+
+    Args:
+        net: the network.
+        name: the variable that it is assigned to.
+        words: names for parts of it, as helpers are to be called: `{residual(...): "basic_block"}`.
+        doc: the file's docstring.
+
+    >>> from compose import compose_seq, fc, relu
+    >>> print(source(compose_seq(fc(250, relu), fc(10))))
+    from compose import fc, relu
+    <BLANKLINE>
+    net = fc(250, relu) >> fc(10)
+    <BLANKLINE>
+    """
+    program = find_helpers(read(net), {read(part): said for part, said in (words or {}).items()})
+    parts = [f'"""{doc}"""'] if doc else []
+    body = list(blocks(program, name))
+    imports = _imports(program, "\n".join(line for block in body for line in block))
+    text = "\n\n".join([*parts, "\n".join(imports)])
+    before_is_def = False
+    for i, block in enumerate(body):
+        is_def = block[0].startswith("def ")
+        gap = "\n\n\n" if is_def or before_is_def else "\n\n" if i == 0 else "\n"
+        text += gap + "\n".join(block)
+        before_is_def = is_def
+    return text + "\n"
+
+
+def _imports(program: Program, text: str) -> list[str]:
+    loaded = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    names = sorted(n for n in loaded & (program.said() | RESERVED) if known(n) and n not in program.helpers)
+    lines: dict[str, list[str]] = {}
+    for n in names:
+        lines.setdefault(_home(n), []).append(n)
+    return [_import(home, names) for home, names in sorted(lines.items())]
+
+
+def _home(name: str) -> str:
+    if hasattr(compose, name):
+        return "compose"
+    value = word(name)
+    if isinstance(value, float):
+        return math.__name__
+    return getattr(value, "fn", value).__module__
+
+
+def _import(home: str, names: list[str]) -> str:
+    flat = f"from {home} import {', '.join(names)}"
+    return flat if len(flat) <= WIDTH else f"from {home} import (\n" + "".join(f"    {n},\n" for n in names) + ")"

@@ -1,0 +1,63 @@
+"""From Flax, Linen and NNX: the module's trace, in which known modules are kept whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.registry import load_rules
+
+
+def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> Any:
+    """Port a Flax module to one expression with its weights.
+
+    `from_flax(module, variables, x)` for Linen, `from_flax(module, x)` for a live NNX module.
+
+    Args:
+        module: it is traced in inference mode: `train`, `deterministic` and `use_running_average` are set.
+        inputs: for Linen the variables, as from `init`; then example arrays, batch first. The batch may have any
+            size afterwards.
+        partial: where operations are missing, list them all in one error with the lines they come from.
+        options: other arguments of the module's call.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a module that cannot be traced, an operation without a rule, or Flax not installed.
+    """
+    from compose.port.ported import Ported
+
+    graph, original = read(module, *inputs, partial=partial, **options)
+    return Ported.of(graph, original)
+
+
+def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tuple[SourceGraph, Any]:
+    """The module as the graph that `Ported` is made from, and the original for the proof."""
+    try:
+        from flax import linen, nnx
+    except ImportError:
+        raise PortError("Flax, to read its modules: pip install 'compose-jax[flax]'") from None
+    from compose.port.frontends.flax.capture_linen import LinenModel
+    from compose.port.frontends.flax.capture_nnx import NnxModel
+    from compose.port.frontends.flax.lower import Lowering
+    from compose.port.frontends.flax.reference import FlaxModel
+
+    load_rules("compose.port.frontends.flax.rules")
+    if isinstance(module, linen.Module) and inputs:
+        model: Any = LinenModel(module, inputs[0], options)
+        examples = inputs[1:]
+    elif isinstance(module, nnx.Module):
+        model, examples = NnxModel(module, options), inputs
+    else:
+        raise PortError(f"a Linen module and its variables, or a live NNX module, got {type(module).__name__}")
+    if not examples:
+        raise PortError("example inputs: from_flax(module, variables, x), or from_flax(nnx_module, x)")
+    original = FlaxModel(model, examples)
+    low = Lowering(model, original.inputs())
+    graph = low.run()
+    if low.missing:
+        shown = low.missing if partial else low.missing[:1]
+        lines = list(dict.fromkeys(f"  {what}, at {where}" for what, where in shown))
+        teach = "teach one: @compose.port.rule('jax.name') or @compose.port.rule(TheModule), see docs/porting.md"
+        raise PortError("\n".join(["operations with a rule; these have none:", *lines, teach]))
+    return graph, original

@@ -1,0 +1,168 @@
+"""A jaxpr as one flat list of operations: functions inside of it taken apart, constants computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Literal
+
+from compose.port.frontends.flax.leaf_modules import SCOPE
+from compose.port.lowering import registry as rules
+
+_INSIDE = {
+    "jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr",
+    "remat2": "jaxpr", "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
+}  # fmt: skip
+_LIBRARIES = tuple(os.path.dirname(str(file)) + os.sep for file in (jax.__file__, flax.__file__, rules.__file__))
+_TURNS = 128  # a loop over the model's arrays of more turns stays a loop
+_LARGEST = 1 << 24  # a constant of more elements is not computed while tracing
+
+
+@dataclass(frozen=True, eq=False)
+class Var:
+    """A value of the flat list."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Eqn:
+    """One operation: its inputs are `Var`s, constants, or random keys.
+
+    Attributes:
+        scope: the number of the module around it, -1 for the outermost.
+        where: JAX's records of the lines that made it, and the functions around it.
+    """
+
+    primitive: Any
+    params: dict[str, Any]
+    inputs: tuple[Any, ...]
+    outputs: tuple[Var, ...]
+    scope: int
+    where: tuple
+
+    @property
+    def name(self) -> str:
+        return self.primitive.name
+
+    def but(self, **changes: Any) -> Eqn:
+        return replace(self, **changes)
+
+    def run(self, inputs: list) -> list:
+        """What it computes from arrays."""
+        made = self.primitive.bind(*inputs, **self.params)
+        return list(made) if self.primitive.multiple_results else [made]
+
+
+class Flat:
+    """A jaxpr taken apart: `inputs`, `eqns`, `outputs`.
+
+    Its first `weights` inputs are the model's arrays; a loop over them alone, as over stacked layers, is written out.
+    """
+
+    def __init__(self, closed: ClosedJaxpr, weights: int = 0):
+        self.eqns: list[Eqn] = []
+        self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
+        self.fixed = set(self.inputs[:weights])
+        self.outputs = self._walk(closed, list(self.inputs), -1, ())
+
+    def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:
+        jaxpr = closed.jaxpr
+        env: dict[Any, Any] = dict(zip(jaxpr.invars, given))
+        env.update(zip(jaxpr.constvars, map(_constant, closed.consts)))
+
+        def read(v: Any) -> Any:
+            aval: Any = v.aval
+            return np.asarray(v.val, aval.dtype) if isinstance(v, Literal) else env[v]
+
+        for eqn in jaxpr.eqns:
+            inputs, name = [read(v) for v in eqn.invars], eqn.primitive.name
+            within, where = _scope(eqn.source_info, scope), (eqn.source_info, *around)
+            if name in _INSIDE:
+                inner = eqn.params[_INSIDE[name]]
+                inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+                made = self._walk(inner, inputs[len(inputs) - len(inner.jaxpr.invars) :], within, where)
+            elif all(isinstance(v, np.ndarray) for v in inputs) and _small(eqn):
+                made = _computed(eqn, inputs)
+            elif name == "scan" and self._over_weights(eqn, inputs):
+                made = self._turns(eqn, inputs, within, where)
+            else:
+                made = tuple(Var(v.aval.shape, v.aval.dtype) for v in eqn.outvars)
+                self.eqns.append(Eqn(eqn.primitive, eqn.params, tuple(inputs), made, within, where))
+                if all(not isinstance(v, Var) or v in self.fixed for v in inputs):
+                    self.fixed.update(made)
+            env.update(zip(eqn.outvars, made))
+        return [read(v) for v in jaxpr.outvars]
+
+    def _over_weights(self, eqn: Any, inputs: list) -> bool:
+        """Whether a loop goes over the model's arrays, not over its input."""
+        over = inputs[eqn.params["num_consts"] + eqn.params["num_carry"] :]
+        known = all(not isinstance(v, Var) or v in self.fixed for v in over)
+        return known and any(isinstance(v, Var) for v in over) and eqn.params["length"] <= _TURNS
+
+    def _turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list:
+        """A loop turn by turn."""
+        p, body = eqn.params, eqn.params["jaxpr"]
+        consts, rest = inputs[: p["num_consts"]], inputs[p["num_consts"] :]
+        carry, over = rest[: p["num_carry"]], rest[p["num_carry"] :]
+        places, given = range(p["length"]), []
+        for i in reversed(places) if p["reverse"] else places:
+            now = [self._part(v, i, scope, around) for v in over]
+            made = self._walk(body, [*consts, *carry, *now], scope, around)
+            carry = made[: p["num_carry"]]
+            given.append(made[p["num_carry"] :])
+        rows = zip(*(given[::-1] if p["reverse"] else given))
+        return [*carry, *(self._call(lambda *a: jnp.stack(a), list(row), scope, around) for row in rows)]
+
+    def _part(self, value: Any, i: int, scope: int, around: tuple) -> Any:
+        return value[i] if isinstance(value, np.ndarray) else self._call(lambda a: a[i], [value], scope, around)
+
+    def _call(self, fn: Callable, inputs: list, scope: int, around: tuple) -> Any:
+        """What a function makes of values of the list."""
+        traced = jax.make_jaxpr(fn)(*(jax.ShapeDtypeStruct(v.shape, v.dtype) for v in inputs))
+        return self._walk(traced, inputs, scope, around)[0]
+
+
+def _constant(value: Any) -> Any:
+    """A constant as a NumPy array; a random key stays as it is."""
+    return value if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) else np.asarray(value)
+
+
+def _scope(info: Any, outer: int) -> int:
+    _, mark, rest = str(info.name_stack).rpartition(SCOPE)
+    return int("".join(c for c in rest.split("/")[0] if c.isdigit())) if mark else outer
+
+
+def _small(eqn: Any) -> bool:
+    if eqn.primitive.name == "broadcast_in_dim":
+        return True
+    keep = not eqn.effects and eqn.primitive.name not in ("flax_module", "random_seed", "random_wrap")
+    return keep and all(v.aval.size <= _LARGEST and v.aval.dtype != jax.dtypes.float0 for v in eqn.outvars)
+
+
+def _computed(eqn: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    if eqn.primitive.name == "broadcast_in_dim":
+        shape, axes = eqn.params["shape"], eqn.params["broadcast_dimensions"]
+        apart = [inputs[0].shape[axes.index(i)] if i in axes else 1 for i in range(len(shape))]
+        return [np.broadcast_to(inputs[0].reshape(apart), shape)]
+    with jax.ensure_compile_time_eval():
+        made = eqn.primitive.bind(*inputs, **eqn.params)
+    return [np.asarray(a) for a in (made if eqn.primitive.multiple_results else [made])]
+
+
+def user_line(where: tuple) -> str:
+    """The file and line of the user's code that made an operation."""
+    for info in where:
+        for frame in info.traceback.frames if info.traceback is not None else ():
+            if not frame.file_name.startswith((*_LIBRARIES, "<")):
+                return f"{frame.file_name}:{frame.line_num}"
+    return ""

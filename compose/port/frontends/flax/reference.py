@@ -1,0 +1,89 @@
+"""A Flax module as the proof needs it: in float64, on given weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from compose.core.errors import PortError
+from compose.port.frontends.flax.float64 import narrows, widened
+from compose.port.frontends.flax.inlining import Flat, Var
+from compose.port.proof.reference import Arrays, Gradients, cotangents
+
+
+class FlaxModel:
+    """See `compose.port.proof.reference.Original`; `model` is a `LinenModel` or an `NnxModel`."""
+
+    def __init__(self, model: Any, examples: tuple):
+        self.model = model
+        self.examples = [np.asarray(x) for x in examples]
+        self.narrow: bool | None = None  # whether the module's own code casts to fewer digits
+
+    def inputs(self) -> list[np.ndarray]:
+        return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        names = [name for name in self.model.trained if name in arrays]
+        floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
+
+        def forward(weights, floating):
+            given = [jnp.asarray(x) for x in inputs]
+            for i, x in zip(floats, floating):
+                given[i] = x
+            return jax.tree.leaves(self._run({**arrays, **weights}, given)[0])
+
+        weights = {name: jnp.asarray(arrays[name]) for name in names}
+        outputs, pull = jax.vjp(jax.jit(forward), weights, [jnp.asarray(inputs[i]) for i in floats])
+        outputs = [np.asarray(o) for o in outputs]
+        inner, outer = pull([jnp.asarray(c) for c in cotangents(outputs, seed)])
+        return Gradients(outputs, [np.asarray(x) for x in outer], {k: np.asarray(g) for k, g in inner.items()})
+
+    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
+        if not isinstance(optimizer, optax.GradientTransformation):
+            raise PortError(f"an optimizer of optax, as Flax is trained with, got {type(optimizer).__name__}")
+        names = [name for name in self.model.trained if name in arrays]
+        weights = {name: jnp.asarray(arrays[name]) for name in names}
+        rest = {name: jnp.asarray(a) for name, a in arrays.items() if name not in weights}
+        shapes = jax.eval_shape(lambda: jax.tree.leaves(self._run(arrays, inputs)[0]))
+        targets = [jnp.asarray(t) for t in cotangents([np.zeros(o.shape) for o in shapes], seed)]
+
+        @jax.jit
+        def step(weights, rest, memory):
+            def loss(weights):
+                out, after = self._run({**weights, **rest}, inputs, train=True)
+                return sum(jnp.mean((o - t) ** 2) for o, t in zip(jax.tree.leaves(out), targets)), after
+
+            grads, after = jax.grad(loss, has_aux=True)(weights)
+            updates, memory = optimizer.update(grads, memory, weights)
+            return optax.apply_updates(weights, updates), {name: after[name] for name in rest}, memory
+
+        memory = optimizer.init(weights)
+        for _ in range(steps):
+            weights, rest, memory = step(weights, rest, memory)
+        return {name: np.asarray({**weights, **rest}[name]) for name in arrays}
+
+    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        with jax.enable_x64(True):
+            return self._intermediates(arrays, inputs)
+
+    def _intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        flat = Flat(jax.make_jaxpr(lambda arrays, xs: jax.tree.leaves(self._run(arrays, xs)[0]))(arrays, inputs))
+        env = dict(zip(flat.inputs, [*jax.tree.leaves(arrays), *inputs]))
+        for eqn in flat.eqns:
+            env.update(zip(eqn.outputs, eqn.run([env[v] if isinstance(v, Var) else v for v in eqn.inputs])))
+        return [np.asarray(v) for v in env.values() if jnp.issubdtype(v.dtype, jnp.floating)]
+
+    def default_optimizer(self) -> Any:
+        return optax.sgd(0.01, momentum=0.9)
+
+    def _run(self, arrays: Arrays, inputs: list, train: bool = False) -> tuple[Any, Arrays]:
+        wide = {name: jnp.asarray(a) for name, a in self.model.arrays.items() if name not in arrays}
+        wide = {k: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for k, a in wide.items()}
+        run = lambda arrays, inputs: self.model.run({**wide, **arrays}, inputs, train)
+        if self.narrow is None:
+            self.narrow = narrows(run, arrays, inputs)
+        return (widened(run) if self.narrow else run)(arrays, inputs)

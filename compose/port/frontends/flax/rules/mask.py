@@ -1,0 +1,82 @@
+"""JAX's comparisons and what is made of them: masks that are computed from the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.flax.rules.elementwise import fixed, number
+from compose.port.frontends.flax.values import Value
+from compose.port.lowering.registry import rule, rules
+
+_COMPARED = {
+    "eq": ("equals", True), "ne": ("equals", False), "gt": ("greater", True), "lt": ("less", True),
+    "ge": ("less", False), "le": ("greater", False),
+}  # fmt: skip
+_MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """A boolean value, where a constant array is true too; attention alone knows what to do with it."""
+
+    value: Value
+    constant: np.ndarray
+
+
+@rules(*(f"jax.{name}" for name in _COMPARED))
+def _compare(low, eqn, a, b):
+    name, holds = _COMPARED[eqn.name]
+    if not isinstance(a, Value):
+        a, b, name = b, a, _MIRRORED[name]
+    if isinstance(b, Value):
+        made = low.emit(word(name), a, b)
+    elif not isinstance(b, np.ndarray):
+        raise PortError("a comparison of two values, or of a value and constants")
+    elif eqn.name == "ne" and number(b) == 0:
+        return boolean(low, a)
+    elif number(b) is not None:
+        made = low.emit(word(name)(value=number(b)), a)
+    else:
+        if not np.issubdtype(a.dtype, np.floating):
+            a = low.emit(word("as_dtype")(dtype=word("float32")), a, shape=a.shape)
+        shape = eqn.outputs[0].shape
+        a = a if a.shape == shape else low.emit(word("broadcast_to")(*shape[1:]), a)
+        made = low.emit(word(name)(value=0.0), fixed(low, "learned_bias", a, -b.astype(np.float64)))
+    return made if holds else low.emit(word("logical_not"), made)
+
+
+@rules("jax.and", "jax.or")
+def _both(low, eqn, a, b):
+    if eqn.outputs[0].dtype != bool:
+        raise PortError(f"booleans joined by {eqn.name}")
+    a, b = (a, b) if isinstance(a, Value) else (b, a)
+    if isinstance(b, Value):
+        return low.emit(word(f"logical_{eqn.name}"), a, b)
+    everywhere = number(b)
+    if everywhere is not None and bool(everywhere) == (eqn.name == "and"):
+        return a
+    if eqn.name == "or" or everywhere is not None or not isinstance(b, np.ndarray):
+        raise PortError(f"two values joined by {eqn.name}, or a value and a constant mask joined by and")
+    return Within(a, b)
+
+
+@rule("jax.not")
+def _not(low, eqn, x):
+    return low.emit(word("logical_not"), x)
+
+
+def boolean(low: Any, mask: Value) -> Value:
+    """A mask of numbers, which Flax makes of booleans, as booleans."""
+    if mask.dtype == bool:
+        return mask
+    before = next((op for op in low.ops if op.output == mask.index), None)
+    if before is not None and before.layer.kind == "as_dtype":
+        given = next(v for v in low.env.values() if isinstance(v, Value) and v.index == before.inputs[0])
+        if given.dtype == bool:
+            return given
+    return low.emit(word("logical_not"), low.emit(word("equals")(value=0.0), mask, shape=mask.shape), shape=mask.shape)

@@ -1,0 +1,57 @@
+"""From Keras 3: a walk over the nodes of a model, whatever its backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.registry import load_rules
+
+
+def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Any:
+    """Port a Keras model to one expression with its weights.
+
+    Args:
+        model: functional, sequential, nested, or subclassed with a `call` that Keras can trace.
+        inputs: example arrays, batch first, or for a model whose call takes a dict or list of them that; needed for a
+            subclassed model, else random ones are made.
+        partial: where layers are missing, list them all in one error.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a layer without a rule, a `Lambda`, or a Keras that is not installed.
+    """
+    from compose.port.frontends.keras.reference import KerasModel
+    from compose.port.ported import Ported
+
+    graph, examples = read(model, *inputs, partial=partial)
+    return Ported.of(graph, KerasModel(model, examples, graph))
+
+
+def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, tuple]:
+    """The model as the graph that `Ported` is made from, and examples of its call's arguments."""
+    try:
+        import keras
+    except ImportError:
+        raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
+    from compose.port.frontends.keras.examples import examples_for
+    from compose.port.frontends.keras.lower import Walk, functional
+
+    load_rules("compose.port.frontends.keras.rules")
+    if not isinstance(model, keras.Model):
+        raise PortError(f"a keras.Model, got {type(model).__name__}")
+    whole = functional(model, inputs)
+    walk = Walk()
+    graph = walk.run(whole, type(model).__name__ if type(model).__module__.split(".")[0] != "keras" else model.name)
+    if walk.missing:
+        shown = walk.missing if partial else walk.missing[:1]
+        lines = [f"  {name} at {path}{': ' + hint if hint else ''}" for name, path, hint in shown]
+        teach = "teach one: @compose.port.rule(TheLayer), see docs/porting.md"
+        raise PortError("\n".join(["layers with a rule; these have none:", *lines, teach]))
+    graph = replace(graph, saved=walk.saved(model, graph.arrays))
+    if hasattr(getattr(model, "_functional", None) or model, "_nodes_by_depth"):
+        flat = keras.tree.flatten(inputs) or examples_for(whole)
+        inputs = (flat[0] if len(flat) == 1 else flat,)
+    return graph, inputs

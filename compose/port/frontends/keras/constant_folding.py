@@ -1,0 +1,95 @@
+"""What Keras's operations make of weights and constants alone: arrays, and weights that are turned or reshaped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.frontends.flax.values import Weight
+from compose.port.ir.weights import Take
+from compose.port.lowering.values import BATCH
+
+
+def known_result(walk: Any, op: Any, args: Any, kwargs: Any) -> Any:
+    """The result of an operation that reads no value of the model. Raises `PortError` for a weight computed on."""
+    leaves = keras.tree.flatten((args, kwargs))
+    if not any(isinstance(v, (keras.Variable, Weight)) for v in leaves):
+        return op.call(*args, **kwargs)
+    move, (first, *rest) = _MOVES.get(type(op).__name__), [*args, *kwargs.values()]
+    weight = walk.weight(first)
+    made = None if move is None or weight is None else move(op, weight, *rest)
+    if made is None:
+        raise PortError(
+            f"weights as they are, turned or reshaped, got {type(op).__name__} of {_named(walk, leaves)}; "
+            "compute it from a value, or teach the layer: @compose.port.rule(TheLayer)"
+        )
+    return made
+
+
+def positions(walk: Any, table: Any, places: Any) -> Weight:
+    """The first rows of a table, as those of positions."""
+    places, (count, size) = np.asarray(keras.ops.convert_to_numpy(places)), table.shape
+    time = places.shape[-1] if places.ndim else 0
+    if not (places == np.arange(time)).all():
+        raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
+    own, rows = (*(1,) * (places.ndim - 1), time, size), None if time == count else (0, time)
+    return Weight(Take(walk.take(table).source, rows=rows, shape=own), (*places.shape, size), own, places=count)
+
+
+def _named(walk: Any, leaves: list) -> str:
+    return ", ".join(w.take.source for w in map(walk.weight, leaves) if w is not None)
+
+
+def _same(op: Any, weight: Weight, *_: Any) -> Weight:
+    return weight
+
+
+def _transpose(op: Any, weight: Weight) -> Weight | None:
+    return weight.transposed(tuple(op.axes or reversed(range(len(weight.shape)))))
+
+
+def _shaped(op: Any, weight: Weight, *_: Any) -> Weight | None:
+    return weight.reshaped(tuple(op.compute_output_spec(keras.KerasTensor(weight.shape)).shape))
+
+
+def _get_item(op: Any, weight: Weight, key: Any) -> Weight | None:
+    """An index that adds axes, or takes one row, or some in a run."""
+    shape = np.empty(weight.shape, bool)[key].shape
+    parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not None and part is not Ellipsis]
+    if all(part == slice(None) for part in parts):
+        return weight.reshaped(shape)
+    first, *rest = parts
+    if weight.take != Take(weight.take.source) or any(part != slice(None) for part in rest):
+        return None
+    places = range(weight.shape[0])[first]
+    start, stop = (places, places + 1) if isinstance(places, int) else (places.start, places.stop)
+    if not isinstance(places, int) and places.step != 1:
+        return None
+    whole = isinstance(first, slice) and shape == (stop - start, *weight.shape[1:])
+    table, cut = weight.shape[0] if whole and start == 0 and len(shape) == 2 else 0, None if whole else shape
+    return Weight(Take(weight.take.source, rows=(start, stop), shape=cut), shape, shape, table)
+
+
+def _broadcast(op: Any, weight: Weight, *_: Any) -> Weight | None:
+    shape = tuple(BATCH if n is None else n for n in op.shape)
+    return weight.broadcast(shape, tuple(range(len(shape) - len(weight.shape), len(shape))))
+
+
+def _repeated(op: Any, weight: Weight, *_: Any) -> Weight | None:
+    """A weight once for each example."""
+    sizes: Any = op.repeats
+    if type(op).__name__ == "Repeat" and op.axis == 0:
+        sizes = (op.repeats, *[1] * (len(weight.shape) - 1))
+    if not isinstance(sizes, tuple) or weight.shape[0] != 1 or any(n != 1 for n in sizes[1:]):
+        return None
+    return weight.broadcast((sizes[0], *weight.shape[1:]), tuple(range(len(weight.shape))))
+
+
+_MOVES = {
+    "Identity": _same, "Cast": _same, "ConvertToTensor": _same, "Transpose": _transpose, "Reshape": _shaped,
+    "ExpandDims": _shaped, "Squeeze": _shaped, "GetItem": _get_item, "BroadcastTo": _broadcast, "Tile": _repeated,
+    "Repeat": _repeated,
+}  # fmt: skip

@@ -1,0 +1,131 @@
+"""A call of one's own, traced symbolically: the weights it reads become values, and the losses it adds are left out."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.backend.common import keras_tensor
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from compose.core.errors import PortError
+from compose.port.frontends.keras.float64 import float64
+from compose.port.lowering.values import BATCH
+
+_OPERATORS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "pow": "power", "matmul": "matmul",
+}  # fmt: skip
+
+
+class Known(keras.Operation):
+    """A weight or an array where Keras wants a symbolic value; `x` ties it to the model and is not read."""
+
+    def __init__(self, value: Any):
+        super().__init__()
+        self.value = value
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.convert_to_tensor(self.value)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        return keras.KerasTensor(self.value.shape, keras.backend.standardize_dtype(self.value.dtype))
+
+
+def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
+    """The call of a layer as a functional model, and the symbolic values of `args`, `kwargs` that are its inputs.
+
+    It is in inference mode, and its constants are in float64. A mask that hangs on a value comes in beside it. Where
+    the call asks for the size of the batch, a number stands for it.
+    """
+    values = [v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.KerasTensor)]
+    values += [m for v in values if (m := getattr(v, "_keras_mask", None)) is not None]
+    values = list({id(v): v for v in values}.values())
+    if "training" in inspect.signature(layer.call).parameters:
+        kwargs = {**kwargs, "training": False}
+    failure: Any = None
+    for batch in (None, BATCH):
+        inputs: dict[int, Any] = {
+            id(v): keras.Input(batch_shape=(v.shape[0] or batch, *v.shape[1:]), dtype=v.dtype) for v in values
+        }
+        for v in values:
+            mask = getattr(v, "_keras_mask", None)
+            if mask is not None:
+                inputs[id(v)]._keras_mask = inputs[id(mask)]
+        given: Any = keras.tree.map_structure(lambda v, inputs=inputs: inputs.get(id(v), v), (args, kwargs))
+        try:
+            with _weights_are_symbolic(inputs[id(values[0])]):
+                outputs = layer.call(*given[0], **given[1])
+                return keras.Model(list(inputs.values()), outputs), values
+        except Exception as e:
+            failure = failure or e
+    said = f"{type(failure).__name__} in {layer.name}: {failure}"
+    raise PortError(f"a call that Keras can trace symbolically, got {said}") from failure
+
+
+@contextlib.contextmanager
+def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
+    """Operations on weights alone, and layers on constants alone, are recorded too, as tied to the `anchor`."""
+    before = keras_tensor.any_symbolic_tensors
+    modules: list[Any] = [m for m in sys.modules.values() if getattr(m, "any_symbolic_tensors", None) is before]
+    operation: Any = keras.Operation
+    layer: Any = keras.Layer
+    variable: Any = keras.Variable
+    names = [f"__{r}{name}__" for name in _OPERATORS for r in ("", "r")] + ["__neg__", "__getitem__"]
+    kept = [(operation, "symbolic_call"), (layer, "__call__"), (layer, "add_loss"), *((variable, n) for n in names)]
+    held = {(cls, name): getattr(cls, name) for cls, name in kept}
+    own = {(cls, name) for cls, name in kept if name in vars(cls)}
+
+    def symbolic(args=None, kwargs=None):
+        weights = any(isinstance(v, variable) for v in keras.tree.flatten((args, kwargs)))
+        return before(args, kwargs) or (weights and not in_stateless_scope())
+
+    def known(value, constants: bool = False):
+        array = (constants and isinstance(value, np.ndarray)) or keras.ops.is_tensor(value)
+        return Known(value)(anchor) if isinstance(value, variable) or (constants and array) else value
+
+    def symbolic_call(op, *args, **kwargs):
+        if not in_stateless_scope():
+            given: Any = keras.tree.map_structure(known, (args, kwargs))
+            args, kwargs = given
+        return held[operation, "symbolic_call"](op, *args, **kwargs)
+
+    def call(one, *args, **kwargs):
+        if one.weights and not in_stateless_scope() and not before(args, kwargs):
+            given: Any = keras.tree.map_structure(lambda v: known(v, constants=True), args)
+            args = given
+        return held[layer, "__call__"](one, *args, **kwargs)
+
+    for module in modules:
+        module.any_symbolic_tensors = symbolic
+    operation.symbolic_call, layer.__call__, layer.add_loss = symbolic_call, call, lambda one, loss: None
+    for name in names:
+        setattr(variable, name, _through_ops(name, held[variable, name]))
+    try:
+        with float64():
+            yield
+    finally:
+        for module in modules:
+            module.any_symbolic_tensors = before
+        for (cls, name), fn in held.items():
+            setattr(cls, name, fn) if (cls, name) in own else delattr(cls, name)
+
+
+def _through_ops(name: str, before: Any) -> Any:
+    """An operator of a variable as the operation of `keras.ops`, outside of Keras's own inference of shapes."""
+    bare = name.strip("_")
+    whole = lambda x, key: keras.ops.get_item(x, key if isinstance(key, tuple) else (key,))
+    fn = {"neg": keras.ops.negative, "getitem": whole}.get(bare)
+    turned = fn is None and bare not in _OPERATORS
+    fn = fn or getattr(keras.ops, _OPERATORS[bare.removeprefix("r") if turned else bare])
+
+    def run(variable, *other):
+        if in_stateless_scope():
+            return before(variable, *other)
+        return fn(*other, variable) if turned else fn(variable, *other)
+
+    return run

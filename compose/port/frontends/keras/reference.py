@@ -1,0 +1,85 @@
+"""A Keras model as the proof needs it: in float64, on given weights, on the backend it runs on."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.frontends.keras.float64 import float64, widened
+from compose.port.frontends.keras.lower import functional
+from compose.port.frontends.keras.modes import mode
+from compose.port.ir.graph import SourceGraph
+from compose.port.proof.reference import Arrays, Gradients, cotangents
+
+
+class KerasModel:
+    """See `compose.port.proof.reference.Original`."""
+
+    def __init__(self, model: Any, examples: tuple, graph: SourceGraph):
+        self.model, self.graph, self.form = model, graph, examples
+        self.examples = [np.asarray(x) for x in keras.tree.flatten(examples)]
+
+    def inputs(self) -> list[np.ndarray]:
+        return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    def packed(self, inputs: list) -> tuple:
+        """Flat inputs as the arguments of the model's call."""
+        return keras.tree.pack_sequence_as(self.form, inputs)
+
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        with float64():
+            given = self.packed(inputs)
+            model, _ = widened(self.model, arrays, given)
+            made: Any = model.predict_on_batch(*given) if len(given) == 1 else model(*given, **mode(model, False))
+            return [np.asarray(keras.ops.convert_to_numpy(o)) for o in keras.tree.flatten(made)]
+
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        with float64():
+            model, names = widened(self.model, arrays, self.packed(inputs))
+            outputs, inner, weights = _backend().gradients(model, inputs, self.packed, lambda ys: cotangents(ys, seed))
+        trained = [names[id(v)] for v in model.trainable_variables]
+        return Gradients(outputs, inner, {n: g for n, g in zip(trained, weights) if n in arrays})
+
+    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Any:
+        with float64():
+            model, names = widened(self.model, arrays, self.packed(inputs))
+            for layer in model._flatten_layers():
+                for rate in ("rate", "dropout", "recurrent_dropout", "stddev"):
+                    if isinstance(vars(layer).get(rate), float):
+                        setattr(layer, rate, 0.0)
+                if type(layer).__name__.startswith("Random"):
+                    layer.call = lambda x, **_: x
+            _backend().train(model, self.packed(inputs), lambda ys: cotangents(ys, seed), again(optimizer), steps)
+        after = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
+        return {name: after[name] for name in arrays}
+
+    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[Any]:
+        with float64():
+            model, _ = widened(self.model, arrays, self.packed(inputs))
+            flat = functional(model, self.form)
+            nodes = [node for depth in flat._nodes_by_depth.values() for node in depth]
+            tensors = [t for node in nodes for t in node.output_tensors]
+            watched = keras.Model(flat.inputs, tensors)
+            return [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(watched(inputs, training=False))]
+
+    def default_optimizer(self) -> Any:
+        return keras.optimizers.SGD(0.01, momentum=0.9)
+
+
+def again(optimizer: Any) -> Any:
+    """A new optimizer like this one, without its memory."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras reads its own variables in NumPy 1's way
+        return type(optimizer).from_config(optimizer.get_config())
+
+
+def _backend() -> Any:
+    name = keras.backend.backend()
+    if name not in ("jax", "tensorflow", "torch"):
+        raise PortError(f"Keras on JAX, TensorFlow or PyTorch to prove a port, got {name!r}: set KERAS_BACKEND=jax")
+    return importlib.import_module(f"compose.port.frontends.keras.on_{name}")

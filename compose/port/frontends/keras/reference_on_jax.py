@@ -1,0 +1,64 @@
+"""Gradients and training steps of a Keras model on JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from compose.port.frontends.keras.modes import mode
+
+
+def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
+    """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
+    trainable, fixed = _values(model)
+    floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
+
+    def forward(trainable, floating):
+        given = list(inputs)
+        for i, x in zip(floats, floating):
+            given[i] = x
+        outputs, _ = model.stateless_call(trainable, fixed, *packed(given), **mode(model, False))
+        return keras.tree.flatten(outputs)
+
+    @jax.jit  # both ways at once: half the tracing
+    def run(trainable, floating):
+        outputs, pull = jax.vjp(forward, trainable, floating)
+        return outputs, *pull([jnp.asarray(c) for c in cotangents(outputs)])
+
+    made = run(trainable, [jnp.asarray(inputs[i]) for i in floats])
+    outputs, weights, xs = jax.tree.map(np.asarray, made)
+    return outputs, xs, weights
+
+
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
+    """Steps on `mse`, in training mode; the model's variables are updated."""
+    optimizer.build(model.trainable_variables)
+    trainable, fixed = _values(model)
+    memory = [v.value for v in optimizer.variables]
+    outputs = [np.asarray(o) for o in keras.tree.flatten(model(*inputs, **mode(model, False)))]
+    aims = [jnp.asarray(t) for t in targets(outputs)]
+
+    def loss(trainable, fixed):
+        outputs, after = model.stateless_call(trainable, fixed, *inputs, **mode(model, True))
+        return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
+
+    @jax.jit
+    def step(trainable, fixed, memory):
+        grads, fixed = jax.grad(loss, has_aux=True)(trainable, fixed)
+        trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
+        return trainable, fixed, memory
+
+    for _ in range(steps):
+        trainable, fixed, memory = step(trainable, fixed, memory)
+    for variable, value in zip(model.trainable_variables, trainable):
+        variable.assign(value)
+    for variable, value in zip(model.non_trainable_variables, fixed):
+        variable.assign(value)
+
+
+def _values(model: Any) -> tuple[list, list]:
+    return [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]

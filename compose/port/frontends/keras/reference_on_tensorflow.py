@@ -1,0 +1,62 @@
+"""Gradients and training steps of a Keras model on TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from compose.port.frontends.keras.modes import mode
+
+_CASTING = ("keras.src.backend.tensorflow.core", "tensorflow.python.ops.math_ops")
+
+
+@contextlib.contextmanager
+def exact_numbers() -> Iterator[None]:
+    """Numbers that Keras and TensorFlow cast become float64 at once: by themselves they become float32 first."""
+    modules: list[Any] = [importlib.import_module(name) for name in _CASTING]
+    before = [module.cast for module in modules]
+
+    def exact(cast: Any) -> Any:
+        return lambda x, dtype, **name: tf.constant(x, dtype) if isinstance(x, (int, float)) else cast(x, dtype, **name)
+
+    for module, cast in zip(modules, before):
+        module.cast = exact(cast)
+    try:
+        yield
+    finally:
+        for module, cast in zip(modules, before):
+            module.cast = cast
+
+
+def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
+    """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
+    xs = [tf.constant(x) for x in inputs]
+    floats = [x for x in xs if x.dtype.is_floating]
+    with tf.GradientTape() as tape:
+        for x in floats:
+            tape.watch(x)
+        outputs = keras.tree.flatten(model(*packed(xs), **mode(model, False)))
+        given = cotangents([o.numpy() for o in outputs])
+        total = tf.add_n([tf.reduce_sum(o * c) for o, c in zip(outputs, given)])
+    wanted = [*floats, *(v.value for v in model.trainable_variables)]
+    found = tape.gradient(total, wanted, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    grads = [tf.convert_to_tensor(g).numpy() for g in found]
+    return [o.numpy() for o in outputs], grads[: len(floats)], grads[len(floats) :]
+
+
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
+    """Steps on `mse`, in training mode; the model's variables are updated."""
+    xs: Any = keras.tree.map_structure(tf.constant, inputs)
+    aims = targets([o.numpy() for o in keras.tree.flatten(model(*xs, **mode(model, False)))])
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
+            loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
+        grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        optimizer.apply(grads, model.trainable_variables)

@@ -1,0 +1,38 @@
+"""Gradients and training steps of a Keras model on PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from compose.port.frontends.keras.modes import mode
+
+
+def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
+    """Outputs, and the gradients of inputs and trainable variables under the cotangents."""
+    xs = [torch.tensor(x, requires_grad=np.issubdtype(x.dtype, np.floating)) for x in inputs]
+    floats = [x for x in xs if x.requires_grad]
+    outputs = keras.tree.flatten(model(*packed(xs), **mode(model, False)))
+    made = [o.detach().numpy() for o in outputs]
+    given = [torch.tensor(c) for c in cotangents(made)]
+    wanted = [*floats, *(v.value for v in model.trainable_variables)]
+    grads = torch.autograd.grad(outputs, wanted, given, allow_unused=True, materialize_grads=True)
+    grads = [g.numpy() for g in grads]
+    return made, grads[: len(floats)], grads[len(floats) :]
+
+
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
+    """Steps on `mse`, in training mode; the model's variables are updated."""
+    xs: Any = keras.tree.map_structure(torch.tensor, inputs)
+    made = keras.tree.flatten(model(*xs, **mode(model, False)))
+    aims = [torch.tensor(t) for t in targets([o.detach().numpy() for o in made])]
+    variables = model.trainable_variables
+    for _ in range(steps):
+        outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
+        loss = torch.stack([((o - a) ** 2).mean() for o, a in zip(outputs, aims)]).sum()
+        grads = torch.autograd.grad(loss, [v.value for v in variables])
+        with torch.no_grad():
+            optimizer.apply(grads, variables)

@@ -1,0 +1,108 @@
+"""Masks of Keras as values: what makes them, what joins them, and who reads the steps that they hide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.registry import word
+from compose.port.frontends.keras.lower import Ref
+from compose.port.lowering.registry import rule, rules
+
+_COMPARED = {
+    "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True), "Less": ("less", True),
+    "GreaterEqual": ("less", False), "LessEqual": ("greater", False),
+}  # fmt: skip
+_MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
+
+
+@rules(*(f"keras.ops.{name}" for name in _COMPARED))
+def _compare(walk, op, a, b):
+    name, holds = _COMPARED[type(op).__name__]
+    if not isinstance(a, Ref):
+        a, b, name = b, a, _MIRRORED[name]
+    made = walk.emit(word(name), a, b) if isinstance(b, Ref) else walk.emit(word(name)(value=b), a)
+    return made if holds else walk.emit(word("logical_not"), made)
+
+
+@rule("keras.ops.LogicalNot")
+def _not(walk, op, x):
+    return walk.emit(word("logical_not"), x)
+
+
+@rule("keras.ops.LogicalAnd")
+def _and(walk, op, a, b):
+    return a if a == b else walk.emit(word("logical_and"), a, b)
+
+
+@rule("keras.ops.LogicalOr")
+def _or(walk, op, a, b):
+    if a == b:
+        return a
+    neither = walk.emit(word("logical_and"), *(walk.emit(word("logical_not"), v) for v in (a, b)))
+    return walk.emit(word("logical_not"), neither)
+
+
+@rules("keras.ops.Any", "keras.ops.All")
+def _any(walk, op, x):
+    options = {"keepdims": True} if op.keepdims else {}
+    axis = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else op.axis
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    return walk.emit(word("max" if type(op).__name__ == "Any" else "min")(axis=axis, **options), x)
+
+
+@rule("keras.ops.Where")
+def _where(walk, op, condition, a, b):
+    like = a if isinstance(a, Ref) else b
+    a, b = (v if isinstance(v, Ref) else _constant(walk, like, v) for v in (a, b))
+    return walk.emit(word("where"), condition, a, b)
+
+
+def _constant(walk: Any, like: Ref, value: float) -> Ref:
+    """A number shaped as another value."""
+    zeros = walk.emit(word("scale")(by=0.0), like)
+    return walk.emit(word("add_constant")(value=float(value)), zeros) if value else zeros
+
+
+@rule("keras.layers.Masking")
+def _masking(walk, layer, x):
+    if layer.mask_value == 0:
+        return x  # what is hidden is zero already
+    real = walk.emit(word("logical_not"), walk.emit(word("equals")(value=layer.mask_value), x))
+    return walk.emit(word("multiply"), x, walk.emit(word("max")(axis=-1, keepdims=True), real))
+
+
+_EACH_STEP = {
+    "Dense", "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "Activation", "ReLU", "LeakyReLU",
+    "ELU", "LayerNormalization", "RMSNormalization", "Add", "Subtract", "Average", "Concatenate", "TimeDistributed",
+    "Identity", "Multiply", "Divide", "TrueDivide", "Relu", "Gelu", "Silu", "Tanh", "Sigmoid",
+}  # fmt: skip
+_OVER_STEPS = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "GlobalAveragePooling1D"}
+
+
+def unread(walk: Any, tensor: Any, mask: Any) -> bool:
+    """Whether nothing reads the steps of a symbolic value that a mask hides: it may be anything there."""
+    if any(tensor is out for out in walk.within.outputs):
+        return False
+    return all(_spares(walk, node, tensor, mask) for node in walk.readers(tensor))
+
+
+def _spares(walk: Any, node: Any, tensor: Any, mask: Any) -> bool:
+    kind, kwargs = type(node.operation).__name__, walk.keywords(node)
+    if kind in _OVER_STEPS:
+        return _same(kwargs.get("mask"), mask)
+    if kind in _EACH_STEP:
+        return unread(walk, node.outputs[0], mask)
+    if kind in ("MultiHeadAttention", "GroupQueryAttention"):
+        query, *memory = (v for v in (*node.arguments.args, kwargs.get("value"), kwargs.get("key")) if v is not None)
+        hidden = not any(v is tensor for v in memory) or _same(kwargs.get("value_mask"), mask)
+        return hidden and (query is not tensor or unread(walk, node.outputs[0], mask))
+    return False
+
+
+def _same(given: Any, mask: Any) -> bool:
+    """Whether a mask is another, or the union of that with itself, as Keras joins the masks of a sum."""
+    if given is mask or given is None:
+        return given is mask
+    history = given._keras_history
+    joined = type(history.operation).__name__ in ("LogicalOr", "LogicalAnd")
+    return joined and all(_same(t, mask) for t in history.operation._inbound_nodes[history.node_index].input_tensors)

@@ -1,0 +1,31 @@
+"""Spectral normalisation of Keras, which changes the kernel of the layer inside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.ir.weights import Constant
+from compose.port.lowering.registry import class_rule, named_rule, rule
+
+
+@rule("keras.layers.SpectralNormalization")
+def _spectral(walk, layer, x):
+    """In training Keras divides the kernel before it is used, as ours does; its own state has the vector alone."""
+    inner = layer.layer
+    fn: Any = class_rule(type(inner)) or named_rule(f"keras.layers.{type(inner).__name__}")
+    before = len(walk.ops)
+    y = x if fn is None else fn(walk, inner, x)
+    at = next((i for i, op in enumerate(walk.ops[before:], before) if set(op.weights) & {"kernel"}), None)
+    if at is None or walk.ops[at].layer.kind not in ("fc", "conv"):
+        raise PortError(f"a dense layer or a convolution under SpectralNormalization, got {type(inner).__name__}")
+    op, steps = walk.ops[at], layer.power_iterations
+    wrapped = word("spectral_norm")(op.layer, epsilon=1e-24, **({"iterations": steps} if steps != 1 else {}))
+    u = walk.take(layer.vector_u, shape=(-1,))
+    state = {"spectral_norm/kernel/u": u, "spectral_norm/kernel/sigma": Constant(array=np.ones(()))}
+    walk.ops[at] = replace(op, layer=wrapped, state={**op.state, **state})
+    return y

@@ -1,0 +1,70 @@
+"""From ONNX: files of any exporter, read node by node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.lowering.registry import load_rules
+from compose.port.lowering.unsupported import refuse
+
+
+def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+    """Port an ONNX model to one expression with its weights.
+
+    Args:
+        source: the path of a file, whose external data lies beside it, or an `onnx.ModelProto`.
+        inputs: example arrays, batch first; needed where the file leaves other sizes than the batch open.
+        channels_first: keep the file's axes of inputs and outputs, at the price of a transposition; by
+            default images are `(batch, height, width, channels)` here.
+        partial: where operations are missing, list them all in one error with the nodes that ask for them.
+
+    Initialisers are the parameters, and keep their names. An ONNX file has no gradients and no training: the proof
+    takes its outputs from onnx's own reference in float64, and its gradients by central differences; there is no
+    `verify("step")`.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a file that cannot be read, an operation without a rule, or an `onnx` that is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise PortError("onnx, to read its files: pip install 'compose-jax[onnx]'") from None
+    from compose.port.frontends.onnx.capture import load
+    from compose.port.frontends.onnx.float64 import widened
+    from compose.port.frontends.onnx.reference import OnnxModel
+    from compose.port.ported import Ported
+
+    model = load(source)
+    wide: onnx.ModelProto = widened(model)
+    name = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name or "model"
+    examples, graph = _read(model, wide, inputs, name, channels_first, partial)
+    return Ported.of(graph, OnnxModel(wide, examples, graph))
+
+
+def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
+    from compose.port.frontends.onnx.batch import BatchError, note_varying, with_second
+    from compose.port.frontends.onnx.constant_folding import folded
+    from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
+    from compose.port.frontends.onnx.lower import Lowering
+    from compose.port.frontends.onnx.model import array
+    from compose.port.frontends.onnx.passes import simplified
+
+    load_rules("compose.port.frontends.onnx.rules")
+    examples, attempts = examples_and_sizes(model, inputs)
+    arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
+    for i, sizes in enumerate(attempts):
+        try:
+            read = folded(wide, sizes)
+            if i == 0:
+                note_varying(read, folded(wide, with_second(sizes)))
+            low = Lowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
+            graph = low.run(name)
+        except PortError as e:
+            if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
+                raise
+            continue
+        refuse(low.missing, partial, "onnx.Name")
+        return examples, graph

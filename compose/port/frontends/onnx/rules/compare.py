@@ -1,0 +1,97 @@
+"""Comparisons, choices, and types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.onnx.rules.elementwise import number
+from compose.port.frontends.onnx.weight_moves import of_weights
+from compose.port.ir.weights import Constant
+from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import Value, Weight
+
+_COMPARED = {
+    "Equal": ("equals", True), "Greater": ("greater", True), "LessOrEqual": ("greater", False),
+    "Less": ("less", True), "GreaterOrEqual": ("less", False),
+}  # fmt: skip
+_TURNED = {"greater": "less", "less": "greater", "equals": "equals"}
+_WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.UINT8, TensorProto.INT8, TensorProto.INT16)
+_FLOAT = (TensorProto.DOUBLE, TensorProto.FLOAT)
+
+
+@rules(*(f"onnx.{name}" for name in _COMPARED))
+def _compare(low, node, a, b):
+    name, holds = _COMPARED[node.op.removeprefix("onnx.")]
+    if not isinstance(a, Value):
+        a, b, name = b, a, _TURNED[name]
+    value = number(low, b)
+    if value is None:
+        made = low.joined(name, low.value(a), as_value(low, b, a))
+    else:
+        made = low.emit(word(name)(value=value), low.whole(low.value(a)))
+    return made if holds else low.emit(word("logical_not"), made)
+
+
+@rules("onnx.And", "onnx.Or")
+def _both(low, node, a, b):
+    return low.joined("logical_and" if node.op == "onnx.And" else "logical_or", low.value(a), low.value(b))
+
+
+@rule("onnx.Not")
+def _not(low, node, x):
+    return low.emit(word("logical_not"), low.whole(x))
+
+
+@rule("onnx.Where")
+def _where(low, node, condition, a, b):
+    like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.shape == low.shape), None)
+    if like is None:
+        raise PortError(f"a choice of which one part has the shape of the result, {low.shape}")
+    like = low.whole(like)
+    parts = [as_value(low, v, like) for v in (condition, a, b)]
+    if any(v.ndim != like.ndim for v in parts):
+        raise PortError(f"a choice between values of {like.ndim} axes each")
+    return low.emit(word("where"), *(low.moved(v, like.axes) for v in parts), axes=like.axes)
+
+
+def as_value(low: Any, given: Any, like: Value) -> Value:
+    """A number or an array of constants as a value in the layout of `like`, against which it broadcasts.
+
+    Raises `PortError` for one that is not the same for each example, or that is learned.
+    """
+    if isinstance(given, Value):
+        return given
+    low.check_batch(given)
+    if isinstance(given, Weight) and given.array.size > 1:
+        raise PortError("values or constants to compare and choose, got a weight")
+    like, array = low.whole(like), np.asarray(low.fixed(given), float)
+    array = array.reshape((1,) * (like.ndim - array.ndim) + array.shape)
+    if array.ndim > like.ndim or like.axes[:1] != (0,) or array.shape[0] != 1:
+        raise PortError(f"a constant that is the same for each example, got shape {array.shape}")
+    ours = array.transpose(like.axes)[0]
+    weight = Weight(Constant(array=ours), ours.shape, ours, False)
+    shape = (like.shape[0], *array.shape[1:])
+    return low.emit(word("parameter")(*ours.shape), like, shape=shape, axes=like.axes, weights={"value": weight})
+
+
+@rules("onnx.Identity", "onnx.Cast", "onnx.CastLike")
+@of_weights
+def _cast(low, node, x, *like):
+    before, after = (low.graph.kinds.get(name) for name in (node.inputs[0], node.outputs[0]))
+    if not isinstance(x, Value) or before == after or (before in _FLOAT and after in _FLOAT):
+        return x
+    widens = before in _WHOLE and after in (TensorProto.INT64, TensorProto.INT32)
+    if widens:
+        return x
+    x = low.whole(x)
+    if after == TensorProto.BOOL:
+        return low.emit(word("logical_not"), low.emit(word("equals")(value=0), x))
+    if after in _FLOAT or after in (TensorProto.INT64, TensorProto.INT32):
+        return low.emit(word("as_dtype")(dtype=word("float32" if after in _FLOAT else "int32")), x)
+    kind = TensorProto.DataType.Name(after)
+    raise PortError(f"a cast to floats, whole numbers of 32 bits or more, or truth, got one to {kind}")

@@ -1,0 +1,112 @@
+"""Linear maps, embeddings, dropout, and what changes nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.layers.dense import fc
+from compose.layers.dropout import dropout
+from compose.port.frontends.onnx.weight_moves import of_weights
+from compose.port.ir.weights import Take
+from compose.port.lowering.registry import rule
+from compose.port.lowering.values import Value, Weight, identity_axes
+
+
+@rule("onnx.Gemm")
+def _gemm(low, node, x, matrix, bias=None):
+    if not isinstance(x, Value) or not isinstance(matrix, Weight):
+        raise PortError("a Gemm of a value with a matrix of weights")
+    if node.get("transA", 0):
+        raise PortError("a Gemm without transA")
+    alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
+    if alpha != 1 or (bias is not None and beta != 1):
+        raise PortError(f"a Gemm with alpha and beta of 1, got {alpha} and {beta}")
+    return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+
+
+@rule("onnx.compose.Linear")
+def _linear(low, node, x, matrix, bias=None):
+    return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+
+
+def linear(low, x: Value, matrix: Weight, bias, out_first: bool) -> Value:
+    """`x @ matrix + bias` over the last axis; the matrix is `(out, in)` with `out_first`."""
+    shape = low.shape
+    turned = matrix.take.axes == (1, 0)
+    if turned and matrix.take == Take(matrix.take.source, rows=matrix.take.rows, axes=(1, 0), note=matrix.take.note):
+        out_first = not out_first  # the array is stored the other way round
+        stored = matrix.shape[::-1]
+    else:
+        matrix = low.weight(matrix)
+        stored = matrix.shape
+    source, rows = matrix.take.source, matrix.take.rows
+    size = stored[0] if out_first else stored[1]
+    if x.unflat is not None:
+        take = _unflattened(x, source, rows, size, out_first)
+    else:
+        take = Take(source, rows=rows, axes=(1, 0), note="OI→IO") if out_first else Take(source, rows=rows)
+        if x.axes[-1] != x.ndim - 1:
+            x = low.as_source(x)
+    bias = low.bias(bias)
+    if bias is not None and bias.shape != (size,):
+        if bias.array.size != size:
+            raise PortError(f"a bias of {size} numbers, got shape {bias.shape}")
+        bias = Take(bias.take.source, rows=bias.take.rows, shape=(size,))
+    layer = fc(size, bias=bias is not None)
+    return low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": bias})
+
+
+def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> Take:
+    """The rows of a matrix after `flatten`, from the source's order of channels and space to ours."""
+    assert x.unflat is not None
+    inner, order = x.unflat.shape[1:], x.unflat.axes[1:]
+    if out_first:
+        split, axes, note = (size, *inner), (*order, 0), "O(CHW)→(HWC)O"
+    else:
+        split, axes, note = (*inner, size), (*(a - 1 for a in order), len(inner)), "(CHW)O→(HWC)O"
+    return Take(source, rows=rows, split=split, axes=axes, shape=(math.prod(inner), size), note=note)
+
+
+@rule("onnx.MatMul")
+@of_weights
+def _matmul(low, node, a, b):
+    if isinstance(b, np.ndarray) and isinstance(a, Value):
+        b = low.weight(b)
+    if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2:
+        return linear(low, a, b, None, out_first=False)
+    if not (isinstance(a, Value) and isinstance(b, Value)):
+        return None if not isinstance(a, Value) and not isinstance(b, Value) else _refuse(a, b)
+    shape = low.shape
+    a, b = low.as_source(a), low.as_source(b)
+    return low.emit(word("matmul"), a, b, shape=shape, axes=identity_axes(len(shape)))
+
+
+def _refuse(a, b):
+    shapes = " and ".join(str(getattr(v, "shape", ())) for v in (a, b))
+    raise PortError(f"a product of two values, or of a value with a matrix of weights on its right, got {shapes}")
+
+
+@rule("onnx.Gather")
+@of_weights
+def _gather(low, node, x, ids):
+    axis = node.get("axis", 0)
+    if isinstance(x, Weight) and isinstance(ids, Value):
+        table = low.weight(x)
+        if axis != 0 or len(table.shape) != 2:
+            raise PortError(f"an embedding: rows of a matrix, got axis {axis} of shape {table.shape}")
+        ids = low.as_source(ids)
+        axes = identity_axes(ids.ndim + 1)
+        return low.emit(word("embedding")(*table.shape), ids, axes=axes, weights={"embedding": table})
+    from compose.port.frontends.onnx.rules.shape import gathered
+
+    return gathered(low, x, ids, axis)
+
+
+@rule("onnx.Dropout")
+def _dropout(low, node, x, ratio=None, *training):
+    rate = 0.5 if ratio is None else float(low.known(ratio).item())
+    return (low.emit(dropout(rate), x) if rate > 0 else x, None)

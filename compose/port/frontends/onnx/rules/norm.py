@@ -1,0 +1,100 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+import math
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.layers.norm.batch import batch_norm, layer_norm
+from compose.port.ir.weights import Take
+from compose.port.lowering.registry import rule, rules
+
+
+@rule("onnx.BatchNormalization")
+def _batch_norm(low, node, x, scale, bias, mean, var):
+    x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
+    layer = batch_norm(momentum=node.get("momentum", 0.9), epsilon=node.get("epsilon", 1e-5), unbiased=low.from_torch)
+    scale, bias, mean, var = map(low.weight, (scale, bias, mean, var))
+    return low.emit(layer, x, weights={"scale": scale, "bias": bias}, state={"mean": mean, "var": var})
+
+
+@rules("onnx.LayerNormalization", "onnx.compose.LayerNorm")
+def _layer_norm(low, node, x, *weights):
+    given = iter(weights)
+    scale, bias = (next(given, None) if node.get(name, True) else None for name in ("scale", "bias"))
+    axes = -node.get("axis", -1)
+    x = low.whole(x)
+    over = node.get("over", x.ndim - 1)
+    if over != x.ndim - 1:  # one axis that is not the last
+        x = low.moved(x, (*(a for a in x.axes if a != over), over))
+        scale, bias = (_last(low, w, (x.shape[over],)) for w in (scale, bias))
+        layer = layer_norm(epsilon=node.get("epsilon"), scale=scale is not None, bias=bias is not None)
+        return low.emit(layer, x, weights={"scale": scale, "bias": bias})
+    axes = axes if axes > 0 else x.ndim + axes
+    if x.axes[-axes:] != tuple(range(x.ndim - axes, x.ndim)):
+        x = low.as_source(x)
+    scale, bias = (_last(low, w, x.shape[-axes:]) for w in (scale, bias))
+    layer = layer_norm(axes=axes, epsilon=node.get("epsilon", 1e-5), scale=scale is not None, bias=bias is not None)
+    return low.emit(layer, x, weights={"scale": scale, "bias": bias})
+
+
+@rules("onnx.RMSNormalization", "onnx.compose.RmsNorm")
+def _rms_norm(low, node, x, scale=None):
+    x = low.whole(x)
+    if node.get("axis", -1) % x.ndim != x.ndim - 1:
+        raise PortError("an RMS norm of the last axis")
+    x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
+    scale = _last(low, scale, x.shape[-1:])
+    return low.emit(
+        word("rms_norm")(epsilon=node.get("epsilon", 1e-5), scale=scale is not None), x, weights={"scale": scale}
+    )
+
+
+def _last(low, weight, shape: tuple[int, ...]):
+    weight = low.weight(weight)
+    if weight is None or weight.shape == shape:
+        return weight
+    if weight.array.size != math.prod(shape):
+        raise PortError(f"a scale or bias of shape {shape}, got {weight.shape}")
+    return Take(weight.take.source, rows=weight.take.rows, shape=shape)
+
+
+@rule("onnx.LpNormalization")
+def _unit_norm(low, node, x):
+    x = low.whole(x)
+    at = x.axis(node.get("axis", -1))
+    if node.get("p", 2) == 2:
+        return low.emit(word("unit_norm")(axis=at), x)
+    size = low.emit(word("norm")(axis=at, order=1.0, keepdims=True), x, shape=_kept(x.shape, x.axes[at]))
+    return low.emit(word("divide"), x, size)
+
+
+def _kept(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return tuple(1 if a == axis else n for a, n in enumerate(shape))
+
+
+@rule("onnx.LRN")
+def _local(low, node, x):
+    size = node.get("size")
+    if size % 2 == 0:
+        raise PortError(f"a local norm over an odd number of channels, got {size}")
+    layer = word("local_response_norm")(
+        size, alpha=node.get("alpha", 1e-4), beta=node.get("beta", 0.75), k=node.get("bias", 1.0)
+    )
+    return low.emit(layer, low.channels_last(x))
+
+
+@rule("onnx.InstanceNormalization")
+def _instance_norm(low, node, x, scale, bias):
+    layer = word("instance_norm")(epsilon=node.get("epsilon", 1e-5))
+    return low.emit(layer, low.channels_last(x), weights={"scale": low.weight(scale), "bias": low.weight(bias)})
+
+
+@rule("onnx.GroupNormalization")
+def _group_norm(low, node, x, scale, bias):
+    scale, bias = low.weight(scale), low.weight(bias)
+    if scale.shape != (x.shape[1],):
+        raise PortError("a group norm with a scale for each channel (opset 21 or later)")
+    layer = word("group_norm")(node.get("num_groups"), epsilon=node.get("epsilon", 1e-5))
+    return low.emit(layer, low.channels_last(x), weights={"scale": scale, "bias": bias})

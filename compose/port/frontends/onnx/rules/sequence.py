@@ -1,0 +1,186 @@
+"""Recurrent layers and attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.onnx.rules.shape import reshaped
+from compose.port.ir.weights import Take
+from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import Pending, Value, identity_axes
+
+_ORDER = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn": (0,)}  # of our gates among ONNX's: iofc, zrh
+
+
+@rules("onnx.LSTM", "onnx.GRU", "onnx.RNN")
+def _recurrent(low, node, x, kernel, recurrent, bias=None, lengths=None, *first):
+    kind, size = node.op.removeprefix("onnx.").lower(), node.get("hidden_size")
+    _check(low, node, x, kind, lengths, first)
+    kernel, recurrent, bias = low.weight(kernel), low.weight(recurrent), low.bias(bias)
+    options: dict[str, Any] = {"reverse": True} if node.get("direction") == "reverse" else {}
+    if bias is None:
+        options |= {"bias": False} | ({"recurrent_bias": False} if kind == "gru" else {})
+    elif kind != "gru":
+        options["recurrent_bias"] = True
+    if kind == "gru" and not node.get("linear_before_reset", 0):
+        options["reset_after"] = False
+    options |= _activations(node, kind)
+    cell, both = word(kind)(size, **options), node.get("direction") == "bidirectional"
+    takes = [_takes(kind, size, kernel, recurrent, bias, way) for way in range(1 + both)]
+    x = low.moved(x, (1, 0, 2))
+    steps, batch = x.shape[:2]
+    if both:
+        weights = {f"{way}/{k}": t for way, row in zip(("forward", "backward"), takes) for k, t in row.items()}
+        y = low.emit(word("bidirectional")(cell), x, shape=(steps, batch, 2 * size), weights=weights)
+    else:
+        y = low.emit(cell, x, shape=(steps, batch, size), weights=takes[0])
+    return Every(low, y, size, both), Final(low, y, size, both, node.get("direction") == "reverse"), None
+
+
+def _check(low, node, x, kind: str, lengths, first: tuple) -> None:
+    for state in first:
+        if state is not None and (low.fixed(state, any_batch=True) is None or np.any(low.fixed(state, any_batch=True))):
+            raise PortError(f"{kind} from an initial state of zeros; here a carry is an input: {kind}(...)(x, carry)")
+    if lengths is not None and (low.fixed(lengths, True) is None or np.any(low.fixed(lengths, True) != x.shape[0])):
+        raise PortError(f"{kind} over sequences of full length; here lengths are an input: {kind}(...)(x, lengths)")
+    for name in ("clip", "layout", "input_forget"):
+        if node.get(name, 0):
+            raise PortError(f"{kind} without {name}, got {node.get(name)}")
+
+
+_USUAL = {"lstm": ("Sigmoid", "Tanh", "Tanh"), "gru": ("Sigmoid", "Tanh"), "rnn": ("Tanh",)}
+
+
+def _activations(node, kind: str) -> dict[str, Any]:
+    """The option for an RNN of relu; onnx's reference, which proves a port, knows no others."""
+    usual = _USUAL[kind]
+    given = tuple(node.get("activations") or usual)
+    if kind == "rnn" and set(given) == {"Relu"}:
+        return {"activation": word("relu")}
+    if given != usual * (len(given) // len(usual)):
+        raise PortError(f"{kind} with activations of {', '.join(usual)} in this order, got {', '.join(given)}")
+    return {}
+
+
+def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, Take]:
+    """The parameters of one way: a row of ONNX's arrays, its gates in our order."""
+    order, gates = (0, _ORDER[kind]), len(_ORDER[kind])
+    made = {}
+    for name, matrix in (("kernel", kernel), ("recurrent_kernel", recurrent)):
+        n = matrix.shape[2]
+        made[name] = Take(
+            matrix.take.source, rows=(way, way + 1), split=(gates, size, n), order=order, axes=(2, 0, 1),
+            shape=(n, gates * size), note="gates reordered, OI→IO",
+        )  # fmt: skip
+    if bias is None:
+        return made
+    wide = gates * size
+    for i, name in enumerate(("bias", "recurrent_bias")):
+        made[name] = Take(
+            bias.take.source, rows=(way, way + 1), columns=(i * wide, (i + 1) * wide), split=(gates, size), order=order,
+            shape=(wide,), note="gates reordered",
+        )  # fmt: skip
+    return made
+
+
+class Every(Pending):
+    """ONNX's `Y`, which has the ways in an axis of their own, where ours has them side by side."""
+
+    def __init__(self, low: Any, y: Value, size: int, both: bool):
+        self.low, self.y, self.size, self.both = low, y, size, both
+        self.shape = (y.shape[0], 1 + both, y.shape[1], size)
+
+    def value(self) -> Value:
+        """All of it, `(time, ways, batch, size)`."""
+        steps, ways, batch, size = self.shape
+        if not self.both:
+            return reshaped(self.low, self.y, self.shape)
+        apart = reshaped(self.low, self.y, (steps, batch, ways, size))
+        return apart.but(shape=self.shape, axes=tuple((0, 2, 1, 3).index(a) for a in apart.axes))
+
+    def part(self, axis: int, place: int) -> Value | None:
+        """One way by itself."""
+        if axis != 1:
+            return None
+        if not self.both:
+            return self.y
+        text = f"..., :{self.size}" if place == 0 else f"..., {self.size}:"
+        return self.low.emit(word("at")(text), self.y, shape=(*self.y.shape[:2], self.size))
+
+    def reshaped(self, after: tuple[int, ...]) -> Value:
+        return self.y if not self.both and after == self.y.shape else reshaped(self.low, self.value(), after)
+
+
+@rule("onnx.compose.Ways")
+def _ways(low, node, y):
+    return y.y
+
+
+class Final(Pending):
+    """ONNX's `Y_h`, which can be read from the outputs at the last step, or the first of the way back."""
+
+    def __init__(self, low: Any, y: Value, size: int, both: bool, reverse: bool):
+        self.low, self.y, self.size, self.both, self.reverse = low, y, size, both, reverse
+        self.shape = (1 + both, y.shape[1], size)
+
+    def part(self, axis: int, place: int) -> Value | None:
+        return self.select(place) if axis == 0 else None
+
+    def select(self, way: int) -> Value:
+        """The state of one way."""
+        if self.both:
+            text = f":, -1, :{self.size}" if way % 2 == 0 else f":, 0, {self.size}:"
+        else:
+            text = ":, 0" if self.reverse else ":, -1"
+        return self.low.emit(word("at")(text), self.y, shape=self.shape[1:], axes=(0, 1))
+
+    def value(self) -> Value:
+        """All of them, `(ways, batch, size)`."""
+        _, batch, size = self.shape
+        if not self.both:
+            return reshaped(self.low, self.select(0), self.shape)
+        both = self.low.emit(word("concat"), self.select(0), self.select(1), shape=(batch, 2 * size), axes=(0, 1))
+        apart = reshaped(self.low, both, (batch, 2, size))
+        return apart.but(shape=self.shape, axes=tuple((1, 0, 2).index(a) for a in apart.axes))
+
+    def reshaped(self, after: tuple[int, ...]) -> Value:
+        return self.select(0) if after == self.shape[1:] else reshaped(self.low, self.value(), after)
+
+
+@rule("onnx.compose.Attention")
+def _attention(low, node, q, k, v):
+    moved = [low.moved(low.value(t), (0, 2, 1, 3)) for t in (q, k, v)]
+    options: dict[str, Any] = {"causal": True} if node.get("causal") else {}
+    if node.get("scale") is not None and not np.isclose(node.get("scale"), q.shape[-1] ** -0.5, rtol=1e-12):
+        options["scale"] = node.get("scale")
+    layer = word("scaled_dot_product_attention")
+    return low.emit(layer(**options) if options else layer, *moved, shape=low.shape, axes=(0, 2, 1, 3))
+
+
+_ATTENTION = {"q_num_heads", "kv_num_heads", "scale", "is_causal", "softmax_precision", "qk_matmul_output_mode"}
+
+
+@rule("onnx.Attention")
+def _whole_attention(low, node, q, k, v, mask=None, *past):
+    unread = sorted(set(node.attributes) - _ATTENTION)
+    if mask is not None or any(p is not None for p in past) or any(node.get(name) for name in unread):
+        raise PortError(f"attention without a mask from data, a cache and {', '.join(unread) or 'softcap'}")
+    q, k, v = map(low.value, (q, k, v))
+    heads, groups = node.get("q_num_heads"), node.get("kv_num_heads")
+    if q.ndim == 3:
+        parts = zip((q, k, v), (heads, groups, groups))
+        q, k, v = (reshaped(low, t, (*t.shape[:2], n, t.shape[2] // n)) for t, n in parts)
+        options: dict[str, Any] = {"causal": True} if node.get("is_causal", 0) else {}
+        options |= {"scale": node.get("scale")} if node.get("scale") is not None else {}
+        axes = identity_axes(4)
+        moved = [low.moved(t, axes) for t in (q, k, v)]
+        made = low.emit(
+            word("scaled_dot_product_attention")(**options), *moved, shape=(*q.shape[:3], v.shape[3]), axes=axes
+        )
+        return reshaped(low, made, low.shape)
+    inner = node.but(attributes={"causal": bool(node.get("is_causal", 0)), "scale": node.get("scale")})
+    return _attention(low, inner, q, k, v)

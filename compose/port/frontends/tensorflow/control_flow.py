@@ -1,0 +1,139 @@
+"""Control flow that depends on no data: branches that are known, loops of a known number of steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compose.port.frontends.tensorflow.constant_folding import Known
+from compose.port.frontends.tensorflow.inlining import Flat
+from compose.port.frontends.tensorflow.passes.tensor_lists import without_lists
+
+CHOICES = ("If", "StatelessIf")
+LOOPS = ("While", "StatelessWhile")
+_MOST = 256  # steps of a loop
+
+HINTS = {
+    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase", "Switch", "Merge"), "tf.where"),
+    **dict.fromkeys(("While", "StatelessWhile", "Enter", "Exit"), f"a loop of a known number of steps, up to {_MOST}"),
+}
+
+_OF_NUMBERS = {
+    "AddV2": np.add, "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Less": np.less, "Greater": np.greater,
+    "LessEqual": np.less_equal, "GreaterEqual": np.greater_equal, "Equal": np.equal, "NotEqual": np.not_equal,
+    "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or, "LogicalNot": np.logical_not, "Minimum": np.minimum,
+    "Maximum": np.maximum, "Identity": np.asarray, "FloorDiv": np.floor_divide, "FloorMod": np.mod,
+}  # fmt: skip
+
+
+def settle(flat: Flat, outputs: list[str]) -> None:
+    """Put in the place of every branch and loop what it does; what depends on data stays as it is."""
+    _without_switches(flat, outputs)
+    left: set[str] = set()
+    while True:
+        flows = [n for n in flat.order(outputs) if n.op in CHOICES + LOOPS and n.name not in left]
+        if not flows:
+            break
+        node = flows[0]
+        known = Known(flat.imported(list(node.input)))
+        done = _chosen(flat, node, known) if node.op in CHOICES else _unrolled(flat, node, known)
+        known.close()
+        left |= set() if done else {node.name}
+    if not left:
+        without_lists(flat, outputs, lambda tensor: _number(flat, tensor, None))
+
+
+def _chosen(flat: Flat, node: Any, known: Known) -> bool:
+    """One branch of a choice by a number that is known."""
+    which = _number(flat, node.input[0], known)
+    if which is None:
+        return False
+    branch = flat.library[node.attr["then_branch" if which else "else_branch"].func.name]
+    flat.become(node, flat.inline(branch, node.input[1:], f"{node.name}>", node.name))
+    return True
+
+
+def _unrolled(flat: Flat, node: Any, known: Known) -> bool:
+    """The steps of a loop one after the other."""
+    test, body = (flat.library[node.attr[name].func.name] for name in ("cond", "body"))
+    values = list(node.input)
+    turns = [values]
+    for step in range(_MOST + 1):
+        going = _number(flat, flat.inline(test, values, f"{node.name}>{step}?>", node.name)[0], known)
+        if going is None or (going and step == _MOST):
+            return False
+        if not going:
+            flat.become(node, values)
+            flat.loops[node.name] = turns
+            return True
+        values = flat.inline(body, values, f"{node.name}>{step}>", node.name)
+        turns.append(values)
+    return False
+
+
+def _number(flat: Flat, tensor: str, known: Known | None) -> np.ndarray | None:
+    """The value of a tensor outside, or of one that is computed of numbers."""
+    tensor = flat.settled(tensor)
+    if tensor not in flat.numbers:
+        made = _evaluated(flat, tensor, known)
+        if made is None:
+            return None
+        flat.numbers[tensor] = made
+    return flat.numbers[tensor]
+
+
+def _evaluated(flat: Flat, tensor: str, known: Known | None) -> np.ndarray | None:
+    node = flat.nodes[tensor.rpartition(":")[0]]
+    if node.op == "Const":
+        return tf.make_ndarray(node.attr["value"].tensor)
+    if node.op in _OF_NUMBERS:
+        parts = [_number(flat, i, known) for i in node.input]
+        return None if any(p is None for p in parts) else np.asarray(_OF_NUMBERS[node.op](*parts))
+    if known is None:
+        return None
+    try:
+        return known.value(known.graph.get_tensor_by_name(tensor))
+    except KeyError:
+        return None
+
+
+def _without_switches(flat: Flat, outputs: list[str]) -> None:
+    """TF1's choices, as `tf.cond` made them of `Switch` and `Merge`, where their condition is known."""
+    order = flat.order(outputs)
+    if not any(n.op == "Merge" for n in order) or any(n.op == "Enter" for n in order):
+        return
+    dead: set[str] = set()
+    for node in _with_control(flat, order):
+        gone = any(i in dead for i in node.input) or any(b in dead for b in flat.before.get(node.name, []))
+        if node.op == "Switch":
+            which = _number(flat, node.input[1], None)
+            if which is None:
+                return
+            flat.stands[f"{node.name}:{int(bool(which))}"] = node.input[0]
+            dead.add(f"{node.name}:{int(not which)}")
+            dead |= {node.name} if gone else set()
+        elif node.op == "Merge":
+            alive = [i for i in node.input if i not in dead and i.rpartition(":")[0] not in dead]
+            if len(alive) == 1:
+                flat.stands[f"{node.name}:0"] = alive[0]
+        elif gone:
+            dead |= {node.name, *(f"{node.name}:{i}" for i in range(8))}
+
+
+def _with_control(flat: Flat, order: list[Any]) -> list[Any]:
+    """The nodes, and those that must run before them, each after what it depends on."""
+    done: dict[str, None] = {}
+    stack = [(n.name, False) for n in reversed(order)]
+    while stack:
+        name, opened = stack.pop()
+        if name in done or name not in flat.nodes:
+            continue
+        if opened:
+            done[name] = None
+            continue
+        reads = [i.rpartition(":")[0] for i in flat.nodes[name].input]
+        stack.append((name, True))
+        stack += [(r, False) for r in (*reads, *flat.before.get(name, [])) if r not in done]
+    return [flat.nodes[name] for name in done]

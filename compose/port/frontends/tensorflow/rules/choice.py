@@ -1,0 +1,79 @@
+"""Comparisons, choices, repeats, and ids as rows of zeros with a one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.tensorflow.rules.elementwise import as_value
+from compose.port.frontends.tensorflow.values import Value
+from compose.port.lowering.registry import rule, rules
+
+_COMPARED = {
+    "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True),
+    "LessEqual": ("greater", False), "Less": ("less", True), "GreaterEqual": ("less", False),
+}  # fmt: skip
+
+
+@rules(*(f"tf.{name}" for name in _COMPARED))
+def _compare(low, op, a, b):
+    name, holds = _COMPARED[op.type]
+    if isinstance(b, np.ndarray) and np.ptp(b) == 0 and isinstance(a, Value) and low.shape == a.shape:
+        number = b.reshape(-1)[0]
+        made = low.emit(word(name)(value=number.item()), low.whole(a))
+    else:
+        like = low.whole(a if isinstance(a, Value) else b)
+        made = low.emit(word(name), *(as_value(low, v, like) for v in (a, b)))
+    return made if holds else low.emit(word("logical_not"), made)
+
+
+@rule("tf.LogicalNot")
+def _not(low, op, x):
+    return low.emit(word("logical_not"), low.whole(x))
+
+
+@rules("tf.LogicalAnd", "tf.LogicalOr")
+def _both(low, op, a, b):
+    return low.emit(word("logical_and" if op.type == "LogicalAnd" else "logical_or"), low.whole(a), low.whole(b))
+
+
+@rules("tf.SelectV2", "tf.Select")
+def _where(low, op, condition, a, b):
+    if not isinstance(condition, Value):
+        raise PortError("a choice by a condition that depends on the input")
+    condition = low.whole(condition)
+    if condition.ndim == 1 < len(low.shape):  # TF1's choice of whole examples
+        condition = low.emit(
+            word("reshape")(*(1,) * (len(low.shape) - 1)),
+            condition,
+            shape=condition.shape + (1,) * (len(low.shape) - 1),
+        )
+    like = next((v for v in (a, b) if isinstance(v, Value)), condition)
+    plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
+    return low.emit(word("where"), condition, *(as_value(low, v, like) for v in plain))
+
+
+@rule("tf.OneHot")
+def _one_hot(low, op, ids, size, on, off):
+    last = op.get_attr("axis") in (-1, len(low.shape) - 1)
+    if not last or float(on) != 1 or float(off) != 0:
+        raise PortError("ones and zeros along the last axis")
+    return low.emit(word("one_hot")(size=int(size)), low.whole(ids))
+
+
+@rule("tf.SoftmaxCrossEntropyWithLogits")
+def _cross_entropy(low, op, logits, labels):
+    return _picked(low, logits, as_value(low, labels, logits))
+
+
+@rule("tf.SparseSoftmaxCrossEntropyWithLogits")
+def _sparse_cross_entropy(low, op, logits, labels):
+    return _picked(low, logits, low.emit(word("one_hot")(size=logits.shape[-1]), low.whole(labels), shape=logits.shape))
+
+
+def _picked(low, logits, shares):
+    """Minus the logarithms of softmax, in these shares; the second output is a gradient that nothing reads."""
+    logs = low.emit(word("log_softmax"), low.whole(logits), shape=logits.shape)
+    each = low.emit(word("multiply"), shares, logs, shape=logits.shape)
+    return [low.emit(word("scale")(by=-1.0), low.emit(word("sum")(axis=-1), each)), None]

@@ -1,0 +1,171 @@
+"""Convolution, pooling and padding, channels last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.tensorflow.values import Value, Weight
+from compose.port.ir.weights import Constant
+from compose.port.lowering.registry import rule, rules
+
+
+def one(sizes: Any) -> Any:
+    """Equal sizes as one int."""
+    made = tuple(int(n) for n in sizes)
+    return made[0] if len(set(made)) == 1 else made
+
+
+def last(op: Any) -> None:
+    """Raise unless the channels are last."""
+    if not op.get_attr("data_format").decode().endswith("C"):
+        raise PortError(f"channels last, got data_format={op.get_attr('data_format').decode()}")
+
+
+def padding_of(op: Any, name: str = "explicit_paddings") -> Any:
+    """A word, or the widths along each axis of space."""
+    padding = op.get_attr("padding").decode()
+    if padding != "EXPLICIT":
+        return padding.lower()
+    around = np.reshape(op.get_attr(name), (-1, 2))[1:-1]
+    return tuple((int(a), int(b)) for a, b in around)
+
+
+def _space(op: Any, name: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in op.get_attr(name)[1:-1])
+
+
+def _flattened(x: Value) -> bool:
+    """Whether an axis of length 1 was only put in before the others, as `tf.nn.conv1d` does."""
+    return x.ndim == 4 and x.ours == (x.shape[0], *x.shape[2:])
+
+
+def _over(low: Any, op: Any, x: Value, weight: Any) -> tuple[Value, Weight, dict[str, Any], bool]:
+    """The input, kernel and options of a convolution, over time alone where it is one."""
+    if isinstance(weight, Value):
+        raise PortError("a convolution whose kernel is a variable")
+    weight = weight if isinstance(weight, Weight) else Weight.constant(weight)
+    last(op)
+    options = {"stride": _space(op, "strides"), "dilation": _space(op, "dilations"), "padding": padding_of(op)}
+    time = _flattened(x) and weight.shape[0] == 1
+    x = x if time else low.whole(x)
+    if time:
+        options = {k: v if isinstance(v, str) else v[1:] for k, v in options.items()}
+    return x, weight, {k: v if k == "padding" else one(v) for k, v in options.items()}, time
+
+
+@rules("tf.Conv2D", "tf.Conv3D")
+def _conv(low, op, x, weight):
+    x, weight, options, time = _over(low, op, x, weight)
+    *kernel, each, filters = weight.shape[1:] if time else weight.shape
+    groups = x.shape[-1] // each
+    layer = word("conv")(filters, one(kernel), groups=groups, bias=False, **options)
+    held = _squeezed(weight) if time else weight
+    ours = (low.shape[0], *low.shape[2:]) if time else None
+    return low.emit(layer, x, ours=ours, weights={"kernel": held})
+
+
+def _squeezed(weight: Weight) -> Weight:
+    """A kernel over time as it is stored, without the axis that was put in."""
+    take = weight.take
+    if isinstance(take, Constant):
+        return weight.reshaped(weight.shape[1:])
+    stored = replace(take, shape=None) if take.axes is None else take
+    return Weight(replace(stored, shape=weight.shape[1:]), weight.shape[1:], weight.trained)
+
+
+@rule("tf.DepthwiseConv2dNative")
+def _depthwise(low, op, x, weight):
+    x, weight, options, _ = _over(low, op, low.whole(x), weight)
+    *kernel, channels, multiplier = weight.shape
+    layer = word("depthwise_conv")(one(kernel), multiplier=multiplier, bias=False, **options)
+    held = weight.reshaped((*kernel, 1, channels * multiplier))
+    held = replace(held, take=replace(held.take, note="HWCM→HW1(CM)"))
+    return low.emit(layer, x, weights={"kernel": held})
+
+
+@rules("tf.Conv2DBackpropInput", "tf.Conv3DBackpropInputV2")
+def _conv_transpose(low, op, size, weight, x):
+    if not isinstance(weight, Weight):
+        raise PortError("a transposed convolution whose kernel is a variable")
+    x, weight, options, time = _over(low, op, x, weight)
+    weight = _squeezed(weight) if time else weight
+    *kernel, filters, channels = weight.shape
+    if channels != x.ours[-1] or options["dilation"] != 1:
+        raise PortError("a transposed convolution of one group, not dilated")
+    if isinstance(options["padding"], tuple):
+        raise PortError('a transposed convolution with padding "SAME" or "VALID"')
+    after = (low.shape[0], *low.shape[2:]) if time else low.shape
+    stride = options["stride"] if isinstance(options["stride"], tuple) else (options["stride"],) * len(kernel)
+    options |= _cut(x.ours[1:-1], after[1:-1], kernel, stride, options["padding"])
+    rank = len(kernel)
+    axes = (*range(rank), rank + 1, rank)
+    take = replace(weight.take, split=weight.take.shape, shape=None)
+    take = replace(take, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
+    layer = word("conv_transpose")(filters, one(kernel), bias=False, **options)
+    return low.emit(layer, x, ours=after, weights={"kernel": Weight(take, weight.shape, weight.trained)})
+
+
+def _cut(before: tuple, after: tuple, kernel: Any, stride: tuple, padding: str) -> dict[str, Any]:
+    """The padding in numbers, where the size is not the one that its word gives."""
+    grown = [n * s if padding == "same" else (n - 1) * s + k for n, k, s in zip(before, kernel, stride)]
+    fits = padding != "same" or all(k >= s for k, s in zip(kernel, stride))
+    if tuple(grown) == after and fits:
+        return {}
+    ends, extra = [], []
+    for n, m, k, s in zip(before, after, kernel, stride):
+        whole = (n - 1) * s + k
+        cut = max(whole - m, 0) if padding == "same" else 0
+        ends.append((cut // 2, cut - cut // 2))
+        extra.append(m - whole + cut)
+    made: dict[str, Any] = {"padding": tuple(ends) if any(map(any, ends)) else 0}
+    return made | ({"output_padding": one(extra)} if any(extra) else {})
+
+
+@rules("tf.MaxPool", "tf.AvgPool")
+def _pool(low, op, x):
+    last(op)
+    time = _flattened(x) and op.get_attr("ksize")[1] == 1
+    x = x if time else low.whole(x)
+    layer = pooled(op, 1 if time else 0)
+    return low.emit(layer, x, ours=(low.shape[0], *low.shape[2:]) if time else None)
+
+
+def pooled(op: Any, start: int = 0) -> Any:
+    """The layer that a pool is, along the axes of space from `start` on."""
+    size, stride = (one(_space(op, name)[start:]) for name in ("ksize", "strides"))
+    padding = padding_of(op) if op.type == "MaxPool" else op.get_attr("padding").decode().lower()
+    padding = padding[start:] if isinstance(padding, tuple) else padding
+    options: dict[str, Any] = {} if stride == size else {"stride": stride}
+    options |= {} if padding == "valid" else {"padding": padding}
+    options |= {"count_padding": False} if op.type.startswith("Avg") and padding != "valid" else {}
+    return word("max_pool" if op.type.startswith("Max") else "avg_pool")(size, **options)
+
+
+@rules("tf.Pad", "tf.PadV2", "tf.MirrorPad")
+def _pad(low, op, x, widths, value=None):
+    x, order = low.turned.get(low.whole(x).index, (low.whole(x), None))
+    around = tuple((int(a), int(b)) for a, b in widths)
+    if order is not None:
+        around = tuple(around[order.index(a)] for a in range(x.ndim))
+        shape = tuple(n + a + b for n, (a, b) in zip(x.shape, around))
+        return low.permuted(_padded(low, op, x, around, value, shape), order)
+    return _padded(low, op, x, around, value, low.shape)
+
+
+def _padded(low: Any, op: Any, x: Value, around: tuple, value: Any, shape: tuple) -> Value:
+    if any(around[0]):
+        raise PortError(f"padding that leaves the batch, got {around}")
+    mode = op.get_attr("mode").decode().lower() if op.type == "MirrorPad" else "constant"
+    options: dict[str, Any] = {"mode": mode} if mode != "constant" else {"value": float(value)} if value else {}
+    if not any(around[-1]) and x.ndim > 2:
+        return low.emit(word("pad")(around[1:-1], **options), x, shape=shape)
+    if not any(around[1]) and x.ndim > 2:
+        return low.emit(word("pad")(around[2:], channels_first=True, **options), x, shape=shape)
+    apart = low.emit(word("expand_dims")(axis=-1), x, shape=(*x.shape, 1))
+    made = low.emit(word("pad")(around[1:], **options), apart, shape=(*shape, 1))
+    return low.emit(word("squeeze")(axis=-1), made, shape=shape)

@@ -1,0 +1,56 @@
+"""From PyTorch: `torch.export`, not decomposed, and the live module tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.registry import load_rules
+from compose.port.lowering.unsupported import refuse
+
+
+def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+    """Port a `torch.nn.Module` to one expression with its weights.
+
+    Args:
+        model: the module; it is run in inference mode and left as it was.
+        inputs: example tensors, batch first; the batch may have any size afterwards.
+        channels_first: keep the source's axes of inputs and outputs, at the price of a transposition; by
+            default images are `(batch, height, width, channels)` here.
+        partial: where operations are missing, list them all in one error with the lines they come from.
+
+    Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
+
+    Raises `PortError` for a model that cannot be exported, an operation without a rule, or a `torch` that is
+    not installed.
+    """
+    from compose.port.frontends.torch.reference import TorchModel
+    from compose.port.ported import Ported
+
+    graph, examples, exact = read(model, *inputs, channels_first=channels_first, partial=partial)
+    return Ported.of(graph, TorchModel(model, examples, graph, exact))
+
+
+def read(
+    model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False
+) -> tuple[SourceGraph, tuple, dict]:
+    """The model as the graph that `Ported` is made from, the example inputs, of a batch that is no 1, and what the
+    model rounded to float32, exactly."""
+    try:
+        import torch
+    except ImportError:
+        raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
+    from compose.port.frontends.torch.capture import export
+    from compose.port.frontends.torch.lower import Lowering
+    from compose.port.frontends.torch.state_dict import saved
+
+    load_rules("compose.port.frontends.torch.rules")
+    if not isinstance(model, torch.nn.Module):
+        raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
+    exported = export(model, inputs)
+    low = Lowering(exported.program, exported.calls, channels_first)
+    graph = low.run(type(model).__name__)
+    refuse(low.missing, partial, "aten.name")
+    return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs, low.exact

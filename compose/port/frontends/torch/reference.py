@@ -1,0 +1,141 @@
+"""A PyTorch model as the proof needs it: in float64, on given weights."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from compose.core.errors import PortError
+from compose.port.frontends.torch.float64 import exact
+from compose.port.ir.graph import SourceGraph
+from compose.port.proof.reference import Arrays, Gradients, cotangents
+
+
+class TorchModel:
+    """See `compose.port.proof.reference.Original`."""
+
+    def __init__(self, model: torch.nn.Module, inputs: tuple, graph: SourceGraph, exact: Arrays):
+        self.model, self.graph, self.exact = model, graph, exact
+        self.examples = [x.detach().cpu().numpy() for x in inputs]
+
+    def inputs(self) -> list[np.ndarray]:
+        return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        model = self._with(arrays).eval()
+        with torch.no_grad(), exact():
+            return [o.numpy() for o in _flat(model(*map(torch.from_numpy, inputs)))]
+
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        model = self._with(arrays).eval()
+        with exact():
+            return self._gradients(model, arrays, inputs, seed)
+
+    def _gradients(self, model: torch.nn.Module, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+        xs = _tensors(inputs)
+        outputs = _flat(model(*xs))
+        weights = {n: p for n, p in model.named_parameters() if n in arrays and p.requires_grad}
+        leaves = [x for x in xs if x.requires_grad]
+        given = cotangents([o.detach().numpy() for o in outputs], seed)
+        total = torch.stack([(o * torch.from_numpy(c)).sum() for o, c in zip(outputs, given)]).sum()
+        grads = torch.autograd.grad(total, [*leaves, *weights.values()], allow_unused=True)
+        made = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *weights.values()])]
+        arrays_of = [g.numpy() for g in made]
+        inner, outer = arrays_of[: len(leaves)], dict(zip(weights, arrays_of[len(leaves) :]))
+        return Gradients([o.detach().numpy() for o in outputs], inner, outer)
+
+    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
+        model = self._with({name: array.copy() for name, array in arrays.items()}).train()
+        for module in model.modules():
+            for rate in ("p", "dropout"):
+                if isinstance(getattr(module, rate, None), float):
+                    setattr(module, rate, 0.0)
+        own = self._optimizer(optimizer, model)
+        xs = [torch.from_numpy(x) for x in inputs]
+        targets = None
+        for _ in range(steps):
+            own.zero_grad()
+            with exact():
+                outputs = _flat(model(*xs))
+                if targets is None:
+                    targets = [torch.from_numpy(t) for t in cotangents([o.detach().numpy() for o in outputs], seed)]
+                loss = sum(((o - t) ** 2).mean() for o, t in zip(outputs, targets))
+                loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
+            own.step()
+        after = model.state_dict()
+        return {name: after[name].numpy() for name in arrays}
+
+    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        seen: list[np.ndarray] = []
+        model = self._with(arrays).eval()
+        with torch.no_grad(), exact(), Watch(seen):
+            model(*map(torch.from_numpy, inputs))
+        return seen
+
+    def default_optimizer(self) -> Any:
+        return torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
+
+    def _with(self, arrays: Arrays) -> torch.nn.Module:
+        """A copy in float64 on these weights, which it does not copy."""
+        tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+        memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
+        made = [v for m in self.model.modules() for v in vars(m).values() if isinstance(v, torch.Tensor)]
+        memo |= {id(v): v.detach() for v in made if not v.is_leaf}  # what a hook makes again before each call
+        model = copy.deepcopy(self.model, memo)
+        for old, new in zip(self.model.modules(), model.modules()):
+            if isinstance(new, torch.nn.RMSNorm) and new.eps is None:  # that of the dtype which it has
+                new.eps = torch.finfo(getattr(old.weight, "dtype", torch.get_default_dtype())).eps
+        model = model.double()
+        for name, array in self.exact.items():
+            model.get_buffer(name).copy_(torch.from_numpy(array))
+        return model
+
+    def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:
+        """The same optimizer over the copy's parameters, group by group."""
+        names = {id(p): n for n, p in self.model.named_parameters()}
+        mine = dict(model.named_parameters())
+        groups = []
+        for group in optimizer.param_groups:
+            if any(id(p) not in names for p in group["params"]):
+                raise PortError("an optimizer over the parameters of the ported model")
+            options = {k: v for k, v in group.items() if k != "params"}
+            groups.append({"params": [mine[names[id(p)]] for p in group["params"]], **options})
+        made = type(optimizer)(groups, **{k: v for k, v in optimizer.defaults.items() if k in ("lr",)})
+        return made
+
+
+class Watch(TorchDispatchMode):
+    """Keeps a copy of every tensor that an operation makes."""
+
+    def __init__(self, seen: list[np.ndarray]):
+        super().__init__()
+        self.seen = seen
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        leaves = pytree.tree_leaves(made)
+        self.seen += [t.numpy().copy() for t in leaves if isinstance(t, torch.Tensor) and t.is_floating_point()]
+        return made
+
+
+def _like(tensor: torch.Tensor, array: np.ndarray) -> torch.Tensor:
+    made = torch.from_numpy(np.ascontiguousarray(array)).reshape(tensor.shape)
+    if not tensor.is_floating_point():
+        made = made.to(tensor.dtype)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(made, requires_grad=tensor.requires_grad)
+    return made
+
+
+def _tensors(inputs: list[np.ndarray]) -> list[torch.Tensor]:
+    made = [torch.from_numpy(np.array(x)) for x in inputs]
+    return [x.requires_grad_() if x.is_floating_point() else x for x in made]
+
+
+def _flat(outputs: Any) -> list[torch.Tensor]:
+    return [o for o in pytree.tree_leaves(outputs) if isinstance(o, torch.Tensor)]

@@ -1,0 +1,129 @@
+"""Recurrent layers, their states as torch stacks them, and the states they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compose.combinators.branch import collect
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.ir.weights import Take
+from compose.port.lowering.registry import rules
+from compose.port.lowering.values import Pending, Value, Weight
+
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+
+
+@rules(*(f"aten.{name}.input" for name in RECURRENT))
+def _recurrent(low, node, x, first, weights, has_biases, layers, rate, train, both, batch_first):
+    name = str(node.target).split(".")[1]
+    kind = name.split("_")[0]
+    x = low.moved(x, (0, 1, 2) if batch_first else (1, 0, 2))
+    ways = 2 if both else 1
+    each = len(weights) // (layers * ways)
+    rows = [weights[i : i + each] for i in range(0, len(weights), each)]
+    cell = word(kind)(rows[0][0].shape[0] // _GATES[kind], **_options(name, has_biases, rows[0]))
+    starts = _starts(low, first, layers * ways)
+    hidden: list[Callable[[], Value]] = []
+    carried: list[Callable[[], Value]] = []
+    reads_cell = kind == "lstm" and low.reads(2)
+    for i in range(layers):
+        mine, start = rows[i * ways : (i + 1) * ways], starts[i * ways : (i + 1) * ways]
+        x, memory = _layer(low, cell.but(return_carry=reads_cell), x, mine, start)
+        size = x.shape[2] // ways
+        texts = [":, -1"] if not both else [f":, -1, :{size}", f":, 0, {size}:"]
+        hidden += [_Part(low, x, text, (x.shape[x.axes[0]], size)) for text in texts]
+        carried += memory
+        if rate and i < layers - 1:
+            x = low.emit(word("dropout")(rate), x, shape=x.shape)
+    return (x, States(low, hidden), States(low, carried)) if kind == "lstm" else (x, States(low, hidden))
+
+
+_GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+def _options(name: str, has_biases: bool, row: list[Weight]) -> dict[str, Any]:
+    made: dict[str, Any] = {} if name == "gru" else {"recurrent_bias": has_biases}
+    if not has_biases:
+        made |= {"bias": False} | ({"recurrent_bias": False} if name == "gru" else {})
+    if name == "rnn_relu":
+        made["activation"] = word("relu")
+    if len(row) % 2:
+        made["projection"] = row[-1].shape[0]
+    return made
+
+
+def _layer(low, cell: Any, x: Value, rows: list[list[Weight]], start: list) -> tuple[Value, list[Callable]]:
+    """One layer, one way or both: its outputs, and for each way how its cell's state is read, if it is."""
+    names = ("",) if len(rows) == 1 else ("forward/", "backward/")
+    takes = {f"{name}{k}": take for name, row in zip(names, rows) for k, take in _weights(row).items()}
+    layer = cell if len(rows) == 1 else word("bidirectional")(cell)
+    given = (x,) if start[0] is None else (x, start[0] if len(rows) == 1 else _together(low, *start))
+    width = (cell.projection if cell.kind == "lstm" and cell.projection else cell.size) * len(rows)
+    shape, axes = (*x.shape[:2], width), x.axes
+    if not cell.return_carry:
+        return low.emit(layer, *given, shape=shape, axes=axes, weights=takes), []
+    both = low.emit(layer, *given, shape=(), axes=(), weights=takes)
+    part = lambda value, i, **as_: low.emit(word("at")(str(i)), value, **({"shape": (), "axes": ()} | as_))
+    carry = part(both, 1)
+    carries = [carry] if len(rows) == 1 else [part(carry, 0), part(carry, 1)]
+    memory = [_Part(low, c, "1", (x.shape[x.axes[0]], cell.size)) for c in carries]
+    return part(both, 0, shape=shape, axes=axes), memory
+
+
+def _starts(low, first: Any, count: int) -> list:
+    """For each layer and way the carry it starts from, None for zeros."""
+    states = list(first) if isinstance(first, (list, tuple)) else [first]
+    if all(isinstance(s, np.ndarray) and not s.any() for s in states):
+        return [None] * count
+    if any(isinstance(s, (np.ndarray, Weight)) for s in states):
+        raise PortError("states to start from that are zeros or values: as an input, or another layer's last")
+    each = [[_state(low, s, i) for s in states] for i in range(count)]
+    return [parts[0] if len(parts) == 1 else _together(low, *parts) for parts in each]
+
+
+def _state(low, states: Any, index: int) -> Value:
+    if isinstance(states, States):
+        return states.select(index)
+    states = low.as_source(states)
+    return low.emit(word("at")(str(index)), states, shape=states.shape[1:], axes=(0, 1))
+
+
+def _together(low, *parts: Value) -> Value:
+    return low.emit(collect, *parts, shape=(), axes=())
+
+
+def _weights(row: list[Weight]) -> dict[str, Take]:
+    names = ["kernel", "recurrent_kernel", "bias", "recurrent_bias"][: len(row) // 2 * 2]
+    names += ["projection_kernel"] * (len(row) % 2)
+    return {n: replace(w.take, axes=(1, 0)) if n.endswith("kernel") else w.take for n, w in zip(names, row)}
+
+
+class _Part:
+    """A part of a value, taken when it is read."""
+
+    def __init__(self, low: Any, x: Value, text: str, shape: tuple[int, ...]):
+        self.low, self.x, self.text, self.shape = low, x, text, shape
+
+    def __call__(self) -> Value:
+        return self.low.emit(word("at")(self.text), self.x, shape=self.shape, axes=(0, 1))
+
+
+class States(Pending):
+    """torch's `h_n` or `c_n`: the last states of all layers and ways, stacked before the batch."""
+
+    def __init__(self, low: Any, each: list[Callable[[], Value]]):
+        self.low, self.each = low, each
+
+    def select(self, index: int) -> Value:
+        """The state of one layer and way, `h_n[index]`."""
+        return self.each[index]()
+
+    def value(self) -> Value:
+        parts = [part() for part in self.each]
+        layer = word("expand_dims")(axis=0) if len(parts) == 1 else word("stack_inputs")(axis=0)
+        return self.low.emit(layer, *parts, shape=(len(parts), *parts[0].shape), axes=(0, 1, 2))

@@ -1,0 +1,78 @@
+"""Reductions and scans along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.torch.capture import sizes_of
+from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import Value
+
+
+@rules("aten.mean", "aten.sum", "aten.amax", "aten.amin", "aten.logsumexp", "aten.prod")
+def _plain(low, node, x, axes: Any = None, keepdim=False, dtype=None):
+    name = str(node.target).split(".")[1]
+    return _reduced(low, {"amax": "max", "amin": "min"}.get(name, name), x, axes, keepdim)
+
+
+@rules("aten.var", "aten.std")
+def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False, correction: Any = 1):
+    if isinstance(axes, bool):  # var(x, unbiased)
+        axes, unbiased = None, axes
+    ddof = int(correction if unbiased else 0)
+    return _reduced(low, str(node.target).split(".")[1], x, axes, keepdim, **({"ddof": ddof} if ddof else {}))
+
+
+@rules("aten.max", "aten.min")
+def _largest(low, node, x, axis: Any = None, keepdim=False):
+    """Of one argument or along an axis, with the places if they are read; of two values, element by element."""
+    name = str(node.target).split(".")[1]
+    if isinstance(axis, Value):
+        raise PortError(f"torch.{name}imum of two values, got torch.{name}")
+    if axis is None:
+        return _reduced(low, name, x, None, False)
+    values, places = low.node.meta["val"]
+    made = _reduced(low, name, x, axis, keepdim, shape=sizes_of(values))
+    if not any(user.args[1] == 1 for user in node.users):
+        return made, None
+    if name == "min":
+        x = low.emit(word("scale")(by=-1), x, shape=x.shape)
+    return made, _reduced(low, "argmax", x, axis, keepdim, shape=sizes_of(places))
+
+
+@rules("aten.argmax", "aten.argmin")
+def _place(low, node, x, axis: Any = None, keepdim=False):
+    if str(node.target).startswith("aten.argmin"):
+        x = low.emit(word("scale")(by=-1), x, shape=x.shape)
+    if axis is None:
+        raise PortError("argmax along an axis (dim=...)")
+    return _reduced(low, "argmax", x, axis, keepdim)
+
+
+@rules("aten.linalg_vector_norm", "aten.norm")
+def _norm(low, node, x, order: Any = 2, axes: Any = None, keepdim=False, dtype=None):
+    order = 2 if order is None else order
+    return _reduced(low, "norm", x, axes, keepdim, **({} if order == 2 else {"order": float(order)}))
+
+
+@rule("aten.cumsum")
+def _cumsum(low, node, x, axis, dtype=None):
+    x = low.whole(x)
+    return low.emit(word("cumsum")(axis=x.axis(axis)), x)
+
+
+def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:
+    """Over the source's `axes`, all where there are none."""
+    x = low.whole(x)
+    given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
+    dims = [a % x.ndim for a in given]
+    ours = sorted(x.axis(a) for a in dims)
+    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0:
+        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
+    else:
+        layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0], **options)
+    layer = layer(keepdims=True) if keepdim else layer
+    kept: Any = x.axes if keepdim else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
+    return low.emit(layer, x, shape=shape, axes=kept)

@@ -1,0 +1,71 @@
+"""Which layer of a port is the first to differ, for the message of a proof that failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.errors import LayerError
+from compose.port.proof.reference import perturbed
+
+if TYPE_CHECKING:
+    from compose.port.ported import Ported
+    from compose.port.proof.report import Report
+
+
+def first_divergence(port: Ported, report: Report, seed: int) -> str:
+    """One or two lines that name the first layer whose value the source never computes, or whose weight differs."""
+    failed = next(row for row in report.rows if not row.ok)
+    if failed.check == "weights":
+        return f"weights that are not used exactly once: {failed.worst}"
+    if failed.check == "outputs":
+        path = _first_unmatched(port, seed)
+        if path is not None:
+            return f"the first layer that differs: {path} = {_layer(port, path)}{_from(port, path)}"
+    records = [r for r in port.weights if r.take.source == failed.worst]
+    if records:
+        path = records[0].target.rpartition("/")[0]
+        return f"the weight that differs most: {records[0]}, of {_layer(port, path)}"
+    return "no layer could be named: the values inside agree"
+
+
+def _first_unmatched(port: Ported, seed: int) -> str | None:
+    """The first of our values that is none of the source's, in whatever order its axes are."""
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    theirs: dict[int, list[np.ndarray]] = {}
+    for value in port.original.intermediates(arrays, inputs):
+        theirs.setdefault(value.size, []).append(np.sort(value, axis=None))
+    with jax.enable_x64(True):
+        params, state = port.weights.load(arrays, jnp.asarray)
+        ours = port.net.intermediates(params, state, *port.ours(inputs))
+        for path, value in ours.items():
+            if isinstance(value, tuple):
+                continue
+            mine = np.sort(np.asarray(value), axis=None)
+            scale = float(np.max(np.abs(mine), initial=1e-30))
+            if not any(np.allclose(mine, other, rtol=0, atol=1e-8 * scale) for other in theirs.get(mine.size, [])):
+                return path
+    return None
+
+
+def _layer(port: Ported, path: str) -> Any:
+    """The layer at a path of values, in which the turns of a repeat are numbers."""
+    for candidate in (path, "/".join(p for p in path.split("/") if not p.isdigit())):
+        try:
+            return " ".join(str(port.net[candidate]).split())[:120]
+        except LayerError:
+            continue
+    return "?"
+
+
+def _from(port: Ported, path: str) -> str:
+    bare = "/".join(p for p in path.split("/") if not p.isdigit())
+    inside = (f"{bare}/", f"{path}/")
+    sources = [r.take.source for r in port.weights if r.target.startswith(inside)]
+    if not sources:
+        return ""
+    where = next((op.where for op in port.graph.ops for t in op.takes() if t.source == sources[0]), "")
+    return f"\n  from {sources[0]}" + (f", called at {where}" if where else "")

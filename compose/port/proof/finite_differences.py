@@ -1,0 +1,69 @@
+"""Gradients of a source that has none: central differences along random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from compose.port.proof.reference import Arrays, cotangents
+from compose.port.proof.report import Row
+
+WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)
+TOLERANCE = 1e-6  # what differences reach in float64 is 1e-8 to 1e-10; a wrong gradient is off by 1e-3 and more
+
+
+class Differences:
+    """The outputs of a source, and the derivative of `sum(output * cotangent)` along one direction for each array.
+
+    Differences of the fourth order are taken at several widths: the two that agree best are believed, since a wide one
+    crosses a corner of a rectifier and a narrow one is rounding.
+
+    Args:
+        outputs: the source, on arrays and inputs in float64.
+    """
+
+    def __init__(self, outputs: Callable, arrays: Arrays, inputs: list[np.ndarray], seed: int):
+        self._run, self._arrays, self._inputs, self._seed = outputs, arrays, inputs, seed
+        self.outputs: list[np.ndarray] = outputs(arrays, inputs)
+        self._given = cotangents(self.outputs, seed)
+
+    def rows(self, inputs: list[np.ndarray], weights: Arrays) -> list[Row]:
+        """Our gradients of the floating-point inputs and of the weights against the differences."""
+        rng = np.random.default_rng([self._seed, 13])
+        floats = [i for i, x in enumerate(self._inputs) if np.issubdtype(x.dtype, np.floating)]
+        ours = {f"input {i}": self._along_input(i, g, rng) for i, g in zip(floats, inputs)}
+        theirs = {name: self._along_weight(name, g, rng) for name, g in weights.items()}
+        return [self._row("inputs", ours), self._row("weights", theirs)]
+
+    def _row(self, what: str, pairs: dict[str, tuple[float, float, float]]) -> Row:
+        largest = max((scale for *_, scale in pairs.values()), default=0.0)
+        errors = {n: abs(a - b) / max(scale, 1e-4 * largest, 1e-300) for n, (a, b, scale) in pairs.items()}
+        worst = max(errors, key=lambda n: errors[n], default="")
+        error = errors.get(worst, 0.0)
+        return Row(
+            "gradients", f"{len(pairs)} {what}, differences to {TOLERANCE:.0e}", error, error <= TOLERANCE, worst
+        )
+
+    def _along_input(self, i: int, gradient: np.ndarray, rng) -> tuple[float, float, float]:
+        move = lambda d: [x + d if j == i else x for j, x in enumerate(self._inputs)]
+        return self._along(self._inputs[i], gradient, rng, lambda d: self._total(self._arrays, move(d)))
+
+    def _along_weight(self, name: str, gradient: np.ndarray, rng) -> tuple[float, float, float]:
+        move = lambda d: {**self._arrays, name: self._arrays[name] + d}
+        return self._along(self._arrays[name], gradient, rng, lambda d: self._total(move(d), self._inputs))
+
+    def _along(self, at: np.ndarray, gradient: np.ndarray, rng, total: Callable) -> tuple[float, float, float]:
+        """Our slope along a random direction of length 1, the source's, and the gradient's length."""
+        direction = rng.normal(size=at.shape)
+        direction /= max(float(np.linalg.norm(direction)), 1e-300)
+        slopes = []
+        for h in WIDTHS:
+            near, far = ((total(k * h * direction) - total(-k * h * direction)) / (2 * k * h) for k in (1, 2))
+            slopes.append((4 * near - far) / 3)
+        best = min(range(len(WIDTHS) - 1), key=lambda i: abs(slopes[i] - slopes[i + 1]))
+        mine = float(np.sum(gradient * direction))
+        return mine, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
+
+    def _total(self, arrays: Arrays, inputs: list[np.ndarray]) -> float:
+        return float(sum(np.sum(y * c) for y, c in zip(self._run(arrays, inputs), self._given)))

@@ -1,0 +1,212 @@
+"""Rewriting on the list of operations, before any structure: what a person would not have written goes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import Any
+
+from compose.combinators import add, collect, identity, multiply
+from compose.core.errors import PortError
+from compose.core.function import Function
+from compose.core.layer import Layer
+from compose.layers.activation import basic, slopes, smooth, softmax
+from compose.layers.conv.conv import conv
+from compose.layers.dropout import dropout
+from compose.layers.pool.global_pool import global_avg_pool, global_max_pool
+from compose.layers.shape import flatten
+from compose.layers.take import at
+from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.weights import Constant, Take
+from compose.port.structure.recognize.idioms import in_fewer_words
+
+_ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
+
+
+def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
+    """The operations that matter, and the one value that they make."""
+    _check(graph)
+    ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
+    ops, output = _without_idle(ops, output)
+    ops = _live(ops, output)
+    ops = _padded_alike(in_fewer_words(_growing(ops), output))
+    return _merged(ops, output), output
+
+
+def _check(graph: SourceGraph) -> None:
+    known = set(graph.inputs)
+    for op in graph.ops:
+        missing = [v for v in op.inputs if v not in known]
+        if missing or not op.inputs:
+            raise PortError(f"{op.layer} at {'/'.join(op.path)} reads values that nothing before it makes: {missing}")
+        known.add(op.output)
+
+
+def _plain(op: Op) -> Op:
+    """The operation in the fewest words."""
+    made = op.layer
+    if isinstance(made, conv) and made.kernel in (1, (1,), (1, 1), (1, 1, 1)):
+        made = made.but(padding="same") if made.padding in ("valid", 0) else made  # a window of one pads nothing
+    return replace(op, layer=made)
+
+
+def _padded_alike(ops: list[Op]) -> list[Op]:
+    """Padding in numbers where strided windows of that size have it so: blocks then differ in their stride alone."""
+    strided = Counter(op.layer.kernel for op in ops if isinstance(op.layer, conv) and _half(op.layer))
+    often = {kernel for kernel, n in strided.items() if n > 1}
+
+    def padded(op: Op) -> Op:
+        over = op.layer
+        if not isinstance(over, conv) or not isinstance(over.kernel, int) or over.kernel not in often:
+            return op
+        same = over.padding == "same" and over.stride == over.dilation == 1
+        return replace(op, layer=over.but(padding=over.kernel // 2)) if same else op
+
+    return list(map(padded, ops))
+
+
+def _half(over: conv) -> bool:
+    """Whether a strided window of odd size is padded by half of it."""
+    size = over.kernel
+    if not isinstance(size, int):
+        return False
+    return size % 2 == 1 < size and over.padding == size // 2 and 1 == over.dilation != over.stride
+
+
+def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
+    """Several outputs are gathered by an operation of their own."""
+    if not isinstance(outputs, (tuple, list)):
+        return ops, outputs
+    parts = []
+    for part in outputs:
+        ops, value = _single_output(ops, part)
+        parts.append(value)
+    value = 1 + max((op.output for op in ops), default=0)
+    value = max(value, *(v + 1 for v in parts))
+    return [*ops, Op(collect, tuple(parts), value)], value
+
+
+def _without_idle(ops: list[Op], output: int) -> tuple[list[Op], int]:
+    """Without what changes nothing: the identity, dropout at rate 0, a sum or concatenation of one."""
+    stands_for: dict[int, int] = {}
+    kept = []
+    for op in ops:
+        op = replace(op, inputs=tuple(stands_for.get(v, v) for v in op.inputs))
+        idle = op.layer in (identity, add, multiply) or op.layer.kind == "concat"
+        idle = idle or (isinstance(op.layer, dropout) and op.layer.rate == 0)
+        if idle and len(op.inputs) == 1:
+            stands_for[op.output] = op.inputs[0]
+        else:
+            kept.append(op)
+    return kept, stands_for.get(output, output)
+
+
+def _live(ops: list[Op], output: int) -> list[Op]:
+    wanted, kept = {output}, []
+    for op in reversed(ops):
+        if op.output in wanted:
+            kept.append(op)
+            wanted.update(op.inputs)
+    return kept[::-1]
+
+
+def _growing(ops: list[Op]) -> list[Op]:
+    """`cat(a, b, c)` where `cat(a, b)` is there already becomes `cat(cat(a, b), c)`, as in a DenseNet."""
+    before: dict[tuple[Layer, tuple[int, ...]], int] = {}  # what has been joined, and the value it made
+    made: list[Op] = []
+    paths = {op.output: op.path for op in ops}
+    for op in ops:
+        if op.layer.kind == "concat" and isinstance(op.layer, Function):
+            whole, last = op.inputs, op.inputs[-1]
+            start = before.get((op.layer, whole[:-1]))
+            before[op.layer, whole] = op.output
+            if len(whole) == 2:
+                before.setdefault((op.layer, whole[:1]), whole[0])
+            if start is not None and len(whole) > 2:
+                op = replace(op, inputs=(start, last))
+            if start is not None or len(whole) == 2:
+                path = _common(op.path, paths.get(last, op.path))
+                op = replace(op, path=path, classes=op.classes[: len(path)])
+        made.append(op)
+    return made
+
+
+def _merged(ops: list[Op], output: int) -> list[Op]:
+    """Operations that one layer says together: an activation becomes the argument of the layer before it.
+
+    Only where nothing else reads the value between, and where a layer that runs several times says it each time.
+    """
+    made = _joined(ops, output, frozenset())
+    layers: dict[tuple, set[Layer]] = defaultdict(set)
+    for op in made:
+        for take in (t for t in op.takes() if not isinstance(t, Constant)):
+            layers[_part(take)].add(op.layer)
+    apart = frozenset(part for part, of in layers.items() if len(of) > 1)
+    return _joined(ops, output, apart) if apart else made
+
+
+def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
+    """Operations with what follows them, but for those on the weights in `apart`."""
+    uses = Counter(v for op in ops for v in op.inputs)
+    uses[output] += 1
+    place: dict[int, int] = {}
+    made: list[Op] = []
+    for op in ops:
+        i = place.get(op.inputs[0]) if len(op.inputs) == 1 else None
+        free = i is not None and uses[made[i].output] == 1 and not any(_part(t) in apart for t in made[i].takes())
+        both = _together(made[i], op) if i is not None and free else None
+        if i is not None and both is not None:
+            made[i], place[op.output] = both, i
+        else:
+            place[op.output] = len(made)
+            made.append(op)
+    return made
+
+
+def _part(take: Take) -> tuple:
+    return take.source, take.rows, take.columns
+
+
+_POOLED = {pool(keepdims=True): pool for pool in (global_avg_pool, global_max_pool)}
+
+
+def _together(before: Op, op: Op) -> Op | None:
+    """Both operations as one, or None."""
+    if before.layer in _POOLED and op.layer == flatten:
+        return replace(before, layer=_POOLED[before.layer], output=op.output)
+    if isinstance(before.layer, at) and isinstance(op.layer, at):
+        index = _one_index(before.layer.index, op.layer.index)
+        return None if index is None else replace(before, layer=at(index), output=op.output)
+    if not _takes(before, op):
+        return None
+    weights = dict(before.weights) | {f"activation/{k}": v for k, v in op.weights.items()}
+    return replace(before, layer=before.layer.but(activation=op.layer), weights=weights, output=op.output)
+
+
+def _one_index(first: str, second: str) -> str | None:
+    """`:, ::2` and then `:, :, 1::2` as `:, ::2, 1::2`, where both are slices, of different axes."""
+    a, b = ([part.strip() for part in index.split(",")] for index in (first, second))
+    if not all(":" in part for part in (*a, *b)):
+        return None
+    whole = lambda parts: [*parts, *[":"] * (max(len(a), len(b)) - len(parts))]
+    pairs = list(zip(whole(a), whole(b)))
+    return ", ".join(y if x == ":" else x for x, y in pairs) if all(":" in pair for pair in pairs) else None
+
+
+def _takes(before: Op, op: Op) -> bool:
+    """Whether `op` is an activation in the same module as a layer that has none yet."""
+    free = getattr(before.layer, "activation", None) == identity
+    return free and is_activation(op.layer) and op.path[: len(before.path) - 1] == before.path[:-1] and (
+        len(op.path) <= len(before.path)
+    )  # fmt: skip
+
+
+def is_activation(layer: Layer) -> bool:
+    return (layer.fn if isinstance(layer, Function) else type(layer)).__module__ in _ACTIVATIONS
+
+
+def _common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]

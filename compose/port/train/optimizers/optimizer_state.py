@@ -1,0 +1,159 @@
+"""The moments of an optimizer that has been used, as the state of its optax transformation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from compose.core.errors import ConfigError
+from compose.port.ir.weights import WeightMap
+from compose.port.proof.reference import Arrays
+from compose.port.train.frameworks import source_of
+from compose.port.train.optimizers import optimizer as transformation
+from compose.port.train.optimizers.per_array import check_per_array
+
+if TYPE_CHECKING:
+    from compose.port.ported import Ported
+
+_ADAM = ("exp_avg", "exp_avg_sq")
+TORCH: dict[str, Callable[[dict[str, Any]], tuple[str, ...]]] = {
+    "SGD": lambda g: ("momentum_buffer",) * bool(g["momentum"]),
+    "Adam": lambda g: (*_ADAM, *("max_exp_avg_sq",) * g["amsgrad"]),
+    "AdamW": lambda g: (*_ADAM, *("max_exp_avg_sq",) * g["amsgrad"]),
+    "NAdam": lambda g: (*_ADAM, "mu_product"),
+    "RAdam": lambda g: _ADAM,
+    "Adamax": lambda g: ("exp_avg", "exp_inf"),
+    "Adagrad": lambda g: ("sum",),
+    "Adadelta": lambda g: ("square_avg", "acc_delta"),
+    "RMSprop": lambda g: (
+        *("grad_avg",) * g["centered"], "square_avg", *("momentum_buffer",) * bool(g["momentum"]),
+    ),
+    "Rprop": lambda g: ("prev", "step_size"),
+    "ASGD": lambda g: ("ax",),
+}  # fmt: skip
+
+# A minus in front: the trace here has the sign of the update.
+_MOMENTS = ("_momentums", "_velocities")
+KERAS: dict[str, Callable[[Any], tuple[str, ...]]] = {
+    "SGD": lambda o: ("momentums",) * bool(o.momentum),
+    "Adam": lambda o: (*_MOMENTS, *("_velocity_hats",) * o.amsgrad),
+    "AdamW": lambda o: (*_MOMENTS, *("_velocity_hats",) * o.amsgrad),
+    "Nadam": lambda o: (*_MOMENTS, "_u_product"),
+    "Lamb": lambda o: _MOMENTS,
+    "Adamax": lambda o: ("_m", "_u"),
+    "Lion": lambda o: ("_momentums",),
+    "Adagrad": lambda o: ("_accumulators",),
+    "Adadelta": lambda o: ("_accumulated_grads", "_accumulated_delta_vars"),
+    "RMSprop": lambda o: (
+        *("_average_gradients",) * o.centered, "_velocities", *("-_momentums",) * bool(o.momentum),
+    ),
+    "Ftrl": lambda o: ("_accumulators", "_linears"),
+}  # fmt: skip
+
+
+def carried(
+    port: Ported, source: Any, learning_rate: Any = None, steps: int | None = None
+) -> tuple[optax.GradientTransformation, optax.OptState]:
+    """See `Ported.optimizer`."""
+    framework, kind = source_of(source, "optimizer")
+    check_per_array(port.weights, source, kind)
+    read = {"torch": _of_torch, "keras": _of_keras}.get(framework)
+    if read is None:
+        raise ConfigError("an optimizer of torch or Keras, whose moments can be read", f"a {framework} {kind}")
+    slots, counted = read(port, source, kind)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the momenta of this used")
+        tx = transformation(source, learning_rate)
+    count = counted if steps is None else steps
+    fresh = tx.init(port.params)
+    if count == 0:
+        return tx, fresh
+    if count is None and callable(learning_rate):
+        raise ConfigError(
+            f"steps=, how many steps {kind} has taken", "a rate that changes", "torch's SGD does not count"
+        )
+    return tx, _filled(fresh, port, slots, 1 if count is None else count)
+
+
+def _filled(state: Any, port: Ported, slots: list[Arrays], count: int) -> Any:
+    """The state with the slots, in turn, for its trees that are like the parameters, and the count for its counters."""
+    tree = jax.tree.structure(port.params)
+    is_slot = lambda node: isinstance(node, dict) and jax.tree.structure(node) == tree
+    found = [node for node in jax.tree.leaves(state, is_leaf=is_slot) if is_slot(node)]
+    if len(found) != len(slots):
+        raise ConfigError(f"an optimizer with {len(found)} arrays for each parameter", f"{len(slots)} in its state")
+    given = iter(slots)
+
+    def fill(node: Any) -> Any:
+        if is_slot(node):
+            return jax.tree.map(lambda a, b: jnp.asarray(b, a.dtype), node, _placed(port, next(given)))
+        return jnp.full_like(node, count)
+
+    return jax.tree.map(fill, state, is_leaf=is_slot)
+
+
+def _placed(port: Ported, slot: Arrays) -> Any:
+    """A slot's arrays, which go the way of their weights; single numbers are the same for each."""
+    if all(np.ndim(value) == 0 for value in slot.values()):
+        number = next(iter(slot.values()))
+        return jax.tree.map(lambda _: number, port.params)
+    zeros = {name: np.zeros_like(array) for name, array in port.graph.arrays.items()}  # what never had a gradient
+    return WeightMap(r for r in port.weights if r.tree == "params").load(zeros | slot)[0]
+
+
+def _names(port: Ported, framework: str) -> dict[int, str]:
+    """The arrays of the source by the identity of the model's own."""
+    model, saved = port.original.model, port.graph.saved  # pyright: ignore[reportAttributeAccessIssue]
+    if saved is None or saved.framework != framework:
+        raise ConfigError(f"the {framework} model that was ported", f"a port of {port.graph.name}")
+    if framework == "torch":
+        return {id(p): saved.names[name] for name, p in model.named_parameters()}
+    return {id(v): name for v, name in zip(model.weights, saved.names, strict=True)}
+
+
+def _of_torch(port: Ported, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
+    """The slots by the names of their weights, and the steps that were taken; None where it does not count."""
+    if len(source.param_groups) != 1:
+        raise ConfigError("one group of parameters, to carry the moments over", f"{len(source.param_groups)}")
+    group = source.param_groups[0]
+    if kind not in TORCH:
+        raise ConfigError("an optimizer whose moments go the way of the weights", f"torch.optim.{kind}")
+    names = _names(port, "torch")
+    unknown = [p for p in group["params"] if id(p) not in names]
+    if unknown:
+        raise ConfigError("an optimizer over the parameters of the ported model", f"{len(unknown)} others")
+    states = {names[id(p)]: source.state[p] for p in group["params"] if source.state.get(p)}
+    counts = {float(s["step"]) for s in states.values() if "step" in s}
+    if len(counts) > 1:
+        raise ConfigError("parameters that have all made as many steps", f"{sorted(counts)}")
+    number = lambda value: np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    wanted = TORCH[kind](group)
+    slots = [{n: number(s[slot]) for n, s in states.items() if s.get(slot) is not None} for slot in wanted]
+    if not states or not all(slots):
+        return [], 0
+    return slots, int(counts.pop()) if counts else None
+
+
+def _of_keras(port: Ported, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
+    if source.use_ema or (source.gradient_accumulation_steps or 1) > 1:
+        raise ConfigError("an optimizer without averages of parameters or gradients, to carry its moments over", kind)
+    if kind not in KERAS:
+        raise ConfigError("an optimizer whose moments go the way of the weights", f"keras {kind}")
+    if not source.built:
+        return [], 0
+    names = _names(port, "keras")
+    variables = source._trainable_variables
+    if any(id(v) not in names for v in variables):
+        raise ConfigError("an optimizer that was built on the variables of the ported model", kind)
+    slots = []
+    for slot in KERAS[kind](source):
+        sign, values = -1 if slot[0] == "-" else 1, getattr(source, slot.removeprefix("-"))
+        values = values if isinstance(values, list) else [values] * len(variables)
+        slots.append({names[id(v)]: sign * np.array(value.value) for v, value in zip(variables, values, strict=True)})
+    return slots, int(source._iterations.value)

@@ -1,0 +1,87 @@
+"""The activation that a network ends in, so that a loss can be computed from what comes before it.
+
+`log(softmax(z))` loses precision and `log_softmax(softmax(z))` is another function altogether, which trains
+badly and says nothing. So a loss on probabilities looks for the logits: while the network is traced, the
+context notes every function layer with its input and output, and the one whose output *is* the network's
+is its final activation, wherever it stands: in a sequence, in `fc(10, softmax)`, in a branch or a graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.context import Context
+from compose.core.errors import ConfigError
+from compose.core.function import Function
+from compose.core.layer import Layer
+from compose.layers.activation.basic import sigmoid
+from compose.layers.activation.softmax import log_softmax, softmax
+
+_CLASSES, _ELEMENTS = (softmax.fn, log_softmax.fn), (sigmoid.fn,)
+PROBABILITIES = {"classes": _CLASSES, "elements": _ELEMENTS}  # what a loss may undo
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network gave: its output, and the input of its final activation if it has one."""
+
+    value: Any
+    final: Function | None = None
+    before: Any = None
+    inner: tuple[Function, ...] = ()
+
+    def logits(self, over: str) -> Any:
+        """What `over` ("classes" or "elements") turns into probabilities: the input of the final activation."""
+        if self.final is None or self.final.fn not in (*_CLASSES, *_ELEMENTS):
+            return self.value
+        axis = dict(self.final.options).get("axis", -1)
+        if self.final.fn not in PROBABILITIES[over] or axis not in (-1, self.value.ndim - 1):
+            wanted = "softmax over the last axis" if over == "classes" else "sigmoid"
+            other = "binary_cross_entropy" if over == "classes" else "cross_entropy"
+            raise ConfigError(
+                f"a network that ends in {wanted}, or in logits, for this loss", f"a final {self.final}",
+                f"end in {wanted.split()[0]}, or use {other}",
+            )  # fmt: skip
+        return self.before
+
+
+def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
+    """Run the network and find its final activation: the outputs and the state after."""
+    watch: list[tuple] = []
+    y, after = net.call(params, state, x, ctx.but(watch=watch))
+    steps = [(fn, z, out) for fn, z, out in watch if out is not z]
+    final = next(((fn, z) for fn, z, out in reversed(steps) if out is y), (None, None))
+    return Outputs(y, *final, tuple(fn for fn, _, _ in steps)), after
+
+
+def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None:
+    """Raise `ConfigError` if the outputs are probabilities although no final activation can be taken off.
+
+    Looks at numbers only where there is a reason to: a softmax further inside, or a function of the user's.
+    """
+    found: list[Outputs] = []
+
+    def run(params, state, x):
+        found.append(forward(net, params, state, x, Context())[0])
+        return found[0].value
+
+    jax.eval_shape(run, params, state, x)
+    outputs = found[0]
+    kinds = PROBABILITIES[over]
+    if (outputs.final is not None and outputs.final.fn in kinds) or not any(
+        fn.fn in kinds or not fn.registered for fn in outputs.inner
+    ):
+        return
+    y = np.asarray(jax.jit(run)(params, state, x).astype(jnp.float32))
+    inside = y.min() >= 0 and y.max() <= 1
+    if inside and (over == "elements" or np.allclose(y.sum(-1), 1, atol=1e-3)):
+        last = "softmax" if over == "classes" else "sigmoid"
+        raise ConfigError(
+            f"logits, or {last} as the very last layer", "outputs that are probabilities already",
+            f"write {last} last, outside of remat and of functions of your own, so that the loss can take it off",
+        ).locate(net)  # fmt: skip

@@ -1,0 +1,96 @@
+"""The compiled part: many steps in one call.
+
+One executable runs batches `start` to `stop` of an order, both given at run time, so that the same one does
+a whole epoch or a few steps, without compiling again. Per step it does what a hand-written loop does:
+gather the batch, gradient, update.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from compose.core.context import Context
+from compose.core.layer import Layer
+from compose.train.logits import forward
+from compose.train.losses import Loss
+from compose.train.metrics import Metric
+from compose.train.optimizers import merge
+
+
+class Carry(NamedTuple):
+    """What a step changes: the parameters that train, the optimizer's and the network's state, the count of steps."""
+
+    training: Any
+    optimizer: Any
+    state: Any
+    step: Any
+
+
+@functools.lru_cache(maxsize=32)
+def training_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], optimizer) -> Any:
+    """`run` over training batches: the carry is a `Carry`, the constants are the fixed parameters and the rng."""
+    update = optax.with_extra_args_support(optimizer).update
+
+    def step(carry: Carry, constants, x, y):
+        fixed, key = constants
+        rng = jax.random.fold_in(key, carry.step)
+
+        def objective(training):
+            params = merge(training, fixed)
+            outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng))
+            predictions = loss.predictions(outputs)
+            value = loss(predictions, y)
+            return value, (state, scores(value, metrics, outputs, predictions, y))
+
+        (value, (state, seen)), grad = jax.value_and_grad(objective, has_aux=True)(carry.training)
+        extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[0]}
+        updates, optimizer_state = update(grad, carry.optimizer, carry.training, **extra)
+        training = optax.apply_updates(carry.training, updates)
+        return Carry(training, optimizer_state, state, carry.step + 1), seen
+
+    return over_batches(step)
+
+
+@functools.lru_cache(maxsize=32)
+def evaluation_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...]) -> Any:
+    """`run` over batches to measure: nothing is carried, the constants are the parameters and the state."""
+
+    def step(carry, constants, x, y):
+        params, state = constants
+        outputs, _ = forward(net, params, state, x, Context())
+        predictions = loss.predictions(outputs)
+        return carry, scores(loss(predictions, y), metrics, outputs, predictions, y)
+
+    return over_batches(step)
+
+
+def scores(value, metrics: tuple[Metric, ...], outputs, predictions, y):
+    """The loss and the metrics of a batch, in one array."""
+    return jnp.stack([value, *(metric(outputs, predictions, y) for metric in metrics)]).astype(float)
+
+
+def over_batches(step) -> Any:
+    """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
+
+    Batch `i` is the `size` examples named by `order[offset + i·size:]`. `sums` adds up the scores, each batch
+    by its size. The carry is donated, nothing else.
+    """
+
+    @functools.partial(jax.jit, static_argnames="size", donate_argnums=0)
+    def run(carry, sums, constants, arrays, order, offset, start, stop, size: int):
+        def body(i, both):
+            carry, sums = both
+            rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
+            x, y = jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
+            carry, seen = step(carry, constants, x, y)
+            return carry, sums + size * seen
+
+        return lax.fori_loop(start, stop, body, (carry, sums))
+
+    return run
