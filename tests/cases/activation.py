@@ -1,4 +1,4 @@
-"""Cases of the activations; their options are proven in tests/layers/test_activation.py."""
+"""Cases of the activations; their options are proven in tests/layers/activation/test_basic.py."""
 
 import numpy as np
 from scipy import special

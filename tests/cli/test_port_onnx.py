@@ -6,7 +6,7 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from tests.port.test_onnx_written import draw, node, written  # noqa: E402
+from tests.port.frontends.onnx.passes.test_norms import draw, node, written  # noqa: E402
 
 
 def test_a_file_becomes_a_folder_with_its_proof(cli, tmp_path, monkeypatch):

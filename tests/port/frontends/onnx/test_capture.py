@@ -1,0 +1,120 @@
+"""What of ONNX cannot be ported, and what is said then."""
+
+from __future__ import annotations
+
+import pytest
+from onnx import TensorProto, helper
+
+import compose
+from compose import port
+from compose.core.errors import PortError
+from tests.port.frontends.onnx.passes.test_norms import draw, ints, node, written
+
+
+def test_unknown_operations_are_listed_with_their_nodes():
+    model = written([node("Hardmax", "x", "h"), node("IsNaN", "h")])
+    with pytest.raises(PortError) as raised:
+        port.from_onnx(model)
+    assert "onnx.Hardmax (domain ai.onnx, opset 20) (1×), first at node the_Hardmax" in str(raised.value)
+    assert "IsNaN" not in str(raised.value) and "@compose.port.rule('onnx.Name')" in str(raised.value)
+    with pytest.raises(PortError, match=r"(?s)Hardmax.*IsNaN"):
+        port.from_onnx(model, partial=True)
+
+
+def test_an_operation_of_another_domain():
+    model = written([helper.make_node("Twist", ["x"], ["y"], domain="com.mine", name="bend")])
+    model.opset_import.append(helper.make_opsetid("com.mine", 3))
+    with pytest.raises(PortError, match=r"com\.mine\.Twist \(domain com\.mine, opset 3\).*node bend"):
+        port.from_onnx(model)
+
+
+def test_a_rule_teaches_an_operation():
+    from compose.port.lowering.registry import _named, _outputs
+
+    @compose.register
+    def half_max(x):
+        return 0.5 * x
+
+    @port.rule("onnx.Hardmax")
+    def _(low, node, x):
+        return low.emit(half_max, x)
+
+    try:
+        assert str(port.from_onnx(written([node("Hardmax", "x")])).net) == "half_max"
+    finally:
+        del _named["onnx.Hardmax"], _outputs["onnx.Hardmax"]
+
+
+def test_control_flow():
+    inner = helper.make_graph([node("Relu", "x", "z")], "then", [], [helper.make_empty_tensor_value_info("z")])
+    nodes = [node("ReduceSum", "x", "s", keepdims=0), node("Cast", "s", "c", to=TensorProto.BOOL)]
+    model = written([*nodes, node("If", "c", then_branch=inner, else_branch=inner)])
+    with pytest.raises(PortError, match=r"without control flow, got onnx\.If at node the_If"):
+        port.from_onnx(model)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "not there"), (b"no model", "damaged|which has none"), (b"", "which has none")]
+)
+def test_files_that_are_none(tmp_path, content, said):
+    path = tmp_path / "m.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PortError, match=said):
+        port.from_onnx(path)
+
+
+def test_a_file_that_was_cut_off(tmp_path):
+    path = tmp_path / "m.onnx"
+    whole = written([node("MatMul", "x w")], {"w": draw(4, 5)}).SerializeToString()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(PortError, match=r"damaged"):
+        port.from_onnx(path)
+
+
+def test_what_is_no_model():
+    with pytest.raises(PortError, match=r"the path of an ONNX file or an onnx\.ModelProto, got dict"):
+        port.from_onnx({})
+    with pytest.raises(PortError, match="one example for each of the 1 inputs"):
+        port.from_onnx(written([node("Relu", "x")]), draw(1, 4), draw(1, 4))
+
+
+def test_shapes_that_do_not_fit_name_the_node():
+    with pytest.raises(PortError, match=r"onnx\.MatMul at node the_MatMul, got .*\(5, 2\)"):
+        port.from_onnx(written([node("MatMul", "x w")], {"w": draw(5, 2)}))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "said"),
+    [
+        ([node("Gemm", "x w", alpha=0.5)], {"w": draw(4, 2)}, "alpha and beta of 1"),
+        ([node("Gather", "x at", axis=1)], {"at": ints(2, 0)}, r"places in a row, got \[2, 0\]"),
+        ([node("Pow", "x x")], {}, "a power of a value by a number"),
+    ],
+)
+def test_forms_of_an_operation_that_have_no_word(nodes, weights, said):
+    with pytest.raises(PortError, match=said) as raised:
+        port.from_onnx(written(nodes, weights))
+    assert f"at node the_{nodes[0].op_type}" in "".join(raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"activations": ["Sigmoid", "Tanh", "Relu"]}, "lstm with activations of"),
+        ({"activations": ["Tanh", "Sigmoid", "Tanh"]}, "lstm with activations of"),
+        ({"clip": 1.0}, "lstm without clip"),
+        ({"input_forget": 1}, "lstm without input_forget"),
+        ({"layout": 1}, "lstm without layout"),
+    ],
+)
+def test_recurrent_layers_of_another_kind(options, said):
+    lstm = node("LSTM", "x w r", "h", hidden_size=3, **options)
+    with pytest.raises(PortError, match=said):
+        port.from_onnx(written([lstm], {"w": draw(1, 12, 4), "r": draw(1, 12, 3)}, (5, 2, 4), outputs="h"))
+
+
+def test_without_onnx(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(PortError, match=r"compose-jax\[onnx\]"):
+        port.from_onnx("m.onnx")
