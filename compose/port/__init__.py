@@ -1,10 +1,19 @@
 """Models of other frameworks as one readable expression with its weights, and the proof that both are equal."""
 
 _WHERE = {
-    "optimizer": "optimizers", "clip_grad_norm": "optimizers", "schedule": "schedules", "loss": "losses",
-    "from_torch": "torch", "from_keras": "keras", "from_tf": "tensorflow", "from_onnx": "onnx", "from_flax": "flax",
-    "rule": "rules", "Ported": "ported", "load": "reading",
-}  # fmt: skip
+    "optimizer": "train.optimizers",
+    "clip_grad_norm": "train.optimizers",
+    "schedule": "train.schedules",
+    "loss": "train.losses",
+    "from_torch": "frontends.torch",
+    "from_keras": "frontends.keras",
+    "from_tf": "frontends.tensorflow",
+    "from_onnx": "frontends.onnx",
+    "from_flax": "frontends.flax",
+    "rule": "lowering.registry",
+    "Ported": "ported",
+    "load": "bundle.read",
+}
 
 
 def __getattr__(name: str):
@@ -13,3 +22,7 @@ def __getattr__(name: str):
     if name in _WHERE:
         return getattr(importlib.import_module(f"compose.port.{_WHERE[name]}"), name)
     raise AttributeError(f"module 'compose.port' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_WHERE)

@@ -82,4 +82,4 @@ def _backend() -> Any:
     name = keras.backend.backend()
     if name not in ("jax", "tensorflow", "torch"):
         raise PortError(f"Keras on JAX, TensorFlow or PyTorch to prove a port, got {name!r}: set KERAS_BACKEND=jax")
-    return importlib.import_module(f"compose.port.frontends.keras.on_{name}")
+    return importlib.import_module(f"compose.port.frontends.keras.reference_on_{name}")
