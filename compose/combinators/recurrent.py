@@ -61,7 +61,7 @@ class recurrent(Wrapper):
             ).locate(self)
         if made.state:
             raise ConfigError("a cell without state", f"{self.inner}, which keeps {', '.join(made.state)}").locate(self)
-        run = lambda p, x: self.call(p, {}, x, Context(planned={}, scope=scope))[0]
+        run = lambda p, x: self.call(p, {}, x, planning(scope))[0]
         out = specs(jax.eval_shape(run, made.param_specs(), x))
         return made.within(self, x=x, out=out, times=xs.shape[1])
 

@@ -64,7 +64,7 @@ class repeat(Layer):
             return self.block.call(p, s, x, inner)
 
         turns = (params, state, jnp.arange(self.times) if fold else None)
-        if ctx.tap is not None:
+        if ctx.on_output is not None:
             return self._written_out(x, turns, ctx)
         step = jax.checkpoint(body) if self.remat else body
         return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
@@ -75,7 +75,7 @@ class repeat(Layer):
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
             x, after = self.block.call(p, s, x, ctx.at(str(i)))
-            ctx.tap((*ctx.path, str(i)), x)
+            ctx.on_output((*ctx.path, str(i)), x)
             states.append(after)
         return x, stack(states)
 
