@@ -14,7 +14,7 @@ from compose.core.combinator import Combinator
 from compose.core.context import Context
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.layer import Layer, count_keys, layer
-from compose.core.plan import Plan, draws, plan, specs
+from compose.core.plan import Plan, draws, plan, planning, specs
 from compose.layers.dropout import dropout
 from compose.layers.join import concat
 
