@@ -51,7 +51,7 @@ def check(layer) -> None:
 
 @functools.cache
 def fields_of(cls: type, kind: type) -> tuple[str, ...]:
-    """The names of the fields of `cls` that are annotated `kind` or `kind | None`."""
+    """The names of the fields of `cls` whose annotation is `kind`, or contains it as `kind | None` does."""
     return tuple(n for n, h in _hints(cls).items() if h is kind or kind in typing.get_args(h))
 
 
@@ -132,4 +132,5 @@ def _describe(hint) -> str:
     if typing.get_origin(hint) is tuple:
         return f"a tuple of {_describe(args[0])}" if args[-1] is Ellipsis else f"{len(args)} values"
     plain = {int: "an int", float: "a number", bool: "True or False", str: "a string", type(None): "None"}
-    return plain.get(hint, f"a {getattr(hint, '__name__', hint)}")
+    name = str(getattr(hint, "__name__", hint))
+    return plain.get(hint, f"{'an' if name[0] in 'AEIOU' else 'a'} {name}")

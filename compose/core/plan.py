@@ -86,7 +86,7 @@ class InnerPlans:
             raise e.enter(key, ())
         if inner.state:
             raise ConfigError(
-                f"a {key} without state", f"{child}, which has the state {', '.join(inner.state)}",
+                f"a layer without state as {key}", f"{child}, which has the state {', '.join(inner.state)}",
                 f"put it after the layer: compose_seq(..., {child})",
             )  # fmt: skip
         self.plans[key] = inner

@@ -8,7 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compose import compose_seq, conv, dropout, fc, frozen, parallel, parse, relu, repeat, residual, share, spec, tanh
+from compose import (
+    compose_seq,
+    conv,
+    dropout,
+    fc,
+    frozen,
+    leaky_relu,
+    parallel,
+    parse,
+    relu,
+    repeat,
+    residual,
+    share,
+    spec,
+    tanh,
+)
 from compose.core import run
 from compose.core.errors import (
     ConfigError,
@@ -265,8 +280,15 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
         (lambda: compose_seq(3), "expected a layer or a function, got int 3"),
         (
             lambda: relu(0.5),
-            "expected options by name, as in relu(max_value=0.5) (it takes max_value, negative_slope, threshold), got",
+            "expected options by name, as in relu(max_value=0.5) (it takes max_value, negative_slope, threshold), got "
+            "relu(0.5)",
         ),
+        (
+            lambda: leaky_relu(0.1),
+            "expected options by name, as in leaky_relu(negative_slope=0.1), got leaky_relu(0.1)",
+        ),
+        (lambda: leaky_relu(alpha=0.1), "expected an option that leaky_relu takes (negative_slope), got 'alpha'"),
+        (lambda: tanh(0.1), "expected tanh without a number, since it takes no options, got tanh(0.1)"),
         (lambda: tanh(slope=1), "expected an option that tanh takes (none), got 'slope'"),
         (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, 1"),
         (lambda: dropout(1.5), "dropout: expected a rate from 0 to 1, got 1.5"),
