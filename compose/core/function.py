@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, Protocol, overload
 
 import jax.numpy as jnp
 
@@ -104,6 +104,10 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         return write.call(self.word_name, named) if named else self.word_name
 
 
+@overload
+def function(fn: Callable) -> Function: ...
+@overload
+def function(*, also: tuple = (), floats: bool = False, like_input: bool = False) -> Callable[[Callable], Function]: ...
 def function(fn: Callable | None = None, *, also: tuple = (), floats: bool = False, like_input: bool = False) -> Any:
     """Register a function of arrays as a layer under its own name.
 
@@ -136,6 +140,15 @@ def lift(fn: Callable) -> Function:
 
 
 hooks.lift = lift
+
+
+class Registers(Protocol):
+    """`function` with some options set: a decorator, alone or with aliases."""
+
+    @overload
+    def __call__(self, fn: Callable, /) -> Function: ...
+    @overload
+    def __call__(self, *, also: tuple) -> Callable[[Callable], Function]: ...
 
 
 def register(target: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from compose.core import fields
 from compose.core.context import Context
@@ -117,7 +117,7 @@ class Layer(Methods):
         """A copy with other children, in the order of `children()`."""
         return self.but(**dict(zip((key for key, _ in self.children()), layers, strict=True)))
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Self:
         """A copy with other fields."""
         new = object.__new__(type(self))
         for f in dataclasses.fields(self):
