@@ -1,7 +1,9 @@
 # ruff: noqa: F401
 """A functional layer language for JAX: a network is one expression, compiled to pure functions."""
 
-from typing import TYPE_CHECKING
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from compose.combinators import *
 from compose.combinators.recurrent import *
@@ -10,6 +12,7 @@ from compose.core.constants import bfloat16, float16, float32, float64, int8, in
 from compose.core.editing import named
 from compose.core.errors import ComposeError, LayerError
 from compose.core.function import register
+from compose.core.hooks import hooks as _hooks
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
 from compose.core.parsing import parse
@@ -73,17 +76,34 @@ from compose.layers.transformer import *
 from compose.layers.trigonometry import *
 
 if TYPE_CHECKING:
-    from compose import data, train
+    from compose import data, flax, port, train
     from compose.train import Trained, fit, load
 
-_LATER = {"fit": "train", "load": "train", "Trained": "train"}  # optax and scikit-learn load when they are needed
+__version__ = "0.1.0"
+
+# What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
+_MODULES = ("data", "flax", "port", "train")
+_NAMES = {"Trained": "train", "fit": "train", "load": "train"}
 
 
-def __getattr__(name: str):
-    import importlib
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"compose.{name}")
 
-    if name in ("data", "flax", "port", "train"):
-        return importlib.import_module(f"compose.{name}")
-    if name in _LATER:
-        return getattr(importlib.import_module(f"compose.{_LATER[name]}"), name)
+
+_hooks.later(
+    fit=lambda: _module("train").fit,
+    summary=lambda: _module("summary").summary,
+    html=lambda: _module("summary").html,
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return _module(name)
+    if name in _NAMES:
+        return getattr(_module(_NAMES[name]), name)
     raise AttributeError(f"module 'compose' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_NAMES})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 import compose as c
 from compose import Layer
 from tests.cases.subject import families
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 LEAVES = [case.layer for cases in families().values() for case in cases]
 KEEPING = [

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import compose
 from compose.core.errors import ComposeError, LayerError, PortError
 
 app = typer.Typer(
@@ -44,6 +45,21 @@ def main() -> None:
     except (ComposeError, OSError) as e:
         print(f"compose: {_message(e)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"compose {compose.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The options of `compose` itself."""
 
 
 @app.command()

@@ -8,6 +8,7 @@ from compose.combinators.seq import Siblings
 from compose.core.combinator import Combinator
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
+from compose.core.hooks import hooks
 from compose.core.layer import Layer, as_layer, layer
 from compose.core.printing import Operation
 from compose.core.registry import word
@@ -120,6 +121,9 @@ class branch(Siblings):
         ):  # text nests only so deep
             return write.fields(self)
         return Operation(sign, tuple(map(write.value, self.layers)))
+
+
+hooks.join = branch.joined
 
 
 @layer

@@ -70,6 +70,8 @@ class graph(Combinator):
 
 
 def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
+    if isinstance(fn, Layer):
+        raise ConfigError("a function of the values of the graph, such as a lambda", f"the layer {fn}")
     params = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in params):
         raise ConfigError("a function with one plain argument for each input", str(inspect.signature(fn)))

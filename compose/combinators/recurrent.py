@@ -14,7 +14,7 @@ from compose.core.combinator import Combinator
 from compose.core.context import Context
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.layer import Layer, count_keys, layer
-from compose.core.plan import Plan, draws, plan, specs
+from compose.core.plan import Plan, draws, plan, planning, specs
 from compose.layers.dropout import dropout
 from compose.layers.join import concat
 
@@ -61,7 +61,7 @@ class recurrent(Wrapper):
             ).locate(self)
         if made.state:
             raise ConfigError("a cell without state", f"{self.inner}, which keeps {', '.join(made.state)}").locate(self)
-        run = lambda p, x: self.call(p, {}, x, Context(planned={}, scope=scope))[0]
+        run = lambda p, x: self.call(p, {}, x, planning(scope))[0]
         out = specs(jax.eval_shape(run, made.param_specs(), x))
         return made.within(self, x=x, out=out, times=xs.shape[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,18 +65,18 @@ class repeat(Layer):
             return self.block.call(p, s, x, inner)
 
         turns = (params, state, jnp.arange(self.times) if fold else None)
-        if ctx.tap is not None:
-            return self._written_out(x, turns, ctx)
+        if ctx.on_output is not None:
+            return self._written_out(x, turns, ctx, ctx.on_output)
         step = jax.checkpoint(body) if self.remat else body
         return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
 
-    def _written_out(self, x, turns, ctx: Context):
+    def _written_out(self, x, turns, ctx: Context, on_output: Callable):
         """Turn by turn, so that the values inside can be shown: `intermediates` has them under `repeat_0/3/...`."""
         states = []
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
             x, after = self.block.call(p, s, x, ctx.at(str(i)))
-            ctx.tap((*ctx.path, str(i)), x)
+            on_output((*ctx.path, str(i)), x)
             states.append(after)
         return x, stack(states)
 

@@ -7,6 +7,7 @@ from typing import Any
 from compose.core.combinator import Combinator
 from compose.core.editing import holds, named
 from compose.core.errors import ConfigError
+from compose.core.hooks import hooks
 from compose.core.layer import Layer, as_layer, count_keys, keys_of, layer
 
 
@@ -97,3 +98,6 @@ class compose_seq(Siblings):
             named(key, inner) if key != now and holds(inner) else inner for key, now, inner in zip(keys, auto, kept)
         )
         return self.but(layers=tuple(renamed))
+
+
+hooks.chain = compose_seq.of

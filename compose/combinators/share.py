@@ -13,7 +13,7 @@ import jax
 from compose.core.context import Context
 from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
 from compose.core.layer import Layer, as_layer, keys_of, layer, unlisted
-from compose.core.plan import Plan, plan, specs
+from compose.core.plan import Plan, plan, planning, specs
 from compose.core.printing import Writer, free_name
 
 
@@ -156,7 +156,7 @@ class Shared(Layer):
             raise ConfigError(f"a method of {cell.layer}", f".{self.method}").locate(cell.layer)
         if cell.plan is None:
             raise ConfigError(f"a use of {cell.layer} before .{self.method}").locate(cell.layer)
-        return specs(jax.eval_shape(lambda p, x: method(p, x, Context(planned={})), cell.plan.param_specs(), x))
+        return specs(jax.eval_shape(lambda p, x: method(p, x, planning()), cell.plan.param_specs(), x))
 
     def source(self, write):
         name = write.names[-1 - self.index] if self.index < len(write.names) else f"<shared {self.index}>"

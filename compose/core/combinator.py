@@ -1,4 +1,4 @@
-"""Combinators that are one method: `flow(x, run)`, the way of the data through the layers inside."""
+"""Combinators, written as one method: `flow(x, run)` routes the data through the layers inside."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from compose.core.context import Context
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
-from compose.core.plan import Plan, plan
+from compose.core.plan import Plan, plan, specs
 
 
 class Combinator(Layer):
     """A layer made of layers.
 
-    `flow(x, run)` says where the data goes: `run(key, layer, x)` is the output of an inner layer. The
-    same method plans (on shapes) and computes (on arrays), so it does no arithmetic of its own.
+    `flow(x, run)` routes the data: `run(key, layer, x)` is the output of an inner layer. The same method plans
+    (on shapes) and computes (on arrays), so it does no arithmetic itself.
     """
 
     def flow(self, x, run: Callable[[str, Layer, Any], Any]) -> Any:
@@ -45,20 +45,20 @@ class Combinator(Layer):
             y, new = child.call(params.get(key, {}), state.get(key, {}), x, ctx.at(key))
             if new:
                 after[key] = new
-            if ctx.tap is not None:
-                ctx.tap((*ctx.path, key), y)
+            if ctx.on_output is not None:
+                ctx.on_output((*ctx.path, key), y)
             return y
 
         return self.flow(x, run), after
 
 
 class Composite(Layer):
-    """A layer defined by an expression: `expand(x)` gives the network that it stands for.
+    """A layer defined by an expression: `expand(x)` returns the network that it stands for.
 
-    It prints as its own word, its parameters are those of the expression.
+    It prints as its own word; its parameters are those of the expression.
     """
 
-    draws = True  # what the expression holds is known only with an input; say False where it never draws
+    draws = True  # the expression is known only for an input; set to False if it never draws
 
     def expand(self, x) -> Layer:
         raise NotImplementedError
@@ -67,6 +67,4 @@ class Composite(Layer):
         return plan(self.expand(x), x).within(self)
 
     def call(self, params, state, x, ctx: Context) -> tuple[Any, Any]:
-        from compose.core.plan import specs
-
         return self.expand(specs(x)).call(params, state, x, ctx)

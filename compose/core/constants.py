@@ -1,4 +1,4 @@
-"""Constants that an expression may name: dtypes and the floats that have no literal."""
+"""Constants that an expression may use: dtypes, and the floats without a literal."""
 
 import math
 

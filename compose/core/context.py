@@ -1,35 +1,48 @@
-"""What reaches every layer at run time: the train flag, randomness, masks, and what is shared."""
+"""What every layer is called with: the train flag, the rng, the mask, and the layers shared around it."""
 
 from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 
-from compose.core.errors import ConfigError, LayerError, MissingRng
+from compose.core.errors import MissingRng
 
 if TYPE_CHECKING:
+    from compose.core.function import Function
     from compose.core.layer import Layer
+
+
+class Planner(Protocol):
+    """Plans the layers that a leaf runs inside itself, while the leaf is planned: see `compose.core.plan`."""
+
+    def run(self, key: str, child: Layer, x: Any) -> Any:
+        """Plan `child` under `key` for the input `x`; its output."""
+        ...
 
 
 @dataclass(frozen=True)
 class Context:
-    """Immutable; a combinator hands each child `ctx.at(key)` and forwards nothing else.
+    """Immutable configuration of one call; a combinator passes each child `ctx.at(key)` and nothing else.
+
+    The last three fields observe a trace from outside. They are None in `apply`, layers never read what they
+    collect, and each belongs to whoever started the trace.
 
     Attributes:
-        train: whether this is a training step (dropout draws, batch norm takes the batch's statistics).
+        train: whether this is a training step (dropout draws, batch norm uses the statistics of the batch).
         key: the rng given to `apply`, or None.
         path: the keys that lead here.
-        mask: boolean `(batch, time)`, True where a step is real; None where all are.
+        mask: boolean `(batch, time)`, True at real steps; None if all are real.
         scope: the layers shared around here, innermost last.
-        looped: how many of `scope` are outside a scan or a checkpoint, from where their state cannot be written.
-        tap: is shown every inner value with its path; None but in `intermediates`.
-        planned: collects the plans of layers inside a leaf while planning; None at run time.
-        watch: collects `(function, input, output)` of every function layer that runs: how a loss finds the
-            logits before a final softmax.
+        looped: how many of `scope` are outside a scan or a checkpoint, where their state cannot be updated.
+        planner: plans the layers inside a leaf while the leaf is planned.
+        on_output: called with the path and the output of every layer that a combinator runs (`intermediates`).
+        on_function: called with every function layer that runs, its input and its output (a loss looks for the
+            logits before a final softmax).
     """
 
     train: bool = False
@@ -38,11 +51,12 @@ class Context:
     mask: Any = None
     scope: tuple[Any, ...] = ()
     looped: int = 0
-    tap: Any = field(default=None, compare=False)
-    planned: dict[str, Any] | None = field(default=None, compare=False)
-    watch: list[tuple] | None = field(default=None, compare=False)
+    planner: Planner | None = field(default=None, compare=False)
+    on_output: Callable[[tuple[str, ...], Any], None] | None = field(default=None, compare=False)
+    on_function: Callable[[Function, Any, Any], None] | None = field(default=None, compare=False)
 
     def but(self, **changes) -> Context:
+        """A copy with other fields."""
         return dataclasses.replace(self, **changes)
 
     def looping(self, **changes) -> Context:
@@ -50,14 +64,15 @@ class Context:
         return self.but(looped=len(self.scope), **changes)
 
     def at(self, key: str) -> Context:
+        """The context of the child under `key`."""
         return dataclasses.replace(self, path=(*self.path, key))
 
     def rng(self, label: str = ""):
-        """This layer's own random key: the network's, folded with a stable hash of the path.
+        """This layer's random key: the rng of the network, folded with a stable hash of the path.
 
-        `label` tells several draws of one layer apart. Raises `MissingRng` if `apply` was given no rng.
+        `label` distinguishes several draws of one layer. Raises `MissingRng` if `apply` was given no rng.
         """
-        if self.planned is not None:
+        if self.planner is not None:
             return jax.random.key(0)
         if self.key is None:
             missing = MissingRng(
@@ -72,29 +87,13 @@ class Context:
     def run(self, child: Layer, params, x, key: str = "activation"):
         """Run a layer that is a field of this one, such as an activation, on its part of `params`.
 
-        Such a layer may have parameters (PReLU), which live under `key`; state it may not have.
+        Such a layer may have parameters (PReLU), stored under `key`, but no state.
         """
-        if self.planned is not None:
-            return self._plan_inner(child, x, key)
+        if self.planner is not None:
+            return self.planner.run(key, child, x)
         return child.call(params.get(key, {}), {}, x, self.at(key))[0]
-
-    def _plan_inner(self, child: Layer, x, key: str):
-        from compose.core.plan import plan_inside
-
-        try:
-            inner, y = plan_inside(child, x)
-        except LayerError as e:
-            raise e.enter(key, ())
-        if inner.state:
-            raise ConfigError(
-                f"a {key} without state", f"{child}, which keeps {', '.join(inner.state)}",
-                f"put it after the layer: compose_seq(..., {child})",
-            )  # fmt: skip
-        assert self.planned is not None
-        self.planned[key] = inner
-        return y
 
 
 def path_hash(path: tuple[str, ...]) -> int:
-    """A hash of a path that is the same in every process, for `jax.random.fold_in`."""
+    """A hash of a path, equal in every process, for `jax.random.fold_in`."""
     return zlib.crc32("/".join(path).encode())

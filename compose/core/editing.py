@@ -1,4 +1,4 @@
-"""Editing as values: look up, exchange, map, and masks by path."""
+"""Editing networks as values: look up, replace and map layers by path, and mask their parameters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import jax
 
 from compose.core.errors import ConfigError
+from compose.core.function import Function
+from compose.core.hooks import hooks
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import add_word
 
@@ -33,10 +35,10 @@ def replace(net: Layer, path: str, new: Any) -> Layer:
     if net.transparent and key not in dict(net.children()):
         return net.with_children((replace(net.children()[0][1], path, new),))
     old = _child(net, key, path)
-    made = replace(old, rest, new) if rest else as_layer(new)
-    if not rest and made.key_name is None and old.key_name is not None:
-        made = named(old.key_name, made)
-    children = tuple(made if k == key else child for k, child in net.children())
+    replacement = replace(old, rest, new) if rest else as_layer(new)
+    if not rest and replacement.key_name is None and old.key_name is not None:
+        replacement = named(old.key_name, replacement)
+    children = tuple(replacement if k == key else child for k, child in net.children())
     return keep_keys(net, net.with_children(children))
 
 
@@ -53,13 +55,13 @@ def map_layers(net: Layer, fn: Callable[[str, Layer], Any], path: str = "") -> L
 
 
 def named(name: str, layer: Any) -> Layer:
-    """The layer under a name: the key of its parameters, and the word to find it by.
+    """The layer with a name: the key of its parameters, and how `net[name]` finds it.
 
     Shapes: those of the layer.
     """
-    made = as_layer(layer)
-    inner = getattr(made, "wraps", None)
-    return made.but(**{inner: named(name, getattr(made, inner))}) if inner else made.but(name=name)
+    layer = as_layer(layer)
+    inner = getattr(layer, "wraps", None)
+    return layer.but(**{inner: named(name, getattr(layer, inner))}) if inner else layer.but(name=name)
 
 
 named.builds_layers = True  # pyright: ignore[reportFunctionMemberAccess]
@@ -67,7 +69,7 @@ add_word("named", named)
 
 
 def keep_keys(before: Layer, after: Layer) -> Layer:
-    """`after` with names where its layers would otherwise have lost the keys they had in `before`."""
+    """`after`, its layers named if they would otherwise lose the keys they had in `before`."""
     pairs = list(zip(before.children(), after.children(), strict=True))
     if all(a == b for (a, _), (b, _) in pairs):
         return after
@@ -79,9 +81,7 @@ def keep_keys(before: Layer, after: Layer) -> Layer:
 
 
 def holds(layer: Layer) -> bool:
-    """Whether the key of a layer matters: functions have neither parameters nor randomness."""
-    from compose.core.function import Function
-
+    """Whether the key of a layer matters: functions have neither parameters nor random draws."""
     return not isinstance(layer, Function)
 
 
@@ -91,9 +91,9 @@ def trainable(net: Layer, params) -> Any:
     def mask(layer: Layer, tree, on: bool):
         rule = getattr(layer, "trains", None)
         if rule is not None:
-            on_or_tree = rule(tree, on)
-            if on_or_tree is not None:
-                return on_or_tree
+            mask_of_layer = rule(tree, on)
+            if mask_of_layer is not None:
+                return mask_of_layer
         inner = dict(layer.children())
         if len(inner) == 1 and layer.transparent:
             return mask(next(iter(inner.values())), tree, on)
@@ -106,9 +106,12 @@ def trainable(net: Layer, params) -> Any:
 
 
 def _child(net: Layer, key: str, path: str) -> Layer:
-    found = dict(net.children())
-    if key not in found and net.transparent:
-        return _child(next(iter(found.values())), key, path)
-    if key not in found:
-        raise ConfigError(f"one of the layers {', '.join(found) or '(none)'}", f"{key!r} in {path!r}").locate(net)
-    return found[key]
+    children = dict(net.children())
+    if key not in children and net.transparent:
+        return _child(next(iter(children.values())), key, path)
+    if key not in children:
+        raise ConfigError(f"one of the layers {', '.join(children) or '(none)'}", f"{key!r} in {path!r}").locate(net)
+    return children[key]
+
+
+hooks.select, hooks.replace, hooks.map, hooks.trainable = select, replace, map_layers, trainable

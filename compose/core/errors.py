@@ -1,4 +1,4 @@
-"""Errors that name the layer, what it got, what it expected and the likely fix."""
+"""Errors that name the layer, what it expected, what it got and a likely fix."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import jax
 
 
 class ComposeError(Exception):
-    """Every error that this package raises on purpose."""
+    """The base of every error that this package raises on purpose."""
 
 
 class LayerError(ComposeError, ValueError):
     """A layer that cannot be built, planned or run.
 
-    A layer raises it with what it knows (`expected`, `got`, `hint`); the plan adds the layer and its
-    input, and every combinator on the way out adds its part of the path and the shapes before it.
+    A layer raises it with `expected`, `got` and `hint`; the plan adds the layer and its input, and each
+    enclosing combinator adds its part of the path and the shapes up to there.
     """
 
     def __init__(self, expected: str = "", got: str = "", hint: str = ""):
@@ -27,7 +27,7 @@ class LayerError(ComposeError, ValueError):
         self.trail: tuple[tuple[str, Any], ...] = ()
 
     def locate(self, layer, x=None, path: tuple[str, ...] = ()) -> LayerError:
-        """Name the layer, once; a later call adds nothing."""
+        """Set the layer, if none is set yet."""
         if self.layer is None:
             self.layer, self.path = layer, path or self.path
             if x is not None and not self.got:
@@ -35,7 +35,7 @@ class LayerError(ComposeError, ValueError):
         return self
 
     def enter(self, key: str, trail) -> LayerError:
-        """Prefix the path with `key` and the trail with the shapes that led there."""
+        """Prefix the path with `key` and the trail with the shapes up to there."""
         self.path = (key, *self.path)
         inner = ((f"{key}/{k}", x) for k, x in self.trail if k != "input")
         self.trail = (*trail, *inner)
@@ -43,8 +43,8 @@ class LayerError(ComposeError, ValueError):
 
     def __str__(self) -> str:
         where = "/".join(self.path) or (self.layer.kind if self.layer is not None else "")
-        said = f"expected {self.expected}" + (f", got {self.got}" if self.got else "")
-        lines = [f"{where}: {said}" if where else said]
+        message = f"expected {self.expected}" + (f", got {self.got}" if self.got else "")
+        lines = [f"{where}: {message}" if where else message]
         rows: list[tuple[str, str]] = []
         if self.layer is not None:
             rows += [("layer", _brief(str(self.layer)))]
@@ -68,11 +68,11 @@ class MissingRng(LayerError):
 
 
 class ParamsError(LayerError):
-    """Parameters or state that are not those of the network."""
+    """Parameters or state that do not match the network."""
 
 
 class ConfigError(LayerError):
-    """An argument that a layer does not take."""
+    """An argument that a layer does not accept."""
 
 
 class ParseError(ComposeError, ValueError):
@@ -80,11 +80,11 @@ class ParseError(ComposeError, ValueError):
 
 
 class FileError(ComposeError, ValueError):
-    """A model file that is damaged, changed, or of another format."""
+    """A model file that is damaged, modified, or in another format."""
 
 
 class PortError(ComposeError, ValueError):
-    """A model that cannot be ported, or whose port is not proven equal."""
+    """A model that cannot be ported, or whose port could not be verified."""
 
 
 class DataError(ComposeError, ValueError):
@@ -92,7 +92,7 @@ class DataError(ComposeError, ValueError):
 
 
 def shape_text(x) -> str:
-    """`(32, 784) float32`, or a tuple of such for several arrays."""
+    """`(32, 784)`, with the dtype unless it is float32, or a tuple of these for several arrays."""
     if isinstance(x, (tuple, list)):
         return "(" + ", ".join(shape_text(part) for part in x) + ")"
     if isinstance(x, dict):
@@ -104,7 +104,7 @@ def shape_text(x) -> str:
 
 
 def expect_rank(x, rank: int | Container[int], layout: str, hint: str = "") -> None:
-    """Raise unless `x` is one array of that rank, laid out as `layout` says."""
+    """Raise `ShapeError` unless `x` is one array of that rank; `layout` names its axes in the error."""
     ranks = range(rank, rank + 1) if isinstance(rank, int) else rank
     if not isinstance(x, jax.ShapeDtypeStruct) and not hasattr(x, "ndim"):
         raise ShapeError(f"one array {layout}", f"{len(jax.tree.leaves(x))} arrays {shape_text(x)}", hint)
@@ -113,7 +113,7 @@ def expect_rank(x, rank: int | Container[int], layout: str, hint: str = "") -> N
 
 
 def expect_float(x, hint: str = "") -> None:
-    """Raise unless `x` is floating point: integers into a float layer are almost always raw images."""
+    """Raise `DtypeError` unless `x` is floating point: integers are almost always unscaled images."""
     if not jax.numpy.issubdtype(x.dtype, jax.numpy.inexact):
         raise DtypeError(
             "a floating-point input",

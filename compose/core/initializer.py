@@ -1,4 +1,4 @@
-"""Initialisers as values: a registered function with its options, hashable and printable."""
+"""Initializers as values: a registered function with its options, hashable and printable."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from compose.core import fields
 from compose.core.errors import ConfigError
-from compose.core.registry import add_word, word
+from compose.core.hooks import hooks
+from compose.core.registry import add_word, known, word
 
 
 @dataclass(frozen=True)
 class Options:
-    """A function and the options it was given by name; what `Function` and `Initializer` share."""
+    """A function and the options it was given by name: the base of `Function` and `Initializer`."""
 
     fn: Callable
     options: tuple[tuple[str, Any], ...] = ()
 
-    def with_options(self, label: str, skip: int, given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """The options after `given`, without those that equal the function's default, in its order.
+    def with_options(self, label: str, skip: int, changes: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """The options updated with `changes`, without those equal to the function's defaults, in its order.
 
-        Raises `ConfigError` for an option that the function does not take.
+        `skip` is how many leading parameters of the function are arrays. Raises `ConfigError` for an option that
+        the function does not take.
         """
-        signature = _signature(self.fn)
+        signature = signature_of(self.fn)
         known = {} if signature is None else dict(list(signature.parameters.items())[skip:])
         open_ended = signature is None or any(p.kind is p.VAR_KEYWORD for p in known.values())
-        for name in given:
+        for name in changes:
             if name not in known and not open_ended:
-                takes = ", ".join(n for n, p in known.items() if p.kind is not p.VAR_POSITIONAL)
+                takes = ", ".join(n for n, p in known.items() if is_option(p))
                 raise ConfigError(f"an option that {label} takes ({takes or 'none'})", repr(name))
-        merged = {**dict(self.options), **{k: _frozen(v) for k, v in given.items()}}
+        merged = {**dict(self.options), **{k: _frozen(v) for k, v in changes.items()}}
         order = {name: i for i, name in enumerate(known)}
         kept = [(k, v) for k, v in merged.items() if k not in known or known[k].default != v]
         return tuple(sorted(kept, key=lambda kv: order.get(kv[0], len(order))))
@@ -47,7 +50,7 @@ class Initializer(Options):
         return Initializer(self.fn, self.with_options(self.fn.__name__, 4, options))
 
     def __reduce__(self):
-        """By its word: the function's name in its module is the initialiser."""
+        """Pickle by name."""
         return _restored, (self.fn.__name__, self.options)
 
     def draw(self, key, shape, dtype, fans):
@@ -59,27 +62,42 @@ class Initializer(Options):
         return write.call(self.fn.__name__, [(k, write.value(v)) for k, v in self.options])
 
     def __repr__(self) -> str:
-        from compose.core.printing import source
-
-        return source(self)
+        return hooks.source(self)
 
 
 def initializer(fn: Callable) -> Initializer:
-    """Register `fn(key, shape, dtype, fans, **options)` as an initialiser under its own name."""
-    made = Initializer(fn)
-    add_word(fn.__name__, made)
-    return made
+    """Register `fn(key, shape, dtype, fans, **options)` as an initializer under its own name."""
+    init = Initializer(fn)
+    add_word(fn.__name__, init)
+    return init
 
 
 def _restored(name: str, options: tuple) -> Initializer:
     return word(name)(**dict(options))
 
 
-def _signature(fn) -> inspect.Signature | None:
+def _as_initializer(value: Any) -> Any:
+    """What a field annotated `Initializer` takes: one, or the name of one."""
+    if isinstance(value, str) and known(value):
+        value = word(value)
+    return value if isinstance(value, Initializer) else fields.MISFIT
+
+
+fields.converts_to(Initializer, _as_initializer)
+
+
+def signature_of(fn: Callable) -> inspect.Signature | None:
+    """The signature of a function, or None for a built-in without one."""
     try:
         return inspect.signature(fn)
-    except (TypeError, ValueError):  # a built-in that has none
+    except (TypeError, ValueError):
         return None
+
+
+def is_option(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter of a function of arrays is an option: keyword-only, or with a default."""
+    by_name = parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    return by_name and (parameter.kind is parameter.KEYWORD_ONLY or parameter.default is not parameter.empty)
 
 
 def _frozen(value):

@@ -1,17 +1,21 @@
-"""The layer: a frozen, hashable value of configuration alone."""
+"""The layer: a frozen, hashable value that holds configuration and nothing else."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from compose.core import fields
 from compose.core.context import Context
 from compose.core.errors import ConfigError
-from compose.core.methods import Methods
+from compose.core.hooks import hooks
+from compose.core.methods import Liftable, Methods
 from compose.core.registry import add_word, word
+
+if TYPE_CHECKING:
+    from compose.core.plan import Plan
 
 T = TypeVar("T", bound=type)
 
@@ -19,28 +23,28 @@ T = TypeVar("T", bound=type)
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def layer(cls: T) -> T:
     """Make a class a layer: a frozen dataclass whose name is a word of the language."""
-    made: Any = unlisted(cls)
-    add_word(made.kind_of_class(), made)
-    return made
+    layer_class: Any = unlisted(cls)
+    add_word(layer_class.kind_of_class(), layer_class)
+    return layer_class
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def unlisted(cls: T) -> T:
-    """Make a class a layer that no expression can name: a part that another layer's text stands for."""
-    made: Any = dataclass(frozen=True, repr=False, eq=False)(cls)
-    made.__match_args__ = tuple(f.name for f in dataclasses.fields(made))
-    return made
+    """Make a class a layer that is not a word of the language: a part that another layer prints."""
+    layer_class: Any = dataclass(frozen=True, repr=False, eq=False)(cls)
+    layer_class.__match_args__ = tuple(f.name for f in dataclasses.fields(layer_class))
+    return layer_class
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Layer(Methods):
     """The base of every layer: fields in, parameters and a pure function out.
 
-    A layer overrides `params`, perhaps `state`, and `forward`. Fields annotated `Layer` take any function
-    and fields annotated `Initializer` any initialiser's name; both hold values, never arrays.
+    A layer overrides `params`, `forward` and, if it has state, `state`. Fields annotated `Layer` accept any
+    function, fields annotated `Initializer` the name of any initializer; fields never hold arrays.
 
     Attributes:
-        name: the key of this layer's parameters in its parent; None counts the layers of its kind.
+        name: the key of this layer's parameters in its parent; None for its kind and a count, `fc_0`.
     """
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
@@ -48,45 +52,43 @@ class Layer(Methods):
     starred: ClassVar[str | None] = None  # the field that takes the positional arguments, as in seq(*layers)
     draws: ClassVar[bool] = False  # whether forward calls ctx.rng()
     transparent: ClassVar[bool] = False  # its one child adds no key to the path: wrappers, repeat
-    builds_layers: ClassVar[bool] = True  # what an expression may call
-    refers: ClassVar[bool] = False  # stands for something that an enclosing share() holds
-    wordless: ClassVar[str] = ""  # what to do to give it a text, where it has none that reads back
-    like_input: ClassVar[bool] = False  # a float input comes out in its own shape and dtype: planned without a trace
+    builds_layers: ClassVar[bool] = True  # whether an expression may call it
+    refers: ClassVar[bool] = False  # refers to what an enclosing share() holds
+    wordless: ClassVar[str] = ""  # how to make it printable, for a layer whose text does not parse
+    like_input: ClassVar[bool] = False  # the output of a float input has its shape and dtype: planned without a trace
 
     def __post_init__(self) -> None:
         fields.check(self)
 
     def fill(self, **values) -> None:
-        """Set and check every field: for an `__init__` of one's own, where positional arguments make one field."""
+        """Set and check every field: for a custom `__init__`, such as one that gathers its positional arguments."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self.__post_init__()
 
     def params(self, x) -> Any:
-        """The parameters for an input like `x` (a `ShapeDtypeStruct`): pairs or a dict of name and `Param`."""
+        """The parameters for an input like `x` (a `ShapeDtypeStruct`): pairs of a name and a `Param`, or a dict."""
         return {}
 
     def forward(self, p, x, ctx: Context) -> Any:
         """The output for input `x`, with the parameters `p`."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    # What combinators override. A leaf with state is a `StatefulLayer`.
+    # Overridden by combinators. A leaf with state is a `StatefulLayer`.
 
     def state(self, x) -> Any:
-        """What changes without a gradient, in the form of `params`."""
+        """The state, which changes without a gradient, in the form of `params`."""
         return {}
 
     def call(self, params, state, x, ctx: Context) -> tuple[Any, Any]:
-        """Run: the output and the state after it."""
+        """Run: the output and the new state."""
         return self.forward(params, x, ctx), state
 
-    def plan(self, x, scope: tuple = ()):
+    def plan(self, x, scope: tuple = ()) -> Plan:
         """Infer shapes for an abstract input; see `compose.core.plan`."""
-        from compose.core.plan import plan_leaf
+        return hooks.plan_leaf(self, x)
 
-        return plan_leaf(self, x)
-
-    # Structure: what editing, printing and naming stand on.
+    # Structure, for editing, printing and naming.
 
     @classmethod
     def kind_of_class(cls) -> str:
@@ -94,25 +96,28 @@ class Layer(Methods):
 
     @property
     def kind(self) -> str:
-        """What the key of an unnamed layer counts."""
+        """The first part of an unnamed layer's key, `fc` in `fc_0`."""
         return self.kind_of_class()
 
     @property
     def key_name(self) -> str | None:
-        """The name that its parent files it under; wrappers answer with their inner layer's."""
+        """The name its parent uses as its key; for a wrapper, the name of the layer inside."""
         return self.name
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
         """The layers inside, each with its key."""
-        return tuple(
-            (name, getattr(self, name)) for name in fields.layer_fields(type(self)) if getattr(self, name) is not None
-        )
+        named = ((name, getattr(self, name)) for name in fields.fields_of(type(self), Layer))
+        return tuple((name, child) for name, child in named if child is not None)
+
+    def walk(self) -> Iterator[tuple[str, Layer]]:
+        """Every layer inside, outermost first, with its path."""
+        return (("/".join(path), inner) for path, inner in walk(self))
 
     def with_children(self, layers: tuple[Layer, ...]) -> Layer:
-        """The same layer around other children, in the order of `children()`."""
+        """A copy with other children, in the order of `children()`."""
         return self.but(**dict(zip((key for key, _ in self.children()), layers, strict=True)))
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Self:
         """A copy with other fields."""
         new = object.__new__(type(self))
         for f in dataclasses.fields(self):
@@ -124,7 +129,7 @@ class Layer(Methods):
         fields.check(new)
         return new
 
-    built_at: ClassVar[str] = ""  # the user's file and line; shadowed on the instance, no part of its value
+    built_at: ClassVar[str] = ""  # the user's file and line; set on the instance, not part of its value
 
     def __hash__(self) -> int:
         known = self.__dict__.get("_hash")
@@ -134,7 +139,7 @@ class Layer(Methods):
         return known
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields and where it was built, but no hash: another process hashes strings otherwise."""
+        """The fields and where it was built, without the hash: string hashes differ between processes."""
         return {k: v for k, v in self.__dict__.items() if k not in ("_hash", "_keys")}
 
     def __eq__(self, other) -> bool:
@@ -145,7 +150,7 @@ class Layer(Methods):
         return all(getattr(self, f.name) == getattr(other, f.name) for f in dataclasses.fields(self))
 
     def source(self, write) -> Any:
-        """This layer as text, written with `compose.core.printing.Writer`."""
+        """This layer as text, built with a `compose.core.printing.Writer`."""
         return write.fields(self)
 
 
@@ -159,31 +164,33 @@ class StatefulLayer(Layer):
         return self.forward(params, state, x, ctx)
 
 
-def as_layer(value: Any) -> Layer:
-    """Lift to a layer: a layer is itself, a layer's class takes its defaults, a function becomes one.
+def as_layer(value: Liftable) -> Layer:
+    """Convert to a layer: a layer itself, a layer class with its defaults, a function, or the name of one of these.
 
     Raises `ConfigError` for anything else.
     """
-    from compose.core.function import Function, lift
-
     if isinstance(value, Layer):
         return value
     if isinstance(value, type) and issubclass(value, Layer):
         try:
             return value()
         except TypeError as e:
-            raise ConfigError(f"{value.kind_of_class()} with its arguments, as in {value.kind_of_class()}(...)") from e
+            kind = value.kind_of_class()
+            raise ConfigError(f"{kind} with its arguments, as in {kind}(...)") from e
     if isinstance(value, str):
-        found = word(value)
-        if isinstance(found, (Function, type)):
-            return as_layer(found)
+        named = word(value)
+        if isinstance(named, (Layer, type)):
+            return as_layer(named)
     if callable(value):
-        return lift(value)
+        return hooks.lift(value)
     raise ConfigError("a layer or a function", f"{type(value).__name__} {value!r}")
 
 
+fields.converts_to(Layer, as_layer)
+
+
 def count_keys(layers: tuple[Layer, ...]) -> tuple[str, ...]:
-    """The keys of siblings: a layer's name, or its kind with its count among the siblings."""
+    """The keys of siblings: a layer's name, or its kind and a count among the siblings."""
     counts: dict[str, int] = {}
     keys: list[str] = []
     for child in layers:
@@ -194,10 +201,10 @@ def count_keys(layers: tuple[Layer, ...]) -> tuple[str, ...]:
 
 
 def keys_of(layers: tuple[Layer, ...]) -> tuple[str, ...]:
-    """`count_keys`; raises `ConfigError` where two are the same."""
+    """`count_keys`; raises `ConfigError` if two are equal."""
     keys = count_keys(layers)
-    twice = next((k for k in keys if keys.count(k) > 1), None) if len(set(keys)) != len(keys) else None
-    if twice is not None:
+    if len(set(keys)) != len(keys):
+        twice = next(k for k in keys if keys.count(k) > 1)
         raise ConfigError(
             "names that differ among siblings", f"{keys.count(twice)} layers called {twice!r}", "rename one"
         )

@@ -1,144 +1,125 @@
-"""What a person calls on a network: thin methods over the functions that do the work."""
+"""The methods that a user calls on a network: thin, over the functions that do the work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from compose.core.registry import word
+from compose.core.hooks import hooks
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
-    from compose.train import Trained
+    from compose.summary import Summary
+    from compose.train.fit import fit as _fit
+
+
+class Fit:
+    """The method `fit`: `compose.train.fit` itself, with its signature and docstring, imported on first use."""
+
+    def __get__(self, net: Any, owner: type | None = None) -> Callable:
+        return hooks.fit if net is None else MethodType(hooks.fit, net)
 
 
 class Methods:
     """The surface of every layer; `self` is the whole network."""
 
-    def init(self: Any, key, *inputs) -> tuple[dict, dict]:
+    if TYPE_CHECKING:
+        fit = _fit
+    else:
+        fit = Fit()
+
+    def init(self: Any, key, *inputs) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw parameters and state: two nested dicts of arrays.
 
         Args:
-            key: a `jax.random.key`, or an int to make one from.
-            inputs: arrays, `jax.ShapeDtypeStruct`s, or shapes without the batch: `784`, `(28, 28, 1)`.
+            key: a `jax.random.key`, or an int seed.
+            inputs: arrays, `jax.ShapeDtypeStruct`s, or shapes without the batch axis: `784`, `(28, 28, 1)`.
 
-        Raises `LayerError` where a layer does not fit its input.
+        Raises `LayerError` if a layer does not fit its input.
         """
-        from compose.core.run import init
-
-        return init(self, key, *inputs)
+        return hooks.init(self, key, *inputs)
 
     def apply(self: Any, params, state, *inputs, rng=None, train: bool = False, mask=None) -> tuple[Any, Any]:
         """Run the network: `(output, state)`, a pure function of its arguments.
 
         Args:
-            params, state: as from `init`.
+            params, state: as `init` returns them.
             inputs: arrays, or tuples of arrays.
-            rng: for layers that draw, as dropout does in training.
+            rng: for layers that draw random numbers, such as dropout in training.
             train: whether this is a training step.
-            mask: boolean `(batch, time)`, True where a step is real, for recurrent and attention layers.
+            mask: boolean `(batch, time)`, True at real steps, for recurrent and attention layers.
 
-        Raises `LayerError` where input, parameters or rng do not fit.
+        Raises `LayerError` if the input, the parameters or the rng do not fit.
         """
-        from compose.core.run import apply
-
-        return apply(self, params, state, *inputs, rng=rng, train=train, mask=mask)
+        return hooks.apply(self, params, state, *inputs, rng=rng, train=train, mask=mask)
 
     def intermediates(self: Any, params, state, *inputs, mask=None) -> dict[str, Any]:
-        """The value of every layer inside by its path, in the order in which they run, in inference mode.
+        """The output of every layer inside by path, in execution order, in inference mode.
 
-        The turns of a `repeat` are `repeat_0/0`, `repeat_0/1`, ...
+        The iterations of a `repeat` are `repeat_0/0`, `repeat_0/1`, ...
         """
-        from compose.core.run import intermediates
-
-        return intermediates(self, params, state, *inputs, mask=mask)
+        return hooks.intermediates(self, params, state, *inputs, mask=mask)
 
     def out(self: Any, *inputs) -> Any:
-        """The output's shape, computed without arrays; for a shape without batch, without batch.
+        """The output shape, computed without arrays; without the batch axis if the input has none.
 
         >>> from compose import fc, relu
         >>> fc(250, relu).out(784)
         (250,)
         """
-        from compose.core.run import out
+        return hooks.out(self, *inputs)
 
-        return out(self, *inputs)
-
-    def summary(self: Any, *inputs) -> Any:
-        """A table of paths, output shapes, parameters and FLOPs (of one example for a shape without batch)."""
-        from compose.summary import summary
-
-        return summary(self, *inputs)
-
-    def fit(self: Any, x, y, **options) -> Trained:
-        """Train on examples; see `compose.train.fit` for the options."""
-        from compose.train import fit
-
-        return fit(self, x, y, **options)
+    def summary(self: Any, *inputs) -> Summary:
+        """A table of paths, output shapes, parameters and FLOPs (of one example for a shape without a batch axis)."""
+        return hooks.summary(self, *inputs)
 
     def replace(self: Any, path: str, new: Any) -> Layer:
-        """The network with the layer at `path` (`"block/e1"`) exchanged; the new one keeps the key."""
-        from compose.core.editing import replace
-
-        return replace(self, path, new)
+        """The network with another layer at `path` (`"block/e1"`); the new layer keeps the key."""
+        return hooks.replace(self, path, new)
 
     def map(self: Any, fn: Callable[[str, Layer], Any]) -> Layer:
-        """The network with `fn(path, layer)` in the place of every layer, innermost first."""
-        from compose.core.editing import map_layers
-
-        return map_layers(self, fn)
-
-    def walk(self: Any) -> Iterator[tuple[str, Layer]]:
-        """Every layer inside, outermost first, with its path."""
-        from compose.core.layer import walk
-
-        return (("/".join(path), inner) for path, inner in walk(self))
+        """The network with every layer replaced by `fn(path, layer)`, innermost first."""
+        return hooks.map(self, fn)
 
     def trainable(self: Any, params) -> Any:
-        """A tree like `params` of booleans, False for what is `frozen`: a mask for `optax.masked`."""
-        from compose.core.editing import trainable
-
-        return trainable(self, params)
+        """A tree of booleans like `params`, False for what is `frozen`: a mask for `optax.masked`."""
+        return hooks.trainable(self, params)
 
     def __getitem__(self: Any, at: int | str | slice) -> Layer:
-        """A layer by path or position, or a slice of a sequence, which keeps the keys of the whole."""
-        from compose.core.editing import select
+        """A layer by path or position, or a slice of a sequence, which keeps the keys of the whole sequence."""
+        return hooks.select(self, at)
 
-        return select(self, at)
-
-    def __call__(self: Any, *xs):
-        """A step of the graph that is being traced, or, for a layer without parameters, its value."""
+    def __call__(self: Any, *xs) -> Any:
+        """A step of the graph being traced, or, for a layer without parameters, its value."""
         for x in xs:
             if hasattr(type(x), "__compose_step__"):
                 return x.__compose_step__(self, xs)
-        from compose.core.run import call_eagerly
+        return hooks.call(self, *xs)
 
-        return call_eagerly(self, *xs)
+    def __rshift__(self, other: Liftable) -> Layer:
+        return hooks.chain(self, other)
 
-    def __rshift__(self, other) -> Layer:
-        return word("compose_seq").of(self, other)
+    def __rrshift__(self, other: Liftable) -> Layer:
+        return hooks.chain(other, self)
 
-    def __rrshift__(self, other) -> Layer:
-        return word("compose_seq").of(other, self)
+    def __add__(self, other: Liftable) -> Layer:
+        return hooks.join("add", self, other)
 
-    def __add__(self, other) -> Layer:
-        return word("branch").joined("add", self, other)
+    def __radd__(self, other: Liftable) -> Layer:
+        return hooks.join("add", other, self)
 
-    def __radd__(self, other) -> Layer:
-        return word("branch").joined("add", other, self)
+    def __mul__(self, other: Liftable) -> Layer:
+        return hooks.join("multiply", self, other)
 
-    def __mul__(self, other) -> Layer:
-        return word("branch").joined("multiply", self, other)
-
-    def __rmul__(self, other) -> Layer:
-        return word("branch").joined("multiply", other, self)
+    def __rmul__(self, other: Liftable) -> Layer:
+        return hooks.join("multiply", other, self)
 
     def __repr__(self: Any) -> str:
-        from compose.core.printing import source
-
-        return source(self)
+        return hooks.source(self)
 
     def _repr_html_(self: Any) -> str:
-        from compose.summary import html
+        return hooks.html(self)
 
-        return html(self)
+
+Liftable = Methods | Callable[..., Any] | str  # what `as_layer` makes a layer of

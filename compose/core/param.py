@@ -1,4 +1,4 @@
-"""What a layer says of one parameter: its shape, how it starts, and what its axes mean."""
+"""The description of one parameter: its shape, its initializer, and the meaning of its axes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Param:
 
     Args:
         shape: its shape.
-        init: draws its first value.
-        dtype: its dtype; None follows the layer's input where that is floating point.
-        axes: one word an axis, `"in"`, `"out"`, `"space"` or `"layer"`; None reads the shape as the field
-            does, `(*space, in, out)`. Initialisers take their fans from it.
-        fan_in: for a parameter whose own shape does not tell, as a bias that starts by its kernel's fan.
+        init: draws its initial value.
+        dtype: its dtype; None for that of the layer's input if floating point.
+        axes: one word per axis, `"in"`, `"out"`, `"space"` or `"layer"`; None for `(*space, in, out)`.
+            Initializers compute fans from it.
+        fan_in: overrides the fan in, for a bias initialized by the fan of its kernel.
     """
 
     shape: tuple[int, ...]
@@ -34,7 +34,7 @@ class Param:
 
     @property
     def fans(self) -> tuple[int, int]:
-        """Fan in and fan out: how many numbers meet in one output, and how many outputs one number reaches."""
+        """Fan in and fan out: the number of inputs to one output, and of outputs that one input reaches."""
         size = {"in": 1, "out": 1, "space": 1, "layer": 1}
         for axis, length in zip(self.named_axes, self.shape, strict=True):
             size[axis] *= length

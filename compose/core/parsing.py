@@ -1,4 +1,4 @@
-"""Reading an expression back: a walk over Python's syntax tree and the closed registry, never `eval`."""
+"""Parsing an expression: a walk over Python's syntax tree and the closed registry, never `eval`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Names = dict[str, Any]
 
 
 def parse(text: str) -> Layer:
-    """The network that `text` says: `parse(str(net)) == net`.
+    """The network that `text` describes: `parse(str(net)) == net`.
 
-    Only registered words, literals, `+ * - / @ >>`, indexing, and the lambdas of `graph` and `share` are
-    read; nothing else is looked at, nothing is imported and nothing runs but the layers' constructors.
+    The language is registered words, literals, `+ * - / @ >>`, indexing, and the lambdas of `graph` and `share`.
+    Nothing is imported, and nothing runs but the constructors of layers.
 
-    Raises `ParseError` with the place for anything else, `ConfigError` for arguments that a layer refuses.
+    Raises `ParseError` with line and column for anything else, `ConfigError` for arguments that a layer rejects.
     """
     if not isinstance(text, str):
-        raise ParseError(f"an expression is text, not a {type(text).__name__}")
+        raise ParseError(f"an expression is a string, not a {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
-        raise ParseError(f"an expression of {len(text)} characters; at most {MAX_CHARACTERS} are read")
+        raise ParseError(f"the expression has {len(text)} characters; the limit is {MAX_CHARACTERS}")
     text = text.strip()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of doubtful literals, which are part of the text, not of this program
+            warnings.simplefilter("ignore")  # about odd literals in the text
             _refuse_lookalikes(text)
             tree = ast.parse(text, mode="eval").body
         net = as_layer(_Reader(text).read(tree, {}, 0))
@@ -47,21 +47,21 @@ def parse(text: str) -> Layer:
         raise ParseError(f"not an expression: {getattr(e, 'msg', e)}, line {getattr(e, 'lineno', '?')}") from None
     except (RecursionError, MemoryError, ValueError) as e:
         raise ParseError(f"not an expression that can be read: {str(e)[:80] or type(e).__name__}") from None
-    loose = next((inner for _, inner in walk(net) if isinstance(inner, Function) and not inner.registered), None)
-    if loose is not None:
-        raise ParseError(f"not a layer: {str(loose)[:80]!r}")
+    unregistered = next((f for _, f in walk(net) if isinstance(f, Function) and not f.registered), None)
+    if unregistered is not None:
+        raise ParseError(f"not a layer: {str(unregistered)[:80]!r}")
     return net
 
 
 def _located(e: ParseError | LayerError, text: str) -> Exception:
-    """Say what was read where the text is a word but no layer, such as `zeros`."""
+    """A `ParseError` for a text that is a word but not a layer, such as `zeros`."""
     if isinstance(e, LayerError) and e.layer is None and not e.path:
         return ParseError(f"{e.expected}, got {e.got or 'something else'}, in {text[:80]!r}")
     return e
 
 
 def _refuse_lookalikes(text: str) -> None:
-    """Python reads letters such as ｆ as f; a name here is only what it looks like."""
+    """Reject names that Python would normalize, as it reads ｆ as f."""
     if text.isascii():
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -75,7 +75,7 @@ class _Reader:
 
     def read(self, node: ast.expr, names: Names, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            raise self.error(node, f"an expression nested deeper than {MAX_DEPTH}")
+            raise self.error(node, f"an expression nested more than {MAX_DEPTH} levels deep")
         method: Callable | None = getattr(self, "_" + type(node).__name__, None)
         if method is None:
             raise self.error(node, f"{type(node).__name__} is not part of the language")
@@ -137,7 +137,7 @@ class _Reader:
             return target(*args, **options)
         except (ParseError, LayerError, RecursionError):
             raise
-        except Exception as e:  # whatever a constructor, also a user's own, makes of arguments that it did not expect
+        except Exception as e:  # a constructor, perhaps a user's, may raise anything for unexpected arguments
             raise self.error(node, str(e).replace("__init__() ", "")[:200]) from e
 
     def _Lambda(self, node: ast.Lambda, names: Names, depth: int):

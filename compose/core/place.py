@@ -1,4 +1,4 @@
-"""Where in a network something went wrong: the layer at a path, and the shapes that led there."""
+"""Locating an error in a network: the layer at a path, and the shapes up to there."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from compose.core.layer import Layer
 from compose.core.plan import Plan
 
 
-def locate(error: LayerError, net: Layer, made: Plan, path: tuple[str, ...]) -> LayerError:
-    """Name the layer at `path`, as it stands in `net`: an equal network's plan may be `made` elsewhere."""
-    inner, walked, trail = net, (), [("input", made.x)]
+def locate(error: LayerError, net: Layer, plan: Plan, path: tuple[str, ...]) -> LayerError:
+    """Add the layer of `net` at `path` to the error. The layers in `plan` may be those of an equal network."""
+    inner, walked, trail = net, (), [("input", plan.x)]
     for key in path:
-        made, inner = _held(made, inner)
-        parts = dict(made.parts)
+        plan, inner = _unwrap(plan, inner)
+        parts = dict(plan.parts)
         if key not in parts:
             break
         before = list(parts)[: list(parts).index(key)]
         trail += [("/".join((*walked, k)), parts[k].out) for k in before]
-        made, walked = parts[key], (*walked, key)
-        inner = dict(inner.children()).get(key, made.layer)
+        plan, walked = parts[key], (*walked, key)
+        inner = dict(inner.children()).get(key, plan.layer)
     error.trail = error.trail or tuple(trail)
-    return error.locate(_held(made, inner)[1] if inner.refers else inner, path=walked)
+    return error.locate(_unwrap(plan, inner)[1] if inner.refers else inner, path=walked)
 
 
-def _held(made: Plan, inner: Any) -> tuple[Plan, Any]:
-    """Inside whatever adds no key to the path."""
-    while [key for key, _ in made.parts] == [""]:
-        made = made.parts[0][1]
+def _unwrap(plan: Plan, inner: Any) -> tuple[Plan, Any]:
+    """The plan and the layer inside any wrappers, which add no key to the path."""
+    while [key for key, _ in plan.parts] == [""]:
+        plan = plan.parts[0][1]
         children = inner.children()
-        inner = children[0][1] if inner.transparent and len(children) == 1 else made.layer
-    return made, inner
+        inner = children[0][1] if inner.transparent and len(children) == 1 else plan.layer
+    return plan, inner

@@ -1,4 +1,4 @@
-"""The plan: what a network is for one abstract input; shapes, parameters and state, no arrays."""
+"""The plan: the shapes, parameters and state of a network for one abstract input, without arrays."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ import jax.numpy as jnp
 
 from compose.core.context import Context
 from compose.core.errors import ConfigError, LayerError, ShapeError, shape_text
+from compose.core.hooks import hooks
 from compose.core.layer import Layer, walk
 from compose.core.param import Param
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A layer met with an input.
+    """A layer and an input.
 
     Attributes:
         layer: the layer.
         x, out: the abstract input and output, trees of `jax.ShapeDtypeStruct`.
         params, state: nested dicts whose leaves are `Param`.
-        parts: the plans of the layers inside, each with its key, in the order in which they run; the key of
-            what a wrapper holds is empty, since it adds nothing to the path.
-        times: how often the parts run, as `repeat` counts.
+        parts: the plans of the layers inside, each with its key, in execution order; the key of the layer
+            in a wrapper is empty, since it adds nothing to the path.
+        times: how often the parts run, in a `repeat`.
     """
 
     layer: Layer
@@ -50,9 +51,9 @@ class Plan:
 
 
 def plan(layer: Layer, x, scope: tuple = ()) -> Plan:
-    """Plan `layer` for the abstract input `x`; memoised on both.
+    """Plan `layer` for the abstract input `x`, memoised on both.
 
-    `scope` holds what is shared around here; only layers that use it are planned anew.
+    `scope` holds the layers shared around here; only layers that use it are planned again.
     Raises a `LayerError` that names the layer inside that does not fit.
     """
     try:
@@ -68,17 +69,45 @@ def plan_leaf(layer: Layer, x) -> Plan:
     return _leaf(layer, x, jax.eval_shape)[0]
 
 
-def plan_inside(layer: Layer, x) -> tuple[Plan, Any]:
-    """The plan and the output of a layer that a leaf runs on `x` while it is planned itself, in the same trace."""
+class InnerPlans:
+    """The `Planner` of a leaf: collects in `plans` what the leaf runs inside itself, each under its key."""
+
+    def __init__(self) -> None:
+        self.plans: dict[str, Plan] = {}
+
+    def run(self, key: str, child: Layer, x) -> Any:
+        """Plan `child` in the trace of the leaf around it; its output.
+
+        Raises `ConfigError` if it has state, which a leaf cannot keep for it.
+        """
+        try:
+            inner, y = _plan_inside(child, x)
+        except LayerError as e:
+            raise e.enter(key, ())
+        if inner.state:
+            raise ConfigError(
+                f"a layer without state as {key}", f"{child}, which has the state {', '.join(inner.state)}",
+                f"put it after the layer: compose_seq(..., {child})",
+            )  # fmt: skip
+        self.plans[key] = inner
+        return y
+
+
+def planning(scope: tuple = ()) -> Context:
+    """A context in which layers are traced for shapes alone, which needs no rng."""
+    return Context(planner=InnerPlans(), scope=scope)
+
+
+def _plan_inside(layer: Layer, x) -> tuple[Plan, Any]:
     zeros = lambda tree: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), tree)
     if type(layer).plan is not Layer.plan:
-        made = plan(layer, specs(x))
-        return made, zeros(made.out)
+        inner = plan(layer, specs(x))
+        return inner, zeros(inner.out)
     try:
-        made, out = _leaf(layer, specs(x), lambda run, params, state, _: run(zeros(params), zeros(state), x))
+        inner, out = _leaf(layer, specs(x), lambda run, params, state, _: run(zeros(params), zeros(state), x))
     except LayerError as e:
         raise e.locate(layer, specs(x))
-    return made, x if out is None else out
+    return inner, x if out is None else out
 
 
 _UNFIT = (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
@@ -91,8 +120,8 @@ def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
         state = {k: _with_dtype(v, x) for k, v in state.items()}
         if layer.like_input and isinstance(x, jax.ShapeDtypeStruct) and jnp.issubdtype(x.dtype, jnp.floating):
             return Plan(layer, x, x, own, state), None
-        inner: dict[str, Plan] = {}
-        ctx = Context(planned=inner)
+        inner = InnerPlans()
+        ctx = Context(planner=inner)
         out, after = trace(lambda p, s, x: layer.call(p, s, x, ctx), _as_specs(own), _as_specs(state), x)
     except LayerError:
         raise
@@ -104,9 +133,12 @@ def _leaf(layer: Layer, x, trace: Callable) -> tuple[Plan, Any]:
         e.add_note(f"while planning {layer}, built at {layer.built_at}, for {shape_text(x)}")
         raise
     if specs(after) != _as_specs(state):
-        raise ConfigError("a state of the same shapes after as before", shape_text(after)).locate(layer)
-    nested = {k: p.params for k, p in inner.items() if p.params}
-    return Plan(layer, x, specs(out), {**own, **nested}, state, tuple(inner.items())), out
+        raise ConfigError("a new state with the shapes of the old one", shape_text(after)).locate(layer)
+    nested = {k: p.params for k, p in inner.plans.items() if p.params}
+    return Plan(layer, x, specs(out), {**own, **nested}, state, tuple(inner.plans.items())), out
+
+
+hooks.plan_leaf = plan_leaf
 
 
 @functools.lru_cache(maxsize=16384)
@@ -116,7 +148,7 @@ def _memoised(layer: Layer, x, default_dtype) -> Plan:
 
 @functools.lru_cache(maxsize=4096)
 def uses_scope(layer: Layer) -> bool:
-    """Whether a layer inside refers to something shared."""
+    """Whether a layer inside refers to a shared layer."""
     return any(getattr(inner, "refers", False) for _, inner in walk(layer))
 
 
@@ -132,7 +164,7 @@ def specs(tree):
 
 
 def float_dtype(x) -> Any:
-    """The dtype of an input's parameters: its first floating-point array's, else JAX's default."""
+    """The dtype of the parameters for an input: that of its first floating-point array, else JAX's default."""
     for leaf in jax.tree.leaves(x):
         if jnp.issubdtype(leaf.dtype, jnp.inexact):
             return leaf.dtype

@@ -1,4 +1,4 @@
-"""The expression of a value: the shortest text that builds it."""
+"""The text of a value: the shortest expression that builds it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from compose.core.hooks import hooks
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer
 from compose.core.registry import known, words
@@ -15,7 +16,7 @@ from compose.core.registry import known, words
 
 @dataclass(frozen=True)
 class Call:
-    """`head(a, b=c)`, or a tuple where there is no head; a long one has a line for each argument."""
+    """`head(a, b=c)`, or a tuple if the head is empty; a long call has one line per argument."""
 
     head: Doc
     args: tuple[Doc, ...]
@@ -25,22 +26,25 @@ class Call:
 
 @dataclass(frozen=True)
 class Operation:
-    """`a + b + c`; a long one is in parentheses and has a line for each operand."""
+    """`a + b + c`; a long operation is in parentheses and has one line per operand."""
 
     sign: str
     operands: tuple[Doc, ...]
 
 
-Doc = Union[str, Call, Operation, tuple]  # a tuple is its parts in a row
+Doc = Union[str, Call, Operation, tuple]  # a tuple is concatenated
 
 
 def source(value: Any, width: int = 88) -> str:
-    """The expression of a layer, function or initialiser, broken where a line is longer than `width`."""
+    """The expression of a layer, function or initializer, with lines of at most `width` if possible."""
     return layout(Writer().value(value), width)
 
 
+hooks.source = source
+
+
 class Writer:
-    """Turns values into documents. `names` are what the shared layers around are called, innermost last."""
+    """Converts values to documents. `names` are the variables of the enclosing `share`s, innermost last."""
 
     def __init__(self, names: tuple[str, ...] = ()):
         self.names = names
@@ -62,11 +66,11 @@ class Writer:
         return getattr(v, "__name__", repr(v))
 
     def call(self, head: str, args: list) -> Doc:
-        """`args` are documents, or pairs of a name and a document."""
+        """A call whose arguments are documents, or pairs of a name and a document."""
         return Call(head, tuple(a if not _pair(a) else (f"{a[0]}=", a[1]) for a in args))
 
     def fields(self, layer: Layer, head: str | None = None) -> Doc:
-        """A layer by its fields: required ones and layers in their place, others by name where they differ."""
+        """A layer by its fields: required fields and layers by position, others by name if not the default."""
         args: list = []
         in_place = True
         for f in sorted(dataclasses.fields(layer), key=lambda f: f.kw_only is True):
@@ -91,9 +95,9 @@ def quoted(text: str) -> str:
 
 
 def layout(doc: Doc, width: int, indent: int = 0, column: int | None = None, tail: int = 0) -> str:
-    """Text of at most `width` columns where that can be.
+    """Text of at most `width` columns if possible.
 
-    `indent` is that of the line on which the text starts, at `column`; `tail` is what follows on its last line.
+    The text starts at `column` of a line indented by `indent`; `tail` characters follow on its last line.
     """
     column = indent if column is None else column
     flat = _flat(doc)
@@ -118,7 +122,7 @@ def layout(doc: Doc, width: int, indent: int = 0, column: int | None = None, tai
 
 
 def _row(parts: tuple, width: int, indent: int, column: int, tail: int) -> str:
-    """Parts in a row, the longest of which is broken."""
+    """Concatenated parts, the longest of which is broken into lines."""
     texts = [_flat(p) for p in parts]
     at = max(range(len(parts)), key=lambda i: len(texts[i]) * (not isinstance(parts[i], str)))
     before, after = "".join(texts[:at]), "".join(texts[at + 1 :])
@@ -138,12 +142,12 @@ def _flat(doc: Doc) -> str:
 
 
 def enclosed(doc: Doc) -> str:
-    """The text of an operand: an operation in parentheses, anything else as it is."""
+    """The text of an operand: an operation in parentheses, anything else unchanged."""
     return f"({_flat(doc)})" if isinstance(doc, Operation) else _flat(doc)
 
 
 def _flat_operand(doc: Doc, sign: str, first: bool) -> str:
-    """In parentheses where it would be read otherwise: a product in a sum needs none, nor does what comes first."""
+    """In parentheses if precedence requires it: neither a product in a sum nor the first operand needs any."""
     if isinstance(doc, Operation):
         binds = (doc.sign not in "+-") - (sign not in "+-")
         if binds > 0 or (first and binds == 0):
@@ -158,7 +162,7 @@ def _operand(doc: Doc, flat: str, width: int, indent: int, column: int) -> str:
 
 
 def free_name(name: str) -> str:
-    """The name, or one like it that is no word of the language."""
+    """The name, with underscores appended until it is not a word of the language."""
     while known(name):
         name += "_"
     return name

@@ -1,4 +1,4 @@
-"""The closed registry: the words that an expression may use, and what they mean."""
+"""The closed registry: the names that an expression may use, and their meanings."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from compose.core.errors import ConfigError, ParseError
 
 _words: dict[str, Any] = {}
-_aliases: dict[int, tuple[Any, Any]] = {}  # a foreign function's id: the function, kept alive, and what it means
+_aliases: dict[int, tuple[Any, Any]] = {}  # by id: a foreign function, kept alive, and its meaning
 
 
 def add_word(name: str, value: Any, *aliases: Any) -> None:
-    """Make `name` mean `value`; `aliases` are foreign functions that lift to it.
+    """Register `name` for `value`; `aliases` are foreign functions that convert to it.
 
-    Raises `ConfigError` if the name has another meaning already. A class or function defined again
-    under the same name in the same module replaces itself, as when a notebook cell runs twice.
+    Raises `ConfigError` if the name already has another meaning. A class or function defined again under the
+    same name in the same module replaces the old one, as when a notebook cell runs twice.
     """
     if not name.isidentifier():
         raise ConfigError(f"a name that is a Python identifier, not {name!r}")
@@ -28,17 +28,17 @@ def add_word(name: str, value: Any, *aliases: Any) -> None:
 
 
 def add_alias(foreign: Any, value: Any) -> None:
-    """Let a foreign function lift to `value`, a word with or without options."""
+    """Convert a foreign function to `value`, a registered function with or without options."""
     _aliases[id(foreign)] = (foreign, value)
 
 
 def word(name: str) -> Any:
-    """What `name` means. Raises `ParseError` with the nearest names if it means nothing."""
+    """The meaning of `name`. Raises `ParseError` with the nearest names if it has none."""
     if name in _words:
         return _words[name]
     near = [] if len(name) > 80 else difflib.get_close_matches(name, _words, n=3, cutoff=0.65)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise ParseError(f"unknown name {name[:80]!r}{hint} (own functions and layers join with @compose.register)")
+    raise ParseError(f"unknown name {name[:80]!r}{hint} (register custom functions and layers with @compose.register)")
 
 
 def known(name: str) -> bool:
@@ -46,7 +46,7 @@ def known(name: str) -> bool:
 
 
 def alias_of(value: Any) -> Any | None:
-    """The registered value that a foreign function stands for, or None."""
+    """The registered value of a foreign function, or None."""
     return _aliases.get(id(value), (None, None))[1]
 
 

@@ -1,7 +1,8 @@
-"""The two pure functions of a network, `init` and `apply`, and the forms in which inputs come."""
+"""The two pure functions of a network, `init` and `apply`, and the kinds of input they take."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 
 from compose.core.context import Context, path_hash
 from compose.core.errors import ConfigError, LayerError, ParamsError, shape_text
+from compose.core.hooks import hooks
 from compose.core.layer import Layer
 from compose.core.param import Param
 from compose.core.place import locate
@@ -22,46 +24,49 @@ def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
 
 
 def pack(inputs: tuple) -> Any:
-    """The inputs of a call as the one value that flows: itself, or the tuple of several."""
+    """The inputs of a call as one value: a single input itself, several as a tuple."""
     if not inputs:
         raise ConfigError("at least one input")
-    made = tuple(map(_input, inputs))
-    return made[0] if len(made) == 1 else made
+    values = tuple(map(_input, inputs))
+    return values[0] if len(values) == 1 else values
 
 
 def abstract(inputs: tuple) -> Any:
-    """`pack`, shapes only."""
+    """`pack`, as shapes and dtypes."""
     return specs(as_arrays(pack(inputs)))
 
 
 def init(net: Layer, key, *inputs) -> tuple[dict, dict]:
     """See `Layer.init`."""
-    made = plan(net, abstract(inputs))
+    net_plan = plan(net, abstract(inputs))
     key = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
-    return _make(made.params, key, ()), _make(made.state, key, ())
+    return _draw(net_plan.params, key, ()), _draw(net_plan.state, key, ())
 
 
 def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) -> tuple[Any, Any]:
     """See `Layer.apply`."""
     x = as_arrays(pack(inputs))
-    made = plan(net, specs(x))
-    check_params(net, made, params, state)
+    net_plan = plan(net, specs(x))
+    check_params(net, net_plan, params, state)
     rng = jax.random.key(rng) if isinstance(rng, (int, np.integer)) else rng
     ctx = Context(train=train, key=rng, mask=mask)
     try:
         return net.call(params, state, x, ctx)
     except LayerError as e:
-        raise e if e.layer is not None else locate(e, net, made, e.path)
+        raise e if e.layer is not None else locate(e, net, net_plan, e.path)
 
 
 def intermediates(net: Layer, params, state, *inputs, mask=None) -> dict[str, Any]:
     """See `Layer.intermediates`."""
     x = as_arrays(pack(inputs))
     check_params(net, plan(net, specs(x)), params, state)
-    seen: dict[str, Any] = {}
-    ctx = Context(mask=mask, tap=lambda path, y: seen.__setitem__("/".join(path), y))
-    net.call(params, state, x, ctx)
-    return seen
+    outputs: dict[str, Any] = {}
+
+    def collect(path: tuple[str, ...], y: Any) -> None:
+        outputs["/".join(path)] = y
+
+    net.call(params, state, x, Context(mask=mask, on_output=collect))
+    return outputs
 
 
 def out(net: Layer, *inputs) -> Any:
@@ -72,74 +77,77 @@ def out(net: Layer, *inputs) -> Any:
 
 
 def without_batch(inputs: tuple) -> bool:
-    """Whether every input is a shape without batch, so that what is said of the network leaves it out."""
+    """Whether every input is a shape without a batch axis, so that outputs are shown without it too."""
     return all(isinstance(i, (int, tuple)) and not _has_arrays(i) for i in inputs)
 
 
 def call_eagerly(net: Layer, *xs) -> Any:
-    """The value of a layer that has neither parameters nor state."""
-    made = plan(net, abstract(xs))
-    if made.params or made.state:
+    """The output of a layer that has neither parameters nor state."""
+    net_plan = plan(net, abstract(xs))
+    if net_plan.params or net_plan.state:
         raise ConfigError(
             "init and apply, since this layer has parameters",
-            f"a call with {shape_text(made.x)}",
+            f"a call with {shape_text(net_plan.x)}",
             "params, state = net.init(key, x); y, state = net.apply(params, state, x)",
         ).locate(net)
     return apply(net, {}, {}, *xs)[0]
 
 
-def check_params(net: Layer, made: Plan, params, state) -> None:
-    """Raise `ParamsError`, with the layer and the shapes that led there, unless they are those of the plan."""
-    for word, given, wanted in (("parameter", params, made.params), ("state", state, made.state)):
+hooks.init, hooks.apply, hooks.intermediates, hooks.out, hooks.call = init, apply, intermediates, out, call_eagerly
+
+
+def check_params(net: Layer, net_plan: Plan, params, state) -> None:
+    """Raise `ParamsError`, with the layer and the shapes that led there, unless both trees match the plan."""
+    for word, tree, planned in (("parameter", params, net_plan.params), ("state", state, net_plan.state)):
         try:
-            check_tree(given, wanted, word)
+            check_tree(tree, planned, word)
         except ParamsError as e:
-            raise locate(e, net, made, e.path)
+            raise locate(e, net, net_plan, e.path)
 
 
-def check_tree(given: Any, wanted: dict, word: str, path: tuple[str, ...] = ()) -> None:
-    """Raise `ParamsError` at the first place where `given` is not what the plan wants.
+def check_tree(tree: Any, planned: dict, word: str, path: tuple[str, ...] = ()) -> None:
+    """Raise `ParamsError` at the first place where `tree` does not match the plan.
 
-    What it holds besides is no matter: a slice of a network runs on the parameters of the whole.
+    Further keys are ignored: a slice of a network runs on the parameters of the whole network.
     """
     at = "/".join(path) or "the top"
-    if not isinstance(given, dict):
-        raise _params_error(path, f"a dict of {word}s with keys {list(wanted)}", type(given).__name__)
-    missing = [k for k in wanted if k not in given]
+    if not isinstance(tree, dict):
+        raise _params_error(path, f"a dict of {word}s with keys {list(planned)}", type(tree).__name__)
+    missing = [k for k in planned if k not in tree]
     if missing:
-        extra = [k for k in given if k not in wanted]
+        extra = [k for k in tree if k not in planned]
         got = ", ".join(
             f"{label} {', '.join(map(repr, keys))}" for label, keys in (("no", missing), ("unknown", extra)) if keys
         )
-        raise _params_error(path, f"the {word}s {list(wanted)} at {at}", got)
-    for key, want in wanted.items():
-        if isinstance(want, Param):
-            shape = tuple(np.shape(given[key]))
-            if shape != want.shape:
-                raise _params_error((*path, key), f"{key} of shape {want.shape} for this input", f"{shape}")
+        raise _params_error(path, f"the {word}s {list(planned)} at {at}", got)
+    for key, param in planned.items():
+        if isinstance(param, Param):
+            shape = tuple(np.shape(tree[key]))
+            if shape != param.shape:
+                raise _params_error((*path, key), f"{key} of shape {param.shape} for this input", f"{shape}")
         else:
-            check_tree(given[key], want, word, (*path, key))
+            check_tree(tree[key], param, word, (*path, key))
 
 
 def _params_error(path: tuple[str, ...], expected: str, got: str) -> ParamsError:
-    error = ParamsError(expected, got, "give an input like that of init, or the parameters of an init for this one")
+    error = ParamsError(expected, got, "use an input shaped like that of init, or call init with this input")
     error.path = path
     return error
 
 
-def _make(tree: dict, key, path: tuple[str, ...]) -> dict:
-    made: dict[str, Any] = {}
+def _draw(tree: dict, key, path: tuple[str, ...]) -> dict:
+    arrays: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Param):
             drawn = value.make(jax.random.fold_in(key, path_hash((*path, name))))
-            made[name] = jnp.asarray(drawn, value.dtype)
+            arrays[name] = jnp.asarray(drawn, value.dtype)
         else:
-            made[name] = _make(value, key, (*path, name))
-    return made
+            arrays[name] = _draw(value, key, (*path, name))
+    return arrays
 
 
 def as_arrays(tree: Any) -> Any:
-    """A tree of array-likes as one of arrays that JAX can take."""
+    """A tree of array-likes as arrays that JAX accepts."""
     return jax.tree.map(_array, tree)
 
 
@@ -152,7 +160,7 @@ def _input(value: Any) -> Any:
 
 
 def _array(leaf: Any) -> Any:
-    """An array that JAX can take, without copying one that it can."""
+    """An array that JAX accepts, not copied if it already is one."""
     if isinstance(leaf, jax.ShapeDtypeStruct):
         return leaf
     if isinstance(leaf, (np.ndarray, np.generic)):
@@ -169,13 +177,11 @@ _warned: set[str] = set()
 
 
 def _warn_if_cut(dtype) -> None:
-    """float64 and int64 that JAX will cut to 32 bits are said once, never in silence."""
+    """Warn once if JAX will truncate floats to 32 bits."""
     if jax.dtypes.canonicalize_dtype(dtype) != dtype and str(dtype) not in _warned and dtype.kind == "f":
-        import warnings
-
         _warned.add(str(dtype))
         warnings.warn(
-            f"{dtype} input is computed as {jax.dtypes.canonicalize_dtype(dtype)}; give float32, or set "
+            f"{dtype} input is computed as {jax.dtypes.canonicalize_dtype(dtype)}; pass float32, or set "
             "jax.config.update('jax_enable_x64', True)",
             stacklevel=4,
         )

@@ -1,7 +1,7 @@
-"""Random numbers for initialisers, without compiling anew for every shape.
+"""Random numbers for initializers, without a compilation for every shape.
 
-Compiling JAX's generator takes 0.2 s a shape, which is what initialising a network of many shapes would
-spend its time on. So it is compiled for power-of-two lengths only, and the array is cut from the draw.
+Compiling JAX's generator takes 0.2 s per shape, which would dominate the initialization of a network with many
+shapes. So it is compiled for power-of-two lengths only, and the array is a slice of the draw.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-_LARGE = 1 << 22  # from here on copying through the host costs more than compiling
+_LARGE = 1 << 22  # above this size, copying through the host costs more than compiling
 
 _KINDS = {
     "uniform": lambda key, n, dtype: jax.random.uniform(key, (n,), dtype),
@@ -25,9 +25,9 @@ _KINDS = {
 
 
 def draw(kind: str, key, shape: tuple[int, ...], dtype) -> Any:
-    """Standard numbers of a kind: `uniform` in [0, 1), `normal`, or `truncated_normal` cut at ±2.
+    """Standard random numbers: `uniform` in [0, 1), `normal`, or `truncated_normal` truncated at ±2.
 
-    The same values eagerly, under `jit` and under `vmap`.
+    The values are the same eagerly, under `jit` and under `vmap`.
     """
     n = math.prod(shape)
     flat = _flat(kind, max(256, 1 << (n - 1).bit_length()) if n else 256, jnp.dtype(dtype))(key)

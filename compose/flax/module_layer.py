@@ -9,10 +9,9 @@ from typing import Any
 
 import jax
 
-from compose.core.context import Context
 from compose.core.errors import ShapeError, shape_text
 from compose.core.layer import Layer
-from compose.core.plan import Plan, specs
+from compose.core.plan import Plan, planning, specs
 
 WORDLESS = (
     "a Flax module gets one from a class of its own under @compose.register: see compose.flax.LinenLayer, NnxLayer"
@@ -30,7 +29,7 @@ class ModuleLayer(Layer):
 
     def plan(self, x, scope: tuple = ()) -> Plan:
         made = Plan(self, x, None, *self.arrays(x))
-        run = lambda p, s, x: self.call(p, s, x, Context(planned={}))
+        run = lambda p, s, x: self.call(p, s, x, planning())
         with computes_on(x):
             out, _ = jax.eval_shape(run, made.param_specs(), made.state_specs(), x)
         return dataclasses.replace(made, out=specs(out))

@@ -1,7 +1,8 @@
 """Training: examples in, a network that has learnt out."""
 
-from compose.train.file import load, save
+from compose.train.file import save
 from compose.train.fit import fit
+from compose.train.load import load
 from compose.train.trained import Trained
 
 __all__ = ["Trained", "fit", "load", "save"]

@@ -19,18 +19,17 @@ from compose.train.logits import refuse_hidden_probabilities
 from compose.train.losses import Loss, check_targets, loss_of
 from compose.train.metrics import metric_of
 from compose.train.train_step import evaluation_steps
-from compose.train.trained import Trained
 
 
-def evaluate(trained: Trained, x, y, *, loss: Any, metrics: Any, batch_size: int) -> dict[str, float]:
+def evaluate(net: Layer, params, state, x, y, *, loss: Any, metrics: Any, batch_size: int) -> dict[str, float]:
     """See `Trained.evaluate`."""
     data = examples(x, y)
-    check_params(trained.net, plan(trained.net, data.specs(1)), trained.params, trained.state)
-    scoring = Scoring(trained.net, loss_of(loss), metrics)
+    check_params(net, plan(net, data.specs(1)), params, state)
+    scoring = Scoring(net, loss_of(loss), metrics)
     scoring.check(data)
-    scoring.check_end(data, trained.params, trained.state)
+    scoring.check_end(data, params, state)
     feed = Feed(data, min(batch_size, data.count), 2 << 30)
-    return scoring.named(scoring.measure(trained.params, trained.state, feed))
+    return scoring.named(scoring.measure(params, state, feed))
 
 
 class Scoring:

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +22,9 @@ from compose.core.layer import Layer, walk
 from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.train.container import read, write
-from compose.train.trained import Trained
 
-__all__ = ["load", "save"]
+if TYPE_CHECKING:
+    from compose.train.trained import Trained
 
 
 def save(trained: Trained, path: str | os.PathLike) -> None:
@@ -44,14 +44,10 @@ def save(trained: Trained, path: str | os.PathLike) -> None:
     write(path, tensors, metadata)
 
 
-def load(path: str | os.PathLike) -> Trained:
-    """Read a model file.
-
-    Functions and layers of your own must be registered first: import the module that does it.
-
-    Raises `FileError` for a file that is damaged, cut, of a newer format or no model file, and for
-    weights that are not those of the network that it says.
-    """
+def read_model(
+    path: str | os.PathLike,
+) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any]:
+    """The network, parameters, state, history and inputs in a model file. Raises `FileError`; see `load`."""
     metadata, tensors = read(path)
     try:
         net = parse(metadata["expression"])
@@ -66,7 +62,7 @@ def load(path: str | os.PathLike) -> Trained:
         raise FileError(f"{path}: its network cannot be planned for its inputs: {e}") from None
     _check(tensors, wanted, path)
     arrays = _nested(wanted, {k: jnp.asarray(v) for k, v in tensors.items()})
-    return Trained(net, arrays["params"], arrays["state"], history, inputs)
+    return net, arrays["params"], arrays["state"], history, inputs
 
 
 def _expression(net: Layer) -> str:

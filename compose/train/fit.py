@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -24,22 +25,23 @@ from compose.train.optimizers import merge, optimizer_of, split
 from compose.train.progress import progress
 from compose.train.train_step import Carry, training_steps
 from compose.train.trained import Session, Trained
+from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Rate
 
 
 def fit(
     net: Layer,
-    x: Any,
-    y: Any,
+    x: Data,
+    y: Data,
     *,
-    loss: Any,
-    optimizer: Any = "adam",
-    learning_rate: Any = None,
+    loss: LossLike,
+    optimizer: OptimizerLike = "adam",
+    learning_rate: Rate | None = None,
     epochs: int = 1,
     batch_size: int = 32,
-    validation: Any = None,
-    metrics: Any = (),
+    validation: float | tuple[Data, Data] | None = None,
+    metrics: MetricLike | Sequence[MetricLike] = (),
     seed: int = 0,
-    start: Any = None,
+    start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
     memory: int = 2 << 30,
     verbose: bool = True,
 ) -> Trained:

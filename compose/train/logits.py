@@ -52,9 +52,9 @@ class Outputs:
 
 def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
     """Run the network and find its final activation: the outputs and the state after."""
-    watch: list[tuple] = []
-    y, after = net.call(params, state, x, ctx.but(watch=watch))
-    steps = [(fn, z, out) for fn, z, out in watch if out is not z]
+    calls: list[tuple[Function, Any, Any]] = []
+    y, after = net.call(params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
+    steps = [(fn, z, out) for fn, z, out in calls if out is not z]
     final = next(((fn, z) for fn, z, out in reversed(steps) if out is y), (None, None))
     return Outputs(y, *final, tuple(fn for fn, _, _ in steps)), after
 

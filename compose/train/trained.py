@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,23 @@ import jax
 import jax.numpy as jnp
 
 from compose.core.errors import ConfigError, DataError
+from compose.core.hooks import hooks
 from compose.core.layer import Layer
 from compose.core.run import apply, as_arrays
+from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
+from compose.train.file import save
+from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Rate
+
+
+class _Kept:
+    """The default of an option that `Trained.fit` and `Trained.evaluate` take from the last `fit`."""
+
+    def __repr__(self) -> str:
+        return "<as in the last fit>"
+
+
+KEPT: Any = _Kept()
 
 
 @dataclass(frozen=True)
@@ -47,37 +62,80 @@ class Trained:
     inputs: Any
     session: Session | None = None
 
-    def fit(self, x, y, **options) -> Trained:
-        """Go on training: the options of the last `fit` hold where none are given, `validation` and `epochs` apart.
+    def fit(
+        self,
+        x: Data,
+        y: Data,
+        *,
+        loss: LossLike = KEPT,
+        optimizer: OptimizerLike = KEPT,
+        learning_rate: Rate | None = KEPT,
+        epochs: int = 1,
+        batch_size: int = KEPT,
+        validation: float | tuple[Data, Data] | None = None,
+        metrics: MetricLike | Sequence[MetricLike] = KEPT,
+        seed: int = KEPT,
+        memory: int = KEPT,
+        verbose: bool = KEPT,
+    ) -> Trained:
+        """Continue training. Options default to those of the last `fit`, except `epochs` and `validation`.
 
-        With the optimizer unchanged its state goes on too, so that `fit(epochs=5)` twice is `fit(epochs=10)`.
+        If the optimizer is unchanged its state continues too, so that `fit(epochs=5)` twice equals `fit(epochs=10)`.
+        Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
+
+        Args:
+            x, y: arrays whose first axis counts the examples, or tuples of arrays for several inputs or outputs.
+            loss: a name, or a function of (predictions, targets).
+            optimizer: an optax transformation, or a name.
+            learning_rate: for an optimizer given by name: a number, or an optax schedule, which counts steps.
+            epochs: how many more passes over the examples.
+            batch_size: examples per step.
+            validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
+            metrics: names, or functions of (predictions, targets).
+            seed: for the order of the examples and for dropout.
+            memory: bytes of examples to keep on the device; larger data are streamed from the host.
+            verbose: show a progress bar on a terminal, one line per epoch elsewhere.
+
+        Raises `ConfigError` if a network loaded from a file is given no loss, and what `compose.train.fit` raises.
         """
-        from compose.train.fit import fit
-
+        changes = dict(
+            loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+            seed=seed, memory=memory, verbose=verbose,
+        )  # fmt: skip
+        changes = {name: value for name, value in changes.items() if value is not KEPT}
         last = dict(self.session.options) if self.session else {}
-        if "optimizer" in options:
+        if "optimizer" in changes:
             last.pop("learning_rate", None)
-        if "loss" not in {**last, **options}:
-            raise ConfigError("a loss, since this network comes without the options it was trained with")
-        return fit(self.net, x, y, start=self, **{**last, **options})
+        options = {**last, **changes}
+        if "loss" not in options:
+            raise _no_loss()
+        return hooks.fit(self.net, x, y, start=self, epochs=epochs, validation=validation, **options)
 
-    def evaluate(self, x, y, *, loss=None, metrics=None, batch_size: int = 1024) -> dict[str, float]:
-        """The loss and the metrics of examples, those of the last `fit` where none are given.
+    def evaluate(
+        self,
+        x: Data,
+        y: Data,
+        *,
+        loss: LossLike | None = None,
+        metrics: MetricLike | Sequence[MetricLike] | None = None,
+        batch_size: int = 1024,
+    ) -> dict[str, float]:
+        """The loss and the metrics on examples; None for those of the last `fit`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
-        from compose.train.evaluate import evaluate
-
         last = self.session.options if self.session else {}
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
-            raise ConfigError("a loss, since this network comes without the options it was trained with")
-        return evaluate(self, x, y, loss=loss, metrics=metrics, batch_size=batch_size)
+            raise _no_loss()
+        return evaluate(self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, batch_size=batch_size)
 
-    def predict(self, x, batch_size: int = 1024) -> Any:
-        """The network's output for `x`, a batch of `batch_size` at a time.
+    def predict(self, x: Data, batch_size: int = 1024) -> jax.Array:
+        """The output of the network for `x`, computed `batch_size` examples at a time.
 
-        Raises `LayerError` where `x` does not fit the network, `DataError` for no examples.
+        A network with several outputs returns a tuple of arrays.
+
+        Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
         x = arrays(x, "x")
         n = len(jax.tree.leaves(x)[0])
@@ -92,8 +150,6 @@ class Trained:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the model file, which `compose.load` reads."""
-        from compose.train.file import save
-
         save(self, path)
 
     def __repr__(self) -> str:
@@ -103,6 +159,10 @@ class Trained:
             else ""
         )
         return f"Trained({len(self.history)} epochs{last}):\n{self.net}"
+
+
+def _no_loss() -> ConfigError:
+    return ConfigError("a loss, since this network comes without the options it was trained with")
 
 
 @functools.lru_cache(maxsize=128)

@@ -8,7 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compose import compose_seq, conv, dropout, fc, frozen, parallel, parse, relu, repeat, residual, share, spec, tanh
+from compose import (
+    compose_seq,
+    conv,
+    dropout,
+    fc,
+    frozen,
+    leaky_relu,
+    parallel,
+    parse,
+    relu,
+    repeat,
+    residual,
+    share,
+    spec,
+    tanh,
+)
 from compose.core import run
 from compose.core.errors import (
     ConfigError,
@@ -74,7 +89,7 @@ fc_0: expected kernel of shape (5, 3) for this input, got (4, 3)
   layer    fc(3)
   built at {line}
   shapes   input (2, 5)
-  fix      give an input like that of init, or the parameters of an init for this one"""
+  fix      use an input shaped like that of init, or call init with this input"""
     )
 
 
@@ -146,7 +161,9 @@ def test_missing_rng_inside_what_is_shared():
 def test_unknown_name_in_parse():
     text = message(ParseError, lambda: parse("compose_seq(fc(3), dropuot(0.5))"))
     assert text.startswith("unknown name 'dropuot'; did you mean dropout")
-    assert text.endswith("? (own functions and layers join with @compose.register): line 1, column 20, 'dropuot'")
+    assert text.endswith(
+        "? (register custom functions and layers with @compose.register): line 1, column 20, 'dropuot'"
+    )
 
 
 def test_duplicate_names():
@@ -212,7 +229,7 @@ seq: expected the parameters ['a', 'b'] at the top, got no 'a', 'b'
   layer    compose_seq(fc(5, name="a"), frozen(compose_seq(fc(4), fc(3), name="b")))
   built at {line}
   shapes   input (2, 6)
-  fix      give an input like that of init, or the parameters of an init for this one"""
+  fix      use an input shaped like that of init, or call init with this input"""
     )
     broken = {**params, "b": {**params["b"], "fc_1": {"kernel": 1.0, "gain": 2.0}}}
     assert (
@@ -222,7 +239,7 @@ b/fc_1: expected the parameters ['kernel', 'bias'] at b/fc_1, got no 'bias', unk
   layer    fc(3)
   built at {line}
   shapes   input (2, 6) → a (2, 5) → b/fc_0 (2, 4)
-  fix      give an input like that of init, or the parameters of an init for this one"""
+  fix      use an input shaped like that of init, or call init with this input"""
     )
     text = message(ParamsError, lambda: net.apply({**params, "a": 3}, state, x))
     assert text.startswith("a: expected a dict of parameters with keys ['kernel', 'bias'], got int")
@@ -261,7 +278,17 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
         (lambda: fc(3).but(depth=1), "fc: expected one of the fields name, size"),
         (lambda: fc(3)(jnp.ones((2, 4))), "fc: expected init and apply, since this layer has parameters"),
         (lambda: compose_seq(3), "expected a layer or a function, got int 3"),
-        (lambda: relu(0.5), "expected options by name, as in relu(axis=0.5), got relu(0.5)"),
+        (
+            lambda: relu(0.5),
+            "expected options by name, as in relu(max_value=0.5) (it takes max_value, negative_slope, threshold), got "
+            "relu(0.5)",
+        ),
+        (
+            lambda: leaky_relu(0.1),
+            "expected options by name, as in leaky_relu(negative_slope=0.1), got leaky_relu(0.1)",
+        ),
+        (lambda: leaky_relu(alpha=0.1), "expected an option that leaky_relu takes (negative_slope), got 'alpha'"),
+        (lambda: tanh(0.1), "expected tanh without a number, since it takes no options, got tanh(0.1)"),
         (lambda: tanh(slope=1), "expected an option that tanh takes (none), got 'slope'"),
         (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, 1"),
         (lambda: dropout(1.5), "dropout: expected a rate from 0 to 1, got 1.5"),

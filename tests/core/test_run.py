@@ -140,11 +140,3 @@ def test_a_layer_without_parameters_is_called_like_a_function():
     x = jnp.array([[-1.0, 2.0]])
     np.testing.assert_array_equal(relu(x), [[0.0, 2.0]])
     np.testing.assert_array_equal(compose_seq(relu, lambda x: -x)(x), [[0.0, -2.0]])
-
-
-def test_a_network_plans_once_for_an_input_it_has_met():
-    from compose.core.plan import plan
-
-    one = compose_seq(fc(5, relu), fc(3))
-    assert plan(one, spec(4)) is plan(compose_seq(fc(5, relu), fc(3)), spec(4))
-    assert plan(one, spec(4)) is not plan(one, spec(5))

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 import compose
 from compose import compose_seq, fc, spec
 from compose.core.errors import FileError
-from compose.train import Trained
+from compose.train import Trained, load, save
 from compose.train.container import pack, read, write
-from compose.train.file import load, save
 from tests.train.model_file import HISTORY, same, trained
 
 

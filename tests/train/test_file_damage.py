@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compose.core.errors import FileError
+from compose.train import load, save
 from compose.train.container import pack, read
-from compose.train.file import load, save
 from tests.train.model_file import changed, joined, sealed, split, trained
 
 

@@ -13,14 +13,14 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from compose.core.function import function
+from compose.core.function import Registers, function
 
 __all__ = [
     "hard_shrink", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "relu", "relu6", "sigmoid", "soft_shrink",
     "sparse_plus", "sparse_sigmoid", "tanh", "threshold",
 ]  # fmt: skip
 
-activation = functools.partial(function, floats=True, like_input=True)
+activation: Registers = functools.partial(function, floats=True, like_input=True)
 
 
 @activation(also=(jax.nn.relu,))

@@ -60,7 +60,7 @@ def load(folder: str | Path) -> Ported:
     Raises `FileError` for files that are missing, damaged or not of one port.
     """
     from compose.port.ported import Ported
-    from compose.train.file import load as load_model
+    from compose.train.load import load as load_model
 
     place = Path(folder)
     model = load_model(place / "weights.safetensors")
