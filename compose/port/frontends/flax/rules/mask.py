@@ -74,7 +74,7 @@ def boolean(low: Any, mask: Value) -> Value:
     """A mask of numbers, which Flax makes of booleans, as booleans."""
     if mask.dtype == bool:
         return mask
-    before = next((op for op in low.ops if op.output == mask.index), None)
+    before = low.producer(mask)
     if before is not None and before.layer.kind == "as_dtype":
         given = next(v for v in low.env.values() if isinstance(v, Value) and v.index == before.inputs[0])
         if given.dtype == bool:

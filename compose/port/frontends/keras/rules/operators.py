@@ -10,10 +10,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.values import Weight
-from compose.port.frontends.keras.lower import Ref
 from compose.port.ir.weights import Take
 from compose.port.lowering.registry import rules
+from compose.port.lowering.values import BroadcastWeight, GraphValue
 
 _CONSTANT = {
     "add": lambda c: word("add_constant")(value=c),
@@ -26,9 +25,9 @@ _CONSTANT = {
 @rules("keras.ops.Add", "keras.ops.Multiply", "keras.ops.Subtract", "keras.ops.Divide", "keras.ops.TrueDivide")
 def _operator(walk, op, a, b):
     name = type(op).__name__.removeprefix("True").lower()
-    if isinstance(a, Ref) and isinstance(b, Ref):
+    if isinstance(a, GraphValue) and isinstance(b, GraphValue):
         return walk.emit(word(name), a, b)
-    if not isinstance(a, Ref):
+    if not isinstance(a, GraphValue):
         a, b, name = _turned(walk, name, a, b)
     weight = walk.weight(b)
     if weight is not None:
@@ -40,7 +39,7 @@ def _operator(walk, op, a, b):
     return a if number == (name in ("multiply", "divide")) else walk.emit(_CONSTANT[name](number), a)
 
 
-def _turned(walk: Any, name: str, known: Any, x: Ref) -> tuple[Ref, Any, str]:
+def _turned(walk: Any, name: str, known: Any, x: GraphValue) -> tuple[GraphValue, Any, str]:
     """`known - x` and `known / x` as something with `x` first."""
     if name == "subtract":
         return walk.emit(word("scale")(by=-1.0), x), known, "add"
@@ -49,7 +48,7 @@ def _turned(walk: Any, name: str, known: Any, x: Ref) -> tuple[Ref, Any, str]:
     return x, known, name
 
 
-def _with_weight(walk: Any, name: str, x: Ref, weight: Weight) -> Ref:
+def _with_weight(walk: Any, name: str, x: GraphValue, weight: BroadcastWeight) -> GraphValue:
     if name == "divide":
         raise PortError("a value times a weight, got it divided by one; keep the reciprocal as the weight")
     made = walk.node.output_tensors[0].shape
@@ -64,26 +63,25 @@ def _with_weight(walk: Any, name: str, x: Ref, weight: Weight) -> Ref:
     shape = weight.own
     while len(shape) > 1 and shape[0] == 1:
         shape = shape[1:]
-    take = weight.take if shape == weight.own else weight.reshaped_as(shape)
+    take = weight.take if shape == weight.own else replace(weight.take, shape=shape)
     word_ = "learned_scale" if name == "multiply" else "learned_bias"
     return walk.emit(walk.sized(word_, shape), x, weights={word_.removeprefix("learned_"): take})
 
 
-def _as_bias(walk: Any, x: Ref, weight: Weight) -> Ref | None:
+def _as_bias(walk: Any, x: GraphValue, weight: BroadcastWeight) -> GraphValue | None:
     """The sum as the bias of the product before it, where that has none yet and nothing else reads it."""
-    at = next((i for i, op in enumerate(walk.ops) if op.output == x), None)
+    op = walk.producer(x)
     tensor = walk.node.input_tensors[0]
     alone = len(walk.readers(tensor)) == 1 and not any(tensor is out for out in walk.within.outputs)
-    if at is None or not alone or weight.own != (tensor.shape[-1],):
+    if op is None or not alone or weight.own != (tensor.shape[-1],):
         return None
-    op = walk.ops[at]
     if op.layer.kind not in ("fc", "conv") or getattr(op.layer, "bias", True) or "kernel" not in op.weights:
         return None
-    walk.ops[at] = replace(op, layer=op.layer.but(bias=True), weights={**op.weights, "bias": weight.take})
+    walk.replace_op(op, layer=op.layer.but(bias=True), weights={**op.weights, "bias": weight.take})
     return x
 
 
-def _with_array(walk: Any, name: str, x: Ref, array: np.ndarray) -> Ref:
+def _with_array(walk: Any, name: str, x: GraphValue, array: np.ndarray) -> GraphValue:
     """A value with an array that is no weight of the model."""
     if name in ("subtract", "divide"):
         array, name = (-array, "add") if name == "subtract" else (1 / array, "multiply")
@@ -93,8 +91,8 @@ def _with_array(walk: Any, name: str, x: Ref, array: np.ndarray) -> Ref:
 @rules("keras.ops.Matmul", "keras.ops.Dot")
 def _matmul(walk, op, a, b):
     weight = walk.weight(b)
-    if isinstance(a, Ref) and weight is not None and len(weight.shape) == 2:
+    if isinstance(a, GraphValue) and weight is not None and len(weight.shape) == 2:
         return walk.emit(word("fc")(weight.shape[1], bias=False), a, weights={"kernel": b})
-    if type(op).__name__ == "Dot" or not (isinstance(a, Ref) and isinstance(b, Ref)):
+    if type(op).__name__ == "Dot" or not (isinstance(a, GraphValue) and isinstance(b, GraphValue)):
         raise PortError("the matrix product of two values, or of a value and a weight after it")
     return walk.emit(word("matmul"), a, b)

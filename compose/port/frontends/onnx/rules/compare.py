@@ -74,7 +74,7 @@ def as_value(low: Any, given: Any, like: Value) -> Value:
     if array.ndim > like.ndim or like.axes[:1] != (0,) or array.shape[0] != 1:
         raise PortError(f"a constant that is the same for each example, got shape {array.shape}")
     ours = array.transpose(like.axes)[0]
-    weight = Weight(Constant(array=ours), ours.shape, ours, False)
+    weight = Weight.of(Constant(array=ours), ours, trained=False)
     shape = (like.shape[0], *array.shape[1:])
     return low.emit(word("parameter")(*ours.shape), like, shape=shape, axes=like.axes, weights={"value": weight})
 

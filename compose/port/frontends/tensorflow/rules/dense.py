@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,13 +51,13 @@ def _bias_add(low, op, x, bias):
 
 def add_weight(low: Any, x: Value, bias: Weight, shape: Any = None) -> Value:
     """The bias of the layer before, if that is still without one, else a layer of its own."""
-    made, channels = low.alone(x), x.ours[-1]
+    made, channels = None if low.is_shared(x) else low.producer(x), x.ours[-1]
     flat = (bias.shape[-1:] or (1,)) == (channels,) and all(n == 1 for n in bias.shape[:-1])
     if made is not None and flat and _wants(made.layer, bias):
         grown = _inner(made.layer).but(bias=True)
         held = bias if len(bias.shape) == 1 else bias.reshaped((channels,))
         layer = grown if bias.trained else word("frozen")(grown)
-        low.changed(made, replace(made, layer=layer, weights={**made.weights, "bias": held.take}))
+        low.replace_op(made, layer=layer, weights={**made.weights, "bias": held.take})
         shape = shape or low.shape
         return x.but(shape=shape, ours=x.ours if x.ours != x.shape else shape)
     layer = word("learned_bias") if bias.shape == (channels,) else word("learned_bias")(shape=bias.shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,11 +138,11 @@ def _extremes(low, op, a, b):
     limit = float(bound.ravel()[0])
     if side == "low" and limit == 0 and value is b:  # where both are equal the gradient is the first one's
         return low.each(word("relu"), value)
-    before = low.alone(value)
+    before = None if low.is_shared(value) else low.producer(value)
     if before is not None and before.layer.kind == "clip" and [k for k, _ in before.layer.options] != [side]:
         ends = {**dict(before.layer.options), side: limit}
         if len(ends) == 2 and ends["low"] < ends["high"]:
-            low.changed(before, replace(before, layer=word("clip")(**dict(sorted(ends.items(), reverse=True)))))
+            low.replace_op(before, layer=word("clip")(**dict(sorted(ends.items(), reverse=True))))
             return value.but(shape=low.shape, ours=value.ours if value.ours != value.shape else low.shape)
     return low.each(word("clip")(**{side: limit}), value)
 

@@ -1,0 +1,120 @@
+"""Lowering for sources that keep channels first: values in our layout, moved only if a layer needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from compose.core.registry import word
+from compose.port.lowering.base import Lowering, check_inputs
+from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
+from compose.port.lowering.values import Value, channels_last, identity_axes
+
+
+class LayoutLowering(Lowering[Value]):
+    """A lowering whose values know how their axes moved.
+
+    Attributes:
+        sizes: for each emitted value, its shape in our layout.
+    """
+
+    negative: ClassVar[float] = -1
+    dropped: ClassVar[frozenset[str]] = frozenset({"add", "multiply"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: dict[int, tuple[int, ...]] = {}
+
+    def emit(
+        self,
+        layer: Any,
+        *inputs: Value,
+        shape: Any = None,
+        axes: tuple[int, ...] | None = None,
+        weights: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> Value:
+        """Apply a layer. Its output has the axes of the first input and the node's shape, unless others are given.
+
+        Raises `PortError` for an input that does not depend on the model's input.
+        """
+        check_inputs(layer, inputs)
+        output = self.result(inputs, shape) if axes is None else Value(self.new_index(), self._shape(shape), axes)
+        self.sizes[output.index] = output.ours
+        return self.append(layer, inputs, output, weights, state)
+
+    def result(self, inputs: Sequence[Value], shape: Any) -> Value:
+        first, shape = inputs[0], self._shape(shape)
+        unflat = first.unflat if shape == first.shape else None
+        return Value(self.new_index(), shape, first.axes, unflat)
+
+    def _shape(self, shape: Any) -> tuple[int, ...]:
+        return self.shape if shape is None else shape
+
+    # Layout.
+
+    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
+        """The same value in another layout."""
+        x = self.whole(x)
+        if x.axes == axes:
+            return x
+        order = tuple(x.axes.index(a) for a in axes)
+        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
+
+    def channels_last(self, x: Value) -> Value:
+        return self.moved(x, channels_last(x.ndim))
+
+    def as_source(self, x: Value) -> Value:
+        return self.moved(x, identity_axes(x.ndim))
+
+    def whole(self, x: Value) -> Value:
+        """The value; one that was flattened in our order is flattened again in the source's."""
+        if x.unflat is None:
+            return x
+        inner = x.unflat
+        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
+        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+
+    def reshaped(self, x: Value, after: tuple[int, ...], batch: int, flattens: bool) -> Value:
+        """The value reshaped to the source's shape `after`; axes move only if our layout cannot be reshaped in place.
+
+        With `flattens`, a flat value stays in our order until something reads it in the source's.
+        """
+        x = self.whole(x)
+        target = reshape_in_place(x.shape, after, x.axes)
+        if target is None and flattens and len(after) == 2 and x.axes[0] == 0:
+            return self.emit(word("flatten"), x, shape=after, axes=(0, 1)).but(unflat=x)
+        if target is None:
+            x = self.moved(x, gathered(x.shape, after, x.axes))
+            target = reshape_in_place(x.shape, after, x.axes)
+        if target is None:
+            x = self.as_source(x)
+            target = after, identity_axes(len(after))
+        ours, axes = target
+        if ours == x.ours:
+            return x.but(shape=after, axes=axes)
+        groups, start = self._shuffled(x, ours)
+        if groups:
+            return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
+        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+
+    def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
+        """If a reshape to `ours` ends a channel shuffle: the number of groups, and the index of its input."""
+        recent = {op.output: op for op in self.ops[-8:]}
+        swap = recent.get(x.index)
+        split = recent.get(swap.inputs[0]) if swap else None
+        if swap is None or split is None or self.sizes.get(split.inputs[0]) != ours:
+            return 0, 0
+        *space, groups, n = self.sizes[split.output]
+        swaps = swap.layer == word("permute")(*range(len(space)), len(space) + 1, len(space))
+        joins = isinstance(split.layer, word("reshape")) and ours == (*space, groups * n)
+        return (groups, split.inputs[0]) if swaps and joins else (0, 0)
+
+    def joined(self, operator: str, a: Value, b: Value) -> Value:
+        """A layer of two values that broadcast; the second moves to the layout of the first."""
+        shape, a, b = self.shape, self.whole(a), self.whole(b)
+        if a.ndim == b.ndim:
+            return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
+        return self.emit(
+            word(operator), self.as_source(a), self.as_source(b), shape=shape, axes=identity_axes(len(shape))
+        )
