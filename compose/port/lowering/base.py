@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from compose.core.errors import ComposeError, PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
-from compose.port.lowering import literals
 from compose.port.lowering.unsupported import Missing, refuse
 from compose.port.lowering.values import GraphValue, GraphWeight
 
@@ -36,18 +35,18 @@ class Lowering(Generic[V]):
         ops: the layers, in the order in which they run.
         missing: the operations without a rule.
         example: targets of `port.rule`, for the error that lists those operations.
-        negative: the number that a value is scaled by to negate it.
-        dropped: the operations that are dropped if their number changes nothing, as `x + 0`.
     """
 
     example: ClassVar[str]
-    negative: ClassVar[float] = -1.0
-    dropped: ClassVar[frozenset[str]] = frozenset({"add", "subtract", "multiply", "divide"})
 
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self.missing: list[Missing] = []
         self._count = 0
+
+    def is_value(self, x: object) -> TypeGuard[V]:
+        """Whether something depends on the model's input."""
+        return isinstance(x, GraphValue)
 
     # Hooks.
 
@@ -108,10 +107,6 @@ class Lowering(Generic[V]):
     def along(self, layer: Any, x: V) -> V:
         """Apply a layer that keeps all axes but the last."""
         return self.emit(layer, x)
-
-    def number(self, x: Any) -> float | None:
-        """The number that a constant is everywhere; None for anything else."""
-        return literals.number(x)
 
     # What front ends call.
 

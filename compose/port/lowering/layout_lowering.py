@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.base import Lowering, check_inputs
+from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.base import check_inputs
+from compose.port.lowering.binary import Arithmetic, without_leading_ones
 from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
-from compose.port.lowering.values import Value, channels_last, identity_axes
+from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
 
 
-class LayoutLowering(Lowering[Value]):
+class LayoutLowering(Arithmetic[Value]):
     """A lowering whose values know how their axes moved.
 
     Attributes:
@@ -118,3 +123,28 @@ class LayoutLowering(Lowering[Value]):
         return self.emit(
             word(operator), self.as_source(a), self.as_source(b), shape=shape, axes=identity_axes(len(shape))
         )
+
+    def pair(self, operation: str, a: Value, b: Value) -> Value:
+        return self.joined(operation, a, b)
+
+    def learned_along(self, operation: str, x: Value, known: Any) -> Value:
+        """`learned_bias` or `learned_scale` of a weight or array that broadcasts to `x`, laid out as `x` is."""
+        x = self.whole(x)
+        shape = (1,) * (x.ndim - len(known.shape)) + tuple(known.shape)
+        ours = without_leading_ones(tuple(shape[a] for a in x.axes))
+        name = "learned_bias" if operation == "add" else "learned_scale"
+        layer = word(name)() if ours == (x.ours[-1],) else word(name)(ours)
+        return self.emit(layer, x, weights={name.removeprefix("learned_"): laid_out(known, shape, x.axes, ours)})
+
+
+def laid_out(known: Any, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
+    """How a weight or array is taken: reshaped to `shape`, its axes moved, and reshaped to ours."""
+    if not isinstance(known, Weight):
+        return Constant(array=np.asarray(known).reshape(shape).transpose(axes).reshape(ours))
+    take = known.take
+    if take.axes is not None:
+        raise PortError("a parameter in the order of axes in which it is stored")
+    order = [a for a in axes if shape[a] != 1]
+    if order == sorted(order):
+        return Take(take.source, take.rows, shape=None if ours == known.array.shape else ours)
+    return Take(take.source, take.rows, split=shape, axes=axes, shape=ours)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import Constant, Take
 
 BATCH = 7919  # the batch size during lowering: a prime that no layer has, so that sizes stay plain ints
 
@@ -47,6 +47,12 @@ class GraphWeight:
     take: Take
     shape: tuple[int, ...]
     trained: bool = True
+
+    def reshaped_take(self, shape: tuple[int, ...]) -> Take:
+        """How the same array is taken in another shape."""
+        if isinstance(self.take, Constant):
+            return Constant(array=self.take.array.reshape(shape))
+        return replace(self.take, shape=shape)
 
 
 @dataclass(frozen=True)

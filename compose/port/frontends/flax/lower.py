@@ -16,13 +16,14 @@ from compose.port.frontends.flax.passes.functions import Match, found
 from compose.port.frontends.flax.values import Value, Weight
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Take
-from compose.port.lowering.base import Lowering, Place
+from compose.port.lowering.base import Place
+from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.registry import class_rule, named_rule
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
 
 
-class FlaxLowering(Lowering[Value]):
+class FlaxLowering(Arithmetic[Value]):
     """The lowering of one module.
 
     Attributes:
@@ -33,6 +34,7 @@ class FlaxLowering(Lowering[Value]):
         makers, uses: for each variable of the trace, the operation that computes it and how many read it.
     """
 
+    dropped = frozenset({"add", "subtract", "multiply"})
     example = "'jax.name') or @compose.port.rule(TheModule"
 
     def __init__(self, model: Any, inputs: list[np.ndarray]):
@@ -96,6 +98,19 @@ class FlaxLowering(Lowering[Value]):
         takes = self.take(weight)
         return any(t.source in self.model.trained for t in (takes if isinstance(takes, tuple) else (takes,)))
 
+    def is_shared(self, x: Value) -> bool:
+        variables = [var for var, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
+        return any(self.uses.get(var, 0) > 1 for var in variables)
+
+    def with_known(self, operation: str, x: Value, known: Any) -> Value:
+        if (
+            isinstance(known, Weight)
+            and known.shape != x.shape
+            and np.broadcast_shapes(known.shape, x.shape) != x.shape
+        ):
+            raise PortError(f"a weight that broadcasts to {x.shape}, got {known.shape}")
+        return super().with_known(operation, x, known)
+
     def location(self) -> str:
         return f"in {'/'.join(self.path[0]) or self.model.name}, at {self.line()}"
 
@@ -113,10 +128,6 @@ class FlaxLowering(Lowering[Value]):
     def value(self, var: Any) -> Any:
         """What is known of a value of the trace: a `Value`, a `Weight` or a constant."""
         return self.env[var] if isinstance(var, Var) else var
-
-    def alone(self, position: int) -> bool:
-        """Whether nothing else reads one of the inputs."""
-        return self.uses.get(self.eqn.inputs[position], 0) == 1
 
     @contextlib.contextmanager
     def weights_under(self, prefix: str) -> Iterator[None]:

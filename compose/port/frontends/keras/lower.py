@@ -13,16 +13,17 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.constant_folding import known_result
-from compose.port.frontends.keras.inlining import Known, traced
+from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Constant, Take
-from compose.port.lowering.base import Lowering, Place
+from compose.port.lowering.base import Place
+from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.registry import class_rule, named_rule
 from compose.port.lowering.values import BroadcastWeight, GraphValue
 
 
-class KerasLowering(Lowering[GraphValue]):
+class KerasLowering(Arithmetic[GraphValue]):
     """The lowering of one model.
 
     Attributes:
@@ -82,21 +83,14 @@ class KerasLowering(Lowering[GraphValue]):
         take = self.take(weight)
         return not isinstance(take, Constant) and self.variables[take.source].trainable
 
+    def is_shared(self, x: GraphValue) -> bool:
+        tensor = self.node.input_tensors[0]
+        return len(self.readers(tensor)) > 1 or any(tensor is output for output in self.within.outputs)
+
     def location(self) -> str:
         return f"in the Keras layer {self._at()}"
 
     # What rules call.
-
-    def fixed(self, name: str, x: GraphValue, array: np.ndarray) -> GraphValue:
-        """A value times, or plus, an array that is no weight of the model: `"learned_scale"`, `"learned_bias"`."""
-        while array.ndim > 1 and len(array) == 1:
-            array = array[0]
-        taken = {name.removeprefix("learned_"): Constant(array=array)}
-        return self.emit(self.sized(name, array.shape), x, weights=taken)
-
-    def sized(self, name: str, shape: tuple[int, ...]) -> Any:
-        """A learned scale or bias of a shape, which is left out if it is that of the channels."""
-        return word(name)() if shape == self.node.input_tensors[0].shape[-1:] else word(name)(shape=shape)
 
     def take(self, weight: Any, **steps: Any) -> Take:
         """How a variable is taken, with the steps of `Take`."""
@@ -105,6 +99,13 @@ class KerasLowering(Lowering[GraphValue]):
         if not isinstance(weight, keras.Variable):
             raise PortError("weights as they are; merge LoRA or undo quantisation before, or take those layers out")
         return Take(self._name(weight), **steps)
+
+    def operand(self, value: Any) -> Any:
+        """An operand of arithmetic: a value, a weight, or an array."""
+        if isinstance(value, GraphValue):
+            return value
+        weight = self.weight(value)
+        return np.asarray(keras.ops.convert_to_numpy(value), np.float64) if weight is None else weight
 
     def weight(self, value: Any) -> BroadcastWeight | None:
         """A variable, possibly transposed, reshaped or broadcast; None for anything else."""
@@ -173,7 +174,7 @@ class KerasLowering(Lowering[GraphValue]):
 
     def _apply(self, op: Any, node: Any, read: Any) -> Any:
         known = self.keywords(node)
-        if _is_own(op):
+        if is_custom(op):
             if any(isinstance(v, keras.random.SeedGenerator) for v in vars(op).values()):
                 warnings.warn(
                     f"{op.name} draws random numbers by code of its own, which is read as in inference: where it draws "
@@ -244,10 +245,3 @@ def functional(model: Any, inputs: tuple) -> Any:
     if not model.built:
         model(*inputs)
     return traced(model, keras.tree.map_structure(symbolic, inputs), {})[0]
-
-
-def _is_own(op: Any) -> bool:
-    """Whether an operation is a custom layer or model, whose `call` is traced."""
-    if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
-        return False
-    return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
 from compose.port.frontends.onnx.model import Node
+from compose.port.frontends.onnx.operands import Operands
 from compose.port.ir.graph import SourceGraph
-from compose.port.ir.weights import Take
 from compose.port.lowering.base import Place
-from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.registry import named_rule
-from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import Pending, Value, channels_last, identity_axes
 from compose.port.structure.recognize.attention import join_heads
 
 _IMAGE_OPS = {
@@ -29,28 +27,21 @@ _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
 
 
-class OnnxLowering(LayoutLowering):
+class OnnxLowering(Operands):
     """The lowering of one file.
 
     Attributes:
-        env: what each name of the graph is.
         arrays: the initialisers as the file stores them.
-        derived: weights that are computed from others.
-        constant: the weights that are used as constants.
+        from_torch: whether PyTorch exported it.
+        batch: the batch size during lowering.
     """
 
     example = "'onnx.Name'"
 
     def __init__(self, graph: Graph, arrays: dict[str, np.ndarray], from_torch: bool, channels_first: bool):
-        super().__init__()
-        self.graph, self.arrays, self.from_torch, self.channels_first = graph, arrays, from_torch, channels_first
-        self.derived: dict[str, np.ndarray] = {}
-        self.constant: set[str] = set()
+        super().__init__(graph)
+        self.arrays, self.from_torch, self.channels_first = arrays, from_torch, channels_first
         self._before_reshape: dict[Value, Value] = {}
-        self.env: dict[str, Any] = {**graph.constants, "": None}
-        self.env.update({n: Weight.of(Take(n), w) for n, w in graph.weights.items()})
-        self.varying = {id(graph.constants[name]) for name in graph.varying}
-        self.node: Any = None
         self.batch = graph.shapes[graph.inputs[0]][0] if graph.shapes[graph.inputs[0]] else 0
 
     def run(self, name: str) -> SourceGraph:
@@ -71,10 +62,6 @@ class OnnxLowering(LayoutLowering):
 
     # Hooks.
 
-    @property
-    def shape(self) -> Any:
-        return self.graph.shapes[self.node.outputs[0]]
-
     def place(self) -> Place:
         return Place(self.node.path, self.node.classes, self.node.where)
 
@@ -83,73 +70,6 @@ class OnnxLowering(LayoutLowering):
         return f"at {self.node.where} ({self.node.op}){inside}"
 
     # What rules call.
-
-    def fixed(self, x: Any, any_batch: bool = False) -> np.ndarray | None:
-        """The numbers of a constant, or of a weight that is used as one; None for a value.
-
-        Raises `BatchError` for numbers that follow from the batch, unless the rule says that it takes care of them.
-        """
-        if isinstance(x, Weight):
-            self.constant.add(x.take.source)
-            return x.array
-        if not any_batch:
-            self.check_batch(x)
-        return None if isinstance(x, (Value, Pending)) else x
-
-    def known(self, x: Any, any_batch: bool = False) -> np.ndarray:
-        """As `fixed`. Raises `PortError` for a value."""
-        array = self.fixed(x, any_batch)
-        if array is None:
-            raise PortError(f"places, sizes or widths that do not depend on the input, for {self.node.op}")
-        return array
-
-    def check_batch(self, *xs: Any) -> None:
-        """Raise `BatchError` for a constant that is another one for another batch."""
-        if any(id(x) in self.varying for x in xs):
-            raise BatchError(f"numbers that do not follow from the batch, at {self.node.where} ({self.node.op})")
-
-    def value(self, x: Any) -> Value:
-        """What a layer may read. Raises `PortError` for a weight or a constant."""
-        if isinstance(x, Value):
-            return x
-        if isinstance(x, Pending):
-            return x.value()
-        kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
-        raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
-
-    def weight(self, x: Any, repeated: bool = False) -> Weight | None:
-        """A weight as the file stores it: one that was computed from others becomes an array of its own.
-
-        One that the file repeats for each example stays as it is stored; the rule says where it takes care of that.
-        """
-        self.check_batch(x)
-        if not repeated and self.is_repeated(x):
-            raise PortError("a weight that the file does not repeat for each example")
-        if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
-            return x
-        if isinstance(x, Value):
-            raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
-        position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
-        return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
-
-    def is_repeated(self, x: Any) -> bool:
-        """Whether the file repeats a weight for each example, which is left undone here."""
-        shapes = (self.graph.shapes[n] for n in self.node.inputs if n and self.env[n] is x)
-        return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
-
-    def bias(self, x: Any) -> Weight | None:
-        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
-        if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            reshaped = Take(x.take.source, rows=x.take.rows, shape=x.shape)
-            return x if x.take == reshaped else self.weight(x)
-        return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
-
-    def own(self, name: str, array: np.ndarray) -> Weight:
-        """A weight that the file has under no name of an initialiser, as one."""
-        self.derived[name] = np.asarray(array, np.float64)
-        weight = Weight.of(Take(name), self.derived[name])
-        self.env[name] = weight
-        return weight
 
     def record_reshape(self, after: Value, before: Value) -> None:
         """Record which value was reshaped, so that two reshapes in a row become one."""

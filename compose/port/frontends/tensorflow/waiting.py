@@ -12,10 +12,11 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Take
-from compose.port.lowering.base import Lowering, check_inputs
+from compose.port.lowering.base import check_inputs
+from compose.port.lowering.binary import Arithmetic
 
 
-class WaitingLowering(Lowering[Value]):
+class WaitingLowering(Arithmetic[Value]):
     """A lowering whose values may differ from the source's by a reshape.
 
     Attributes:

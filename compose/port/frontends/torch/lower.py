@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, without_batch
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes
 from compose.port.frontends.torch.leaf_modules import Whole
+from compose.port.frontends.torch.operands import Operands
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.records import Records
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.weight_expressions import Derived
@@ -34,13 +33,14 @@ _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT
 _SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy")
 
 
-class TorchLowering(Records):
+class TorchLowering(Operands):
     """The lowering of one exported program.
 
     Attributes:
-        node: the node that is being lowered.
-        env: what each node's result is.
-        like: the value beside which a node that reads only parameters is lowered.
+        env: the result of each node.
+        inputs: the values that the model is called with.
+        live: the nodes that the outputs depend on.
+        leaves: the weights of modules that stay whole.
     """
 
     example = "'aten.name'"
@@ -49,8 +49,6 @@ class TorchLowering(Records):
         super().__init__()
         self.program, self.calls, self.channels_first = program, calls, channels_first
         self.env: dict[Any, Any] = {}
-        self.node: Any = None
-        self.like: Value | None = None
         self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
         self.leaves = leaf_weights(calls)
@@ -83,10 +81,6 @@ class TorchLowering(Records):
 
     # Hooks.
 
-    @property
-    def shape(self) -> Any:
-        return sizes_of(self.node.meta["val"])
-
     def place(self) -> Place:
         stack = list((self.node.meta.get("nn_module_stack") or {}).values())
         path = stack[-1][0] if stack else ""
@@ -102,16 +96,6 @@ class TorchLowering(Records):
     def reads(self, index: int) -> bool:
         """Whether anything reads this one of the node's outputs."""
         return any(user.args[1] == index and user.users for user in self.node.users)
-
-    @contextlib.contextmanager
-    def at(self, node: Any, like: Value) -> Iterator[None]:
-        """Lower another node in the `with` block, beside a value."""
-        before = self.node, self.like
-        self.node, self.like = node, like
-        try:
-            yield
-        finally:
-            self.node, self.like = before
 
     def record_exact(self, node: Any, array: np.ndarray) -> None:
         """Record the exact values of the rounded buffer that a node depends on, if a layer computes it."""

@@ -8,7 +8,6 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.values import Weight
-from compose.port.ir.graph import Op
 from compose.port.lowering.registry import class_rule, rule
 
 _INSIDE = "layer_instance/"
@@ -48,7 +47,7 @@ def _own(low: Any, end: str) -> Weight:
     return found[0]
 
 
-def _inner(low: Any, module: Any, args: tuple, options: dict) -> tuple[Any, Op]:
+def _inner(low: Any, module: Any, args: tuple, options: dict) -> tuple[Any, Any]:
     """What the layer inside makes, and the operation that has its kernel."""
     inner = module.layer_instance
     fn: Any = class_rule(type(inner))

@@ -166,7 +166,7 @@ def _triangle(walk, op, x):
     if None in (rows, columns):
         raise PortError("matrices of known sizes")
     kept = (np.tril if type(op).__name__ == "Tril" else np.triu)(np.ones((rows, columns)), op.k)
-    return walk.fixed("learned_scale", x, kept)
+    return walk.with_known("multiply", x, kept)
 
 
 @rules("keras.ops.LayerNorm", "keras.ops.RMSNorm")

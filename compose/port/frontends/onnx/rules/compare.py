@@ -9,7 +9,6 @@ from onnx import TensorProto
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.onnx.rules.elementwise import number
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Constant
 from compose.port.lowering.registry import rule, rules
@@ -29,7 +28,7 @@ def _compare(low, node, a, b):
     name, holds = _COMPARED[node.op.removeprefix("onnx.")]
     if not isinstance(a, Value):
         a, b, name = b, a, _TURNED[name]
-    value = number(low, b)
+    value = low.number(b)
     if value is None:
         made = low.joined(name, low.value(a), as_value(low, b, a))
     else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.tensorflow.rules.elementwise import as_value
+from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant
 from compose.port.lowering.registry import rule, rules

@@ -70,7 +70,7 @@ def _by_products(low, q, k, v, mask, causal: bool, scale: float | None):
     if isinstance(mask, Value):
         s = low.emit(word("add"), s, low.as_source(mask), shape=scores, axes=axes)
     elif mask is not None:
-        s = with_array(low, "learned_bias", s, mask)
+        s = with_array(low, "add", s, mask)
     weights = low.emit(word("softmax"), s, shape=scores, axes=axes)
     return low.emit(word("matmul"), weights, v, axes=axes)
 
