@@ -59,7 +59,7 @@ class Lowering(Generic[V]):
         """The place of that node in the source."""
         raise NotImplementedError
 
-    def result(self, inputs: Sequence[V], shape: Any) -> V:
+    def result(self, inputs: Sequence[V], shape: Any, **layout: Any) -> V:
         """A new value for the output of a layer."""
         raise NotImplementedError
 
@@ -70,6 +70,10 @@ class Lowering(Generic[V]):
     def trains(self, weight: Any) -> bool:
         """Whether the source trains a weight that a rule gives."""
         return not isinstance(weight, GraphWeight) or weight.trained
+
+    def any_trains(self, layer: Layer, weights: Mapping[str, Any]) -> bool:
+        """Whether the source trains any weight of a layer."""
+        return any([self.trains(weight) for weight in weights.values()])
 
     def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
         """The layer and its weights, wrapped as the front end needs them."""
@@ -92,13 +96,28 @@ class Lowering(Generic[V]):
         shape: Any = None,
         weights: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
+        **layout: Any,
     ) -> V:
-        """Apply a layer. Its output has the node's shape unless another is given.
+        """Apply a layer. It is frozen if the source trains none of its weights.
+
+        Args:
+            shape: the source's shape of the output; the node's by default.
+            weights, state: for each array of the layer how it is taken; None for those that the layer does not have.
+            layout: what else the front end's values know, see `result`.
 
         Raises `PortError` for an input that does not depend on the model's input.
         """
-        check_inputs(layer, inputs)
-        return self.append(layer, inputs, self.result(inputs, shape), weights, state)
+        for value in inputs:
+            if not isinstance(value, GraphValue):
+                raise PortError(f"values that depend on the input as inputs of {layer}, got {_kind(value)}")
+        layer, output = as_layer(layer), self.result(inputs, shape, **layout)
+        given, held = ({k: w for k, w in (tree or {}).items() if w is not None} for tree in (weights, state))
+        if given and not isinstance(layer, word("frozen")) and not self.any_trains(layer, given):
+            layer = word("frozen")(layer)
+        takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
+        layer, takes = self.finish(layer, takes, kept)
+        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place()))
+        return output
 
     def each(self, layer: Any, x: V) -> V:
         """Apply a layer that maps each element."""
@@ -109,24 +128,6 @@ class Lowering(Generic[V]):
         return self.emit(layer, x)
 
     # What front ends call.
-
-    def append(
-        self,
-        layer: Any,
-        inputs: Sequence[V],
-        output: V,
-        weights: Mapping[str, Any] | None = None,
-        state: Mapping[str, Any] | None = None,
-    ) -> V:
-        """Add a layer that computes `output`. It is frozen if the source trains none of its weights."""
-        layer, frozen = as_layer(layer), word("frozen")
-        given, held = ({k: w for k, w in (tree or {}).items() if w is not None} for tree in (weights, state))
-        if given and not isinstance(layer, frozen) and not any([self.trains(w) for w in given.values()]):
-            layer = frozen(layer)
-        takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
-        layer, takes = self.finish(layer, takes, kept)
-        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place()))
-        return output
 
     def new_index(self) -> int:
         """An index that no value has yet."""
@@ -170,13 +171,6 @@ class Lowering(Generic[V]):
         new = replace(op, **changes)
         self.ops[next(i for i, other in enumerate(self.ops) if other is op)] = new
         return new
-
-
-def check_inputs(layer: Any, inputs: Sequence[Any]) -> None:
-    """Raise `PortError` for an input of a layer that does not depend on the model's input."""
-    for value in inputs:
-        if not isinstance(value, GraphValue):
-            raise PortError(f"values that depend on the input as inputs of {layer}, got {_kind(value)}")
 
 
 def _kind(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
-from compose.port.lowering.base import check_inputs
 from compose.port.lowering.binary import Arithmetic, without_leading_ones
 from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
@@ -30,31 +29,13 @@ class LayoutLowering(Arithmetic[Value]):
         super().__init__()
         self.sizes: dict[int, tuple[int, ...]] = {}
 
-    def emit(
-        self,
-        layer: Any,
-        *inputs: Value,
-        shape: Any = None,
-        axes: tuple[int, ...] | None = None,
-        weights: Mapping[str, Any] | None = None,
-        state: Mapping[str, Any] | None = None,
-    ) -> Value:
-        """Apply a layer. Its output has the axes of the first input and the node's shape, unless others are given.
-
-        Raises `PortError` for an input that does not depend on the model's input.
-        """
-        check_inputs(layer, inputs)
-        output = self.result(inputs, shape) if axes is None else Value(self.new_index(), self._shape(shape), axes)
-        self.sizes[output.index] = output.ours
-        return self.append(layer, inputs, output, weights, state)
-
-    def result(self, inputs: Sequence[Value], shape: Any) -> Value:
-        first, shape = inputs[0], self._shape(shape)
-        unflat = first.unflat if shape == first.shape else None
-        return Value(self.new_index(), shape, first.axes, unflat)
-
-    def _shape(self, shape: Any) -> tuple[int, ...]:
-        return self.shape if shape is None else shape
+    def result(self, inputs: Sequence[Value], shape: Any, axes: tuple[int, ...] | None = None) -> Value:
+        """A new value, with the axes of the first input unless others are given."""
+        first, shape = inputs[0], self.shape if shape is None else shape
+        unflat = first.unflat if axes is None and shape == first.shape else None
+        value = Value(self.new_index(), shape, first.axes if axes is None else axes, unflat)
+        self.sizes[value.index] = value.ours
+        return value
 
     # Layout.
 

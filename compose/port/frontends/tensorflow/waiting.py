@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.core.layer import Layer
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Take
-from compose.port.lowering.base import check_inputs
 from compose.port.lowering.binary import Arithmetic
 
 
@@ -32,29 +32,15 @@ class WaitingLowering(Arithmetic[Value]):
         self.env: dict[str, Any] = {t: Weight(Take(v.name), tuple(v.array.shape), v.trained) for t, v in variables}
         self._permuted: dict[int, tuple[Value, tuple[int, ...]]] = {}
 
-    def emit(
-        self,
-        layer: Any,
-        *inputs: Value,
-        shape: Iterable[int] | None = None,
-        ours: Iterable[int] | None = None,
-        weights: Mapping[str, Weight | None] | None = None,
-        state: Mapping[str, Weight | None] | None = None,
-    ) -> Value:
-        """Apply a layer. `ours` is the shape of its output here, where that is not the source's.
-
-        Raises `PortError` for an input that does not depend on the model's input, and for weights of which the source
-        trains some.
-        """
-        check_inputs(layer, inputs)
-        if len({w.trained for w in (weights or {}).values() if w is not None}) > 1:
+    def any_trains(self, layer: Layer, weights: Mapping[str, Weight]) -> bool:
+        if len({weight.trained for weight in weights.values()}) > 1:
             raise PortError(f"all variables of {layer} with trainable=True, or none")
-        output = self.result(inputs, shape)
-        return self.append(layer, inputs, output if ours is None else output.but(ours=tuple(ours)), weights, state)
+        return super().any_trains(layer, weights)
 
-    def result(self, inputs: Sequence[Value], shape: Any) -> Value:
+    def result(self, inputs: Sequence[Value], shape: Any, ours: Iterable[int] | None = None) -> Value:
+        """A new value. `ours` is its shape here, where that is not the source's."""
         shape = self.shape if shape is None else tuple(shape)
-        return Value(self.new_index(), shape, shape)
+        return Value(self.new_index(), shape, shape if ours is None else tuple(ours))
 
     def each(self, layer: Any, x: Any) -> Value:
         """Apply a layer that maps each element, before the last permutation if there was one."""
