@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, NamedTuple, TypeGuard, TypeVar
 
@@ -13,11 +13,12 @@ from compose.core.errors import ComposeError, PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
+from compose.port.ir.weights import Take
 from compose.port.lowering.unsupported import Missing, refuse
 from compose.port.lowering.values import GraphValue, GraphWeight
 
 V = TypeVar("V", bound=GraphValue)
-Takes = dict[str, Any]  # how each parameter is taken: a `Take`, or a tuple of them
+Takes = dict[str, Take | tuple[Take, ...]]  # how each array of a layer is taken
 
 
 class Place(NamedTuple):
@@ -51,7 +52,7 @@ class Lowering(Generic[V]):
     # Hooks.
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> tuple[int, ...]:
         """The source's shape of the node that is being lowered."""
         raise NotImplementedError
 
@@ -59,11 +60,11 @@ class Lowering(Generic[V]):
         """The place of that node in the source."""
         raise NotImplementedError
 
-    def result(self, inputs: Sequence[V], shape: Any, **layout: Any) -> V:
+    def result(self, inputs: Sequence[V], shape: Iterable[int] | None, **layout: Any) -> V:
         """A new value for the output of a layer."""
         raise NotImplementedError
 
-    def take(self, weight: Any) -> Any:
+    def take(self, weight: Any) -> Take | tuple[Take, ...]:
         """How a weight that a rule gives is taken."""
         return weight.take if isinstance(weight, GraphWeight) else weight
 
@@ -93,7 +94,7 @@ class Lowering(Generic[V]):
         self,
         layer: Any,
         *inputs: V,
-        shape: Any = None,
+        shape: Iterable[int] | None = None,
         weights: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
         **layout: Any,

@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Lowering, V
 from compose.port.lowering.literals import number
-from compose.port.lowering.values import BroadcastWeight, GraphWeight
+from compose.port.lowering.values import BroadcastWeight, GraphWeight, Known, Operand
 
 _NUMBER = {"add": ("add_constant", "value", 0), "multiply": ("scale", "by", 1)}
 _LEARNED = {"add": "learned_bias", "multiply": "learned_scale"}
@@ -40,12 +40,12 @@ class Arithmetic(Lowering[V]):
         """A layer of two values."""
         return self.emit(word(operation), a, b)
 
-    def from_left(self, operation: str, known: Any, x: V) -> V:
+    def from_left(self, operation: str, known: Known, x: V) -> V:
         """`known - x` as `-x + known`, `known / x` as `1 / x * known`."""
         inverse = word("reciprocal") if operation == "divide" else word("scale")(by=self.negative)
         return binary(self, _COMMUTING[operation], self.along(inverse, x), known)
 
-    def with_inverse(self, operation: str, x: V, known: Any) -> V:
+    def with_inverse(self, operation: str, x: V, known: Known) -> V:
         """`x - known` or `x / known` of an array or a weight. Raises `PortError` for a division by a weight."""
         if isinstance(known, np.ndarray):
             return binary(self, _COMMUTING[operation], x, -known if operation == "subtract" else 1 / known)
@@ -54,7 +54,7 @@ class Arithmetic(Lowering[V]):
         negative = word("scale")(by=self.negative)
         return self.along(negative, binary(self, "add", self.along(negative, x), known))
 
-    def with_known(self, operation: str, x: V, known: Any) -> V:
+    def with_known(self, operation: str, x: V, known: Known) -> V:
         """`x + known` or `x * known` of an array or a weight: positions, the bias of a product, or a new layer."""
         if operation not in _LEARNED or not isinstance(known, (np.ndarray, BroadcastWeight)):
             what = "an array of constants" if isinstance(known, np.ndarray) else "a weight computed from others"
@@ -100,7 +100,7 @@ class Arithmetic(Lowering[V]):
         return True
 
 
-def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
+def binary(lowering: Arithmetic[V], operation: str, a: Operand, b: Operand) -> V:
     """`a + b`, `a - b`, `a * b` or `a / b`, of which at least one is a value.
 
     Two values are joined by one layer. A number becomes `add_constant` or `scale`. An array or weight becomes a
@@ -124,7 +124,7 @@ def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     return lowering.with_inverse(operation, a, b) if operation in _COMMUTING else lowering.with_known(operation, a, b)
 
 
-def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
+def extreme(lowering: Arithmetic[V], operation: str, a: Operand, b: Operand) -> V:
     """`"maximum"` or `"minimum"` of two values, or of a value and a number."""
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from compose.core.errors import PortError
+from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.lowering.values import BATCH
 
@@ -82,11 +82,11 @@ def gathered(before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, .
     return tuple(a for run in runs for a in run)
 
 
-def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Any:
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Layer:
     """The layer that reshapes, for any batch size."""
     if after[0] == before[0] == batch:
         rest = after[1:]
-        return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
+        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
     free = [n if n % BATCH else -1 for n in after]
     if free.count(-1) > 1:
         raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,9 +29,11 @@ class LayoutLowering(Arithmetic[Value]):
         super().__init__()
         self.sizes: dict[int, tuple[int, ...]] = {}
 
-    def result(self, inputs: Sequence[Value], shape: Any, axes: tuple[int, ...] | None = None) -> Value:
-        """A new value, with the axes of the first input unless others are given."""
-        first, shape = inputs[0], self.shape if shape is None else shape
+    def result(
+        self, inputs: Sequence[Value], shape: Iterable[int] | None, axes: tuple[int, ...] | None = None
+    ) -> Value:
+        """A new value; by default its axes are those of the first input."""
+        first, shape = inputs[0], self.shape if shape is None else tuple(shape)
         unflat = first.unflat if axes is None and shape == first.shape else None
         value = Value(self.new_index(), shape, first.axes if axes is None else axes, unflat)
         self.sizes[value.index] = value.ours
@@ -108,7 +110,7 @@ class LayoutLowering(Arithmetic[Value]):
     def pair(self, operation: str, a: Value, b: Value) -> Value:
         return self.joined(operation, a, b)
 
-    def learned_along(self, operation: str, x: Value, known: Any) -> Value:
+    def learned_along(self, operation: str, x: Value, known: Weight | np.ndarray) -> Value:
         """`learned_bias` or `learned_scale` of a weight or array that broadcasts to `x`, laid out as `x` is."""
         x = self.whole(x)
         shape = (1,) * (x.ndim - len(known.shape)) + tuple(known.shape)
@@ -118,7 +120,7 @@ class LayoutLowering(Arithmetic[Value]):
         return self.emit(layer, x, weights={name.removeprefix("learned_"): laid_out(known, shape, x.axes, ours)})
 
 
-def laid_out(known: Any, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
+def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
     """How a weight or array is taken: reshaped to `shape`, its axes moved, and reshaped to ours."""
     if not isinstance(known, Weight):
         return Constant(array=np.asarray(known).reshape(shape).transpose(axes).reshape(ours))

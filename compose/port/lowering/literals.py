@@ -29,8 +29,3 @@ def single(constant: Any) -> Any:
     (3, 2.5)
     """
     return constant.item() if isinstance(constant, np.ndarray) and constant.size == 1 else constant
-
-
-def is_array(constant: Any) -> bool:
-    """Whether a constant holds numbers that differ."""
-    return isinstance(constant, np.ndarray) and number(constant) is None

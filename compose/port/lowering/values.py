@@ -55,6 +55,10 @@ class GraphWeight:
         return replace(self.take, shape=shape)
 
 
+Known = GraphWeight | np.ndarray | float  # what an operator may have beside a value
+Operand = GraphValue | Known
+
+
 @dataclass(frozen=True)
 class Value(GraphValue):
     """A value whose axes may have moved.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from compose.port.ir.weights import Take
 from compose.port.lowering.base import Place
 from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.registry import class_rule, named_rule
+from compose.port.lowering.values import Known
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
 
@@ -42,7 +43,7 @@ class FlaxLowering(Arithmetic[Value]):
         self.model, self.examples = model, inputs
         self.recorder = Recorder()
         self.env: dict[Var, Any] = {}
-        self.eqn: Any = None
+        self.eqn: Eqn
         self.path: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.weights: dict[str, Any] = {}
         self.makers: dict[Var, Eqn] = {}
@@ -80,12 +81,12 @@ class FlaxLowering(Arithmetic[Value]):
     def place(self) -> Place:
         return Place(*self.path, self.line())
 
-    def result(self, inputs: Sequence[Value], shape: Any) -> Value:
+    def result(self, inputs: Sequence[Value], shape: Iterable[int] | None) -> Value:
         return Value(self.new_index(), self.shape if shape is None else tuple(shape), self.eqn.outputs[0].dtype)
 
-    def take(self, weight: Any) -> Any:
+    def take(self, weight: Any) -> Take | tuple[Take, ...]:
         if isinstance(weight, (list, tuple)):
-            return tuple(map(self.take, weight))
+            return tuple(self.take(part) for part in weight)  # pyright: ignore[reportReturnType]
         if isinstance(weight, Weight):
             if weight.shape != weight.own:
                 raise PortError(f"a weight of one shape, got {weight.take.source} spread to {weight.shape}")
@@ -102,7 +103,7 @@ class FlaxLowering(Arithmetic[Value]):
         variables = [var for var, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
         return any(self.uses.get(var, 0) > 1 for var in variables)
 
-    def with_known(self, operation: str, x: Value, known: Any) -> Value:
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
         if (
             isinstance(known, Weight)
             and known.shape != x.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -76,7 +76,7 @@ class KerasLowering(Arithmetic[GraphValue]):
     def place(self) -> Place:
         return Place(tuple(name for name, _ in self.path), tuple(cls for _, cls in self.path))
 
-    def result(self, inputs: Sequence[GraphValue], shape: Any) -> GraphValue:
+    def result(self, inputs: Sequence[GraphValue], shape: Iterable[int] | None) -> GraphValue:
         return GraphValue(self.new_index(), self.shape if shape is None else tuple(shape))
 
     def trains(self, weight: Any) -> bool:

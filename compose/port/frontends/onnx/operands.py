@@ -12,7 +12,7 @@ from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.ir.weights import Take
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.values import Pending, Value, Weight
+from compose.port.lowering.values import Known, Pending, Value, Weight
 
 
 class Operands(LayoutLowering):
@@ -37,7 +37,7 @@ class Operands(LayoutLowering):
         self._varying = {id(graph.constants[name]) for name in graph.varying}
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> tuple[int, ...]:
         return self.graph.shapes[self.node.outputs[0]]
 
     def fixed(self, x: Any, any_batch: bool = False) -> np.ndarray | None:
@@ -122,10 +122,10 @@ class Operands(LayoutLowering):
             return None
         return self.known(x).item()
 
-    def with_inverse(self, operation: str, x: Value, known: Any) -> Value:
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         raise PortError(f"a sum or product with a parameter, got {operation}")
 
-    def with_known(self, operation: str, x: Value, known: Any) -> Value:
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
         weight = self.weight(known, repeated=True)
         if operation not in ("add", "multiply") or weight is None:
             raise PortError(f"a sum or product with a parameter, got {operation}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from compose.core.errors import PortError
 from compose.port.frontends.tensorflow.analysis import Facts
@@ -36,7 +37,7 @@ class TensorFlowLowering(Operands):
         self.exact, self.captured = exact, captured
         self.output_axes: list[tuple[int, ...] | None] = []
         self.idioms = IdiomLayers(self)
-        self.op: Any = None
+        self.op: tf.Operation
 
     def run(self, name: str) -> SourceGraph:
         """Lower what the outputs need."""
@@ -75,20 +76,20 @@ class TensorFlowLowering(Operands):
 
     # What rules call.
 
-    def constant(self, tensor: Any) -> np.ndarray:
+    def constant(self, tensor: tf.Tensor) -> np.ndarray:
         """The value of a tensor that depends on no data."""
         value = self.facts.constant(tensor)
         if value is None:
             raise PortError(f"{tensor.op.type} that depends on no data, got {tensor.name}")
         return value
 
-    def shape_of(self, tensor: Any) -> tuple[int, ...]:
+    def shape_of(self, tensor: tf.Tensor) -> tuple[int, ...]:
         """The source's shape of a tensor."""
         return self.facts.shape(tensor)
 
     # The walk.
 
-    def _lower(self, op: Any) -> None:
+    def _lower(self, op: tf.Operation) -> None:
         idioms = self.facts.idioms
         name = op.outputs[0].name
         if name in self.facts.variables:
@@ -101,7 +102,7 @@ class TensorFlowLowering(Operands):
     def _idiom(self, idiom: Idiom) -> Value:
         return self._unknown() if self.missing else self.idioms.emit(idiom)
 
-    def _ruled(self, op: Any) -> Any:
+    def _ruled(self, op: tf.Operation) -> Any:
         rule = named_rule(f"tf.{op.type}")
         if rule is None:
             self.lacks(f"tf.{op.type}", self.captured.where(op.name) or op.name, hint(op.type))
@@ -112,7 +113,7 @@ class TensorFlowLowering(Operands):
     def _unknown(self) -> Value:
         return Value(self.new_index(), (), ())
 
-    def _argument(self, tensor: Any) -> Any:
+    def _argument(self, tensor: tf.Tensor) -> Any:
         value = self.facts.constant(tensor)
         return self.env[tensor.name] if value is None else value
 

@@ -10,6 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.frontends.tensorflow.waiting import WaitingLowering
+from compose.port.lowering.values import Known
 
 
 class Operands(WaitingLowering):
@@ -30,12 +31,12 @@ class Operands(WaitingLowering):
             pair = tuple(v if v.shape == self.shape else spread(v) for v in pair)
         return self.emit(word(operation), *pair)
 
-    def with_inverse(self, operation: str, x: Value, known: Any) -> Value:
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         if isinstance(known, np.ndarray):
             return super().with_inverse(operation, x, known)
         return self.emit(word(operation), self.whole(x), as_value(self, known, x))
 
-    def with_known(self, operation: str, x: Value, known: Any) -> Value:
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
         x = x if isinstance(x, Value) else self.whole(x)
         weight = known if isinstance(known, Weight) else Weight.constant(for_each_example(known, x))
         if operation == "add":

@@ -37,7 +37,7 @@ class WaitingLowering(Arithmetic[Value]):
             raise PortError(f"all variables of {layer} with trainable=True, or none")
         return super().any_trains(layer, weights)
 
-    def result(self, inputs: Sequence[Value], shape: Any, ours: Iterable[int] | None = None) -> Value:
+    def result(self, inputs: Sequence[Value], shape: Iterable[int] | None, ours: Iterable[int] | None = None) -> Value:
         """A new value. `ours` is its shape here, where that is not the source's."""
         shape = self.shape if shape is None else tuple(shape)
         return Value(self.new_index(), shape, shape if ours is None else tuple(ours))

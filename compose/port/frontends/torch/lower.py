@@ -45,10 +45,10 @@ class TorchLowering(Operands):
 
     example = "'aten.name'"
 
-    def __init__(self, program: Any, calls: list[Whole], channels_first: bool):
+    def __init__(self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool):
         super().__init__()
         self.program, self.calls, self.channels_first = program, calls, channels_first
-        self.env: dict[Any, Any] = {}
+        self.env: dict[torch.fx.Node, Any] = {}
         self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
         self.leaves = leaf_weights(calls)
@@ -97,7 +97,7 @@ class TorchLowering(Operands):
         """Whether anything reads this one of the node's outputs."""
         return any(user.args[1] == index and user.users for user in self.node.users)
 
-    def record_exact(self, node: Any, array: np.ndarray) -> None:
+    def record_exact(self, node: torch.fx.Node, array: np.ndarray) -> None:
         """Record the exact values of the rounded buffer that a node depends on, if a layer computes it."""
         todo, seen = [node], set()
         while todo:
@@ -116,7 +116,7 @@ class TorchLowering(Operands):
 
     # The walk.
 
-    def _input(self, node: Any) -> Any:
+    def _input(self, node: torch.fx.Node) -> Any:
         if not isinstance(node.meta["val"], torch.Tensor):
             return sizes_of(node.meta["val"])
         shape = sizes_of(node.meta["val"])
@@ -125,7 +125,7 @@ class TorchLowering(Operands):
         self.inputs.append(value)
         return value
 
-    def _call(self, node: Any) -> Any:
+    def _call(self, node: torch.fx.Node) -> Any:
         if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
             return sizes_of(node.meta["val"])
         args = map_aggregate(node.args, self._lookup)
@@ -164,7 +164,7 @@ class TorchLowering(Operands):
             self.env[node.args[0]] = result
         return result
 
-    def _of_weights(self, name: str, rule: Callable, values: list, *args: Any, **kwargs: Any) -> Any:
+    def _of_weights(self, name: str, rule: Callable, values: list[Any], *args: Any, **kwargs: Any) -> Any:
         """A parameter in another shape, or an expression of parameters that is emitted where a value meets it."""
         unread = len(self.unread)
         if not any(isinstance(v, Derived) for v in values):
@@ -190,7 +190,7 @@ class TorchLowering(Operands):
         except (TypeError, AttributeError) as e:  # a rule for values got a parameter, or an unknown option
             raise PortError(f"{name} at {self.location()}: as its rule knows it, got another use ({e})") from e
 
-    def _unknown(self, node: Any, values: list) -> Value:
+    def _unknown(self, node: torch.fx.Node, values: list) -> Value:
         first = next((v for v in values if isinstance(v, Value)), self.inputs[0])
         shape = sizes_of(node.meta["val"]) if isinstance(node.meta["val"], torch.Tensor) else first.shape
         return Value(first.index, shape, identity_axes(len(shape)))

@@ -6,13 +6,15 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.records import Records
 from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
 from compose.port.lowering.literals import single
-from compose.port.lowering.values import Value, identity_axes
+from compose.port.lowering.values import Known, Value, identity_axes
 
 
 class Operands(Records):
@@ -25,15 +27,15 @@ class Operands(Records):
 
     def __init__(self) -> None:
         super().__init__()
-        self.node: Any = None
+        self.node: torch.fx.Node
         self.like: Value | None = None
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> tuple[int, ...]:
         return sizes_of(self.node.meta["val"])
 
     @contextlib.contextmanager
-    def at(self, node: Any, like: Value) -> Iterator[None]:
+    def at(self, node: torch.fx.Node, like: Value) -> Iterator[None]:
         """Lower another node in the `with` block, beside a value."""
         before = self.node, self.like
         self.node, self.like = node, like
@@ -55,15 +57,15 @@ class Operands(Records):
             a, b = (self._spread(v, shape) for v in (a, self.moved(b, a.axes)))
         return self.joined(operation, a, b)
 
-    def from_left(self, operation: str, known: Any, x: Value) -> Value:
+    def from_left(self, operation: str, known: Known, x: Value) -> Value:
         if self.number(known) is None:
             return self.pair(operation, as_value(self, known, x), x)
         return super().from_left(operation, known, x)
 
-    def with_inverse(self, operation: str, x: Value, known: Any) -> Value:
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         return self.pair(operation, x, as_value(self, known, x))
 
-    def with_known(self, operation: str, x: Value, known: Any) -> Value:
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
         if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ class Parameters:
     unread: list[Take] = field(default_factory=list)
 
 
-def read_parameters(program: Any, live: set[torch.fx.Node], leaves: set[str]) -> Parameters:
+def read_parameters(program: torch.export.ExportedProgram, live: set[torch.fx.Node], leaves: set[str]) -> Parameters:
     """The parameters of a program; `leaves` are the weights of leaf modules, which no node reads."""
     signature = program.graph_signature
     parameters, buffers = signature.inputs_to_parameters, signature.inputs_to_buffers

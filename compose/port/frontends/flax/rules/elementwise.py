@@ -15,6 +15,7 @@ from compose.port.frontends.flax.values import Value, Weight
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.literals import number
 from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import Operand
 
 _PLAIN = {
     "tanh": "tanh", "logistic": "sigmoid", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "sin": "sin",
@@ -56,28 +57,28 @@ def _power(lowering: FlaxLowering, eqn: Eqn, x: Value, exponent=None):
 
 
 @rules("jax.add", "jax.add_any")
-def _add(lowering: FlaxLowering, eqn: Eqn, a, b):
+def _add(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     return binary(lowering, "add", a, b)
 
 
 @rule("jax.mul")
-def _multiply(lowering: FlaxLowering, eqn: Eqn, a, b):
+def _multiply(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     return binary(lowering, "multiply", a, b)
 
 
 @rule("jax.sub")
-def _subtract(lowering: FlaxLowering, eqn: Eqn, a, b):
+def _subtract(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     return binary(lowering, "subtract", a, b)
 
 
 @rule("jax.div")
-def _divide(lowering: FlaxLowering, eqn: Eqn, a, b):
+def _divide(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     mean = None if isinstance(b, Value) or not isinstance(a, Value) else _mean(lowering, b)
     return mean or binary(lowering, "divide", a, b)
 
 
 @rules("jax.max", "jax.min")
-def _extremes(lowering: FlaxLowering, eqn: Eqn, a, b):
+def _extremes(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     return extreme(lowering, "maximum" if eqn.name == "max" else "minimum", a, b)
 
 

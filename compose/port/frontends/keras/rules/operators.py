@@ -9,16 +9,16 @@ from compose.core.registry import word
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.lowering.binary import binary
 from compose.port.lowering.registry import rules
-from compose.port.lowering.values import GraphValue
+from compose.port.lowering.values import GraphValue, Operand
 
 
 @rules("keras.ops.Add", "keras.ops.Multiply", "keras.ops.Subtract", "keras.ops.Divide", "keras.ops.TrueDivide")
-def _operator(lowering: KerasLowering, op: Any, a: Any, b: Any) -> GraphValue:
+def _operator(lowering: KerasLowering, op: Any, a: Operand, b: Operand) -> GraphValue:
     return binary(lowering, type(op).__name__.removeprefix("True").lower(), lowering.operand(a), lowering.operand(b))
 
 
 @rules("keras.ops.Matmul", "keras.ops.Dot")
-def _matmul(lowering: KerasLowering, op: Any, a: Any, b: Any) -> GraphValue:
+def _matmul(lowering: KerasLowering, op: Any, a: Operand, b: Operand) -> GraphValue:
     weight = lowering.weight(b)
     if isinstance(a, GraphValue) and weight is not None and len(weight.shape) == 2:
         return lowering.emit(word("fc")(weight.shape[1], bias=False), a, weights={"kernel": b})

@@ -13,7 +13,7 @@ from compose.port.frontends.onnx.operands import Operands
 from compose.port.ir.weights import Take
 from compose.port.lowering.binary import binary, bounded
 from compose.port.lowering.registry import rule, rules
-from compose.port.lowering.values import Value, Weight
+from compose.port.lowering.values import Operand, Value, Weight
 
 PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Mish": "mish",
@@ -142,22 +142,22 @@ WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto.IN
 
 
 @rule("onnx.Add")
-def _add(lowering: Operands, node: Node, a, b):
+def _add(lowering: Operands, node: Node, a: Operand, b: Operand):
     return binary(lowering, "add", a, b)
 
 
 @rule("onnx.Sub")
-def _sub(lowering: Operands, node: Node, a, b):
+def _sub(lowering: Operands, node: Node, a: Operand, b: Operand):
     return binary(lowering, "subtract", a, b)
 
 
 @rule("onnx.Mul")
-def _mul(lowering: Operands, node: Node, a, b):
+def _mul(lowering: Operands, node: Node, a: Operand, b: Operand):
     return binary(lowering, "multiply", a, b)
 
 
 @rule("onnx.Div")
-def _div(lowering: Operands, node: Node, a, b):
+def _div(lowering: Operands, node: Node, a: Operand, b: Operand):
     if lowering.graph.kinds.get(node.outputs[0]) in WHOLE:
         raise PortError("a quotient of floats, got one of whole numbers")
     return binary(lowering, "divide", a, b)

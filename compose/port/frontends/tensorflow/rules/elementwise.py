@@ -13,6 +13,7 @@ from compose.port.frontends.tensorflow.operands import Operands, as_value
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.lowering.binary import binary
 from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import Operand
 
 PLAIN = {
     "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Selu": "selu", "Elu": "elu",
@@ -86,7 +87,7 @@ def _cast(lowering: Operands, op: tf.Operation, x):
 
 
 @rules("tf.Add", "tf.AddV2")
-def _add(lowering: Operands, op: tf.Operation, a, b):
+def _add(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     return binary(lowering, "add", a, b)
 
 
@@ -96,24 +97,24 @@ def _add_n(lowering: Operands, op: tf.Operation, *xs):
 
 
 @rule("tf.Mul")
-def _mul(lowering: Operands, op: tf.Operation, a, b):
+def _mul(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     return binary(lowering, "multiply", a, b)
 
 
 @rule("tf.Sub")
-def _sub(lowering: Operands, op: tf.Operation, a, b):
+def _sub(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     return binary(lowering, "subtract", a, b)
 
 
 @rules("tf.RealDiv", "tf.Div", "tf.DivNoNan")
-def _div(lowering: Operands, op: tf.Operation, a, b):
+def _div(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     if op.type == "DivNoNan" and not (isinstance(b, np.ndarray) and b.all()):
         raise PortError("a division by numbers that are not 0: tf.where(b == 0, 0.0, a / b) says it with layers")
     return binary(lowering, "divide", a, b)
 
 
 @rules("tf.FloorDiv", "tf.FloorMod")
-def _whole_times(lowering: Operands, op: tf.Operation, a, b):
+def _whole_times(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     if not isinstance(a, Value) or not isinstance(b, np.ndarray) or not op.outputs[0].dtype.is_floating:
         raise PortError(f"{op.type} of a floating-point value by numbers")
     quotient = lowering.along(word("floor"), binary(lowering, "divide", a, b))
@@ -123,13 +124,13 @@ def _whole_times(lowering: Operands, op: tf.Operation, a, b):
 
 
 @rule("tf.SquaredDifference")
-def _squared_difference(lowering: Operands, op: tf.Operation, a, b):
+def _squared_difference(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     a, b = (b, a) if not isinstance(a, Value) else (a, b)
     return lowering.each(word("square"), binary(lowering, "subtract", a, b))
 
 
 @rules("tf.Maximum", "tf.Minimum")
-def _extremes(lowering: Operands, op: tf.Operation, a, b):
+def _extremes(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     name, side = op.type.lower(), "low" if op.type == "Maximum" else "high"
     value, bound = (a, b) if isinstance(a, Value) else (b, a)
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:

@@ -10,7 +10,7 @@ from compose.core.registry import word
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.registry import rule, rules
-from compose.port.lowering.values import Value
+from compose.port.lowering.values import Operand, Value
 
 PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",
@@ -102,7 +102,7 @@ def _glu(lowering: LayoutLowering, node: Any, x: Value, axis=-1):
 
 
 @rules("aten.maximum", "aten.minimum")
-def _extreme(lowering: LayoutLowering, node: Any, a, b):
+def _extreme(lowering: LayoutLowering, node: Any, a: Operand, b: Operand):
     return extreme(lowering, str(node.target).split(".")[1], a, b)
 
 
@@ -128,33 +128,33 @@ def _neg(lowering: LayoutLowering, node: Any, x: Value):
 
 
 @rule("aten.add")
-def _add(lowering: LayoutLowering, node: Any, a, b, alpha=1):
+def _add(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
     return binary(lowering, "add", a, b if alpha == 1 else _times(lowering, b, alpha))
 
 
 @rule("aten.sub")
-def _sub(lowering: LayoutLowering, node: Any, a, b, alpha=1):
+def _sub(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
     return binary(lowering, "subtract", a, b if alpha == 1 else _times(lowering, b, alpha))
 
 
 @rule("aten.rsub")
-def _rsub(lowering: LayoutLowering, node: Any, a, b, alpha=1):
+def _rsub(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
     return lowering.emit(word("add_constant")(value=b), lowering.emit(word("scale")(by=-alpha), a))
 
 
 @rule("aten.mul")
-def _mul(lowering: LayoutLowering, node: Any, a, b):
+def _mul(lowering: LayoutLowering, node: Any, a: Operand, b: Operand):
     return binary(lowering, "multiply", a, b)
 
 
 @rule("aten.addcmul")
-def _addcmul(lowering: LayoutLowering, node: Any, a, b, c, value=1):
+def _addcmul(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, c, value=1):
     product = binary(lowering, "multiply", b, c)
     return binary(lowering, "add", a, product if value == 1 else _times(lowering, product, value))
 
 
 @rule("aten.div")
-def _div(lowering: LayoutLowering, node: Any, a, b, rounding_mode=None):
+def _div(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, rounding_mode=None):
     if rounding_mode is not None:
         raise PortError(f"a division without rounding, got rounding_mode={rounding_mode!r}")
     return binary(lowering, "divide", a, b)
