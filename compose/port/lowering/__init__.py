@@ -1,1 +1,1 @@
-"""What front ends that read tensors share: values with their layout, and the layers that move them."""
+"""What the lowerings of all front ends share: emitting layers, values and their layout, arithmetic, refusals."""

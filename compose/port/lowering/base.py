@@ -1,126 +1,180 @@
-"""Emitting layers while keeping track of layout: what every front end that reads tensors does alike."""
+"""What the lowerings of all front ends share: emitting layers, freezing them, and refusing what has no rule."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, NamedTuple, TypeGuard, TypeVar
 
+import numpy as np
+
+from compose.core.errors import ComposeError, PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
 from compose.port.ir.weights import Take
-from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
-from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
+from compose.port.lowering.unsupported import Missing, refuse
+from compose.port.lowering.values import GraphValue, GraphWeight
+
+V = TypeVar("V", bound=GraphValue)
+Takes = dict[str, Take | tuple[Take, ...]]  # how each array of a layer is taken
 
 
-class Layers:
-    """The layers emitted so far. A front end adds the walk, `shape` and `place`; rules call the methods here."""
+class Place(NamedTuple):
+    """Where the source has a node: the names of the modules around it, their classes, and the user's line."""
 
-    def __init__(self):
+    path: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    line: str = ""
+
+
+class Lowering(Generic[V]):
+    """The layers emitted so far. A front end adds the walk over its nodes and fills the hooks; rules call `emit`.
+
+    Attributes:
+        ops: the layers, in the order in which they run.
+        missing: the operations without a rule.
+        example: targets of `port.rule`, for the error that lists those operations.
+    """
+
+    example: ClassVar[str]
+
+    def __init__(self) -> None:
         self.ops: list[Op] = []
-        self.sizes: dict[int, tuple[int, ...]] = {}  # our shape of each value that was emitted
-        self.count = 0
+        self.missing: list[Missing] = []
+        self._count = 0
+
+    def is_value(self, x: object) -> TypeGuard[V]:
+        """Whether something depends on the model's input."""
+        return isinstance(x, GraphValue)
+
+    # Hooks.
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> tuple[int, ...]:
         """The source's shape of the node that is being lowered."""
         raise NotImplementedError
 
-    def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-        """Of that node: the names of the modules around it, their classes, and the user's line."""
+    def place(self) -> Place:
+        """The place of that node in the source."""
         raise NotImplementedError
 
-    def emit(
-        self, layer: Any, *inputs: Value, shape: Any = None, axes: Any = None, weights: Any = None, state: Any = None
-    ) -> Value:
-        """Apply a layer: a new value. Its axes are those of the first input, its shape the node's, unless given."""
-        made = Value(self.number(), self.shape if shape is None else shape, inputs[0].axes if axes is None else axes)
-        if axes is None and made.shape == inputs[0].shape:
-            made = made.but(unflat=inputs[0].unflat)
-        self.sizes[made.index] = made.ours
-        takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
-        reads = tuple(v.index for v in inputs)
-        given = [w for w in (weights or {}).values() if w is not None]
-        if given and all(isinstance(w, Weight) and not w.trained for w in given):
-            layer = word("frozen")(as_layer(layer))
-        layer, taken = self.finished(as_layer(layer), takes(weights), takes(state))
-        self.ops.append(Op(layer, reads, made.index, taken, takes(state), *self.place()))
-        return made
+    def result(self, inputs: Sequence[V], shape: Iterable[int] | None, **layout: Any) -> V:
+        """A new value for the output of a layer."""
+        raise NotImplementedError
 
-    def finished(self, layer: Layer, weights: dict[str, Take], state: dict[str, Take]) -> tuple[Layer, dict[str, Take]]:
-        """A layer that a rule made with how its weights are taken, and what else the front end knows of these."""
+    def take(self, weight: Any) -> Take | tuple[Take, ...]:
+        """How a weight that a rule gives is taken."""
+        return weight.take if isinstance(weight, GraphWeight) else weight
+
+    def trains(self, weight: Any) -> bool:
+        """Whether the source trains a weight that a rule gives."""
+        return not isinstance(weight, GraphWeight) or weight.trained
+
+    def any_trains(self, layer: Layer, weights: Mapping[str, Any]) -> bool:
+        """Whether the source trains any weight of a layer."""
+        return any([self.trains(weight) for weight in weights.values()])
+
+    def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
+        """The layer and its weights, wrapped as the front end needs them."""
         return layer, weights
 
-    def number(self) -> int:
-        """One that no value has yet."""
-        self.count += 1
-        return self.count - 1
+    def location(self) -> str:
+        """Where the node is, for a note on an error."""
+        raise NotImplementedError
 
-    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
-        """The same value in another layout."""
-        x = self.whole(x)
-        if x.axes == axes:
-            return x
-        order = tuple(x.axes.index(a) for a in axes)
-        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
+    def is_shared(self, x: V) -> bool:
+        """Whether more than one node of the source reads a value."""
+        raise NotImplementedError
 
-    def channels_last(self, x: Value) -> Value:
-        return self.moved(x, channels_last(x.ndim))
+    # What rules call.
 
-    def as_source(self, x: Value) -> Value:
-        return self.moved(x, identity_axes(x.ndim))
+    def emit(
+        self,
+        layer: Any,
+        *inputs: V,
+        shape: Iterable[int] | None = None,
+        weights: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+        **layout: Any,
+    ) -> V:
+        """Apply a layer. It is frozen if the source trains none of its weights.
 
-    def whole(self, x: Value) -> Value:
-        """A value flattened in our order as the source flattens it: the axes are moved before."""
-        if x.unflat is None:
-            return x
-        inner = x.unflat
-        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
-        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+        Args:
+            shape: the source's shape of the output; the node's by default.
+            weights, state: for each array of the layer how it is taken; None for those that the layer does not have.
+            layout: what else the front end's values know, see `result`.
 
-    def reshaped(self, x: Value, after: tuple[int, ...], batch: int, flattens: bool) -> Value:
-        """A value of the source's shape `after`, moved first only where our layout cannot follow.
-
-        With `flattens` a flat one stays in our order, until something reads it in the source's.
+        Raises `PortError` for an input that does not depend on the model's input.
         """
-        x = self.whole(x)
-        found = reshape_in_place(x.shape, after, x.axes)
-        if found is None and flattens and len(after) == 2 and x.axes[0] == 0:
-            return self.emit(word("flatten"), x, shape=after, axes=(0, 1)).but(unflat=x)
-        if found is None:
-            x = self.moved(x, gathered(x.shape, after, x.axes))
-            found = reshape_in_place(x.shape, after, x.axes)
-        if found is None:
-            x = self.as_source(x)
-            found = after, identity_axes(len(after))
-        ours, axes = found
-        if ours == x.ours:
-            return x.but(shape=after, axes=axes)
-        groups, start = self._shuffled(x, ours)
-        if groups:
-            return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
-        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+        for value in inputs:
+            if not isinstance(value, GraphValue):
+                raise PortError(f"values that depend on the input as inputs of {layer}, got {_kind(value)}")
+        layer, output = as_layer(layer), self.result(inputs, shape, **layout)
+        given, held = ({k: w for k, w in (tree or {}).items() if w is not None} for tree in (weights, state))
+        if given and not isinstance(layer, word("frozen")) and not self.any_trains(layer, given):
+            layer = word("frozen")(layer)
+        takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
+        layer, takes = self.finish(layer, takes, kept)
+        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place()))
+        return output
 
-    def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
-        """Where a reshape to `ours` ends a shuffle of channels: their groups, and the value that it starts from."""
-        made = {op.output: op for op in self.ops[-8:]}
-        turn = made.get(x.index)
-        apart = made.get(turn.inputs[0]) if turn else None
-        if turn is None or apart is None or self.sizes.get(apart.inputs[0]) != ours:
-            return 0, 0
-        *space, groups, n = self.sizes[apart.output]
-        swaps = turn.layer == word("permute")(*range(len(space)), len(space) + 1, len(space))
-        whole = isinstance(apart.layer, word("reshape")) and ours == (*space, groups * n)
-        return (groups, apart.inputs[0]) if swaps and whole else (0, 0)
+    def each(self, layer: Any, x: V) -> V:
+        """Apply a layer that maps each element."""
+        return self.emit(layer, x)
 
-    def joined(self, operator: str, a: Value, b: Value) -> Value:
-        """Two values that broadcast, joined element by element; the second moves to the first one's layout."""
-        shape, a, b = self.shape, self.whole(a), self.whole(b)
-        if a.ndim == b.ndim:
-            return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
-        return self.emit(
-            word(operator), self.as_source(a), self.as_source(b), shape=shape, axes=identity_axes(len(shape))
-        )
+    def along(self, layer: Any, x: V) -> V:
+        """Apply a layer that keeps all axes but the last."""
+        return self.emit(layer, x)
+
+    # What front ends call.
+
+    def new_index(self) -> int:
+        """An index that no value has yet."""
+        self._count += 1
+        return self._count - 1
+
+    def lacks(self, operation: str, where: str, hint: str = "") -> None:
+        """Record an operation without a rule."""
+        self.missing.append(Missing(operation, where, hint))
+
+    def refuse(self, partial: bool) -> None:
+        """Raise `PortError` if operations without a rule were found: for the first, or with `partial` for all."""
+        refuse(self.missing, partial, self.example)
+
+    @contextlib.contextmanager
+    def located(self) -> Iterator[None]:
+        """Add the node's location to errors."""
+        try:
+            yield
+        except ComposeError as e:
+            note = self.location()
+            if note not in getattr(e, "__notes__", ()):
+                e.add_note(note)
+            raise
+
+    # Editing what was emitted.
+
+    def producer(self, x: V) -> Op | None:
+        """The layer that computes a value, if one was emitted for it."""
+        return next((op for op in reversed(self.ops) if op.output == x.index), None)
+
+    @contextlib.contextmanager
+    def recorded(self) -> Iterator[list[Op]]:
+        """A list that holds, after the `with` block, the layers emitted in it."""
+        start, emitted = len(self.ops), []
+        yield emitted
+        emitted += self.ops[start:]
+
+    def replace_op(self, op: Op, **changes: Any) -> Op:
+        """Change a layer that was emitted."""
+        new = replace(op, **changes)
+        self.ops[next(i for i, other in enumerate(self.ops) if other is op)] = new
+        return new
 
 
-def _take(weight: Any) -> Take:
-    return weight.take if isinstance(weight, Weight) else weight
+def _kind(value: Any) -> str:
+    if isinstance(value, GraphWeight):
+        return f"a weight, {value.take.source}"
+    return "a constant" if isinstance(value, (int, float, np.ndarray)) else type(value).__name__

@@ -1,18 +1,22 @@
-"""Reshapes done in our own layout: which axes of the source join or part, and whether ours can do the same in place."""
+"""Reshapes in our layout: which of the source's axes join or split, and whether ours can without moving."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from compose.core.errors import PortError
+from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.lowering.values import BATCH
 
 
 def groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
-    """The smallest runs of axes of equal size: `(8, 3, 4) → (8, 12)` is `[([0], [0]), ([1, 2], [1])]`."""
-    made: list[tuple[list[int], list[int]]] = []
+    """The smallest runs of axes with equally many elements, before and after.
+
+    >>> groups((8, 3, 4), (8, 12))
+    [([0], [0]), ([1, 2], [1])]
+    """
+    runs: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(before) or j < len(after):
         left, right = [], []
@@ -30,16 +34,15 @@ def groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[i
                 j += 1
             else:
                 break
-        made.append((left, right))
-    return _ones_joined(made, before, after)
+        runs.append((left, right))
+    return _with_lone_ones(runs)
 
 
-def _ones_joined(made, before, after):
-    """Runs of ones without a partner belong to their neighbour."""
+def _with_lone_ones(runs: list[tuple[list[int], list[int]]]) -> list[tuple[list[int], list[int]]]:
+    """Runs of axes of length 1 without a counterpart join the run before them."""
     joined: list[tuple[list[int], list[int]]] = []
-    for left, right in made:
-        lonely = not left or not right
-        if lonely and joined:
+    for left, right in runs:
+        if joined and not (left and right):
             joined[-1] = (joined[-1][0] + left, joined[-1][1] + right)
         else:
             joined.append((left, right))
@@ -49,7 +52,7 @@ def _ones_joined(made, before, after):
 def reshape_in_place(
     before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """Our target shape and its axes for a reshape of the source, or None where ours must be moved first.
+    """The target shape and its axes in our layout for a reshape of the source; None if axes must move first.
 
     >>> reshape_in_place((8, 768, 14, 14), (8, 768, 196), (0, 2, 3, 1))
     ((8, 196, 768), (0, 2, 1))
@@ -69,7 +72,7 @@ def reshape_in_place(
 
 
 def gathered(before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Our axes with those that a reshape joins or parts side by side, the others left where they are.
+    """Our axes with those side by side that a reshape joins or splits; the others stay.
 
     >>> gathered((8, 24, 2, 14, 14), (8, 48, 14, 14), (0, 3, 4, 2, 1))
     (0, 3, 4, 1, 2)
@@ -79,11 +82,11 @@ def gathered(before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, .
     return tuple(a for run in runs for a in run)
 
 
-def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Any:
-    """The layer that reshapes, its batch left free."""
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Layer:
+    """The layer that reshapes, for any batch size."""
     if after[0] == before[0] == batch:
         rest = after[1:]
-        return word("flatten") if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
+        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
     free = [n if n % BATCH else -1 for n in after]
     if free.count(-1) > 1:
         raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")

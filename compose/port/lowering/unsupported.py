@@ -1,4 +1,4 @@
-"""What a port has no rule for, listed for the person who ports."""
+"""Operations without a rule, listed for the person who ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from compose.core.errors import PortError
 
 @dataclass(frozen=True)
 class Missing:
-    """An operation without a rule, the user's line or the node that asks for it, and what to do instead."""
+    """An operation without a rule, the user's line or the node that needs it, and what to do instead."""
 
     operation: str
     where: str
@@ -18,7 +18,11 @@ class Missing:
 
 
 def refuse(missing: Sequence[Missing], partial: bool, example: str) -> None:
-    """Raise `PortError` if something is missing: for the first, or with `partial` for all; `example` names a rule."""
+    """Raise `PortError` if something is missing: for the first, or with `partial` for all.
+
+    Args:
+        example: arguments of `port.rule` that would teach it.
+    """
     if not missing:
         return
     rows: dict[tuple[str, str], list[str]] = {}
@@ -28,5 +32,5 @@ def refuse(missing: Sequence[Missing], partial: bool, example: str) -> None:
         f"  {operation} ({len(places)}×), first at {places[0]}{': ' + hint if hint else ''}"
         for (operation, hint), places in rows.items()
     ]
-    teach = f"teach one: @compose.port.rule('{example}'), see docs/porting.md"
+    teach = f"teach one: @compose.port.rule({example}), see docs/porting.md"
     raise PortError("\n".join(["operations with a rule; these have none:", *lines, teach]))

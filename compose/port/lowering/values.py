@@ -1,74 +1,153 @@
-"""What flows through the lowering: computed values with their layout, weights, and constants."""
+"""What flows through a lowering: values that depend on the input, and weights on their way to a layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import Constant, Take
 
-BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that sizes stay plain ints
+BATCH = 7919  # the batch size during lowering: a prime that no layer has, so that sizes stay plain ints
 
 
 @dataclass(frozen=True)
-class Value:
+class GraphValue:
     """A tensor that depends on the input.
 
     Attributes:
         index: its number in the graph.
         shape: the source's shape.
-        axes: ours is `source.transpose(axes)`.
-        unflat: the value before `flatten`, for its shape and axes, where ours joined them in another order.
     """
 
     index: int
     shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    unflat: Value | None = None
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
-    @property
-    def ours(self) -> tuple[int, ...]:
-        """Our shape."""
-        return tuple(self.shape[a] for a in self.axes)
-
-    def axis(self, source_axis: int) -> int:
-        """Where one of the source's axes is in ours."""
-        return self.axes.index(source_axis % self.ndim)
-
-    def but(self, **changes) -> Value:
+    def but(self, **changes: Any) -> Self:
+        """The same value with other attributes."""
         return replace(self, **changes)
 
 
+@dataclass(frozen=True)
+class GraphWeight:
+    """An array of the source, possibly reshaped or transposed.
+
+    Attributes:
+        take: how it is taken from the source's arrays.
+        shape: its shape as the source uses it.
+        trained: whether the source trains it.
+    """
+
+    take: Take
+    shape: tuple[int, ...]
+    trained: bool = True
+
+    def reshaped_take(self, shape: tuple[int, ...]) -> Take:
+        """How the same array is taken in another shape."""
+        if isinstance(self.take, Constant):
+            return Constant(array=self.take.array.reshape(shape))
+        return replace(self.take, shape=shape)
+
+
+Known = GraphWeight | np.ndarray | float  # what an operator may have beside a value
+Operand = GraphValue | Known
+
+
+@dataclass(frozen=True)
+class Value(GraphValue):
+    """A value whose axes may have moved.
+
+    Attributes:
+        axes: our layout is `source.transpose(axes)`.
+        unflat: the value before `flatten`, if that joined its axes in another order than the source.
+    """
+
+    axes: tuple[int, ...]
+    unflat: Value | None = None
+
+    @property
+    def ours(self) -> tuple[int, ...]:
+        """The shape in our layout."""
+        return tuple(self.shape[a] for a in self.axes)
+
+    def axis(self, source_axis: int) -> int:
+        """The position of one of the source's axes in our layout."""
+        return self.axes.index(source_axis % self.ndim)
+
+
 class Pending:
-    """A result that becomes a value only where it is read, or a part of it."""
+    """A result that becomes a value only when a rule reads it, or reads a part of it."""
 
     def value(self) -> Value:
-        """All of it. Raises `PortError` where it cannot be had."""
+        """The value. Raises `PortError` if only parts of it can be read."""
         raise PortError("a part of this result that can be read from the outputs")
 
 
 @dataclass(frozen=True)
-class Weight:
-    """A parameter or buffer, perhaps reshaped on the way: how it is taken, and its shape as the source sees it."""
+class Weight(GraphWeight):
+    """A parameter or buffer whose array is known."""
 
-    take: Take
-    shape: tuple[int, ...]
-    array: Any
-    trained: bool
+    array: Any = None
+
+    @classmethod
+    def of(cls, take: Take, array: np.ndarray, trained: bool = True) -> Weight:
+        return cls(take, tuple(array.shape), trained, array)
 
     def turned(self, order: tuple[int, ...]) -> Weight:
-        """With its axes in another order."""
+        """The weight with its axes in another order."""
         take, array = turned(self.take, self.shape, order), self.array.transpose(order)
         return replace(self, take=take, shape=array.shape, array=array)
 
 
+@dataclass(frozen=True)
+class BroadcastWeight(GraphWeight):
+    """A weight that the source may broadcast, which is left undone here.
+
+    Attributes:
+        own: its shape before it was broadcast to `shape`.
+        places: for the first rows of a table of positions, how many rows the table has.
+    """
+
+    own: tuple[int, ...] = ()
+    places: int = 0
+
+    @classmethod
+    def stored(cls, name: str, shape: tuple[int, ...], trained: bool = True) -> BroadcastWeight:
+        """An array as the source stores it."""
+        return cls(Take(name), shape, trained, shape)
+
+    def taken(self, take: Take, shape: tuple[int, ...], own: Any = None, places: int = 0) -> BroadcastWeight:
+        """Another part or shape of the same array."""
+        return replace(self, take=take, shape=shape, own=shape if own is None else own, places=places)
+
+    def transposed(self, axes: tuple[int, ...]) -> BroadcastWeight | None:
+        """The weight with its axes in another order; None if it was transposed, reshaped or broadcast before."""
+        if self.take.axes is not None or self.take.shape is not None or self.shape != self.own:
+            return None
+        letters = "IOHWDT"[: len(axes)]
+        note = f"{letters}→{''.join(letters[a] for a in axes)}" if len(axes) > 1 else ""
+        return self.taken(replace(self.take, axes=axes, note=note), tuple(self.own[a] for a in axes))
+
+    def reshaped(self, shape: tuple[int, ...]) -> BroadcastWeight | None:
+        """The weight in another shape; None if it was broadcast before."""
+        return None if self.shape != self.own else self.taken(replace(self.take, shape=shape), shape)
+
+    def broadcast(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> BroadcastWeight | None:
+        """The weight broadcast to `shape`, its own axes at `axes`; None if it was broadcast before."""
+        if self.shape != self.own:
+            return None
+        own = tuple(self.own[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
+        return self.taken(self.take if own == self.own else replace(self.take, shape=own), shape, own)
+
+
 def turned(take: Take, shape: tuple[int, ...], order: tuple[int, ...]) -> Take:
-    """What takes the same with its axes, which have this shape, in another order."""
+    """The `Take` whose result, of this shape, has its axes in another order."""
     if take.axes is None:
         return replace(take, split=shape if take.shape else take.split, axes=order, shape=None)
     if take.shape is not None or take.flip:

@@ -1,4 +1,4 @@
-"""Kernels, strides and padding of windows, in the fewest words."""
+"""Kernels, strides and padding of windows, in their shortest form."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.ir.weights import Take
+from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import Value, Weight
 
 
 def per_axis(value: Any, rank: int) -> Any:
-    """torch's list of one or `rank` numbers as an int where they are equal."""
-    made = list(value) if isinstance(value, (list, tuple)) else [value]
-    made = made * rank if len(made) == 1 else made
-    return made[0] if len(set(made)) == 1 else tuple(made)
+    """A list of one or `rank` numbers as one number if they are equal, else as a tuple."""
+    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
+    numbers = numbers * rank if len(numbers) == 1 else numbers
+    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
 def kernel_take(weight: Weight) -> Take:
@@ -24,7 +25,7 @@ def kernel_take(weight: Weight) -> Take:
 
 
 def turned_take(weight: Weight, groups: int) -> Take:
-    """IOHW → HWIO of a transposed convolution, turned around in space; the groups go from the inputs to the outputs."""
+    """IOHW → HWIO of a transposed convolution, flipped in space; groups move from the inputs to the outputs."""
     inputs, outputs, *space = weight.shape
     rank = len(space)
     turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
@@ -37,7 +38,7 @@ def turned_take(weight: Weight, groups: int) -> Take:
 
 
 def conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any) -> Any:
-    """The field's word where it says the same: at stride 1, half the kernel on each side is `same`."""
+    """`same` where that is equal: at stride 1, half the kernel on each side."""
     rank = len(kernel)
     widths = (padding,) * rank if isinstance(padding, int) else tuple(padding) * (rank // len(padding))
     steps, gaps = (per_axis(v, rank) for v in (stride, dilation))
@@ -48,24 +49,27 @@ def conv_padding(padding: Any, kernel: tuple[int, ...], stride: Any, dilation: A
 
 
 def padding_word(padding: Any, rank: int) -> Any:
-    """The number, or the numbers of each axis; `valid` for none."""
-    made = per_axis(padding, rank)
-    return "valid" if made == 0 else made
+    """The number, or the numbers of each axis; `valid` for 0."""
+    widths = per_axis(padding, rank)
+    return "valid" if widths == 0 else widths
 
 
-def padded_axes(low: Any, x: Value, widths: dict[int, tuple[int, ...]]) -> tuple[Value, tuple[tuple[int, ...], ...]]:
-    """A value laid out so that `pad` can pad it, and its widths there; none where nothing is to be padded.
+def padded_axes(
+    lowering: LayoutLowering, x: Value, widths: dict[int, tuple[int, ...]]
+) -> tuple[Value, tuple[tuple[int, ...], ...]]:
+    """A value laid out so that `pad` can pad it, and the widths in that layout; () if nothing is padded.
 
-    `widths` are those before and after each of the source's axes.
+    Args:
+        widths: for each of the source's axes, the widths before and after it.
     """
-    wide = [a for a in range(x.ndim) if any(widths.get(a, ()))]
-    if not wide:
+    padded = [a for a in range(x.ndim) if any(widths.get(a, ()))]
+    if not padded:
         return x, ()
-    if x.axes[0] in wide:
+    if x.axes[0] in padded:
         raise PortError("padding that leaves the first axis, the batch, as it is")
-    if x.axes[-1] in wide:  # `pad` leaves the last axis alone
-        free = [a for a in range(1, x.ndim) if a not in wide]
+    if x.axes[-1] in padded:  # `pad` leaves the last axis alone
+        free = [a for a in range(1, x.ndim) if a not in padded]
         if not free:
             raise PortError("padding that leaves one axis but the batch as it is")
-        x = low.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
+        x = lowering.moved(x, (0, *(a for a in x.axes[1:] if a != free[-1]), free[-1]))
     return x, tuple(widths.get(a, (0, 0)) for a in x.axes[1:-1])

@@ -39,7 +39,7 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
         raise PortError("Flax, to read its modules: pip install 'compose-jax[flax]'") from None
     from compose.port.frontends.flax.capture_linen import LinenModel
     from compose.port.frontends.flax.capture_nnx import NnxModel
-    from compose.port.frontends.flax.lower import Lowering
+    from compose.port.frontends.flax.lower import FlaxLowering
     from compose.port.frontends.flax.reference import FlaxModel
 
     load_rules("compose.port.frontends.flax.rules")
@@ -53,11 +53,7 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
     if not examples:
         raise PortError("example inputs: from_flax(module, variables, x), or from_flax(nnx_module, x)")
     original = FlaxModel(model, examples)
-    low = Lowering(model, original.inputs())
+    low = FlaxLowering(model, original.inputs())
     graph = low.run()
-    if low.missing:
-        shown = low.missing if partial else low.missing[:1]
-        lines = list(dict.fromkeys(f"  {what}, at {where}" for what, where in shown))
-        teach = "teach one: @compose.port.rule('jax.name') or @compose.port.rule(TheModule), see docs/porting.md"
-        raise PortError("\n".join(["operations with a rule; these have none:", *lines, teach]))
+    low.refuse(partial)
     return graph, original

@@ -1,55 +1,62 @@
-"""From the trace of a Flax module to layers: operation by operation, known modules and functions whole."""
+"""From the trace of a Flax module to layers: operation by operation; modules and functions with a rule stay whole."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from compose.core.errors import ComposeError, PortError
-from compose.core.layer import as_layer
-from compose.core.registry import word
+from compose.core.errors import PortError
 from compose.port.frontends.flax.inlining import Eqn, Flat, Var, user_line
 from compose.port.frontends.flax.leaf_modules import Call, Recorder
 from compose.port.frontends.flax.passes.functions import Match, found
 from compose.port.frontends.flax.values import Value, Weight
-from compose.port.ir.graph import Op, Saved, SourceGraph
+from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Take
+from compose.port.lowering.base import Place
+from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.registry import class_rule, named_rule
+from compose.port.lowering.values import Known
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
 
 
-class Lowering:
-    """The state of one lowering; rules call `emit`.
+class FlaxLowering(Arithmetic[Value]):
+    """The lowering of one module.
 
     Attributes:
         batch: the size that stands for the batch: a prime that no array has.
         eqn: the operation being lowered.
+        path: the modules around it, and their classes.
+        weights: of a module that is kept whole, by name below it.
+        makers, uses: for each variable of the trace, the operation that computes it and how many read it.
     """
 
+    dropped = frozenset({"add", "subtract", "multiply"})
+    example = "'jax.name') or @compose.port.rule(TheModule"
+
     def __init__(self, model: Any, inputs: list[np.ndarray]):
+        super().__init__()
         self.model, self.examples = model, inputs
-        self.ops: list[Op] = []
-        self.count = 0
-        self.missing: list[tuple[str, str]] = []
         self.recorder = Recorder()
         self.env: dict[Var, Any] = {}
-        self.eqn: Any = None
+        self.eqn: Eqn
         self.path: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self.weights: dict[str, Any] = {}
+        self.makers: dict[Var, Eqn] = {}
+        self.uses: dict[Var, int] = {}
 
     def run(self) -> SourceGraph:
         """Trace the model and lower what it does."""
         flat, out_tree = self._traced()
         self.makers = {v: e for e in flat.eqns for v in e.outputs}
-        self.uses: dict[Var, int] = {}
         names = list(self.model.arrays)
         for var, name in zip(flat.inputs, names):
-            self.env[var] = Weight.whole(name, var.shape)
-        inputs = [Value(self._number(), v.shape, v.dtype) for v in flat.inputs[len(names) :]]
+            self.env[var] = Weight.stored(name, var.shape, name in self.model.trained)
+        inputs = [Value(self.new_index(), v.shape, v.dtype) for v in flat.inputs[len(names) :]]
         self.env.update(zip(flat.inputs[len(names) :], inputs))
         steps = self._steps(flat)
         for eqn, match in steps:
@@ -65,24 +72,50 @@ class Lowering:
             (None,) * len(inputs), (None,) * len(leaves), saved=Saved("flax", {n: n for n in names}, rest),
         )  # fmt: skip
 
-    # What rules use.
+    # Hooks.
 
-    def emit(self, layer: Any, *inputs: Value, weights: Any = None, state: Any = None, shape: Any = None) -> Value:
-        """Apply a layer: a new value, shaped as the operation's output unless told."""
-        for value in inputs:
-            if not isinstance(value, Value):
-                raise PortError(f"values that depend on the input as inputs of {layer}, got {type(value).__name__}")
-        out = self.eqn.outputs[0]
-        made = Value(self._number(), out.shape if shape is None else tuple(shape), out.dtype)
-        takes = lambda tree: {k: _take(w) for k, w in (tree or {}).items() if w is not None}
-        reads = tuple(v.index for v in inputs)
-        names, classes = self.path
-        given = [t for w in takes(weights).values() for t in (w if isinstance(w, tuple) else (w,))]
-        if given and not any(t.source in self.model.trained for t in given) and not isinstance(layer, word("frozen")):
-            layer = word("frozen")(as_layer(layer))
-        op = Op(as_layer(layer), reads, made.index, takes(weights), takes(state), names, classes, self.line())
-        self.ops.append(op)
-        return made
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.eqn.outputs[0].shape
+
+    def place(self) -> Place:
+        return Place(*self.path, self.line())
+
+    def result(self, inputs: Sequence[Value], shape: Iterable[int] | None) -> Value:
+        return Value(self.new_index(), self.shape if shape is None else tuple(shape), self.eqn.outputs[0].dtype)
+
+    def take(self, weight: Any) -> Take | tuple[Take, ...]:
+        if isinstance(weight, (list, tuple)):
+            return tuple(self.take(part) for part in weight)  # pyright: ignore[reportReturnType]
+        if isinstance(weight, Weight):
+            if weight.shape != weight.own:
+                raise PortError(f"a weight of one shape, got {weight.take.source} spread to {weight.shape}")
+            return weight.take
+        if isinstance(weight, Take):
+            return weight
+        raise PortError(f"a weight of the model, got {type(weight).__name__}: it is computed from others")
+
+    def trains(self, weight: Any) -> bool:
+        takes = self.take(weight)
+        return any(t.source in self.model.trained for t in (takes if isinstance(takes, tuple) else (takes,)))
+
+    def is_shared(self, x: Value) -> bool:
+        variables = [var for var, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
+        return any(self.uses.get(var, 0) > 1 for var in variables)
+
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+        if (
+            isinstance(known, Weight)
+            and known.shape != x.shape
+            and np.broadcast_shapes(known.shape, x.shape) != x.shape
+        ):
+            raise PortError(f"a weight that broadcasts to {x.shape}, got {known.shape}")
+        return super().with_known(operation, x, known)
+
+    def location(self) -> str:
+        return f"in {'/'.join(self.path[0]) or self.model.name}, at {self.line()}"
+
+    # What rules call.
 
     def line(self) -> str:
         """The user's file and line that made the operation."""
@@ -97,9 +130,15 @@ class Lowering:
         """What is known of a value of the trace: a `Value`, a `Weight` or a constant."""
         return self.env[var] if isinstance(var, Var) else var
 
-    def alone(self, position: int) -> bool:
-        """Whether nothing else reads one of the inputs."""
-        return self.uses.get(self.eqn.inputs[position], 0) == 1
+    @contextlib.contextmanager
+    def weights_under(self, prefix: str) -> Iterator[None]:
+        """In the `with` block, `weights` are those of a module inside."""
+        outer = self.weights
+        self.weights = {name.removeprefix(prefix): w for name, w in outer.items() if name.startswith(prefix)}
+        try:
+            yield
+        finally:
+            self.weights = outer
 
     # The walk.
 
@@ -155,22 +194,21 @@ class Lowering:
     def _lower(self, eqn: Eqn, match: Match | None) -> None:
         self.eqn = eqn
         self.path = self.recorder.scopes[eqn.scope] if eqn.scope >= 0 else ((), ())
-        with self._located():
+        with self.located():
             if match is not None:
-                made = [self.emit(match.layer, *(self.env[v] for v in match.inputs))]
+                results = [self.emit(match.layer, *(self.env[v] for v in match.inputs))]
             elif eqn.name == "flax_module":
-                made = self._whole(self.recorder.calls[eqn.params["call"]])
+                results = self._module(self.recorder.calls[eqn.params["call"]])
             else:
                 rule = named_rule(f"jax.{eqn.name}")
                 if rule is None:
-                    return self._lacks(f"jax.{eqn.name}")
+                    return self._unknown(f"jax.{eqn.name}")
                 out = rule(self, eqn, *map(self.value, eqn.inputs))
-                made = list(out) if isinstance(out, (tuple, list)) else [out]
-            for var, value in zip(eqn.outputs, made, strict=True):
-                shaped = isinstance(value, Value)
-                self.env[var] = replace(value, shape=var.shape, dtype=var.dtype) if shaped else value
+                results = list(out) if isinstance(out, (tuple, list)) else [out]
+            for var, value in zip(eqn.outputs, results, strict=True):
+                self.env[var] = value.but(shape=var.shape, dtype=var.dtype) if isinstance(value, Value) else value
 
-    def _whole(self, call: Call) -> list:
+    def _module(self, call: Call) -> list:
         self.path = call.path, call.classes
         given = [self.value(v) for v in self.eqn.inputs]
         self.weights = dict(zip(call.names, given))
@@ -181,37 +219,13 @@ class Lowering:
         out = rule(self, call.module, *args, **{k: v for k, v in kwargs.items() if v is not None})
         return jax.tree.leaves(out)
 
-    def _lacks(self, what: str) -> None:
-        self.missing.append((what, self.line() or "/".join(self.path[0])))
+    def _unknown(self, operation: str) -> None:
+        self.lacks(operation, self.line() or "/".join(self.path[0]))
         for var in self.eqn.outputs:
-            self.env[var] = Value(self._number(), var.shape, var.dtype)
-
-    @contextlib.contextmanager
-    def _located(self):
-        try:
-            yield
-        except ComposeError as e:
-            e.add_note(f"in {'/'.join(self.path[0]) or self.model.name}, at {self.line()}")
-            raise
+            self.env[var] = Value(self.new_index(), var.shape, var.dtype)
 
     def _output(self, var: Any) -> int:
         value = self.value(var)
         if not isinstance(value, Value):
             raise PortError("outputs that depend on the input, got a constant or a weight")
         return value.index
-
-    def _number(self) -> int:
-        self.count += 1
-        return self.count - 1
-
-
-def _take(weight: Any) -> Any:
-    if isinstance(weight, (list, tuple)):
-        return tuple(_take(w) for w in weight)
-    if isinstance(weight, Weight):
-        if weight.shape != weight.own:
-            raise PortError(f"a weight of one shape, got {weight.take.source} spread to {weight.shape}")
-        return weight.take
-    if isinstance(weight, Take):
-        return weight
-    raise PortError(f"a weight of the model, got {type(weight).__name__}: it is computed from others")

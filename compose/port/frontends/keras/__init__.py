@@ -37,19 +37,15 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
     except ImportError:
         raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
     from compose.port.frontends.keras.examples import examples_for
-    from compose.port.frontends.keras.lower import Walk, functional
+    from compose.port.frontends.keras.lower import KerasLowering, functional
 
     load_rules("compose.port.frontends.keras.rules")
     if not isinstance(model, keras.Model):
         raise PortError(f"a keras.Model, got {type(model).__name__}")
     whole = functional(model, inputs)
-    walk = Walk()
+    walk = KerasLowering()
     graph = walk.run(whole, type(model).__name__ if type(model).__module__.split(".")[0] != "keras" else model.name)
-    if walk.missing:
-        shown = walk.missing if partial else walk.missing[:1]
-        lines = [f"  {name} at {path}{': ' + hint if hint else ''}" for name, path, hint in shown]
-        teach = "teach one: @compose.port.rule(TheLayer), see docs/porting.md"
-        raise PortError("\n".join(["layers with a rule; these have none:", *lines, teach]))
+    walk.refuse(partial)
     graph = replace(graph, saved=walk.saved(model, graph.arrays))
     if hasattr(getattr(model, "_functional", None) or model, "_nodes_by_depth"):
         flat = keras.tree.flatten(inputs) or examples_for(whole)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.frontends.flax.values import Weight
 from compose.port.ir.weights import Take
-from compose.port.lowering.values import BATCH
+from compose.port.lowering.values import BATCH, BroadcastWeight
 
 
 def known_result(walk: Any, op: Any, args: Any, kwargs: Any) -> Any:
     """The result of an operation that reads no value of the model. Raises `PortError` for a weight computed on."""
     leaves = keras.tree.flatten((args, kwargs))
-    if not any(isinstance(v, (keras.Variable, Weight)) for v in leaves):
+    if not any(isinstance(v, (keras.Variable, BroadcastWeight)) for v in leaves):
         return op.call(*args, **kwargs)
     move, (first, *rest) = _MOVES.get(type(op).__name__), [*args, *kwargs.values()]
     weight = walk.weight(first)
@@ -29,33 +29,34 @@ def known_result(walk: Any, op: Any, args: Any, kwargs: Any) -> Any:
     return made
 
 
-def positions(walk: Any, table: Any, places: Any) -> Weight:
+def positions(walk: Any, table: Any, places: Any) -> BroadcastWeight:
     """The first rows of a table, as those of positions."""
     places, (count, size) = np.asarray(keras.ops.convert_to_numpy(places)), table.shape
     time = places.shape[-1] if places.ndim else 0
     if not (places == np.arange(time)).all():
         raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
     own, rows = (*(1,) * (places.ndim - 1), time, size), None if time == count else (0, time)
-    return Weight(Take(walk.take(table).source, rows=rows, shape=own), (*places.shape, size), own, places=count)
+    weight = BroadcastWeight.stored(walk.take(table).source, (count, size))
+    return weight.taken(replace(weight.take, rows=rows, shape=own), (*places.shape, size), own, count)
 
 
 def _named(walk: Any, leaves: list) -> str:
     return ", ".join(w.take.source for w in map(walk.weight, leaves) if w is not None)
 
 
-def _same(op: Any, weight: Weight, *_: Any) -> Weight:
+def _same(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight:
     return weight
 
 
-def _transpose(op: Any, weight: Weight) -> Weight | None:
+def _transpose(op: Any, weight: BroadcastWeight) -> BroadcastWeight | None:
     return weight.transposed(tuple(op.axes or reversed(range(len(weight.shape)))))
 
 
-def _shaped(op: Any, weight: Weight, *_: Any) -> Weight | None:
+def _shaped(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:
     return weight.reshaped(tuple(op.compute_output_spec(keras.KerasTensor(weight.shape)).shape))
 
 
-def _get_item(op: Any, weight: Weight, key: Any) -> Weight | None:
+def _get_item(op: Any, weight: BroadcastWeight, key: Any) -> BroadcastWeight | None:
     """An index that adds axes, or takes one row, or some in a run."""
     shape = np.empty(weight.shape, bool)[key].shape
     parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not None and part is not Ellipsis]
@@ -70,15 +71,15 @@ def _get_item(op: Any, weight: Weight, key: Any) -> Weight | None:
         return None
     whole = isinstance(first, slice) and shape == (stop - start, *weight.shape[1:])
     table, cut = weight.shape[0] if whole and start == 0 and len(shape) == 2 else 0, None if whole else shape
-    return Weight(Take(weight.take.source, rows=(start, stop), shape=cut), shape, shape, table)
+    return weight.taken(replace(weight.take, rows=(start, stop), shape=cut), shape, places=table)
 
 
-def _broadcast(op: Any, weight: Weight, *_: Any) -> Weight | None:
+def _broadcast(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:
     shape = tuple(BATCH if n is None else n for n in op.shape)
     return weight.broadcast(shape, tuple(range(len(shape) - len(weight.shape), len(shape))))
 
 
-def _repeated(op: Any, weight: Weight, *_: Any) -> Weight | None:
+def _repeated(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:
     """A weight once for each example."""
     sizes: Any = op.repeats
     if type(op).__name__ == "Repeat" and op.axis == 0:

@@ -15,6 +15,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
 from compose.port.frontends.keras.float64 import float64
+from compose.port.lowering.registry import class_rule
 from compose.port.lowering.values import BATCH
 
 _OPERATORS = {
@@ -129,3 +130,10 @@ def _through_ops(name: str, before: Any) -> Any:
         return fn(*other, variable) if turned else fn(variable, *other)
 
     return run
+
+
+def is_custom(op: Any) -> bool:
+    """Whether an operation is a custom layer or model, whose `call` is traced."""
+    if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
+        return False
+    return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")

@@ -1,38 +1,43 @@
-"""The walk over a Keras model's nodes: what feeds what, nested models taken apart, shared layers met again."""
+"""From the nodes of a Keras model to layers; nested models are inlined."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from compose.core.errors import ComposeError, PortError
-from compose.core.layer import as_layer
+from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.values import Weight
 from compose.port.frontends.keras.constant_folding import known_result
-from compose.port.frontends.keras.inlining import Known, traced
+from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
-from compose.port.ir.graph import Op, Saved, SourceGraph
+from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.base import Place
+from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.registry import class_rule, named_rule
+from compose.port.lowering.values import BroadcastWeight, GraphValue
 
 
-class Ref(int):
-    """A value of the graph by its number; not to be taken for a number of the model's."""
+class KerasLowering(Arithmetic[GraphValue]):
+    """The lowering of one model.
 
+    Attributes:
+        variables, names: the model's variables by name, and their names by `id`.
+        path: the layers around the node, each with its class.
+        node: the node that is being lowered.
+        within: the model whose nodes are lowered.
+        masks: for each node by `id`, its keyword arguments with the masks of its values.
+    """
 
-class Walk:
-    """One reading of a model; rules call `emit`."""
+    example = "TheLayer"
 
     def __init__(self) -> None:
-        self.ops: list[Op] = []
-        self.count = 0
-        self.missing: list[tuple[str, str, str]] = []
+        super().__init__()
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
         self.path: tuple[tuple[str, str], ...] = ()
@@ -44,16 +49,17 @@ class Walk:
         """Read a functional model."""
         for variable in model.variables:
             self._name(variable)
-        inputs = [self._number() for _ in model.inputs]
-        outputs = self._model(model, inputs)
+        inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
+        outputs = [value.index for value in self._model(model, inputs)]
         taken = {t.source for op in self.ops for t in op.takes()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}
         leaves = keras.tree.flatten(model.outputs)
         made = outputs[0] if len(outputs) == 1 else tuple(outputs)
         return SourceGraph(
-            tuple(inputs), tuple(self.ops), made, arrays, name, (None,) * len(inputs), (None,) * len(leaves)
-        )
+            tuple(value.index for value in inputs), tuple(self.ops), made, arrays, name,
+            (None,) * len(inputs), (None,) * len(leaves),
+        )  # fmt: skip
 
     def saved(self, model: Any, arrays: dict[str, Any]) -> Saved:
         """What `model.get_weights()` gives, in its order."""
@@ -61,45 +67,51 @@ class Walk:
         rest = {n: keras.ops.convert_to_numpy(self.variables[n].value) for n in names if n not in arrays}
         return Saved("keras", {n: n for n in names}, rest, frozenset(rest))
 
-    def emit(self, layer: Any, *inputs: Any, weights: Any = None, state: Any = None) -> Ref:
-        """Apply a layer: a new value. Weights are variables, or `Take`s of them."""
-        for value in inputs:
-            if not isinstance(value, Ref):
-                raise PortError(f"values of the model as inputs of {layer}, got {type(value).__name__}")
-        made = self._number()
-        take = lambda tree: {k: self.take(w) for k, w in (tree or {}).items() if w is not None}
-        given = [w for w in (weights or {}).values() if w is not None]
-        if given and not any(map(self._trains, given)):
-            layer = word("frozen")(as_layer(layer))
-        names = tuple(n for n, _ in self.path)
-        classes = tuple(c for _, c in self.path)
-        self.ops.append(Op(as_layer(layer), tuple(inputs), made, take(weights), take(state), names, classes))
-        return made
+    # Hooks.
 
-    def fixed(self, name: str, x: Ref, array: np.ndarray) -> Ref:
-        """A value times, or plus, an array that is no weight of the model: `"learned_scale"`, `"learned_bias"`."""
-        while array.ndim > 1 and len(array) == 1:
-            array = array[0]
-        taken = {name.removeprefix("learned_"): Constant(array=array)}
-        return self.emit(self.sized(name, array.shape), x, weights=taken)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.node.output_tensors[0].shape)
 
-    def sized(self, name: str, shape: tuple[int, ...]) -> Any:
-        """A learned scale or bias of a shape, which is not said where it is that of the channels."""
-        return word(name)() if shape == self.node.input_tensors[0].shape[-1:] else word(name)(shape=shape)
+    def place(self) -> Place:
+        return Place(tuple(name for name, _ in self.path), tuple(cls for _, cls in self.path))
+
+    def result(self, inputs: Sequence[GraphValue], shape: Iterable[int] | None) -> GraphValue:
+        return GraphValue(self.new_index(), self.shape if shape is None else tuple(shape))
+
+    def trains(self, weight: Any) -> bool:
+        take = self.take(weight)
+        return not isinstance(take, Constant) and self.variables[take.source].trainable
+
+    def is_shared(self, x: GraphValue) -> bool:
+        tensor = self.node.input_tensors[0]
+        return len(self.readers(tensor)) > 1 or any(tensor is output for output in self.within.outputs)
+
+    def location(self) -> str:
+        return f"in the Keras layer {self._at()}"
+
+    # What rules call.
 
     def take(self, weight: Any, **steps: Any) -> Take:
         """How a variable is taken, with the steps of `Take`."""
-        if isinstance(weight, (Take, Weight)):
-            return weight.take if isinstance(weight, Weight) else weight
+        if isinstance(weight, (Take, BroadcastWeight)):
+            return weight.take if isinstance(weight, BroadcastWeight) else weight
         if not isinstance(weight, keras.Variable):
             raise PortError("weights as they are; merge LoRA or undo quantisation before, or take those layers out")
         return Take(self._name(weight), **steps)
 
-    def weight(self, value: Any) -> Weight | None:
-        """A variable, perhaps turned or reshaped; None for anything else."""
+    def operand(self, value: Any) -> Any:
+        """An operand of arithmetic: a value, a weight, or an array."""
+        if isinstance(value, GraphValue):
+            return value
+        weight = self.weight(value)
+        return np.asarray(keras.ops.convert_to_numpy(value), np.float64) if weight is None else weight
+
+    def weight(self, value: Any) -> BroadcastWeight | None:
+        """A variable, possibly transposed, reshaped or broadcast; None for anything else."""
         if isinstance(value, keras.Variable):
-            return Weight.whole(self._name(value), tuple(value.shape))
-        return value if isinstance(value, Weight) else None
+            return BroadcastWeight.stored(self._name(value), tuple(value.shape), value.trainable)
+        return value if isinstance(value, BroadcastWeight) else None
 
     @property
     def rank(self) -> int:
@@ -110,13 +122,14 @@ class Walk:
         """The keyword arguments of a call, with the masks that its values have as Keras runs."""
         return self.masks[id(node)]
 
-    def inside(self, layer: Any, x: Ref, shape: tuple) -> Any:
-        """What a layer that another holds makes of a value shaped so, the batch apart."""
+    def inside(self, layer: Any, x: GraphValue, shape: tuple) -> Any:
+        """The output of a layer that another holds, for a value of this shape without the batch."""
         layer(keras.Input(shape))
         node = layer._inbound_nodes[-1]
         self.masks[id(node)] = dict(node.arguments.kwargs)
-        env = {id(node.input_tensors[0]): x}
+        env, outer = {id(node.input_tensors[0]): x}, self.node
         self._node(node, env)
+        self.node = outer
         return env[id(node.output_tensors[0])]
 
     def readers(self, tensor: Any) -> list[Any]:
@@ -124,7 +137,7 @@ class Walk:
         nodes = [node for depth in self.within._nodes_by_depth.values() for node in depth]
         return [n for n in nodes if any(t is tensor for t in n.input_tensors)]
 
-    def _model(self, model: Any, inputs: list[Ref]) -> list[Ref]:
+    def _model(self, model: Any, inputs: Sequence[GraphValue]) -> list[GraphValue]:
         env = dict(zip(map(id, model.inputs), inputs))
         outer, self.within = self.within, model
         self.masks |= RunMasks(model).given
@@ -153,15 +166,15 @@ class Walk:
 
         op = node.operation
         outer, self.path = self.path, (*self.path, (op.name, type(op).__name__))
-        made = op.value if isinstance(op, Known) else self._apply(op, node, read)
+        result = op.value if isinstance(op, Known) else self._apply(op, node, read)
         self.path = outer
-        made = list(made) if isinstance(made, (list, tuple)) else [made]
-        for tensor, value in zip(node.output_tensors, made):
-            env[id(tensor)] = value
+        results = list(result) if isinstance(result, (list, tuple)) else [result]
+        for tensor, value in zip(node.output_tensors, results):
+            env[id(tensor)] = value.but(shape=tuple(tensor.shape)) if isinstance(value, GraphValue) else value
 
     def _apply(self, op: Any, node: Any, read: Any) -> Any:
         known = self.keywords(node)
-        if _is_own(op):
+        if is_custom(op):
             if any(isinstance(v, keras.random.SeedGenerator) for v in vars(op).values()):
                 warnings.warn(
                     f"{op.name} draws random numbers by code of its own, which is read as in inference: where it draws "
@@ -181,39 +194,31 @@ class Walk:
                 )
             return self._model(inner, keras.tree.flatten(args))
         if isinstance(op, keras.layers.Lambda):
-            return self._lacks("Lambda", node, "its code is not read: write it as a layer or an op")
+            return self._unknown("Lambda", node, "its code is not read: write it as a layer or an op")
         family = "keras.layers" if isinstance(op, keras.Layer) else "keras.ops"
-        fn = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
+        rule = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
         self.node = node
-        before = len(self.ops)
-        try:
-            if family == "keras.ops" and not any(isinstance(v, Ref) for v in keras.tree.flatten((args, kwargs))):
+        with self.located():
+            if family == "keras.ops" and not any(isinstance(v, GraphValue) for v in keras.tree.flatten((args, kwargs))):
                 return known_result(self, op, args, kwargs)
-            if fn is None:
-                return self._lacks(f"{family}.{type(op).__name__}", node)
-            if "mask" in kwargs and "mask" not in inspect.signature(fn).parameters:
-                raise PortError(f"{type(op).__name__} without a mask, which has no equal here")
-            made = fn(self, op, *args, **kwargs)
-            if isinstance(op, keras.Layer) and op.weights and not op.trainable:
-                self._freeze(before)
-            return made
-        except ComposeError as e:
-            e.add_note(f"in the Keras layer {self._at()}")
-            raise
+            if rule is None:
+                return self._unknown(f"{family}.{type(op).__name__}", node)
+            return self._ruled(rule, op, args, kwargs)
 
-    def _lacks(self, what: str, node: Any, hint: str = "") -> list[Ref]:
-        self.missing.append((what, self._at(), hint))
-        return [self._number() for _ in node.output_tensors]
+    def _ruled(self, rule: Callable, op: Any, args: Any, kwargs: Any) -> Any:
+        if "mask" in kwargs and "mask" not in inspect.signature(rule).parameters:
+            raise PortError(f"{type(op).__name__} without a mask, which has no equal here")
+        with self.recorded() as emitted:
+            result = rule(self, op, *args, **kwargs)
+        if isinstance(op, keras.Layer) and op.weights and not op.trainable:
+            for layer in emitted:
+                if (layer.weights or layer.state) and not isinstance(layer.layer, word("frozen")):
+                    self.replace_op(layer, layer=word("frozen")(layer.layer))
+        return result
 
-    def _trains(self, weight: Any) -> bool:
-        take = self.take(weight)
-        return not isinstance(take, Constant) and self.variables[take.source].trainable
-
-    def _freeze(self, start: int) -> None:
-        """Keras trains none of the weights of the last operations."""
-        for i, op in enumerate(self.ops[start:], start):
-            if (op.weights or op.state) and not isinstance(op.layer, word("frozen")):
-                self.ops[i] = replace(op, layer=word("frozen")(op.layer))
+    def _unknown(self, operation: str, node: Any, hint: str = "") -> list[GraphValue]:
+        self.lacks(operation, self._at(), hint)
+        return [GraphValue(self.new_index(), tuple(t.shape)) for t in node.output_tensors]
 
     def _at(self) -> str:
         return "/".join(n for n, _ in self.path)
@@ -228,10 +233,6 @@ class Walk:
             self.variables[known] = variable
         return known
 
-    def _number(self) -> Ref:
-        self.count += 1
-        return Ref(self.count - 1)
-
 
 def functional(model: Any, inputs: tuple) -> Any:
     """The model as a functional one; a subclassed model's `call` is traced on inputs like the examples."""
@@ -244,10 +245,3 @@ def functional(model: Any, inputs: tuple) -> Any:
     if not model.built:
         model(*inputs)
     return traced(model, keras.tree.map_structure(symbolic, inputs), {})[0]
-
-
-def _is_own(op: Any) -> bool:
-    """Whether an operation is a layer or model of one's own, whose call is to be read."""
-    if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
-        return False
-    return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")

@@ -7,7 +7,6 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.lowering.registry import load_rules
-from compose.port.lowering.unsupported import refuse
 
 
 def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
@@ -48,7 +47,7 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     from compose.port.frontends.onnx.batch import BatchError, note_varying, with_second
     from compose.port.frontends.onnx.constant_folding import folded
     from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
-    from compose.port.frontends.onnx.lower import Lowering
+    from compose.port.frontends.onnx.lower import OnnxLowering
     from compose.port.frontends.onnx.model import array
     from compose.port.frontends.onnx.passes import simplified
 
@@ -60,11 +59,11 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
             read = folded(wide, sizes)
             if i == 0:
                 note_varying(read, folded(wide, with_second(sizes)))
-            low = Lowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
+            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
             graph = low.run(name)
         except PortError as e:
             if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
-        refuse(low.missing, partial, "onnx.Name")
+        low.refuse(partial)
         return examples, graph

@@ -1,4 +1,4 @@
-"""From a folded graph to layers: node by node, keeping track of layout."""
+"""From a folded graph to layers: node by node, tracking layout."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
 from compose.port.frontends.onnx.model import Node
+from compose.port.frontends.onnx.operands import Operands
 from compose.port.ir.graph import SourceGraph
-from compose.port.ir.weights import Take
-from compose.port.lowering.base import Layers
+from compose.port.lowering.base import Place
 from compose.port.lowering.registry import named_rule
-from compose.port.lowering.unsupported import Missing
-from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import Pending, Value, channels_last, identity_axes
 from compose.port.structure.recognize.attention import join_heads
 
 _IMAGE_OPS = {
@@ -29,20 +27,21 @@ _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
 
 
-class Lowering(Layers):
-    """The state of one lowering; rules call `emit`, the layout methods, and those below."""
+class OnnxLowering(Operands):
+    """The lowering of one file.
+
+    Attributes:
+        arrays: the initialisers as the file stores them.
+        from_torch: whether PyTorch exported it.
+        batch: the batch size during lowering.
+    """
+
+    example = "'onnx.Name'"
 
     def __init__(self, graph: Graph, arrays: dict[str, np.ndarray], from_torch: bool, channels_first: bool):
-        super().__init__()
-        self.graph, self.arrays, self.from_torch, self.channels_first = graph, arrays, from_torch, channels_first
-        self.missing: list[Missing] = []
-        self.derived: dict[str, np.ndarray] = {}
-        self.constant: set[str] = set()
-        self.before: dict[Value, Value] = {}
-        self.env: dict[str, Any] = {**graph.constants, "": None}
-        self.env.update({n: Weight(Take(n), w.shape, w, True) for n, w in graph.weights.items()})
-        self.varying = {id(graph.constants[name]) for name in graph.varying}
-        self.node: Any = None
+        super().__init__(graph)
+        self.arrays, self.from_torch, self.channels_first = arrays, from_torch, channels_first
+        self._before_reshape: dict[Value, Value] = {}
         self.batch = graph.shapes[graph.inputs[0]][0] if graph.shapes[graph.inputs[0]] else 0
 
     def run(self, name: str) -> SourceGraph:
@@ -50,9 +49,8 @@ class Lowering(Layers):
         inputs = [self._input(name) for name in self.graph.inputs]
         for node in self.graph.nodes:
             self.node = node
-            made = self._call(node)
-            made = made if isinstance(made, tuple) else (made,)
-            self.env.update(zip(node.outputs, made))
+            results = self._call(node)
+            self.env.update(zip(node.outputs, results if isinstance(results, tuple) else (results,)))
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
@@ -62,90 +60,33 @@ class Lowering(Layers):
             self._arrays(), name, tuple(map(axes, inputs)), tuple(map(axes, leaves)),
         )  # fmt: skip
 
-    # What rules use.
+    # Hooks.
 
-    @property
-    def shape(self) -> Any:
-        return self.graph.shapes[self.node.outputs[0]]
+    def place(self) -> Place:
+        return Place(self.node.path, self.node.classes, self.node.where)
 
-    def place(self) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-        return self.node.path, self.node.classes, self.node.where
+    def location(self) -> str:
+        inside = f", in {'/'.join(self.node.path)}" if self.node.path else ""
+        return f"at {self.node.where} ({self.node.op}){inside}"
 
-    def fixed(self, x: Any, any_batch: bool = False) -> np.ndarray | None:
-        """The numbers of a constant, or of a weight that is used as one; None for a value.
+    # What rules call.
 
-        Raises `BatchError` for numbers that follow from the batch, unless the rule says that it takes care of them.
-        """
-        if isinstance(x, Weight):
-            self.constant.add(x.take.source)
-            return x.array
-        if not any_batch:
-            self.check_batch(x)
-        return None if isinstance(x, (Value, Pending)) else x
+    def record_reshape(self, after: Value, before: Value) -> None:
+        """Record which value was reshaped, so that two reshapes in a row become one."""
+        self._before_reshape[after] = before
 
-    def known(self, x: Any, any_batch: bool = False) -> np.ndarray:
-        """As `fixed`. Raises `PortError` for a value."""
-        made = self.fixed(x, any_batch)
-        if made is None:
-            raise PortError(f"places, sizes or widths that do not depend on the input, for {self.node.op}")
-        return made
-
-    def check_batch(self, *xs: Any) -> None:
-        """Raise `BatchError` for a constant that is another one for another batch."""
-        if any(id(x) in self.varying for x in xs):
-            raise BatchError(f"numbers that do not follow from the batch, at {self.node.where} ({self.node.op})")
-
-    def value(self, x: Any) -> Value:
-        """What a layer may read. Raises `PortError` for a weight or a constant."""
-        if isinstance(x, Value):
-            return x
-        if isinstance(x, Pending):
-            return x.value()
-        kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
-        raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
-
-    def weight(self, x: Any, repeated: bool = False) -> Weight | None:
-        """A weight as the file stores it: one that was computed from others becomes an array of its own.
-
-        One that the file repeats for each example stays as it is stored; the rule says where it takes care of that.
-        """
-        self.check_batch(x)
-        if not repeated and self.is_repeated(x):
-            raise PortError("a weight that the file does not repeat for each example")
-        if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
-            return x
-        if isinstance(x, Value):
-            raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
-        position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
-        return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
-
-    def is_repeated(self, x: Any) -> bool:
-        """Whether the file repeats a weight for each example, which is left undone here."""
-        shapes = (self.graph.shapes[n] for n in self.node.inputs if n and self.env[n] is x)
-        return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
-
-    def bias(self, x: Any) -> Weight | None:
-        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
-        if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            reshaped = Take(x.take.source, rows=x.take.rows, shape=x.shape)
-            return x if x.take == reshaped else self.weight(x)
-        return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
-
-    def own(self, name: str, array: np.ndarray) -> Weight:
-        """A weight that the file has under no name of an initialiser, as one."""
-        self.derived[name] = np.asarray(array, np.float64)
-        made = Weight(Take(name), self.derived[name].shape, self.derived[name], True)
-        self.env[name] = made
-        return made
+    def before_reshape(self, x: Value) -> Value | None:
+        """The value that was reshaped to this one."""
+        return self._before_reshape.get(x)
 
     # The walk.
 
     def _input(self, name: str) -> Value:
         shape = self.graph.shapes[name]
         image = not self.channels_first and len(shape) in (3, 4, 5) and self._feeds_image(name)
-        made = Value(self.number(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
-        self.env[name] = made
-        return made
+        value = Value(self.new_index(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
+        self.env[name] = value
+        return value
 
     def _call(self, node: Node) -> Any:
         unread = next((name for name in node.inputs if name and self.env.get(name) is None), None)
@@ -154,37 +95,32 @@ class Lowering(Layers):
         inputs = [self.env[name] for name in node.inputs]
         if node.op not in _READ_IN_PART:
             inputs = [x.value() if isinstance(x, Pending) else x for x in inputs]
-        fn = named_rule(node.op)
+        rule = named_rule(node.op)
         if not any(isinstance(x, (Value, Pending)) for x in inputs):
-            return self._of_weights(node, inputs, fn)
-        if fn is None:
-            self.missing.append(Missing(_operation(node, self.graph), node.where))
+            return self._of_weights(node, inputs, rule)
+        if rule is None:
+            self.lacks(_operation(node, self.graph), node.where)
             first = next(x for x in inputs if isinstance(x, Value))
             shapes = [self.graph.shapes[name] for name in node.outputs]
             return tuple(Value(first.index, shape, identity_axes(len(shape))) for shape in shapes)
-        try:
-            return fn(self, node, *inputs)
-        except PortError as e:
-            if not getattr(e, "__notes__", None):
-                e.add_note(f"at {node.where} ({node.op})" + (f", in {'/'.join(node.path)}" if node.path else ""))
-            raise
+        with self.located():
+            return rule(self, node, *inputs)
 
-    def _of_weights(self, node: Node, inputs: list, fn: Callable | None) -> Any:
-        """Weights that only move stay what they are; what is computed of them becomes a weight of its own."""
+    def _of_weights(self, node: Node, inputs: list, rule: Callable | None) -> Any:
+        """Weights that only move stay the file's; what is computed from them becomes a weight of its own."""
         self.check_batch(*(inputs[:1] if node.op in _BY_SHAPE else inputs))
         if node.op != "onnx.Expand" and any(map(self.is_repeated, inputs)):
             raise PortError(f"a weight that the file does not repeat for each example, at {node.where} ({node.op})")
-        if fn is not None and getattr(fn, "of_weights", False):
-            made = fn(self, node, *inputs)
-            if made is not None:
-                return made
-        given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}
-        made = evaluated(self.graph, node, given)
-        return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, made))
+        if rule is not None and getattr(rule, "of_weights", False):
+            result = rule(self, node, *inputs)
+            if result is not None:
+                return result
+        arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(node.inputs, inputs) if n})
+        return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:
-        made = self.whole(self.value(output))
-        return made if not self.channels_first and made.axes == channels_last(made.ndim) else self.as_source(made)
+        value = self.whole(self.value(output))
+        return value if not self.channels_first and value.axes == channels_last(value.ndim) else self.as_source(value)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """The weights that the nodes read, as the file has them."""

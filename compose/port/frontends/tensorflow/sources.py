@@ -25,7 +25,8 @@ from compose.port.frontends.tensorflow.capture import (
 )
 from compose.port.frontends.tensorflow.control_flow import HINTS
 from compose.port.frontends.tensorflow.float64.graph import Exact, exact
-from compose.port.frontends.tensorflow.lower import Lowering, hint
+from compose.port.frontends.tensorflow.hints import hint
+from compose.port.frontends.tensorflow.lower import TensorFlowLowering
 from compose.port.frontends.tensorflow.reference import TensorFlowModel
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.registry import load_rules
@@ -65,7 +66,7 @@ class Read:
             for n in made.graph.node
             if n.op in (*HINTS, "XlaCallModule")
         ]
-        refuse(left, True, "tf.Name")
+        refuse(left, True, "'tf.Name'")
         return made, captured
 
     def lowered(self, partial: bool, training: Read | None = None) -> tuple[SourceGraph, TensorFlowModel]:
@@ -78,11 +79,13 @@ class Read:
         fixed = {v.name for v in captured.variables.values() if not v.trained}
         read, assigned = (self, ()) if training is None else (training.named_as(captured), fixed)
         try:
-            low = Lowering(*read.graph(BATCH, assigned))
+            low = TensorFlowLowering(*read.graph(BATCH, assigned))
         except PortError:
-            low = Lowering(*read.graph(None, assigned))  # made for its own batch alone; else this says why not
+            low = TensorFlowLowering(
+                *read.graph(None, assigned)
+            )  # made for its own batch alone; else this says why not
         graph = low.run(self.name)
-        refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "tf.Name")
+        refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "'tf.Name'")
         variables = {
             v.name: v for v in captured.variables.values() if v.name in {*made.weights.values(), *graph.arrays}
         }

@@ -1,4 +1,4 @@
-"""What flows through the lowering: computed values and weights; what is constant is a NumPy array."""
+"""What flows through the lowering: values whose reshapes may wait, and variables; constants are NumPy arrays."""
 
 from __future__ import annotations
 
@@ -8,43 +8,29 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant
+from compose.port.lowering.values import GraphValue, GraphWeight
 
 
 @dataclass(frozen=True)
-class Value:
-    """A tensor that depends on the input.
+class Value(GraphValue):
+    """A value whose last reshape may wait.
 
     Attributes:
-        index: its number in the graph.
-        shape: the source's shape.
-        ours: our shape, where a reshape waits: rows that TensorFlow joins for a matrix product, or an axis of
-            length 1 that it puts in for a convolution over time.
+        ours: our shape; not the source's where a reshape waits: rows that TensorFlow joins for a matrix product, or an
+            axis of length 1 that it inserts for a convolution over time.
     """
 
-    index: int
-    shape: tuple[int, ...]
     ours: tuple[int, ...]
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def but(self, **changes: Any) -> Value:
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
-class Weight:
-    """A variable, perhaps reshaped or transposed on the way: how it is taken, and its shape as it is used."""
-
-    take: Take
-    shape: tuple[int, ...]
-    trained: bool
+class Weight(GraphWeight):
+    """A variable, possibly reshaped or transposed."""
 
     @classmethod
     def constant(cls, array: Any) -> Weight:
-        """An array of the graph in the place of a variable: part of the network, and not trained."""
+        """An array of the graph used as a variable: part of the network, not trained."""
         array = np.asarray(array)
         return cls(Constant(array=array), array.shape, False)
 
@@ -54,7 +40,7 @@ class Weight:
         return replace(self, take=replace(self.take, shape=shape), shape=shape)
 
     def moved(self, axes: tuple[int, ...], note: str = "") -> Weight:
-        """The axes in another order."""
+        """The weight with its axes in another order."""
         if isinstance(self.take, Constant):
             return Weight.constant(self.take.array.transpose(axes))
         if self.take.axes is not None:

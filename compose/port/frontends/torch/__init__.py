@@ -8,7 +8,6 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.registry import load_rules
-from compose.port.lowering.unsupported import refuse
 
 
 def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
@@ -43,14 +42,14 @@ def read(
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
     from compose.port.frontends.torch.capture import export
-    from compose.port.frontends.torch.lower import Lowering
+    from compose.port.frontends.torch.lower import TorchLowering
     from compose.port.frontends.torch.state_dict import saved
 
     load_rules("compose.port.frontends.torch.rules")
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
     exported = export(model, inputs)
-    low = Lowering(exported.program, exported.calls, channels_first)
+    low = TorchLowering(exported.program, exported.calls, channels_first)
     graph = low.run(type(model).__name__)
-    refuse(low.missing, partial, "aten.name")
+    low.refuse(partial)
     return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs, low.exact

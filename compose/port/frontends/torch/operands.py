@@ -1,67 +1,120 @@
-"""Parameters, buffers and constants where a rule wants a value."""
+"""Parameters, buffers and constants where a rule expects a value."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
+import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.ir.weights import Constant, Take
-from compose.port.lowering.values import Value, Weight, identity_axes
+from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.records import Records
+from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
+from compose.port.lowering.literals import single
+from compose.port.lowering.values import Known, Value, identity_axes
 
 
-def as_value(low: Any, given: Any, like: Value) -> Value:
+class Operands(Records):
+    """A lowering whose arithmetic broadcasts as PyTorch does.
+
+    Attributes:
+        node: the node that is being lowered.
+        like: the value beside which a node that reads only parameters is lowered.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.node: torch.fx.Node
+        self.like: Value | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return sizes_of(self.node.meta["val"])
+
+    @contextlib.contextmanager
+    def at(self, node: torch.fx.Node, like: Value) -> Iterator[None]:
+        """Lower another node in the `with` block, beside a value."""
+        before = self.node, self.like
+        self.node, self.like = node, like
+        try:
+            yield
+        finally:
+            self.node, self.like = before
+
+    def number(self, x: Any) -> float | None:
+        x = single(x)
+        return x if isinstance(x, (int, float)) else None
+
+    def pair(self, operation: str, a: Value, b: Value) -> Value:
+        shape = self.shape
+        if operation == "add" and a.ndim != b.ndim:
+            a, b = (self._widened(v, len(shape)) for v in (a, b))
+        if operation == "add" and a.shape != b.shape:  # `residual` needs equal shapes
+            a = self.whole(a)
+            a, b = (self._spread(v, shape) for v in (a, self.moved(b, a.axes)))
+        return self.joined(operation, a, b)
+
+    def from_left(self, operation: str, known: Known, x: Value) -> Value:
+        if self.number(known) is None:
+            return self.pair(operation, as_value(self, known, x), x)
+        return super().from_left(operation, known, x)
+
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
+        return self.pair(operation, x, as_value(self, known, x))
+
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+        if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
+            return with_array(self, operation, x, known)
+        return self.pair(operation, x, as_value(self, known, x))
+
+    def _widened(self, x: Value, rank: int) -> Value:
+        """The value with leading axes of length 1, up to this rank."""
+        if x.ndim == rank:
+            return x
+        x, missing = self.as_source(x), rank - x.ndim
+        layer = word("expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
+        return self.emit(layer, x, shape=(1,) * missing + x.shape, axes=identity_axes(rank))
+
+    def _spread(self, x: Value, shape: tuple[int, ...]) -> Value:
+        """The value broadcast to `shape`, except along the batch."""
+        ours = tuple(shape[a] for a in x.axes[1:])
+        if x.ours[1:] == ours or x.axes[0] != 0 or x.shape[0] not in (1, shape[0]):
+            return x
+        return self.emit(word("broadcast_to")(*ours), x, shape=(x.shape[0], *shape[1:]))
+
+
+def as_value(lowering: LayoutLowering, known: Any, like: Value) -> Value:
     """A parameter or a constant as a value that broadcasts against `like`, in the same layout.
 
     Raises `PortError` for one that is not the same for each example.
     """
-    if isinstance(given, Value):
-        return given
-    shape = broadcast_shape(given, like)
-    like = low.whole(like)
+    if isinstance(known, Value):
+        return known
+    shape = broadcast_shape(known, like)
+    like = lowering.whole(like)
     if like.axes[0] != 0:
-        like = low.as_source(like)
+        like = lowering.as_source(like)
     ours = tuple(shape[a] for a in like.axes[1:])
-    take = taken(given, shape[1:], tuple(a - 1 for a in like.axes[1:]), ours)
-    return low.emit(
+    take = laid_out(known, shape[1:], tuple(a - 1 for a in like.axes[1:]), ours)
+    return lowering.emit(
         word("parameter")(*ours), like, shape=(like.shape[0], *shape[1:]), axes=like.axes, weights={"value": take}
     )
 
 
-def with_array(low: Any, name: str, x: Any, given: Any) -> Value:
-    """`learned_bias` or `learned_scale` of a parameter or constant that broadcasts to `x`."""
-    x = low.whole(x)
-    rank = len(given.shape)
-    if rank > x.ndim or any(n not in (1, m) for n, m in zip(given.shape[::-1], x.shape[::-1])):
-        raise PortError(f"an array that broadcasts to {x.shape}, got {tuple(given.shape)}")
-    shape = (1,) * (x.ndim - rank) + tuple(given.shape)
-    ours = tuple(shape[a] for a in x.axes)
-    while len(ours) > 1 and ours[0] == 1:
-        ours = ours[1:]
-    layer = word(name)() if ours == (x.ours[-1],) else word(name)(ours)
-    take = taken(given, shape, x.axes, ours)
-    return low.emit(layer, x, weights={name.removeprefix("learned_"): take})
+def with_array(lowering: LayoutLowering, operation: str, x: Value, known: Any) -> Value:
+    """`"add"` or `"multiply"` of a value and a parameter or constant that broadcasts to it."""
+    rank = len(known.shape)
+    if rank > x.ndim or any(n not in (1, m) for n, m in zip(known.shape[::-1], x.shape[::-1])):
+        raise PortError(f"an array that broadcasts to {x.shape}, got {tuple(known.shape)}")
+    return lowering.learned_along(operation, x, known)
 
 
-def broadcast_shape(given: Any, like: Value) -> tuple[int, ...]:
+def broadcast_shape(known: Any, like: Value) -> tuple[int, ...]:
     """The shape with as many axes as `like`, 1 for the batch's."""
-    shape = (1,) * (like.ndim - len(given.shape)) + tuple(given.shape)
+    shape = (1,) * (like.ndim - len(known.shape)) + tuple(known.shape)
     if len(shape) > like.ndim or shape[0] != 1:
-        raise PortError(f"an array that is the same for each example, got one of shape {tuple(given.shape)}")
+        raise PortError(f"an array that is the same for each example, got one of shape {tuple(known.shape)}")
     return shape
-
-
-def taken(given: Any, shape: tuple[int, ...], order: tuple[int, ...], ours: tuple[int, ...]) -> Take:
-    """How an array of the source is taken: reshaped, its axes in another order, and reshaped to ours."""
-    if not isinstance(given, Weight):
-        array = np.asarray(given)
-        return Constant(array=array.reshape(shape).transpose(order).reshape(ours))
-    take = given.take
-    if take.axes is not None:
-        raise PortError("a parameter in the order of axes in which it is stored")
-    stays = order == identity_axes(len(order)) or sum(n != 1 for n in shape) < 2
-    if stays:
-        return Take(take.source, take.rows, shape=None if ours == given.array.shape else ours)
-    return Take(take.source, take.rows, split=shape, axes=order, shape=ours)

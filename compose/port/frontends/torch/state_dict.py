@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from compose.port.frontends.torch.lower import Lowering
+from compose.port.frontends.torch.lower import TorchLowering
 from compose.port.ir.graph import Saved
 
 
-def saved(model: torch.nn.Module, arrays: dict[str, Any], low: Lowering) -> Saved:
+def saved(model: torch.nn.Module, arrays: dict[str, Any], low: TorchLowering) -> Saved:
     """Every tensor of the model's `state_dict`; tied ones are found by their memory."""
     tensors = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers())}
     of_memory = {tensors[name].data_ptr(): name for name in arrays if name in tensors and tensors[name].numel()}

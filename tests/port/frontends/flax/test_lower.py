@@ -161,10 +161,10 @@ class Odd(nn.Module):
 def test_what_has_no_rule_is_listed_with_the_users_lines():
     x = np.ones((2, 4), np.float32)
     variables = Odd().init(jax.random.key(0), x)
-    with pytest.raises(PortError, match=r"jax.erf_inv, at .*test_flax.py:\d+") as first:
+    with pytest.raises(PortError, match=r"jax.erf_inv \(1×\), first at .*test_lower.py:\d+") as first:
         port.from_flax(Odd(), variables, x)
     assert "jax.sort" not in str(first.value)
-    with pytest.raises(PortError, match=r"jax.sort, at .*test_flax.py:\d+"):
+    with pytest.raises(PortError, match=r"jax.sort \(1×\), first at .*test_lower.py:\d+"):
         port.from_flax(Odd(), variables, x, partial=True)
 
 

@@ -96,7 +96,7 @@ def test_a_subclassed_model():
 
 def test_a_lambda_is_not_read():
     model = keras.Sequential([keras.Input((3,)), L.Lambda(lambda x: x * 2, name="twice")])
-    with pytest.raises(PortError, match=r"Lambda at twice: its code is not read"):
+    with pytest.raises(PortError, match=r"Lambda \(1×\), first at twice: its code is not read"):
         port.from_keras(model)
 
 
@@ -104,4 +104,4 @@ def test_missing_layers_are_listed_at_once():
     model = keras.Sequential([keras.Input((5, 5, 3)), L.Solarization(name="erase"), L.Conv2D(2, 3), L.AutoContrast()])
     with pytest.raises(PortError) as raised:
         port.from_keras(model, partial=True)
-    assert "Solarization at erase" in str(raised.value) and "AutoContrast" in str(raised.value)
+    assert "Solarization (1×), first at erase" in str(raised.value) and "AutoContrast" in str(raised.value)

@@ -9,8 +9,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.rules.elementwise import fixed, number
 from compose.port.frontends.flax.values import Value
+from compose.port.lowering.literals import number
 from compose.port.lowering.registry import rule, rules
 
 _COMPARED = {
@@ -46,7 +46,7 @@ def _compare(low, eqn, a, b):
             a = low.emit(word("as_dtype")(dtype=word("float32")), a, shape=a.shape)
         shape = eqn.outputs[0].shape
         a = a if a.shape == shape else low.emit(word("broadcast_to")(*shape[1:]), a)
-        made = low.emit(word(name)(value=0.0), fixed(low, "learned_bias", a, -b.astype(np.float64)))
+        made = low.emit(word(name)(value=0.0), low.with_known("add", a, -b.astype(np.float64)))
     return made if holds else low.emit(word("logical_not"), made)
 
 
@@ -74,7 +74,7 @@ def boolean(low: Any, mask: Value) -> Value:
     """A mask of numbers, which Flax makes of booleans, as booleans."""
     if mask.dtype == bool:
         return mask
-    before = next((op for op in low.ops if op.output == mask.index), None)
+    before = low.producer(mask)
     if before is not None and before.layer.kind == "as_dtype":
         given = next(v for v in low.env.values() if isinstance(v, Value) and v.index == before.inputs[0])
         if given.dtype == bool:

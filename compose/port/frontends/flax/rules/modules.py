@@ -101,7 +101,7 @@ def _positions(table: Weight, places: np.ndarray) -> Weight:
         raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
     own = (*(1,) * (places.ndim - 1), time, size)
     rows = None if time == count else (0, time)
-    return Weight(Take(table.take.source, rows=rows, shape=own), (*places.shape, size), own, places=count)
+    return table.taken(Take(table.take.source, rows=rows, shape=own), (*places.shape, size), own, count)
 
 
 @rules("flax.linen.stochastic.Dropout", "flax.nnx.nn.stochastic.Dropout")

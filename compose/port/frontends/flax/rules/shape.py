@@ -150,7 +150,7 @@ def _rows(eqn: Any, weight: Weight) -> Weight:
     shape = eqn.outputs[0].shape
     first = weight.take.rows[0] if weight.take.rows else 0
     rows = (first + start[0], first + stop[0])
-    return Weight(replace(weight.take, rows=rows), shape, shape)
+    return weight.taken(replace(weight.take, rows=rows), shape)
 
 
 def _at(eqn: Any, dropped: tuple[int, ...]) -> Any:
@@ -187,7 +187,7 @@ def _concatenate(low, eqn, *xs):
         own = (1, *token.own[-2:])
         if math.prod(own) == math.prod(token.own):
             made = word("class_token")(own[1]) if own[1] > 1 else word("class_token")
-            return low.emit(made, xs[1], weights={"token": Weight(_shaped(token, own), own, own)})
+            return low.emit(made, xs[1], weights={"token": token.taken(_shaped(token, own), own)})
     return low.emit(word("concat") if axis == rank - 1 else word("concat")(axis=axis), *xs)
 
 

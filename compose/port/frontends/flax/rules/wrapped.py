@@ -19,25 +19,23 @@ def _weight_norm(low, module, *args, **options):
     if not module.use_scale or tuple(axes) != (-1,) or set(module.variable_filter or ()) != {"kernel"}:
         raise PortError("a WeightNorm of kernels with its scale, over feature_axes=-1")
     gain = _own(low, "scale")
-    y, at = _inner(low, module, args, options)
-    op = low.ops[at]
+    y, op = _inner(low, module, args, options)
     rank = len(low.model.arrays[op.weights["kernel"].source].shape)
     shape = (*(1,) * (rank - 1), -1)
     made = word("weight_norm")(op.layer, **_epsilon(module))
     weights = {**op.weights, "weight_norm/kernel": replace(gain.take, shape=shape)}
-    low.ops[at] = replace(op, layer=made, weights=weights)
+    low.replace_op(op, layer=made, weights=weights)
     return y
 
 
 @rule("flax.linen.normalization.SpectralNorm")
 def _spectral_norm(low, module, x, update_stats=False, **options):
     u, sigma = _own(low, "u"), _own(low, "sigma")
-    y, at = _inner(low, module, (x,), options)
-    op = low.ops[at]
+    y, op = _inner(low, module, (x,), options)
     steps = {} if module.n_steps == 1 else {"iterations": module.n_steps}
     made = word("spectral_norm")(op.layer, fresh=True, **steps, **_epsilon(module))
     state = {"spectral_norm/kernel/u": replace(u.take, shape=(-1,)), "spectral_norm/kernel/sigma": sigma.take}
-    low.ops[at] = replace(op, layer=made, state={**op.state, **state})
+    low.replace_op(op, layer=made, state={**op.state, **state})
     return y
 
 
@@ -49,17 +47,16 @@ def _own(low: Any, end: str) -> Weight:
     return found[0]
 
 
-def _inner(low: Any, module: Any, args: tuple, options: dict) -> tuple[Any, int]:
-    """What the layer inside makes, and which of the operations has its kernel."""
+def _inner(low: Any, module: Any, args: tuple, options: dict) -> tuple[Any, Any]:
+    """What the layer inside makes, and the operation that has its kernel."""
     inner = module.layer_instance
     fn: Any = class_rule(type(inner))
-    before = len(low.ops)
-    low.weights = {k.removeprefix(_INSIDE): w for k, w in low.weights.items() if k.startswith(_INSIDE)}
-    y = None if fn is None else fn(low, inner, *args, **options)
-    at = next((i for i, op in enumerate(low.ops[before:], before) if "kernel" in op.weights), None)
-    if at is None:
+    with low.weights_under(_INSIDE), low.recorded() as ops:
+        y = None if fn is None else fn(low, inner, *args, **options)
+    op = next((op for op in ops if "kernel" in op.weights), None)
+    if op is None:
         raise PortError(f"a layer of Flax with a kernel inside, got {type(inner).__name__}")
-    return y, at
+    return y, op
 
 
 def _epsilon(module: Any) -> dict[str, float]:
@@ -76,8 +73,9 @@ def _lora(low, module, x, **options):
     fn: Any = class_rule(type(base))
     if fn is None:
         raise PortError(f"LoRA around a layer of Flax, got {type(base).__name__}")
-    low.weights = {k.removeprefix("base_module/"): w for k, w in own.items() if k.startswith("base_module/")}
-    return low.emit(word("add"), fn(low, base, x, **options), y)
+    with low.weights_under("base_module/"):
+        inner = fn(low, base, x, **options)
+    return low.emit(word("add"), inner, y)
 
 
 @rule("flax.nnx.nn.lora.LoRALinear")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +38,10 @@ def _over_axes(walk: Any, layer: Any, x: Any, axes: tuple[int, ...], options: di
     sizes = [shape[i] for i in order[1:]]
     if len(axes) > 1:
         moved = walk.emit(word("reshape")(*sizes[: len(rest)], -1, shape[-1]), moved)
-    before = len(walk.ops)
-    y = _heads(walk, layer, layer.num_heads, options, (moved, moved, None), False, False, {})
-    if rest:
-        walk.ops[before:] = [replace(op, layer=word("time_distributed")(op.layer)) for op in walk.ops[before:]]
+    with walk.recorded() as ops:
+        y = _heads(walk, layer, layer.num_heads, options, (moved, moved, None), False, False, {})
+    for op in ops if rest else ():
+        walk.replace_op(op, layer=word("time_distributed")(op.layer))
     if len(axes) > 1:
         y = walk.emit(word("reshape")(*sizes[:-1], -1), y)
     return y if order == sorted(order) else walk.emit(word("permute")(*map(int, np.argsort(order))), y)

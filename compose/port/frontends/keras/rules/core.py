@@ -137,10 +137,10 @@ def _flatten(walk, layer, x):
 def _reshape(walk, layer, x):
     shape = layer.target_shape
     pooled = type(walk.node.input_tensors[0]._keras_history.operation).__name__
-    last = walk.ops[-1] if walk.ops else None
+    pool = walk.producer(x)
     keeps = pooled == f"GlobalAveragePooling{len(shape) - 1}D" and set(shape[:-1]) == {1}
-    if keeps and last is not None and last.output == x and last.layer == word("global_avg_pool"):
-        return walk.emit(word("global_avg_pool")(keepdims=True), *last.inputs)
+    if keeps and pool is not None and pool is walk.ops[-1] and pool.layer == word("global_avg_pool"):
+        return walk.emit(word("global_avg_pool")(keepdims=True), x.but(index=pool.inputs[0]))
     return walk.emit(word("reshape")(*shape), x)
 
 

@@ -7,14 +7,14 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.constant_folding import positions
-from compose.port.frontends.keras.lower import Ref
 from compose.port.frontends.keras.rules.core import activation
 from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import GraphValue
 
 
 @rule("keras.layers.Embedding")
 def _embedding(walk, layer, x):
-    if not isinstance(x, Ref):
+    if not isinstance(x, GraphValue):
         return positions(walk, layer._embeddings, x)
     if layer.lora_enabled:
         return _adapted(walk, layer, x)

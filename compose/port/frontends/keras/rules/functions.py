@@ -10,11 +10,10 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.keras.lower import Ref
 from compose.port.frontends.keras.rules.grow import METHODS
 from compose.port.frontends.keras.rules.image import layout, one
 from compose.port.lowering.registry import rule, rules
-from compose.port.lowering.values import BATCH
+from compose.port.lowering.values import BATCH, GraphValue
 
 _PLAIN = {
     "Arccos": "acos", "Arccosh": "acosh", "Arcsin": "asin", "Arcsinh": "asinh", "Arctan": "atan", "Arctanh": "atanh",
@@ -145,7 +144,7 @@ def _unstack(walk, op, x):
 
 @rule("keras.ops.Slice")
 def _slice(walk, op, x, start_indices):
-    if any(isinstance(v, Ref) for v in keras.tree.flatten(start_indices)):
+    if any(isinstance(v, GraphValue) for v in keras.tree.flatten(start_indices)):
         raise PortError("a slice whose start depends on no data")
     parts, starts = [], [int(v) for v in keras.tree.flatten(start_indices)]
     for i, (start, size) in enumerate(zip(starts, op.shape)):
@@ -167,7 +166,7 @@ def _triangle(walk, op, x):
     if None in (rows, columns):
         raise PortError("matrices of known sizes")
     kept = (np.tril if type(op).__name__ == "Tril" else np.triu)(np.ones((rows, columns)), op.k)
-    return walk.fixed("learned_scale", x, kept)
+    return walk.with_known("multiply", x, kept)
 
 
 @rules("keras.ops.LayerNorm", "keras.ops.RMSNorm")
@@ -190,7 +189,7 @@ def _attention(walk, op, query, key, value, bias=None, mask=None, scale=None):
     options: dict[str, Any] = {"causal": True} if op.is_causal else {}
     options |= {} if scale is None else {"scale": float(scale)}
     made = word("scaled_dot_product_attention")
-    if mask is not None and not isinstance(mask, Ref):
+    if mask is not None and not isinstance(mask, GraphValue):
         raise PortError("a mask that is a value; is_causal=True for the causal one")
     inputs = (query, key, value) if mask is None else (query, key, value, mask)
     return walk.emit(made(**options) if options else made, *inputs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.frontends.keras.lower import Ref
 from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import GraphValue
 
 _COMPARED = {
     "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True), "Less": ("less", True),
@@ -18,9 +18,9 @@ _MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
 @rules(*(f"keras.ops.{name}" for name in _COMPARED))
 def _compare(walk, op, a, b):
     name, holds = _COMPARED[type(op).__name__]
-    if not isinstance(a, Ref):
+    if not isinstance(a, GraphValue):
         a, b, name = b, a, _MIRRORED[name]
-    made = walk.emit(word(name), a, b) if isinstance(b, Ref) else walk.emit(word(name)(value=b), a)
+    made = walk.emit(word(name), a, b) if isinstance(b, GraphValue) else walk.emit(word(name)(value=b), a)
     return made if holds else walk.emit(word("logical_not"), made)
 
 
@@ -52,12 +52,12 @@ def _any(walk, op, x):
 
 @rule("keras.ops.Where")
 def _where(walk, op, condition, a, b):
-    like = a if isinstance(a, Ref) else b
-    a, b = (v if isinstance(v, Ref) else _constant(walk, like, v) for v in (a, b))
+    like = a if isinstance(a, GraphValue) else b
+    a, b = (v if isinstance(v, GraphValue) else _constant(walk, like, v) for v in (a, b))
     return walk.emit(word("where"), condition, a, b)
 
 
-def _constant(walk: Any, like: Ref, value: float) -> Ref:
+def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
     """A number shaped as another value."""
     zeros = walk.emit(word("scale")(by=0.0), like)
     return walk.emit(word("add_constant")(value=float(value)), zeros) if value else zeros

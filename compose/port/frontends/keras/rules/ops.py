@@ -7,9 +7,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.keras.lower import Ref
 from compose.port.lowering.registry import rule, rules
-from compose.port.lowering.values import BATCH
+from compose.port.lowering.values import BATCH, GraphValue
 
 _PLAIN = {
     "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Selu": "selu",
@@ -54,7 +53,7 @@ def _negative(walk, op, x):
 
 @rule("keras.ops.Power")
 def _power(walk, op, x, exponent):
-    if not isinstance(exponent, (int, float)) or not isinstance(x, Ref):
+    if not isinstance(exponent, (int, float)) or not isinstance(x, GraphValue):
         raise PortError("a value to the power of a number")
     return walk.emit(word("square") if exponent == 2 else word("power")(exponent=float(exponent)), x)
 
@@ -84,10 +83,10 @@ def _argmax(walk, op, x):
 
 @rules("keras.ops.Maximum", "keras.ops.Minimum")
 def _extremes(walk, op, a, b):
-    if isinstance(a, Ref) and isinstance(b, Ref):
+    if isinstance(a, GraphValue) and isinstance(b, GraphValue):
         return walk.emit(word(type(op).__name__.lower()), a, b)
     low = type(op).__name__ == "Maximum"
-    value, bound = (a, b) if isinstance(a, Ref) else (b, a)
+    value, bound = (a, b) if isinstance(a, GraphValue) else (b, a)
     return walk.emit(word("clip")(**{"low" if low else "high": float(bound)}), value)
 
 
@@ -186,6 +185,6 @@ def _index(part: Any) -> str:
     if isinstance(part, slice):
         ends = ["" if n is None else str(n) for n in (part.start, part.stop, part.step)]
         return ":".join(ends if ends[2] else ends[:2])
-    if part is None or (isinstance(part, int) and not isinstance(part, (Ref, bool))):
+    if part is None or (isinstance(part, int) and not isinstance(part, (GraphValue, bool))):
         return str(part)
     raise PortError("an index of ints, slices, ... and None, none of them data")

@@ -9,16 +9,16 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.keras.lower import Ref
 from compose.port.frontends.keras.rules.encode import new_sizes
 from compose.port.frontends.keras.rules.image import layout, one
 from compose.port.lowering.registry import rule, rules
+from compose.port.lowering.values import GraphValue
 
 
 @rule("keras.ops.Einsum")
 def _einsum(walk, op, *operands):
     equation = op.subscripts.replace(" ", "")
-    if len(operands) != 2 or not isinstance(operands[0], Ref):
+    if len(operands) != 2 or not isinstance(operands[0], GraphValue):
         raise PortError(f"an einsum of two values, or of a value and a weight after it, got {equation!r}")
     a, b = operands
     if isinstance(b, keras.Variable):
@@ -37,7 +37,7 @@ def _einsum(walk, op, *operands):
     return _ordered(walk, walk.emit(word("matmul"), a, b), [*same, *rows, *columns], list(out))
 
 
-def _ordered(walk: Any, x: Ref, given: Any, wanted: list[str]) -> Ref:
+def _ordered(walk: Any, x: GraphValue, given: Any, wanted: list[str]) -> GraphValue:
     """A value with its lettered axes in another order."""
     given = list(given)
     return x if given == wanted else walk.emit(word("permute")(*(given.index(c) for c in wanted)), x)
@@ -45,9 +45,9 @@ def _ordered(walk: Any, x: Ref, given: Any, wanted: list[str]) -> Ref:
 
 @rule("keras.ops.Take")
 def _take(walk, op, x, indices):
-    if isinstance(x, keras.Variable) and isinstance(indices, Ref) and op.axis == 0 and len(x.shape) == 2:
+    if isinstance(x, keras.Variable) and isinstance(indices, GraphValue) and op.axis == 0 and len(x.shape) == 2:
         return walk.emit(word("embedding")(*x.shape), indices, weights={"embedding": x})
-    if not isinstance(x, Ref) or isinstance(indices, Ref) or op.axis is None:
+    if not isinstance(x, GraphValue) or isinstance(indices, GraphValue) or op.axis is None:
         raise PortError("rows of a weight by ids, or parts of a value by numbers that depend on no data")
     rank = len(walk.node.input_tensors[0].shape)
     lead = ":, " * (op.axis % rank)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -105,11 +104,11 @@ _FREE = ("fc", "batch_norm", "layer_norm", "rms_norm", "dropout")  # the time ax
 def _time_distributed(walk, layer, x, mask=None):
     if mask is not None and getattr(layer.layer, "_call_has_mask_arg", False):
         raise PortError("a layer inside that takes no mask")
-    before = len(walk.ops)
-    y = walk.inside(layer.layer, x, layer._build_shapes_dict["input_shape"][2:])
-    for i, op in enumerate(walk.ops[before:], before):
+    with walk.recorded() as ops:
+        y = walk.inside(layer.layer, x, layer._build_shapes_dict["input_shape"][2:])
+    for op in ops:
         if op.layer.kind not in _FREE:
-            walk.ops[i] = replace(op, layer=word("time_distributed")(op.layer))
+            walk.replace_op(op, layer=word("time_distributed")(op.layer))
     return y
 
 

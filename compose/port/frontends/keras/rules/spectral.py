@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,14 @@ def _spectral(walk, layer, x):
     """In training Keras divides the kernel before it is used, as ours does; its own state has the vector alone."""
     inner = layer.layer
     fn: Any = class_rule(type(inner)) or named_rule(f"keras.layers.{type(inner).__name__}")
-    before = len(walk.ops)
-    y = x if fn is None else fn(walk, inner, x)
-    at = next((i for i, op in enumerate(walk.ops[before:], before) if set(op.weights) & {"kernel"}), None)
-    if at is None or walk.ops[at].layer.kind not in ("fc", "conv"):
+    with walk.recorded() as ops:
+        y = x if fn is None else fn(walk, inner, x)
+    op = next((op for op in ops if "kernel" in op.weights), None)
+    if op is None or op.layer.kind not in ("fc", "conv"):
         raise PortError(f"a dense layer or a convolution under SpectralNormalization, got {type(inner).__name__}")
-    op, steps = walk.ops[at], layer.power_iterations
+    steps = layer.power_iterations
     wrapped = word("spectral_norm")(op.layer, epsilon=1e-24, **({"iterations": steps} if steps != 1 else {}))
     u = walk.take(layer.vector_u, shape=(-1,))
     state = {"spectral_norm/kernel/u": u, "spectral_norm/kernel/sigma": Constant(array=np.ones(()))}
-    walk.ops[at] = replace(op, layer=wrapped, state={**op.state, **state})
+    walk.replace_op(op, layer=wrapped, state={**op.state, **state})
     return y

@@ -9,7 +9,6 @@ from onnx import TensorProto
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.onnx.rules.elementwise import number
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Constant
 from compose.port.lowering.registry import rule, rules
@@ -29,7 +28,7 @@ def _compare(low, node, a, b):
     name, holds = _COMPARED[node.op.removeprefix("onnx.")]
     if not isinstance(a, Value):
         a, b, name = b, a, _TURNED[name]
-    value = number(low, b)
+    value = low.number(b)
     if value is None:
         made = low.joined(name, low.value(a), as_value(low, b, a))
     else:
@@ -74,7 +73,7 @@ def as_value(low: Any, given: Any, like: Value) -> Value:
     if array.ndim > like.ndim or like.axes[:1] != (0,) or array.shape[0] != 1:
         raise PortError(f"a constant that is the same for each example, got shape {array.shape}")
     ours = array.transpose(like.axes)[0]
-    weight = Weight(Constant(array=ours), ours.shape, ours, False)
+    weight = Weight.of(Constant(array=ours), ours, trained=False)
     shape = (like.shape[0], *array.shape[1:])
     return low.emit(word("parameter")(*ours.shape), like, shape=shape, axes=like.axes, weights={"value": weight})
 

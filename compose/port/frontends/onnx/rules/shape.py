@@ -25,7 +25,7 @@ def _transpose(low, node, x):
     if isinstance(x, Weight):
         plain = x.take == Take(x.take.source, rows=x.take.rows) and rank == 2
         made = replace(x.take, axes=(1, 0), note="OI→IO")
-        return Weight(made, x.shape[::-1], x.array.transpose(order), True) if plain else None
+        return Weight.of(made, x.array.transpose(order)) if plain else None
     x = low.whole(x)
     return x.but(shape=low.shape, axes=tuple(order.index(a) for a in x.axes))
 
@@ -37,7 +37,7 @@ def _reshape(low, node, x: Any, *rest):
     if isinstance(x, Weight):
         plain = x.take == Take(x.take.source, rows=x.take.rows)
         made = replace(x.take, shape=after)
-        return Weight(made, after, x.array.reshape(after), True) if plain else None
+        return Weight.of(made, x.array.reshape(after)) if plain else None
     return reshaped(low, x, after)
 
 
@@ -50,15 +50,15 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
         return x
     if math.prod(after) != math.prod(x.shape):
         raise PortError(f"a shape of as many numbers as {x.shape}, got {after}")
-    if x in low.before:
-        first = low.before[x]
+    first = low.before_reshape(x)
+    if first is not None:
         direct = reshape_in_place(first.shape, after, first.axes)
         x = first if direct is not None else x
         if after == x.shape:
             return x
     made = low.reshaped(x, after, low.batch, flattens=after[0] == x.shape[0])
     if made.index != x.index and made.unflat is None:
-        low.before[made] = x
+        low.record_reshape(made, x)
     return made
 
 
@@ -70,7 +70,7 @@ def _expand(low, node, x, shape):
         each = after[0] == low.batch and x.shape in (after[1:], (1, *after[1:]))
         if not each:
             low.check_batch(shape)
-        return Weight(x.take, x.shape, x.array, True) if each else None  # it broadcasts where it is used
+        return Weight.of(x.take, x.array) if each else None  # it broadcasts where it is used
     if after == x.shape:
         return x
     if len(after) != x.ndim or after[0] != x.shape[0]:
@@ -149,7 +149,7 @@ def _part(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
             return None
         rows = range(x.shape[0])[where]
         array = x.array[where]
-        return Weight(Take(x.take.source, rows=(rows.start, rows.stop)), array.shape, array, True)
+        return Weight.of(Take(x.take.source, rows=(rows.start, rows.stop)), array)
     x = low.whole(low.value(x))
     at = x.axis(axis)
     if isinstance(where, slice):

@@ -6,7 +6,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.tensorflow.rules.elementwise import as_value
+from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.values import Value
 from compose.port.lowering.registry import rule, rules
 

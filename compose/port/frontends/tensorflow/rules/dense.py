@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,35 +44,9 @@ def _turned(low: Any, x: Value) -> Value:
 def _bias_add(low, op, x, bias):
     bias = Weight.constant(bias) if isinstance(bias, np.ndarray) else bias
     if op.get_attr("data_format") == b"NHWC" or x.ndim == 2:
-        return add_weight(low, x, bias)
+        return low.with_bias(x, bias)
     x = low.permuted(x, (0, *range(2, x.ndim), 1))
-    return low.permuted(add_weight(low, x, bias, x.shape), (0, x.ndim - 1, *range(1, x.ndim - 1)))
-
-
-def add_weight(low: Any, x: Value, bias: Weight, shape: Any = None) -> Value:
-    """The bias of the layer before, if that is still without one, else a layer of its own."""
-    made, channels = low.alone(x), x.ours[-1]
-    flat = (bias.shape[-1:] or (1,)) == (channels,) and all(n == 1 for n in bias.shape[:-1])
-    if made is not None and flat and _wants(made.layer, bias):
-        grown = _inner(made.layer).but(bias=True)
-        held = bias if len(bias.shape) == 1 else bias.reshaped((channels,))
-        layer = grown if bias.trained else word("frozen")(grown)
-        low.changed(made, replace(made, layer=layer, weights={**made.weights, "bias": held.take}))
-        shape = shape or low.shape
-        return x.but(shape=shape, ours=x.ours if x.ours != x.shape else shape)
-    layer = word("learned_bias") if bias.shape == (channels,) else word("learned_bias")(shape=bias.shape)
-    return low.emit(layer, low.whole(x), shape=shape, weights={"bias": bias})
-
-
-def _wants(layer: Any, bias: Weight) -> bool:
-    """Whether a layer is a product without its bias, trained as this one is."""
-    product = _inner(layer)
-    kinds = ("fc", "conv", "depthwise_conv", "conv_transpose")
-    return product.kind in kinds and not product.bias and bias.trained == (layer is product)
-
-
-def _inner(layer: Any) -> Any:
-    return layer.inner if isinstance(layer, word("frozen")) else layer
+    return low.permuted(low.with_bias(x, bias, x.shape), (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
 @rule("tf.Einsum")

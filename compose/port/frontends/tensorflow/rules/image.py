@@ -148,7 +148,7 @@ def pooled(op: Any, start: int = 0) -> Any:
 
 @rules("tf.Pad", "tf.PadV2", "tf.MirrorPad")
 def _pad(low, op, x, widths, value=None):
-    x, order = low.turned.get(low.whole(x).index, (low.whole(x), None))
+    x, order = low.permutation(low.whole(x)) or (low.whole(x), None)
     around = tuple((int(a), int(b)) for a, b in widths)
     if order is not None:
         around = tuple(around[order.index(a)] for a in range(x.ndim))

@@ -20,8 +20,9 @@ def _reduce(low, op, x, axes):
     dims = sorted(int(a) % x.ndim for a in np.ravel(axes))
     if not dims:
         return x
-    if x.index in low.turned:
-        before, order = low.turned[x.index]
+    permutation = low.permutation(x)
+    if permutation is not None:
+        before, order = permutation
         there = sorted(order[a] for a in dims)
         left = [a for a in order if kept or a not in there]
         if kept or left == sorted(left):

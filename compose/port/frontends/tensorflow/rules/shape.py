@@ -10,7 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.tensorflow.rules.elementwise import as_value
+from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant
 from compose.port.lowering.registry import rule, rules
@@ -164,7 +164,7 @@ def _slice(low, op, x, begin, size):
 
 @rule("tf.ReverseV2")
 def _reverse(low, op, x, axes):
-    x, order = low.turned.get(low.whole(x).index, (low.whole(x), None))
+    x, order = low.permutation(low.whole(x)) or (low.whole(x), None)
     dims = [int(a) % x.ndim if order is None else order[int(a)] for a in np.ravel(axes)]
     made = low.emit(word("flip")(axis=tuple(dims) if len(dims) > 1 else dims[0]), x, shape=x.shape)
     return made if order is None else low.permuted(made, order)

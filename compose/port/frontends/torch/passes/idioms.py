@@ -132,7 +132,7 @@ def _rotary(low: Any, node: Any) -> Value | None:
     base = _base(cosines, sines, time, n)
     if base is None:
         return None
-    low.frequencies(cos, 1 / base ** (np.arange(0, n, 2) / n))
+    low.record_exact(cos, 1 / base ** (np.arange(0, n, 2) / n))
     layer = word("rotary")() if base == 10000 else word("rotary")(base=base)
     return low.emit(layer, low.moved(value, (0, 2, 1, 3)), shape=value.shape)
 

@@ -49,7 +49,7 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
     groups = [ungrouped(low, n) for n in node.args[1:3]]
     k, v = (k, v) if None in groups else groups
     inputs = [low.moved(t, (0, 2, 1, 3)) for t in (q, k, v)]
-    inputs += [] if mask is None else [low.of_keys.get(mask.index) or four_axes(low, mask)]
+    inputs += [] if mask is None else [low.key_mask(mask) or four_axes(low, mask)]
     return low.emit(word("scaled_dot_product_attention")(**options), *inputs, shape=shape, axes=(0, 2, 1, 3))
 
 
@@ -70,7 +70,7 @@ def _by_products(low, q, k, v, mask, causal: bool, scale: float | None):
     if isinstance(mask, Value):
         s = low.emit(word("add"), s, low.as_source(mask), shape=scores, axes=axes)
     elif mask is not None:
-        s = with_array(low, "learned_bias", s, mask)
+        s = with_array(low, "add", s, mask)
     weights = low.emit(word("softmax"), s, shape=scores, axes=axes)
     return low.emit(word("matmul"), weights, v, axes=axes)
 

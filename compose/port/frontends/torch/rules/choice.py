@@ -79,8 +79,8 @@ def _masked_fill(low, node, x, mask, value):
         return Hidden(mask) if hides else _where(low, node, mask, value, x)
     hidden = np.asarray(mask.array if isinstance(mask, Weight) else mask)
     if value != -np.inf:  # to which a softmax gives no gradient
-        x = with_array(low, "learned_scale", x, np.where(hidden, 0.0, 1.0))
-    return with_array(low, "learned_bias", x, np.where(hidden, value, 0.0))
+        x = with_array(low, "multiply", x, np.where(hidden, 0.0, 1.0))
+    return with_array(low, "add", x, np.where(hidden, value, 0.0))
 
 
 _FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None, "new_full": None}

@@ -33,7 +33,7 @@ def _linear(low, node, x, weight, bias=None):
         wide = low.reshaped(bias, (1,) * (len(shape) - 1) + bias.shape, BATCH, flattens=False)
         wide = low.emit(word("broadcast_to")(*shape[1:]), wide, shape=(1, *shape[1:])) if len(shape) > 2 else wide
         return low.emit(word("add"), made, low.moved(wide, made.axes), shape=shape, axes=made.axes)
-    tied = bias is not None and take.source in low.tables  # an embedding's `attend` has no bias
+    tied = bias is not None and low.is_table(take.source)  # an embedding's `attend` has no bias
     layer = fc(weight.shape[0], bias=bias is not None and not tied)
     made = low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": None if tied else bias})
     return low.emit(word("learned_bias")(), made, weights={"bias": bias}) if tied else made
@@ -60,7 +60,7 @@ def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, spars
         raise PortError("an embedding whose gradient is not scaled by frequency (scale_grad_by_freq=False)")
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
     ids = low.as_source(ids)
-    low.tables.add(weight.take.source)
+    low.record_table(weight)
     return low.emit(layer, ids, axes=identity_axes(ids.ndim + 1), weights={"embedding": weight})
 
 
@@ -76,9 +76,9 @@ def places(low, weight: Weight, ids: np.ndarray) -> Any:
     if alike and n > 1:
         n, shape = 1, (*(1 for _ in ids.shape), weight.shape[1])
     stop, count = start + n, weight.shape[0]
-    low.unread += [Take(weight.take.source, rows=part) for part in ((0, start), (stop, count)) if part[0] < part[1]]
+    low.read_rows(weight, start, stop)
     take = Take(weight.take.source, rows=None if n == count else (start, stop), shape=shape)
-    return Weight(take, shape, weight.array[start:stop].reshape(shape), True)
+    return Weight.of(take, weight.array[start:stop].reshape(shape))
 
 
 def _bags(module, input, offsets=None, per_sample_weights=None):
@@ -104,7 +104,7 @@ def _weight_norm(low, node, weight, gain, axis=0):
     """The kernel with its gain beside it: `emit` wraps the layer that takes it."""
     if axis != 0:
         raise PortError(f"weight_norm over what reaches one output (dim=0), got dim={axis}")
-    low.gains[weight.take.source] = gain.take.source
+    low.record_gain(weight, gain)
     return weight
 
 

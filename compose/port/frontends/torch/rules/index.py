@@ -38,7 +38,7 @@ def _index(low, node, x: Any, where: list):
         return made
     wide = low.emit(word("reshape")(*shape[1:]), made, shape=shape, axes=identity_axes(len(shape)))
     if own is not None and made is x and shape == (x.shape[0], 1, 1, *x.shape[1:]):
-        low.of_keys[wide.index] = x
+        low.record_key_mask(wide, x)
     return wide
 
 

@@ -8,19 +8,19 @@ from compose.port.lowering.values import identity_axes
 
 
 @rule("aten.bilinear")
-def _bilinear(low, node, a, b, weight, bias=None):
+def _bilinear(lowering, node, a, b, weight, bias=None):
     layer = word("bilinear")(weight.shape[0], bias=bias is not None)
-    a, b = low.as_source(a), low.as_source(b)
-    return low.emit(layer, a, b, axes=a.axes, weights={"kernel": weight.turned((1, 2, 0)), "bias": bias})
+    a, b = lowering.as_source(a), lowering.as_source(b)
+    return lowering.emit(layer, a, b, axes=a.axes, weights={"kernel": weight.turned((1, 2, 0)), "bias": bias})
 
 
 @rule("aten.cosine_similarity")
-def _cosine_similarity(low, node, a, b, axis=1, epsilon=1e-8):
+def _cosine_similarity(lowering, node, a, b, axis=1, epsilon=1e-8):
     layer = word("cosine_similarity")(axis=axis, epsilon=epsilon)
-    return low.emit(layer, low.as_source(a), low.as_source(b), axes=identity_axes(len(low.shape)))
+    return lowering.emit(layer, lowering.as_source(a), lowering.as_source(b), axes=identity_axes(len(lowering.shape)))
 
 
 @rule("aten.pairwise_distance")
-def _pairwise_distance(low, node, a, b, order=2.0, epsilon=1e-6, keepdim=False):
+def _pairwise_distance(lowering, node, a, b, order=2.0, epsilon=1e-6, keepdim=False):
     layer = word("pairwise_distance")(order=float(order), epsilon=epsilon, keepdims=keepdim)
-    return low.emit(layer, low.as_source(a), low.as_source(b), axes=identity_axes(len(low.shape)))
+    return lowering.emit(layer, lowering.as_source(a), lowering.as_source(b), axes=identity_axes(len(lowering.shape)))

@@ -50,7 +50,7 @@ def _reshape(low, node, x: Any, *args, **kwargs):
     if isinstance(x, States):
         return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
-        return Weight(_reshaped(x, after), after, x.array.reshape(after), x.trained)
+        return Weight.of(_reshaped(x, after), x.array.reshape(after), x.trained)
     if after == x.shape:
         return x
     return low.reshaped(x, after, BATCH, flattens=after[0] == x.shape[0] == BATCH)
@@ -71,9 +71,7 @@ def _expand(low, node, x, *args, **kwargs):
         return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": take})
     if isinstance(x, Weight):
         shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
-        return (
-            x if len(after) == len(x.shape) else Weight(_reshaped(x, shape), shape, x.array.reshape(shape), x.trained)
-        )
+        return x if len(after) == len(x.shape) else Weight.of(_reshaped(x, shape), x.array.reshape(shape), x.trained)
     if after == x.shape:
         return x
     if isinstance(x, Pending):
@@ -146,10 +144,10 @@ def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
     plain = x.take == Take(x.take.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
     if not plain:
         raise PortError("all of a parameter, or rows of its first axis, one after the other")
-    low.unread += [Take(x.take.source, rows=part) for part in ((0, start), (stop, n)) if part[0] < part[1]]
+    low.read_rows(x, start, stop)
     shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
     take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
-    return Weight(take, shape, x.array[start:stop].reshape(shape), x.trained)
+    return Weight.of(take, x.array[start:stop].reshape(shape), x.trained)
 
 
 @rules("aten.chunk", "aten.split", "aten.split_with_sizes")

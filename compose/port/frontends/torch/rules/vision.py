@@ -52,7 +52,7 @@ def _windows(low, call, x, name: str, scores: dict[str, Take]):
     x = low.as_source(x)
     takes = _projections(module.qkv, f"{call.path}.qkv", f"{call.path}.proj") | scores
     if bias and name == "cosine_window_attention":
-        low.unread.append(takes.pop("key_bias"))  # it is kept, and set to zero in every call
+        low.leave_unread(takes.pop("key_bias"))  # it is kept, and set to zero in every call
     weights = {f"attention/{k}": take for k, take in takes.items()}
     y = low.emit(layer, x, shape=x.shape, weights=weights)
     return low.emit(word("dropout")(module.dropout), y, shape=x.shape) if module.dropout else y

@@ -1,0 +1,140 @@
+"""Weights and constants of an ONNX file where a rule expects one, and arithmetic that broadcasts as ONNX does."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.onnx.batch import BatchError
+from compose.port.frontends.onnx.constant_folding import Graph
+from compose.port.ir.weights import Take
+from compose.port.lowering.layout_lowering import LayoutLowering
+from compose.port.lowering.values import Known, Pending, Value, Weight
+
+
+class Operands(LayoutLowering):
+    """What a rule may ask of the inputs of a node.
+
+    Attributes:
+        graph: the folded graph.
+        env: what each name of the graph is.
+        node: the node that is being lowered.
+        derived: weights that are computed from others.
+        constant: the weights that are used as constants.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.env: dict[str, Any] = {**graph.constants, "": None}
+        self.env.update({n: Weight.of(Take(n), w) for n, w in graph.weights.items()})
+        self.node: Any = None
+        self.derived: dict[str, np.ndarray] = {}
+        self.constant: set[str] = set()
+        self._varying = {id(graph.constants[name]) for name in graph.varying}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.graph.shapes[self.node.outputs[0]]
+
+    def fixed(self, x: Any, any_batch: bool = False) -> np.ndarray | None:
+        """The numbers of a constant, or of a weight that is used as one; None for a value.
+
+        Raises `BatchError` for numbers that follow from the batch, unless the rule says that it takes care of them.
+        """
+        if isinstance(x, Weight):
+            self.constant.add(x.take.source)
+            return x.array
+        if not any_batch:
+            self.check_batch(x)
+        return None if isinstance(x, (Value, Pending)) else x
+
+    def known(self, x: Any, any_batch: bool = False) -> np.ndarray:
+        """As `fixed`. Raises `PortError` for a value."""
+        array = self.fixed(x, any_batch)
+        if array is None:
+            raise PortError(f"places, sizes or widths that do not depend on the input, for {self.node.op}")
+        return array
+
+    def check_batch(self, *xs: Any) -> None:
+        """Raise `BatchError` for a constant that is another one for another batch."""
+        if any(id(x) in self._varying for x in xs):
+            raise BatchError(f"numbers that do not follow from the batch, at {self.node.where} ({self.node.op})")
+
+    def value(self, x: Any) -> Value:
+        """What a layer may read. Raises `PortError` for a weight or a constant."""
+        if isinstance(x, Value):
+            return x
+        if isinstance(x, Pending):
+            return x.value()
+        kind = {Weight: "a weight", np.ndarray: "a constant"}.get(type(x), "a part of a result that cannot be read")
+        raise PortError(f"a value that depends on the input, got {kind}, at {self.node.where} ({self.node.op})")
+
+    @overload
+    def weight(self, x: None, repeated: bool = False) -> None: ...
+
+    @overload
+    def weight(self, x: Weight | Value | np.ndarray, repeated: bool = False) -> Weight: ...
+
+    def weight(self, x: Any, repeated: bool = False) -> Weight | None:
+        """A weight as the file stores it: one that was computed from others becomes an array of its own.
+
+        One that the file repeats for each example stays as it is stored; the rule says where it takes care of that.
+        """
+        self.check_batch(x)
+        if not repeated and self.is_repeated(x):
+            raise PortError("a weight that the file does not repeat for each example")
+        if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
+            return x
+        if isinstance(x, Value):
+            raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
+        position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
+        return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
+
+    def is_repeated(self, x: Any) -> bool:
+        """Whether the file repeats a weight for each example, which is left undone here."""
+        shapes = (self.graph.shapes[n] for n in self.node.inputs if n and self.env[n] is x)
+        return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
+
+    def bias(self, x: Any) -> Weight | None:
+        """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
+        if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
+            reshaped = Take(x.take.source, rows=x.take.rows, shape=x.shape)
+            return x if x.take == reshaped else self.weight(x)
+        return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
+
+    def own(self, name: str, array: np.ndarray) -> Weight:
+        """A weight that the file has under no name of an initialiser, as one."""
+        self.derived[name] = np.asarray(array, np.float64)
+        weight = Weight.of(Take(name), self.derived[name])
+        self.env[name] = weight
+        return weight
+
+    # Arithmetic.
+
+    def number(self, x: Any) -> float | None:
+        """A constant of one element as a number, an int if its type is one."""
+        array = x.array if isinstance(x, Weight) else x
+        if not isinstance(array, np.ndarray) or array.size != 1:
+            return None
+        return self.known(x).item()
+
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
+        raise PortError(f"a sum or product with a parameter, got {operation}")
+
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+        weight = self.weight(known, repeated=True)
+        if operation not in ("add", "multiply") or weight is None:
+            raise PortError(f"a sum or product with a parameter, got {operation}")
+        x, shape = self.whole(x), self.shape
+        if len(shape) == x.ndim and shape[0] == x.shape[0] and x.axes[0] == 0 and shape != x.shape:
+            x = self.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape, axes=x.axes)
+        if shape != x.shape:
+            raise PortError(f"a parameter that broadcasts to {x.shape}, got {weight.shape}")
+        full = (1,) * (x.ndim - len(weight.shape)) + weight.shape
+        if x.ndim and full[x.axes[0]] != 1:
+            raise PortError(f"a parameter that is the same for the whole batch, got {weight.shape}")
+        return self.learned_along(operation, x, weight)

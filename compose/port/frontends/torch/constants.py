@@ -1,0 +1,44 @@
+"""Constants of an exported graph: folded, in float64, without copies for each example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx.node import map_aggregate
+from torch.utils import _pytree as pytree
+
+from compose.port.frontends.torch.float64 import exact
+from compose.port.lowering.values import BATCH, Weight
+
+
+def folded(node: torch.fx.Node, env: dict[Any, Any]) -> Any:
+    """The result of a node that depends on no data."""
+
+    def tensor(argument: Any) -> Any:
+        argument = env[argument] if isinstance(argument, torch.fx.Node) else argument
+        argument = wide(argument.array) if isinstance(argument, Weight) else argument
+        return torch.from_numpy(argument) if isinstance(argument, np.ndarray) else argument
+
+    target: Any = node.target
+    args, kwargs = (map_aggregate(tree, tensor) for tree in (node.args, node.kwargs))
+    with exact():
+        result = target(*args, **kwargs)  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
+    return pytree.tree_map(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, result)
+
+
+def wide(array: np.ndarray) -> np.ndarray:
+    """The array in float64 if it is float32, as the proof computes."""
+    return array.astype(np.float64) if array.dtype == np.float32 else array
+
+
+def without_batch(x: Any) -> Any:
+    """A constant as rules get it: the array of a buffer, with batch size 1 if all examples are equal."""
+    if isinstance(x, Weight) and not x.trained and not np.issubdtype(x.array.dtype, np.floating):
+        x = x.array
+    if isinstance(x, np.ndarray):
+        for axis in (a for a, n in enumerate(x.shape) if n and n % BATCH == 0):
+            first = x.take([0], axis)
+            x = first if x.strides[axis] == 0 or (x == first).all() else x
+    return x

@@ -1,0 +1,40 @@
+"""Questions about the nodes of an exported graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+_IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
+
+
+def live_nodes(graph: torch.fx.Graph) -> set[torch.fx.Node]:
+    """The nodes that the outputs depend on."""
+    live: set[torch.fx.Node] = set()
+    todo = [n for n in graph.nodes if n.op == "output" or in_place(str(n.target))]
+    while todo:
+        node = todo.pop()
+        if node not in live:
+            live.add(node)
+            todo += node.all_input_nodes
+    return live
+
+
+def in_place(target: str) -> bool:
+    """Whether an operation writes to its first argument."""
+    name = target.removeprefix("aten.").partition(".")[0]
+    return name.endswith("_") and not name.startswith("_")
+
+
+def feeds_image(node: torch.fx.Node, depth: int = 0) -> bool:
+    """Whether the first use of an input that depends on its layout expects channels."""
+    for user in node.users:
+        name = str(user.target)
+        if any(op in name for op in _IMAGE_OPS):
+            return True
+        value: Any = user.meta.get("val")
+        alike = isinstance(value, torch.Tensor) and value.shape == node.meta["val"].shape
+        if alike and depth < 20 and feeds_image(user, depth + 1):
+            return True
+    return False

@@ -1,0 +1,73 @@
+"""What rules record about a model for later rules and for the proof."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.layer import Layer
+from compose.core.registry import word
+from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.base import Takes
+from compose.port.lowering.layout_lowering import LayoutLowering
+from compose.port.lowering.values import Value, Weight
+
+
+class Records(LayoutLowering):
+    """A lowering that knows more of weights and values than the values say.
+
+    Attributes:
+        exact: buffers that a layer computes and the model rounded to float32, exactly.
+        unread: parts of arrays that nothing reads.
+        untrained: the arrays with `requires_grad=False`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exact: dict[str, np.ndarray] = {}
+        self.unread: list[Take] = []
+        self.untrained: set[str] = set()
+        self._gains: dict[str, str] = {}
+        self._key_masks: dict[int, Value] = {}
+        self._tables: set[str] = set()
+
+    def leave_unread(self, take: Take) -> None:
+        """Record a part of an array that nothing reads."""
+        self.unread.append(take)
+
+    def read_rows(self, weight: Weight, start: int, stop: int) -> None:
+        """Record that only these rows of a weight are read."""
+        parts = ((0, start), (stop, weight.shape[0]))
+        self.unread += [Take(weight.take.source, rows=part) for part in parts if part[0] < part[1]]
+
+    def record_gain(self, kernel: Weight, gain: Weight) -> None:
+        """Record the gain of a kernel under `weight_norm`."""
+        self._gains[kernel.take.source] = gain.take.source
+
+    def record_table(self, table: Weight) -> None:
+        """Record the table of an embedding, to which a projection may be tied."""
+        self._tables.add(table.take.source)
+
+    def is_table(self, source: str) -> bool:
+        """Whether an array is the table of an embedding."""
+        return source in self._tables
+
+    def record_key_mask(self, x: Value, mask: Value) -> None:
+        """Record that a value is a mask (batch, keys) with axes of length 1 inserted."""
+        self._key_masks[x.index] = mask
+
+    def key_mask(self, x: Value) -> Value | None:
+        """The mask (batch, keys) that a value was, if it is one with axes of length 1 inserted."""
+        return self._key_masks.get(x.index)
+
+    def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
+        """Wrap the layer in `weight_norm` if its kernel has a gain; freeze it if nothing trains its weights."""
+        kernel = weights.get("kernel")
+        if kernel is not None and kernel.source in self._gains:
+            if kernel.split is not None or kernel.flip:
+                raise PortError("weight_norm of a kernel of which no axes are joined or reversed")
+            gain = Take(self._gains[kernel.source], axes=kernel.axes)
+            layer, weights = word("weight_norm")(layer, epsilon=0.0), weights | {"weight_norm/kernel": gain}
+        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in weights.values())
+        done = trains or state or not weights or isinstance(layer, word("frozen"))
+        return (layer if done else word("frozen")(layer)), weights

@@ -1,0 +1,133 @@
+"""Lowering for sources that keep channels first: values in our layout, moved only if a layer needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.binary import Arithmetic, without_leading_ones
+from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
+from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
+
+
+class LayoutLowering(Arithmetic[Value]):
+    """A lowering whose values know how their axes moved.
+
+    Attributes:
+        sizes: for each emitted value, its shape in our layout.
+    """
+
+    negative: ClassVar[float] = -1
+    dropped: ClassVar[frozenset[str]] = frozenset({"add", "multiply"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: dict[int, tuple[int, ...]] = {}
+
+    def result(
+        self, inputs: Sequence[Value], shape: Iterable[int] | None, axes: tuple[int, ...] | None = None
+    ) -> Value:
+        """A new value; by default its axes are those of the first input."""
+        first, shape = inputs[0], self.shape if shape is None else tuple(shape)
+        unflat = first.unflat if axes is None and shape == first.shape else None
+        value = Value(self.new_index(), shape, first.axes if axes is None else axes, unflat)
+        self.sizes[value.index] = value.ours
+        return value
+
+    # Layout.
+
+    def moved(self, x: Value, axes: tuple[int, ...]) -> Value:
+        """The same value in another layout."""
+        x = self.whole(x)
+        if x.axes == axes:
+            return x
+        order = tuple(x.axes.index(a) for a in axes)
+        return self.emit(word("permute")(*order), x, shape=x.shape, axes=axes)
+
+    def channels_last(self, x: Value) -> Value:
+        return self.moved(x, channels_last(x.ndim))
+
+    def as_source(self, x: Value) -> Value:
+        return self.moved(x, identity_axes(x.ndim))
+
+    def whole(self, x: Value) -> Value:
+        """The value; one that was flattened in our order is flattened again in the source's."""
+        if x.unflat is None:
+            return x
+        inner = x.unflat
+        apart = self.emit(word("reshape")(*inner.ours[1:]), x.but(unflat=None), shape=inner.shape, axes=inner.axes)
+        return self.emit(word("flatten"), self.as_source(apart), shape=x.shape, axes=identity_axes(x.ndim))
+
+    def reshaped(self, x: Value, after: tuple[int, ...], batch: int, flattens: bool) -> Value:
+        """The value reshaped to the source's shape `after`; axes move only if our layout cannot be reshaped in place.
+
+        With `flattens`, a flat value stays in our order until something reads it in the source's.
+        """
+        x = self.whole(x)
+        target = reshape_in_place(x.shape, after, x.axes)
+        if target is None and flattens and len(after) == 2 and x.axes[0] == 0:
+            return self.emit(word("flatten"), x, shape=after, axes=(0, 1)).but(unflat=x)
+        if target is None:
+            x = self.moved(x, gathered(x.shape, after, x.axes))
+            target = reshape_in_place(x.shape, after, x.axes)
+        if target is None:
+            x = self.as_source(x)
+            target = after, identity_axes(len(after))
+        ours, axes = target
+        if ours == x.ours:
+            return x.but(shape=after, axes=axes)
+        groups, start = self._shuffled(x, ours)
+        if groups:
+            return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
+        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+
+    def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
+        """If a reshape to `ours` ends a channel shuffle: the number of groups, and the index of its input."""
+        recent = {op.output: op for op in self.ops[-8:]}
+        swap = recent.get(x.index)
+        split = recent.get(swap.inputs[0]) if swap else None
+        if swap is None or split is None or self.sizes.get(split.inputs[0]) != ours:
+            return 0, 0
+        *space, groups, n = self.sizes[split.output]
+        swaps = swap.layer == word("permute")(*range(len(space)), len(space) + 1, len(space))
+        joins = isinstance(split.layer, word("reshape")) and ours == (*space, groups * n)
+        return (groups, split.inputs[0]) if swaps and joins else (0, 0)
+
+    def joined(self, operator: str, a: Value, b: Value) -> Value:
+        """A layer of two values that broadcast; the second moves to the layout of the first."""
+        shape, a, b = self.shape, self.whole(a), self.whole(b)
+        if a.ndim == b.ndim:
+            return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
+        return self.emit(
+            word(operator), self.as_source(a), self.as_source(b), shape=shape, axes=identity_axes(len(shape))
+        )
+
+    def pair(self, operation: str, a: Value, b: Value) -> Value:
+        return self.joined(operation, a, b)
+
+    def learned_along(self, operation: str, x: Value, known: Weight | np.ndarray) -> Value:
+        """`learned_bias` or `learned_scale` of a weight or array that broadcasts to `x`, laid out as `x` is."""
+        x = self.whole(x)
+        shape = (1,) * (x.ndim - len(known.shape)) + tuple(known.shape)
+        ours = without_leading_ones(tuple(shape[a] for a in x.axes))
+        name = "learned_bias" if operation == "add" else "learned_scale"
+        layer = word(name)() if ours == (x.ours[-1],) else word(name)(ours)
+        return self.emit(layer, x, weights={name.removeprefix("learned_"): laid_out(known, shape, x.axes, ours)})
+
+
+def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
+    """How a weight or array is taken: reshaped to `shape`, its axes moved, and reshaped to ours."""
+    if not isinstance(known, Weight):
+        return Constant(array=np.asarray(known).reshape(shape).transpose(axes).reshape(ours))
+    take = known.take
+    if take.axes is not None:
+        raise PortError("a parameter in the order of axes in which it is stored")
+    order = [a for a in axes if shape[a] != 1]
+    if order == sorted(order):
+        return Take(take.source, take.rows, shape=None if ours == known.array.shape else ours)
+    return Take(take.source, take.rows, split=shape, axes=axes, shape=ours)
