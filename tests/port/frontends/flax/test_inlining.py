@@ -8,6 +8,7 @@ import pytest
 from compose import port
 from compose.core.errors import PortError
 from compose.port.frontends.flax.inlining import Flat, Var
+from tests.port.levels import proofs
 
 pytest.importorskip("flax")
 import jax
@@ -97,10 +98,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("module", CASES, ids=lambda m: m.__name__)
-def test_twenty_equal_steps(module):
+@proofs([module.__name__ for module in CASES])
+def test_equal(name, level):
+    module = next(m for m in CASES if m.__name__ == name)
     variables = module().init(jax.random.key(0), *CASES[module])
-    assert port.from_flax(module(), variables, *CASES[module]).verify("steps").ok
+    assert port.from_flax(module(), variables, *CASES[module]).verify(level).ok
 
 
 class Block(nnx.Module):
