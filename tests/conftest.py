@@ -6,14 +6,28 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Compiling is most of what tests cost, and their programs run once.
+os.environ["XLA_FLAGS"] = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true " + os.environ.get("XLA_FLAGS", "")
+).strip()
 
 import jax
 import numpy as np
 import pytest
 
+pytest_plugins = ("tests.missing_packages",)
+
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the parameter trees of tests/golden anew")
+
+
+def pytest_configure(config):
+    """Compiled programs are kept on disk, beside pytest's own cache, for the other worker and for the next run."""
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR") and hasattr(config, "cache"):
+        jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir(f"xla-{jax.__version__}")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture(autouse=True, scope="module")

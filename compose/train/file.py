@@ -49,6 +49,9 @@ def read_model(
 ) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any]:
     """The network, parameters, state, history and inputs in a model file. Raises `FileError`; see `load`."""
     metadata, tensors = read(path)
+    for name in sorted(tensors):
+        if jnp.issubdtype(tensors[name].dtype, jnp.floating):
+            _check_width(name, tensors[name].dtype, path)  # before planning, in which JAX 0.12 warns of float64
     try:
         net = parse(metadata["expression"])
         inputs = _inputs(json.loads(metadata["inputs"]))
@@ -123,11 +126,15 @@ def _check(tensors: dict[str, np.ndarray], wanted: dict[str, Any], where) -> Non
         both_float = jnp.issubdtype(dtype, jnp.floating) and jnp.issubdtype(want.dtype, jnp.floating)
         if dtype != want.dtype and not both_float:
             raise FileError(f"{where}: {name} has dtype {dtype}, this network's has {want.dtype}")
-        if jax.dtypes.canonicalize_dtype(dtype) != dtype:
-            raise FileError(
-                f"{where}: {name} has dtype {dtype}, which would be cut to 32 bits; allow 64 with "
-                "jax.config.update('jax_enable_x64', True)"
-            )
+        _check_width(name, dtype, where)
+
+
+def _check_width(name: str, dtype: np.dtype, where: str | os.PathLike) -> None:
+    if jax.dtypes.canonicalize_dtype(dtype) != dtype:
+        raise FileError(
+            f"{where}: {name} has dtype {dtype}, which would be cut to 32 bits; allow 64 with "
+            "jax.config.update('jax_enable_x64', True)"
+        )
 
 
 def _some(names: list[str], most: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""What a front end must offer of the original model, so that a port can be proven against it."""
+"""What a proof needs of the source model: its outputs, gradients and training steps in float64."""
 
 from __future__ import annotations
 
@@ -35,19 +35,22 @@ class Original(Protocol):
         """In inference mode, under the random cotangents of `cotangents`."""
         ...
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
-        """All weights after so many steps on `mse` to the `cotangents` as targets, in training mode, no dropout.
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
+        """All weights after each of these numbers of training steps, which ascend, from one run.
 
-        A source whose computation has no modes says so by `has_modes = False`, and its steps are in inference mode.
+        The loss is `mse` to the `cotangents` as targets, in training mode without dropout. A source whose computation
+        has no modes sets `has_modes = False`, and its steps are in inference mode.
         """
         ...
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Every value computed on the way, in inference mode, in any order."""
+        """Every intermediate value, in inference mode, in any order."""
         ...
 
     def default_optimizer(self) -> Any:
-        """SGD with momentum, in the source's own class."""
+        """SGD with momentum, of the source's framework."""
         ...
 
 
@@ -58,21 +61,21 @@ def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:
 
 
 def perturbed(arrays: Arrays, seed: int) -> Arrays:
-    """Weights in float64 moved off zero and one: a fresh model's zeros and ones hide mistakes.
+    """Weights in float64, shifted at random: the zeros and ones of a new model hide mistakes.
 
-    Variances stay positive and near one, what is positive stays so; everything else is shifted a little, at random.
+    Variances are drawn between 0.5 and 1.5, and positive arrays stay positive.
     """
     rng = np.random.default_rng([seed, 11])
-    made = {}
+    result = {}
     for name, array in arrays.items():
-        wide = np.asarray(array, np.float64)
+        float64 = np.asarray(array, np.float64)
         if name.endswith(("var", "variance")):
-            made[name] = rng.uniform(0.5, 1.5, wide.shape)
+            result[name] = rng.uniform(0.5, 1.5, float64.shape)
             continue
-        if wide.size and wide.min() > 0:
-            made[name] = wide * np.exp(0.1 * rng.normal(size=wide.shape))
+        if float64.size and float64.min() > 0:
+            result[name] = float64 * np.exp(0.1 * rng.normal(size=float64.shape))
             continue
-        constant = wide.size == 0 or np.ptp(wide) == 0
-        size = 0.1 if constant else 0.1 * wide.std()
-        made[name] = wide + size * rng.normal(size=wide.shape)
-    return made
+        constant = float64.size == 0 or np.ptp(float64) == 0
+        size = 0.1 if constant else 0.1 * float64.std()
+        result[name] = float64 + size * rng.normal(size=float64.shape)
+    return result

@@ -1,7 +1,8 @@
-"""Training steps of a port beside those of its source."""
+"""Training steps of a port compared with those of its source."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,74 +17,110 @@ from compose.train.optimizers import merge, split
 if TYPE_CHECKING:
     from compose.port.ported import Ported
 
-NOISE = 1e-15  # relative, of every number that training starts from: what rounding does to it
-MARGIN = 100.0  # two programs round at other places, and more often than once
+NOISE = 1e-15  # the relative rounding error of every number that training starts from
+MARGIN = 100.0  # two programs round in different places, and more than once
+
+Trained = Callable[[Arrays, Collection[int]], dict[int, Arrays]]
 
 
-def training(port: Ported, name: str, steps: int, optimizer: Any, seed: int, tolerance: float) -> Row:
-    """Compare how far every array moves in so many steps.
+def training(port: Ported, checks: dict[str, int], optimizer: Any, seed: int, tolerance: float) -> list[Row]:
+    """Compare how far every array moves: one row for each check, which is a name and a number of steps.
 
-    Adam divides a gradient by its own size, and that of a bias before batch norm is pure rounding: such an array moves
-    by noise in the source, too. An array that is not equal is let off if ours moves as much when the start is rounded
-    otherwise; the row says how many were. That never excuses all of them.
+    Both sides train once and are compared on the way. Adam divides a gradient by its own size, and the gradient of a
+    bias before batch norm is pure rounding, so such an array moves by noise in the source, too. An array that differs
+    is skipped if perturbing the start by 1e-15 moves ours as far; the row says how many were. At least one array must
+    remain.
     """
     from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
 
     optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
-    theirs = port.original.train(arrays, inputs, seed, optimizer, steps)
+    counts = sorted(set(checks.values()))
+    theirs = dict(zip(counts, port.original.train(arrays, inputs, seed, optimizer, counts)))
+    trainer = Trainer(port, inputs, seed, ported_optimizer(optimizer))
 
-    def ours(start: Arrays) -> Arrays:
-        made = train(port, *port.weights.load(start), inputs, seed, ported_optimizer(optimizer), steps)
-        return port.weights.dump(*made, start)
+    def train(start: Arrays, counts: Collection[int]) -> dict[int, Arrays]:
+        after = trainer.run(*port.weights.load(start), counts)
+        return {n: port.weights.dump(*weights, start) for n, weights in after.items()}
 
-    mine, check = ours(arrays), name if steps == 1 else f"{steps} steps"
-    moved = {k: (mine[k] - arrays[k], theirs[k] - arrays[k]) for k in arrays}
-    row = compare(check, moved, tolerance)
-    if row.ok:
+    ours = train(arrays, counts)
+    moved = {n: {k: (ours[n][k] - arrays[k], theirs[n][k] - arrays[k]) for k in arrays} for n in counts}
+    label = lambda name: name if checks[name] == 1 else f"{checks[name]} steps"
+    rows = {name: compare(label(name), moved[n], tolerance) for name, n in checks.items()}
+    unequal = {checks[name] for name, row in rows.items() if not row.ok}
+    noise = _noise(train, arrays, {n: ours[n] for n in sorted(unequal)}, seed)
+    return [
+        row if row.ok else _without_noise(row, moved[checks[name]], noise[checks[name]], tolerance)
+        for name, row in rows.items()
+    ]
+
+
+def _without_noise(
+    row: Row, moved: dict[str, tuple[np.ndarray, np.ndarray]], noise: dict[str, float], tolerance: float
+) -> Row:
+    """The row without the arrays that differ by rounding alone, if there are such and others remain."""
+    unequal = {k for k, pair in moved.items() if not compare(row.check, {k: pair}, tolerance).ok}
+    skipped = {k for k in unequal if np.max(np.abs(moved[k][0] - moved[k][1])) <= MARGIN * noise[k]}
+    if not skipped or len(skipped) == len(moved):
         return row
-    noise = _noise(ours, arrays, mine, seed)
-    unequal = {k for k, pair in moved.items() if not compare(check, {k: pair}, tolerance).ok}
-    held = {k: p for k, p in moved.items() if not (k in unequal and np.max(np.abs(p[0] - p[1])) <= MARGIN * noise[k])}
-    if not held or len(held) == len(moved):
-        return row
-    kept = compare(check, held, tolerance, [theirs[k] - arrays[k] for k in moved])
-    what = f"{len(held)} arrays; {len(moved) - len(held)} moved by rounding"
-    return Row(check, what, kept.error, kept.ok, kept.worst)
+    rest = {k: pair for k, pair in moved.items() if k not in skipped}
+    kept = compare(row.check, rest, tolerance, [theirs for _, theirs in moved.values()])
+    what = f"{len(rest)} arrays; {len(skipped)} moved by rounding"
+    return Row(row.check, what, kept.error, kept.ok, kept.worst)
 
 
-def _noise(ours: Any, arrays: Arrays, mine: Arrays, seed: int) -> dict[str, float]:
-    """How far every array ends from where it did, if its start is rounded otherwise."""
-    found = dict.fromkeys(arrays, 0.0)
-    for i in range(2):
+def _noise(train: Trained, arrays: Arrays, ours: dict[int, Arrays], seed: int) -> dict[int, dict[str, float]]:
+    """How far every array ends from `ours`, by number of steps, if the start is rounded differently."""
+    found = {n: dict.fromkeys(arrays, 0.0) for n in ours}
+    for i in range(2 if ours else 0):
         rng = np.random.default_rng([seed, i, 11])
         start = {k: a * (1 + NOISE * rng.normal(size=a.shape)) if a.dtype.kind == "f" else a for k, a in arrays.items()}
-        for k, after in ours(start).items():
-            found[k] = max(found[k], float(np.max(np.abs(after - mine[k]), initial=0.0)))
+        for n, after in train(start, ours).items():
+            for k, array in after.items():
+                found[n][k] = max(found[n][k], float(np.max(np.abs(array - ours[n][k]), initial=0.0)))
     return found
 
 
-def train(port: Ported, params, state, inputs, seed: int, optimizer: Any, steps: int) -> tuple[Any, Any]:
-    """Our parameters and state after training steps on `mse` to random targets, without dropout."""
-    net, xs, targets = port.without_dropout(), port.ours(inputs), None
-    training = getattr(port.original, "has_modes", True)
-    params, fixed = split(net, params)
-    memory = optimizer.init(params)
+class Trainer:
+    """Training of a port on `mse` to random targets, without dropout; its step is compiled once for all runs.
 
-    @jax.jit
-    def step(params, fixed, state, memory, targets):
-        def loss(params):
-            y, after = net.apply(merge(params, fixed), state, *xs, train=training, rng=jax.random.key(seed))
+    Args:
+        inputs: in the source's axes.
+        optimizer: an optax transformation.
+    """
+
+    def __init__(self, port: Ported, inputs: list[np.ndarray], seed: int, optimizer: Any):
+        self._port, self._seed, self._optimizer = port, seed, optimizer
+        self._net, self._inputs = port.without_dropout(), port.ours(inputs)
+        self._targets: list[np.ndarray] | None = None
+        self._step = jax.jit(self._traced_step)
+
+    def run(self, params: Any, state: Any, counts: Collection[int]) -> dict[int, tuple[Any, Any]]:
+        """Parameters and state after each of these numbers of steps, from one run."""
+        trained, fixed = split(self._net, params)
+        optimizer_state = self._optimizer.init(trained)
+        targets, after = self._random_targets(params, state), {}
+        for n in range(1, max(counts, default=0) + 1):
+            trained, state, optimizer_state = self._step(trained, fixed, state, optimizer_state, targets)
+            if n in counts:
+                after[n] = jax.tree.map(np.asarray, (merge(trained, fixed), state))
+        return after
+
+    def _traced_step(self, trained, fixed, state, optimizer_state, targets):
+        train, rng = getattr(self._port.original, "has_modes", True), jax.random.key(self._seed)
+
+        def loss(trained):
+            y, after = self._net.apply(merge(trained, fixed), state, *self._inputs, train=train, rng=rng)
             return sum(jnp.mean((a - b) ** 2) for a, b in zip(jax.tree.leaves(y), targets)), after
 
-        grads, after = jax.grad(loss, has_aux=True)(params)
-        updates, memory = optimizer.update(grads, memory, params)
-        return jax.tree.map(jnp.add, params, updates), after, memory
+        grads, after = jax.grad(loss, has_aux=True)(trained)
+        updates, optimizer_state = self._optimizer.update(grads, optimizer_state, trained)
+        return jax.tree.map(jnp.add, trained, updates), after, optimizer_state
 
-    shapes = jax.eval_shape(lambda p, s: net.apply(p, s, *xs)[0], merge(params, fixed), state)
-    zeros = [np.zeros(o.shape) for o in jax.tree.leaves(shapes)]
-    targets = port.ours_out(cotangents(port.theirs_out(zeros), seed))
-    for _ in range(steps):
-        params, state, memory = step(params, fixed, state, memory, targets)
-    return jax.tree.map(np.asarray, (merge(params, fixed), state))
+    def _random_targets(self, params: Any, state: Any) -> list[np.ndarray]:
+        if self._targets is None:
+            shapes = jax.eval_shape(lambda p, s: self._net.apply(p, s, *self._inputs)[0], params, state)
+            zeros = [np.zeros(o.shape) for o in jax.tree.leaves(shapes)]
+            self._targets = self._port.ours_out(cotangents(self._port.theirs_out(zeros), self._seed))
+        return self._targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -24,14 +25,16 @@ def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolera
     """See `Ported.verify`."""
     if level not in LEVELS:
         raise PortError(f"one of the levels {', '.join(LEVELS)}, got {level!r}")
+    if steps < 1:
+        raise PortError(f"at least one training step, got steps={steps}")
     depth = LEVELS.index(level)
     rows = [_weights(port)]
     if depth and rows[0].ok:
         with jax.enable_x64(True):
             rows += (_outputs if depth == 1 else _gradients)(port, seed, tolerance)
-            for name, count in (("step", 1), ("steps", steps)):
-                if LEVELS.index(name) <= depth:
-                    rows.append(training(port, name, count, optimizer, seed, tolerance))
+            checks = {name: n for name, n in (("step", 1), ("steps", steps)) if LEVELS.index(name) <= depth}
+            if checks:
+                rows += training(port, checks, optimizer, seed, tolerance)
     report = Report(port.graph.name, level, seed, tolerance, tuple(rows))
     if not report.ok:
         raise PortError(f"{report}\n{_blame(port, report, seed)}")
@@ -48,35 +51,36 @@ def _weights(port: Ported) -> Row:
 def _outputs(port: Ported, seed: int, tolerance: float) -> list[Row]:
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs = port.original.outputs(arrays, inputs)
-    forward, given = network(port, arrays, inputs, spend=True)
-    return _compared(port.theirs_out([np.asarray(o) for o in jax.tree.leaves(forward(*given))]), theirs, tolerance)
+    params, state = port.weights.load(arrays, jnp.asarray, True)  # frees the arrays it has read
+    forward, floating = _forward(port, state, inputs)
+    ours = jax.jit(forward)(params, floating)
+    return _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
 
 
 def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs = port.original.gradients(arrays, inputs, seed)
-    outputs, pull = run(port, arrays, inputs)
+    outputs, params, xs = gradients(port, arrays, inputs, seed)
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
-        params, xs = pull(cotangents(theirs.outputs, seed))
         if isinstance(theirs, Differences):
-            return rows + theirs.rows(xs, _trained(port, params, arrays))
+            return rows + theirs.rows(xs, _of_source(port, params, arrays))
         every = [*theirs.inputs, *theirs.weights.values()]
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
         rows.append(compare("gradients", pairs, tolerance, every))
-        mine = _trained(port, params, arrays)
-        pairs = {k: (mine.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
+        ours = _of_source(port, params, arrays)
+        pairs = {k: (ours.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
         rows.append(compare("gradients", pairs, tolerance))
         if every and not any(map(np.any, every)):
             rows.append(Row("gradients", "one that is not zero", 0.0, False, "zero everywhere, which proves nothing"))
     return rows
 
 
-def _trained(port: Ported, gradients: Any, arrays: Arrays) -> Arrays:
-    """Gradients of parameters as those of the source's arrays."""
-    made = port.weights.dump(gradients, port.zero_state(), {k: np.zeros_like(v) for k, v in arrays.items()})
+def _of_source(port: Ported, gradients: Any, arrays: Arrays) -> Arrays:
+    """Gradients of our parameters as gradients of the source's arrays."""
+    zeros = {k: np.zeros_like(v) for k, v in arrays.items()}
     names = {record.take.source for record in port.weights if record.tree == "params"}
-    return {name: g for name, g in made.items() if name in names}
+    return {k: g for k, g in port.weights.dump(gradients, port.zero_state(), zeros).items() if k in names}
 
 
 def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> list[Row]:
@@ -86,38 +90,44 @@ def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float
     return rows
 
 
-def network(
-    port: Ported, arrays: Arrays, inputs: list[np.ndarray], spend: bool = False
-) -> tuple[Any, tuple[Any, list]]:
-    """Our network as a function of its parameters and floating-point inputs, and these two.
+def gradients(
+    port: Ported, arrays: Arrays, inputs: list[np.ndarray], seed: int
+) -> tuple[list[np.ndarray], Any, list[np.ndarray]]:
+    """Our outputs and the gradients of parameters and of floating-point inputs under the `cotangents`.
 
-    With `spend` the arrays are let go as they are read: both sides of a large model do not fit.
+    Outputs and inputs are in the source's axes. Forward and backward pass are compiled as one program.
     """
-    params, state = port.weights.load(arrays, jnp.asarray, spend)
-    xs = port.ours(inputs)
-    floats = [i for i, x in enumerate(xs) if np.issubdtype(x.dtype, np.floating)]
+    params, state = port.weights.load(arrays, jnp.asarray)
+    forward, floating = _forward(port, state, inputs)
 
     @jax.jit
-    def forward(params, floating):
-        given = list(xs)
+    def both(params, floating, cotangents):
+        outputs, pull = jax.vjp(forward, params, floating)
+        return outputs, *pull(jax.tree.unflatten(jax.tree.structure(outputs), cotangents))
+
+    shapes = jax.tree.leaves(jax.eval_shape(forward, params, floating))
+    random = cotangents(port.theirs_out([np.zeros(y.shape) for y in shapes]), seed)
+    given = [np.asarray(c, y.dtype) for c, y in zip(port.ours_out(random), shapes)]
+    outputs, of_params, of_inputs = jax.tree.map(np.asarray, both(params, floating, given))
+    of_inputs = [port.theirs_in(i, g) for i, g in zip(_floating(inputs), of_inputs)]
+    return port.theirs_out(jax.tree.leaves(outputs)), of_params, of_inputs
+
+
+def _forward(port: Ported, state: Any, inputs: list[np.ndarray]) -> tuple[Callable[[Any, list], Any], list]:
+    """Our network as a function of its parameters and floating-point inputs, and these inputs."""
+    xs, floats = port.ours(inputs), _floating(inputs)
+
+    def forward(params: Any, floating: list) -> Any:
+        filled = list(xs)
         for i, x in zip(floats, floating):
-            given[i] = x
-        return port.net.apply(params, state, *given)[0]
+            filled[i] = x
+        return port.net.apply(params, state, *filled)[0]
 
-    return forward, (params, [jnp.asarray(xs[i]) for i in floats])
+    return forward, [jnp.asarray(xs[i]) for i in floats]
 
 
-def run(port: Ported, arrays: Arrays, inputs: list[np.ndarray]) -> tuple[list[np.ndarray], Any]:
-    """Our outputs in the source's axes, and the pullback to parameters and floating-point inputs."""
-    forward, given = network(port, arrays, inputs)
-    outputs, pull = jax.vjp(forward, *given)
-    floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
-
-    def pullback(theirs: list[np.ndarray]):
-        grads, back = pull(jax.tree.unflatten(jax.tree.structure(outputs), port.ours_out(theirs)))
-        return jax.tree.map(np.asarray, grads), [port.theirs_in(i, np.asarray(g)) for i, g in zip(floats, back)]
-
-    return port.theirs_out([np.asarray(o) for o in jax.tree.leaves(outputs)]), pullback
+def _floating(inputs: list[np.ndarray]) -> list[int]:
+    return [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
 
 
 def _blame(port: Ported, report: Report, seed: int) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.lines import lines_of
+from benchmarks.zoo import keras_model, torch_model, torchvision
 from compose import port
+from tests import zoo
 
-try:
-    from benchmarks.port_coverage import keras_model, lines_of, torch_model, torchvision
-
-    torchvision()
-except ImportError:
-    pytest.skip("torchvision, whose models are written here", allow_module_level=True)
-
+zoo.needs("torchvision")
+torchvision()
 
 MOST = {
     "resnet18": 25, "vit_b_16": 25, "densenet121": 30, "mobilenet_v3_small": 40, "shufflenet_v2_x0_5": 36,
@@ -20,7 +18,9 @@ MOST = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MOST)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ("resnet18", "vit_b_16") else pytest.mark.slow) for n in MOST]
+)
 def test_a_source_is_as_short_as_a_person_writes_it(name):
     model, x = torch_model(name)
     short(port.from_torch(model, x[:1]), MOST[name])

@@ -88,8 +88,7 @@ class Flat:
             inputs, name = [read(v) for v in eqn.invars], eqn.primitive.name
             within, where = _scope(eqn.source_info, scope), (eqn.source_info, *around)
             if name in _INSIDE:
-                inner = eqn.params[_INSIDE[name]]
-                inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+                inner = _closed(eqn.params[_INSIDE[name]])
                 made = self._walk(inner, inputs[len(inputs) - len(inner.jaxpr.invars) :], within, where)
             elif all(isinstance(v, np.ndarray) for v in inputs) and _small(eqn):
                 made = _computed(eqn, inputs)
@@ -104,24 +103,23 @@ class Flat:
         return [read(v) for v in jaxpr.outvars]
 
     def _over_weights(self, eqn: Any, inputs: list) -> bool:
-        """Whether a loop goes over the model's arrays, not over its input."""
-        over = inputs[eqn.params["num_consts"] + eqn.params["num_carry"] :]
-        known = all(not isinstance(v, Var) or v in self.fixed for v in over)
-        return known and any(isinstance(v, Var) for v in over) and eqn.params["length"] <= _TURNS
+        """Whether a loop runs over the model's arrays alone, not over its input."""
+        _, _, xs = _scan_inputs(eqn, inputs)
+        fixed = all(not isinstance(v, Var) or v in self.fixed for v in xs)
+        return fixed and any(isinstance(v, Var) for v in xs) and eqn.params["length"] <= _TURNS
 
     def _turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list:
-        """A loop turn by turn."""
-        p, body = eqn.params, eqn.params["jaxpr"]
-        consts, rest = inputs[: p["num_consts"]], inputs[p["num_consts"] :]
-        carry, over = rest[: p["num_carry"]], rest[p["num_carry"] :]
-        places, given = range(p["length"]), []
-        for i in reversed(places) if p["reverse"] else places:
-            now = [self._part(v, i, scope, around) for v in over]
-            made = self._walk(body, [*consts, *carry, *now], scope, around)
-            carry = made[: p["num_carry"]]
-            given.append(made[p["num_carry"] :])
-        rows = zip(*(given[::-1] if p["reverse"] else given))
-        return [*carry, *(self._call(lambda *a: jnp.stack(a), list(row), scope, around) for row in rows)]
+        """A loop written out, iteration by iteration."""
+        length, backwards, body = eqn.params["length"], eqn.params["reverse"], _closed(eqn.params["jaxpr"])
+        consts, carry, xs = _scan_inputs(eqn, inputs)
+        rows = []
+        for i in reversed(range(length)) if backwards else range(length):
+            now = [self._part(x, i, scope, around) for x in xs]
+            outputs = self._walk(body, [*consts, *carry, *now], scope, around)
+            carry, ys = outputs[: len(carry)], outputs[len(carry) :]
+            rows.append(ys)
+        columns = zip(*(rows[::-1] if backwards else rows))
+        return [*carry, *(self._call(lambda *a: jnp.stack(a), list(ys), scope, around) for ys in columns)]
 
     def _part(self, value: Any, i: int, scope: int, around: tuple) -> Any:
         return value[i] if isinstance(value, np.ndarray) else self._call(lambda a: a[i], [value], scope, around)
@@ -130,6 +128,25 @@ class Flat:
         """What a function makes of values of the list."""
         traced = jax.make_jaxpr(fn)(*(jax.ShapeDtypeStruct(v.shape, v.dtype) for v in inputs))
         return self._walk(traced, inputs, scope, around)[0]
+
+
+def _closed(jaxpr: Any) -> ClosedJaxpr:
+    """A jaxpr with its constants; from JAX 0.12 on every jaxpr carries them."""
+    return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
+
+
+def _scan_inputs(eqn: Any, inputs: list) -> tuple[list, list, list]:
+    """The constants, the carry and the arrays scanned over.
+
+    They are counted by their ranks, since the primitive's parameters that say so differ between versions of JAX: an
+    array scanned over, or stacked as an output, has one axis more outside the body than inside.
+    """
+    body = _closed(eqn.params["jaxpr"]).jaxpr
+    scanned = sum(v.aval.ndim != w.aval.ndim for v, w in zip(eqn.invars, body.invars))
+    stacked = sum(v.aval.ndim != w.aval.ndim for v, w in zip(eqn.outvars, body.outvars))
+    carried = len(eqn.outvars) - stacked
+    consts = len(inputs) - scanned - carried
+    return inputs[:consts], inputs[consts : consts + carried], inputs[consts + carried :]
 
 
 def _constant(value: Any) -> Any:

@@ -37,12 +37,20 @@ class FlaxModel:
             return jax.tree.leaves(self._run({**arrays, **weights}, given)[0])
 
         weights = {name: jnp.asarray(arrays[name]) for name in names}
-        outputs, pull = jax.vjp(jax.jit(forward), weights, [jnp.asarray(inputs[i]) for i in floats])
-        outputs = [np.asarray(o) for o in outputs]
-        inner, outer = pull([jnp.asarray(c) for c in cotangents(outputs, seed)])
-        return Gradients(outputs, [np.asarray(x) for x in outer], {k: np.asarray(g) for k, g in inner.items()})
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
+        @jax.jit  # forward and backward pass as one program
+        def both(weights, floating):
+            outputs, pull = jax.vjp(forward, weights, floating)
+            given = [jnp.asarray(c, o.dtype) for c, o in zip(cotangents(outputs, seed), outputs)]
+            return outputs, *pull(given)
+
+        result = both(weights, [jnp.asarray(inputs[i]) for i in floats])
+        outputs, of_weights, of_inputs = jax.tree.map(np.asarray, result)
+        return Gradients(outputs, of_inputs, of_weights)
+
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
         if not isinstance(optimizer, optax.GradientTransformation):
             raise PortError(f"an optimizer of optax, as Flax is trained with, got {type(optimizer).__name__}")
         names = [name for name in self.model.trained if name in arrays]
@@ -61,10 +69,12 @@ class FlaxModel:
             updates, memory = optimizer.update(grads, memory, weights)
             return optax.apply_updates(weights, updates), {name: after[name] for name in rest}, memory
 
-        memory = optimizer.init(weights)
-        for _ in range(steps):
+        memory, after = optimizer.init(weights), []
+        for n in range(1, counts[-1] + 1):
             weights, rest, memory = step(weights, rest, memory)
-        return {name: np.asarray({**weights, **rest}[name]) for name in arrays}
+            if n in counts:
+                after.append({name: np.asarray({**weights, **rest}[name]) for name in arrays})
+        return after
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         with jax.enable_x64(True):

@@ -45,7 +45,10 @@ class KerasModel:
         trained = [names[id(v)] for v in model.trainable_variables]
         return Gradients(outputs, inner, {n: g for n, g in zip(trained, weights) if n in arrays})
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Any:
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
+        after: list[Arrays] = []
         with float64():
             model, names = widened(self.model, arrays, self.packed(inputs))
             for layer in model._flatten_layers():
@@ -54,9 +57,11 @@ class KerasModel:
                         setattr(layer, rate, 0.0)
                 if type(layer).__name__.startswith("Random"):
                     layer.call = lambda x, **_: x
-            _backend().train(model, self.packed(inputs), lambda ys: cotangents(ys, seed), again(optimizer), steps)
-        after = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
-        return {name: after[name] for name in arrays}
+            targets = lambda ys: cotangents(ys, seed)
+            for _ in _backend().train(model, self.packed(inputs), targets, again(optimizer), counts):
+                values = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
+                after.append({name: np.array(values[name]) for name in arrays})
+        return after
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[Any]:
         with float64():

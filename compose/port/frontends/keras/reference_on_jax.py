@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -34,8 +35,8 @@ def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any
     return outputs, xs, weights
 
 
-def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
-    """Steps on `mse`, in training mode; the model's variables are updated."""
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[int]) -> Iterator[None]:
+    """Train on `mse`, in training mode; pause after each of these numbers of steps, the model's variables updated."""
     optimizer.build(model.trainable_variables)
     trainable, fixed = _values(model)
     memory = [v.value for v in optimizer.variables]
@@ -52,12 +53,13 @@ def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -
         trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
         return trainable, fixed, memory
 
-    for _ in range(steps):
+    for n in range(1, counts[-1] + 1):
         trainable, fixed, memory = step(trainable, fixed, memory)
-    for variable, value in zip(model.trainable_variables, trainable):
-        variable.assign(value)
-    for variable, value in zip(model.non_trainable_variables, fixed):
-        variable.assign(value)
+        if n in counts:
+            variables = [*model.trainable_variables, *model.non_trainable_variables]
+            for variable, value in zip(variables, [*trainable, *fixed]):
+                variable.assign(value)
+            yield
 
 
 def _values(model: Any) -> tuple[list, list]:

@@ -50,13 +50,15 @@ def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any
     return [o.numpy() for o in outputs], grads[: len(floats)], grads[len(floats) :]
 
 
-def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
-    """Steps on `mse`, in training mode; the model's variables are updated."""
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[int]) -> Iterator[None]:
+    """Train on `mse`, in training mode; pause after each of these numbers of steps, the model's variables updated."""
     xs: Any = keras.tree.map_structure(tf.constant, inputs)
     aims = targets([o.numpy() for o in keras.tree.flatten(model(*xs, **mode(model, False)))])
-    for _ in range(steps):
+    for n in range(1, counts[-1] + 1):
         with tf.GradientTape() as tape:
             outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
             loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(outputs, aims)])
         grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
         optimizer.apply(grads, model.trainable_variables)
+        if n in counts:
+            yield

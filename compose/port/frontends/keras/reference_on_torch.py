@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -24,15 +25,17 @@ def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any
     return made, grads[: len(floats)], grads[len(floats) :]
 
 
-def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, steps: int) -> None:
-    """Steps on `mse`, in training mode; the model's variables are updated."""
+def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[int]) -> Iterator[None]:
+    """Train on `mse`, in training mode; pause after each of these numbers of steps, the model's variables updated."""
     xs: Any = keras.tree.map_structure(torch.tensor, inputs)
     made = keras.tree.flatten(model(*xs, **mode(model, False)))
     aims = [torch.tensor(t) for t in targets([o.detach().numpy() for o in made])]
     variables = model.trainable_variables
-    for _ in range(steps):
+    for n in range(1, counts[-1] + 1):
         outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
         loss = torch.stack([((o - a) ** 2).mean() for o, a in zip(outputs, aims)]).sum()
         grads = torch.autograd.grad(loss, [v.value for v in variables])
         with torch.no_grad():
             optimizer.apply(grads, variables)
+        if n in counts:
+            yield

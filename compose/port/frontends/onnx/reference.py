@@ -35,7 +35,7 @@ class OnnxModel:
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Differences:
         return Differences(self.outputs, arrays, inputs, seed)
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> NoReturn:
+    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]) -> NoReturn:
         raise PortError(
             "the level 'gradients' or one before it: an ONNX file has neither loss nor training mode, so no training "
             "step of it can be compared; port the model from its own framework to prove one"
@@ -47,7 +47,7 @@ class OnnxModel:
         return [v for v in made.values() if isinstance(v, np.ndarray) and np.issubdtype(v.dtype, np.floating)]
 
     def default_optimizer(self) -> NoReturn:
-        return self.train({}, [], 0, None, 0)
+        return self.train({}, [], 0, None, [])
 
 
 def _evaluator(model: onnx.ModelProto, weights: set[str]) -> ReferenceEvaluator:

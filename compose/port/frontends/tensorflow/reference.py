@@ -41,10 +41,12 @@ class TensorFlowModel:
             grads = session.run(_gradients(ends, [*floats, *weights], cotangents(outputs, seed)), feeds)
         return Gradients(outputs, grads[: len(floats)], dict(zip(self.trained, grads[len(floats) :])))
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
         aims = cotangents(self.outputs(arrays, inputs), seed)
         if not isinstance(optimizer, tf.compat.v1.train.Optimizer):
-            return self._train_by_keras(arrays, inputs, aims, optimizer, steps)
+            return self._train_by_keras(arrays, inputs, aims, optimizer, counts)
         with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
             variables = {name: tf.compat.v1.Variable(arrays[name], use_resource=True) for name in self.trained}
             fixed = {
@@ -57,25 +59,31 @@ class TensorFlowModel:
             grads = _gradients([loss], [values[name] for name in self.trained])
             step = fresh(optimizer).apply_gradients(zip(grads, variables.values()))
             session.run(tf.compat.v1.global_variables_initializer())
-            now = {name: arrays[name] for name in fixed}
-            for _ in range(steps):
+            now, after = {name: arrays[name] for name in fixed}, []
+            for n in range(1, counts[-1] + 1):
                 now |= session.run([news, step], {fixed[name]: array for name, array in now.items()})[0]
-            return {**now, **session.run(variables)}
+                if n in counts:
+                    after.append({**now, **session.run(variables)})
+            return after
 
-    def _train_by_keras(self, arrays: Arrays, inputs: list, aims: list, optimizer: Any, steps: int) -> Arrays:
+    def _train_by_keras(
+        self, arrays: Arrays, inputs: list, aims: list, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
         apply, variables = by_keras(optimizer, {name: arrays[name] for name in self.trained})
         with tf.Graph().as_default() as graph:
             values = {name: tf.compat.v1.placeholder(tf.float64, array.shape) for name, array in arrays.items()}
             loss, news = self._loss(values, inputs, aims)
             grads = _gradients([loss], [values[name] for name in self.trained])
-        now = dict(arrays)
+        now, snapshots = dict(arrays), []
         session = tf.compat.v1.Session(graph=graph)
-        for _ in range(steps):
+        for n in range(1, counts[-1] + 1):
             slopes, after = session.run([grads, news], {values[name]: array for name, array in now.items()})
             apply(slopes)
-            now |= {name: np.asarray(v) for name, v in variables.items()} | after
+            now |= {name: np.array(v) for name, v in variables.items()} | after
+            if n in counts:
+                snapshots.append(dict(now))
         session.close()
-        return now
+        return snapshots
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         graph = self.exact.imported()

@@ -17,6 +17,7 @@ import torch
 import compose
 from compose.core.errors import PortError
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
+from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
 from compose.port.lowering.values import BATCH
 
 _FOREIGN = tuple(folder + os.sep for module in (torch, compose) for folder in module.__path__)
@@ -39,6 +40,7 @@ def export(model: torch.nn.Module, inputs: tuple) -> Exported:
     Raises `PortError` with the user's line where the model cannot be exported.
     """
     _refuse_spectral_norm(model)
+    import_triton_beside_tensorflow()
     was_training = {m: m.training for m in model.modules()}
     model.eval()
     fast = torch.backends.mha.get_fastpath_enabled()

@@ -49,7 +49,9 @@ class TorchModel:
         inner, outer = arrays_of[: len(leaves)], dict(zip(weights, arrays_of[len(leaves) :]))
         return Gradients([o.detach().numpy() for o in outputs], inner, outer)
 
-    def train(self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, steps: int) -> Arrays:
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
         model = self._with({name: array.copy() for name, array in arrays.items()}).train()
         for module in model.modules():
             for rate in ("p", "dropout"):
@@ -57,8 +59,8 @@ class TorchModel:
                     setattr(module, rate, 0.0)
         own = self._optimizer(optimizer, model)
         xs = [torch.from_numpy(x) for x in inputs]
-        targets = None
-        for _ in range(steps):
+        targets, after = None, []
+        for step in range(1, counts[-1] + 1):
             own.zero_grad()
             with exact():
                 outputs = _flat(model(*xs))
@@ -67,8 +69,10 @@ class TorchModel:
                 loss = sum(((o - t) ** 2).mean() for o, t in zip(outputs, targets))
                 loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
             own.step()
-        after = model.state_dict()
-        return {name: after[name].numpy() for name in arrays}
+            if step in counts:
+                weights = model.state_dict()
+                after.append({name: weights[name].numpy().copy() for name in arrays})
+        return after
 
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         seen: list[np.ndarray] = []

@@ -7,6 +7,8 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
+from compose.port.frontends.flax.inlining import Flat, Var
+from tests.port.levels import proofs
 
 pytest.importorskip("flax")
 import jax
@@ -96,10 +98,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("module", CASES, ids=lambda m: m.__name__)
-def test_twenty_equal_steps(module):
+@proofs([module.__name__ for module in CASES])
+def test_equal(name, level):
+    module = next(m for m in CASES if m.__name__ == name)
     variables = module().init(jax.random.key(0), *CASES[module])
-    assert port.from_flax(module(), variables, *CASES[module]).verify("steps").ok
+    assert port.from_flax(module(), variables, *CASES[module]).verify(level).ok
 
 
 class Block(nnx.Module):
@@ -147,6 +150,30 @@ class Images(nn.Module):
     def __call__(self, x):
         over = nn.vmap(nn.Conv, in_axes=1, out_axes=1, variable_axes={"params": None}, split_rngs={"params": False})
         return over(4, (3, 3))(x)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_scan_over_weights_is_written_out(reverse):
+    """Constants, a carry of several parts and stacked outputs are told apart whatever JAX calls them."""
+
+    def run(weights, bias, x):
+        def body(carry, w):
+            h, count = carry
+            return (jnp.tanh(w * h + bias), count + 1), (h, count * w.sum())
+
+        return jax.lax.scan(body, (x, 0), weights, reverse=reverse)
+
+    weights, bias, x = floats(3, 4), floats(4), floats(2, 4)
+    closed = jax.make_jaxpr(run)(weights, bias, x)
+    flat = Flat(closed, 2)
+    assert "scan" not in {eqn.name for eqn in flat.eqns}
+    env = dict(zip(flat.inputs, (weights, bias, x)))
+    for eqn in flat.eqns:
+        env.update(zip(eqn.outputs, eqn.run([env[v] if isinstance(v, Var) else v for v in eqn.inputs])))
+    outputs = [env[v] if isinstance(v, Var) else v for v in flat.outputs]
+    for ours, theirs in zip(outputs, jax.tree.leaves(run(weights, bias, x)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert "scan" in {eqn.name for eqn in Flat(closed).eqns}
 
 
 def test_what_has_no_equal_says_so():

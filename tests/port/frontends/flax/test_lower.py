@@ -22,6 +22,7 @@ from flax import nnx
 
 from tests.port.frontends.flax import linen_models as linen
 from tests.port.frontends.flax import nnx_models
+from tests.port.levels import proofs
 
 SHAPES = {
     "Autoencoder": [(4, 784)],
@@ -56,18 +57,18 @@ def ported(name):
     return module, variables, xs, port.from_flax(module, variables, *xs)
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_twenty_equal_steps(name):
+@proofs(SHAPES)
+def test_equal(name, level):
     *_, p = ported(name)
-    assert p.verify("steps").ok
+    assert p.verify(level).ok
 
 
-@pytest.mark.parametrize("name", NNX_SHAPES)
-def test_twenty_equal_steps_of_nnx(name):
+@proofs(NNX_SHAPES)
+def test_equal_of_nnx(name, level):
     module = getattr(nnx_models, name)(nnx.Rngs(0))
     before = jax.tree.map(np.asarray, nnx.split(module, nnx.Param, ...)[1])
     p = port.from_flax(module, *examples(NNX_SHAPES[name], ids=name == "Siamese"))
-    assert p.verify("steps").ok
+    assert p.verify(level).ok
     jax.tree.map(np.testing.assert_array_equal, before, jax.tree.map(np.asarray, nnx.split(module, nnx.Param, ...)[1]))
 
 

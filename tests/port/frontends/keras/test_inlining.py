@@ -12,6 +12,7 @@ pytest.importorskip("keras")
 import keras
 
 from tests.port.frontends.keras import custom_models as own
+from tests.port.levels import proofs
 
 L, ops = keras.layers, keras.ops
 
@@ -51,10 +52,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     keras.utils.set_random_seed(0)
-    assert port.from_keras(CASES[name]()).verify("steps").ok
+    assert port.from_keras(CASES[name]()).verify(level).ok
 
 
 @pytest.mark.parametrize("kind", ["ByName", "InList"])

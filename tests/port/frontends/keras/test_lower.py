@@ -7,6 +7,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
+from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
 L = keras.layers
@@ -66,11 +67,11 @@ class Sub(keras.Model):
 CASES = {"mlp": mlp, "cnn": cnn, "shared": shared, "two outputs": two_outputs, "residual": residual}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     keras.utils.set_random_seed(0)
     ported = port.from_keras(CASES[name]())
-    assert ported.verify("steps").ok
+    assert ported.verify(level).ok
 
 
 def test_outputs_alone_take_no_gradients(monkeypatch):

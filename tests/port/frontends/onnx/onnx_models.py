@@ -12,7 +12,7 @@ import torch
 
 from compose import port
 from compose.port.frontends.torch.reference import TorchModel
-from compose.port.proof.training import train
+from compose.port.proof.training import Trainer
 
 SCRIPT, DYNAMO = "torchscript", "dynamo"
 
@@ -53,9 +53,9 @@ def distance_after_training(ported, model, *inputs, steps: int = 20) -> float:
     with jax.enable_x64(True):
         params, state = ported.weights.load({k: np.asarray(v, np.float64) for k, v in ported.graph.arrays.items()})
         before = outputs(ported, params, state, xs)
-        params, state = train(ported, params, state, xs, 0, port.optimizer(optimizer), steps)
+        params, state = Trainer(ported, xs, 0, port.optimizer(optimizer)).run(params, state, [steps])[steps]
         after = outputs(ported, params, state, xs)
-    wanted = theirs.outputs(theirs.train(arrays, xs, 0, optimizer, steps), xs)
+    wanted = theirs.outputs(theirs.train(arrays, xs, 0, optimizer, [steps])[0], xs)
     assert all(np.max(np.abs(a - b)) > 1e-4 for a, b in zip(before, after))  # something was learnt
     return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in zip(after, wanted))
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.zoo import torchvision
 from compose import port
+from tests import zoo
 from tests.port.frontends.onnx.onnx_models import DYNAMO, SCRIPT, exported, perturbed
 
-try:
-    from benchmarks.port_coverage import torchvision
-
-    vision = torchvision()
-except ImportError:
-    pytest.skip("torchvision, whose models are ported here", allow_module_level=True)
+zoo.needs("torchvision")
+vision = torchvision()
 
 
 @pytest.mark.slow

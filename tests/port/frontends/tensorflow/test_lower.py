@@ -9,6 +9,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
+from tests.port.levels import proofs
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -127,11 +128,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     function, x = CASES[name]()
     ported = port.from_tf(function, x)
-    assert ported.verify("steps").ok
+    assert ported.verify(level).ok
     theirs = tf.nest.flatten(function(tf.constant(x)))
     ours, _ = ported.net.apply(ported.params, ported.state, x)
     for a, b in zip(ours if isinstance(ours, tuple) else [ours], theirs, strict=True):

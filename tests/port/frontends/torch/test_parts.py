@@ -19,14 +19,15 @@ from compose.core.param import Param
 from compose.layers.initializers import zeros
 from compose.port.ir.weights import Take, linear
 from tests.port.frontends.torch.torch_parts import CASES
+from tests.port.levels import proofs
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     torch.manual_seed(0)
     model, *inputs = CASES[name]()
     ported = port.from_torch(model, *inputs)
-    assert ported.verify("steps").ok
+    assert ported.verify(level).ok
     assert compose.parse(str(ported.net)) == ported.net
 
 

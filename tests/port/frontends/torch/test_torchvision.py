@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.zoo import torch_model, torchvision
 from compose import port
 from compose.core.errors import PortError
+from tests import zoo
 
-try:
-    from benchmarks.port_coverage import torch_model, torchvision
-
-    vision = torchvision()
-except ImportError:
-    pytest.skip("torchvision, whose modules are ported here", allow_module_level=True)
+zoo.needs("torchvision")
+vision = torchvision()
 
 
 def swin():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compose import port
+from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
 L, ops = keras.layers, keras.ops
@@ -89,10 +90,10 @@ def fine_tuned():
 CASES = {f.__name__: f for f in (fine_tuned, unet, transposed, resampled, norms, siamese, functions, own_weights)}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     keras.utils.set_random_seed(0)
-    assert port.from_keras(CASES[name]()).verify("steps").ok
+    assert port.from_keras(CASES[name]()).verify(level).ok
 
 
 def test_an_adapted_normalisation():

@@ -8,6 +8,7 @@ import pytest
 from compose import port
 from compose.core.errors import PortError
 from compose.port.ir.weights import Take
+from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
 L = keras.layers
@@ -103,10 +104,10 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     keras.utils.set_random_seed(0)
-    assert port.from_keras(CASES[name]()).verify("steps").ok
+    assert port.from_keras(CASES[name]()).verify(level).ok
 
 
 def test_reordered_gates_go_back():

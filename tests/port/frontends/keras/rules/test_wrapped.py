@@ -7,6 +7,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
+from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
 L = keras.layers
@@ -43,10 +44,10 @@ def table():
 CASES = {f.__name__: f for f in (spectral, dense, kernels, table)}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twenty_equal_steps(name):
+@proofs(CASES)
+def test_equal(name, level):
     keras.utils.set_random_seed(0)
-    assert port.from_keras(CASES[name]()).verify("steps").ok
+    assert port.from_keras(CASES[name]()).verify(level).ok
 
 
 def test_the_words():

@@ -9,6 +9,7 @@ from compose import port
 from compose.core.errors import PortError
 from tests.port.frontends.tensorflow.test_capture import _python
 from tests.port.frontends.tensorflow.test_lower import draw, variable
+from tests.port.levels import proofs
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -51,11 +52,11 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("text", CELLS)
-def test_cells_are_known_by_what_they_compute(text):
+@proofs(CELLS, "text")
+def test_cells_are_known_by_what_they_compute(text, level):
     ported = port.from_tf(CELLS[text], X)
     assert str(ported.net) == text.removesuffix(" of one matrix")
-    assert ported.verify("steps").ok
+    assert ported.verify(level).ok
     np.testing.assert_allclose(
         ported.net.apply(ported.params, {}, X)[0], CELLS[text](tf.constant(X)), rtol=1e-4, atol=1e-5
     )
