@@ -95,9 +95,12 @@ def signature_of(fn: Callable) -> inspect.Signature | None:
 
 
 def is_option(parameter: inspect.Parameter) -> bool:
-    """Whether a parameter of a function of arrays is an option: keyword-only, or with a default."""
-    by_name = parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    return by_name and (parameter.kind is parameter.KEYWORD_ONLY or parameter.default is not parameter.empty)
+    """Whether a parameter of a function of arrays is an option: keyword-only, with a default, or annotated otherwise
+    than as an array."""
+    if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+        return parameter.kind is parameter.KEYWORD_ONLY
+    annotated = parameter.annotation is not parameter.empty and "Array" not in str(parameter.annotation)
+    return annotated or parameter.default is not parameter.empty
 
 
 def _frozen(value):
