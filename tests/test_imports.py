@@ -11,15 +11,16 @@ from pathlib import Path
 import compose
 
 ROOT = Path(compose.__file__).parent
-VOCABULARY = ("core", "combinators", "layers")
+VOCABULARY = ("core", "ops", "combinators", "layers")
 PORT = ("port.ir", "port.lowering", "port.structure", "port.codegen", "port.train", "port.proof", "port.bundle")
 
 # What each folder may import besides itself. Layers and combinators are one level: some layers are networks, and
 # `bidirectional` joins with a layer. Any folder may import the files beside the folders, such as `compose.atomic`.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "core": (),
-    "combinators": ("core", "layers"),
-    "layers": ("core", "combinators"),
+    "ops": ("core",),
+    "combinators": ("core", "ops", "layers"),
+    "layers": ("core", "ops", "combinators"),
     "summary": VOCABULARY,
     "train": VOCABULARY,
     "data": VOCABULARY,
@@ -28,7 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.lowering": (*VOCABULARY, "port.ir"),
     "port.structure": (*VOCABULARY, "port.ir", "port.lowering"),
     "port.codegen": (*VOCABULARY, "port.ir", "port.lowering", "port.structure"),
-    "port.result": (*VOCABULARY, "port.ir"),
+    "port.result": (*VOCABULARY, "port.ir", "port.structure"),
     "port.train": (*VOCABULARY, "train", "port.ir", "port.result"),
     "port.proof": (*VOCABULARY, "train", "port.ir", "port.train", "port.result"),
     "port.bundle": (*VOCABULARY, "train", *PORT[:-1], "port.result"),
