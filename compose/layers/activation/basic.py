@@ -9,6 +9,7 @@ Shapes: any, unchanged.
 from __future__ import annotations
 
 import functools
+import typing
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ __all__ = [
     "sparse_plus", "sparse_sigmoid", "tanh", "threshold",
 ]  # fmt: skip
 
-activation: Registers = functools.partial(function, floats=True, like_input=True)
+activation = typing.cast(Registers, functools.partial(function, floats=True, like_input=True))
 
 
 @activation(also=(jax.nn.relu,))
