@@ -31,7 +31,7 @@ def training(port: Ported, checks: dict[str, int], optimizer: Any, seed: int, to
     is skipped if perturbing the start by 1e-15 moves ours as far; the row says how many were. At least one array must
     remain.
     """
-    from compose.port.train.optimizers import optimizer as ported_optimizer
+    from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
 
     optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
