@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from compose.core.errors import PortError
-from compose.port.frontends.onnx.passes.expand import Writer, expansion
+from compose.port.frontends.onnx.passes.expansion import Writer, expansion
 
 
 def _activated(write: Writer, x: str, given: dict, to: str) -> None:

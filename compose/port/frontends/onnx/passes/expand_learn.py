@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from compose.core.errors import PortError
-from compose.port.frontends.onnx.passes.expand import Writer, expansion
+from compose.port.frontends.onnx.passes.expansion import Writer, expansion
 
 _AFTER = {b"NONE": "Identity", b"SOFTMAX": "Softmax", b"LOGISTIC": "Sigmoid"}
 _NAMING = ("ArrayFeatureExtractor", "LinearClassifier", "LabelEncoder", "ZipMap")
