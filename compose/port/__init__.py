@@ -12,7 +12,7 @@ _WHERE = {
     "from_flax": "frontends.flax",
     "rule": "lowering.registry",
     "Ported": "ported",
-    "load": "bundle.read",
+    "load": "ported",
 }
 
 

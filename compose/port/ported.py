@@ -1,7 +1,8 @@
-"""A ported model: the network, its weights, its text, and the proof."""
+"""A ported model as users hold it: the network, its weights, its source code, and the proof."""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,61 +10,65 @@ from typing import Any
 import jax
 import numpy as np
 
-from compose.combinators import identity
 from compose.core.errors import PortError
-from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import abstract, check_tree
-from compose.port.bundle.checkpoint import flax_variables, keras_weights, load_checkpoint, state_dict, tf_variables
+from compose.port.bundle import checkpoint, read, write
+from compose.port.codegen.source import source
 from compose.port.ir.graph import SourceGraph
-from compose.port.ir.weights import WeightMap
-from compose.port.proof.reference import Original
+from compose.port.ir.reference import Reference
 from compose.port.proof.report import Report
-from compose.port.structure import Recovered, recover
+from compose.port.proof.verify import verify
+from compose.port.result import Result
+from compose.port.structure import recover
+from compose.port.train.optimizers.optimizer_state import carried
 
-_RANDOM = ("rate", "dropout", "recurrent_dropout", "stddev")  # fields that say how much a layer draws
+_LINES = 12  # of the network, in `repr`
+_WIDTH = 110
 
 
-@dataclass(frozen=True)
-class Ported:
+@dataclass(frozen=True, repr=False)
+class Ported(Result):
     """What `from_torch` and the other front ends return.
 
     Attributes:
         net: the network, to edit and train like any other.
         params, state: its weights, taken from the source.
-        found: the structure that was recovered, with the map of the weights.
+        found: the recovered structure, with the map of the weights.
         inputs: the abstract inputs that the network was planned with.
-        graph: the source as it was read.
-        original: the source model, for the proof.
+        graph: the source as the front end read it.
+        reference: the source model in float64, for proofs.
+        frontend: the front end that read the source, as `"torch"`.
     """
 
-    net: Layer
-    params: Any
-    state: Any
-    found: Recovered
-    inputs: tuple[jax.ShapeDtypeStruct, ...]
-    graph: SourceGraph
-    original: Original
-
     @classmethod
-    def of(cls, graph: SourceGraph, original: Original, repeats: bool = True) -> Ported:
+    def of(cls, graph: SourceGraph, reference: Reference, frontend: str, repeats: bool = True) -> Ported:
         """Recover the structure of a source graph and load its weights."""
-        moved = zip(original.inputs(), graph.input_axes)
-        specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in moved)
+        examples = zip(reference.inputs(), graph.input_axes)
+        specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in examples)
         found = recover(graph, *specs, repeats=repeats)
         params, state = found.weights.load(graph.arrays, jax.numpy.asarray)
-        return cls(found.net, params, state, found, specs, graph, original)
+        return cls(found.net, params, state, found, specs, graph, reference, frontend)
 
-    @property
-    def weights(self) -> WeightMap:
-        """The records that say which array of the source each parameter is; print it."""
-        return self.found.weights
+    def __repr__(self) -> str:
+        """A summary of a few lines."""
+        sizes = [np.size(array) for array in jax.tree.leaves(self.params)]
+        outputs = plan(self.net, self.specs()).out
+        lines = str(self.net).splitlines()
+        shown = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…" for line in lines[:_LINES]]
+        more = [f"… {len(lines) - _LINES} more lines"] if len(lines) > _LINES else []
+        return "\n".join(
+            [
+                f"{self.graph.name}, ported from {self.frontend}: {sum(sizes):,} parameters in {len(sizes)} arrays",
+                f"  inputs   {_shapes(self.inputs)}",
+                f"  outputs  {_shapes(outputs)}",
+                *(f"  {line}" for line in shown + more),
+                "  .net is the network, .source its Python code, .weights the map of its weights; .verify() proves it",
+            ]
+        )
 
     @property
     def source(self) -> str:
-        """A Python file that builds `net`, as a person would have written it."""
-        from compose.port.codegen.source import source
-
+        """A Python file that builds `net`, written for a reader."""
         return source(self.net, words=self.found.words)
 
     def verify(
@@ -81,13 +86,12 @@ class Ported:
             level: `"weights"` (each used once), `"outputs"`, `"gradients"` (of all weights and inputs), `"step"`
                 (one training step, batch-norm state included) or `"steps"`; each includes those before.
             optimizer: the source framework's, over the source model's parameters; SGD with momentum by default.
+            seed: for the perturbation and the cotangents.
             tolerance: the largest relative error.
-            steps: how many for `"steps"`.
+            steps: the number of steps for `"steps"`.
 
         Raises `PortError` on a mismatch, with the table and the first layer that differs.
         """
-        from compose.port.proof.verify import verify
-
         return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps)
 
     def save(self, folder: str | Path, report: Report | None = None) -> None:
@@ -96,113 +100,82 @@ class Ported:
         `port.load(folder)` reads it.
 
         Args:
-            report: a proof that `verify` gave; without one it is made, at the level of gradients.
+            report: a report that `verify` returned; by default the port is verified at the level of gradients.
         """
-        from compose.port.bundle.write import save
-
-        save(self, folder, report)
-
-    def to_source(self, params: Any, state: Any = None) -> dict[str, np.ndarray]:
-        """The source's arrays by name from parameters (and state) of the network: the weight map backwards.
-
-        Raises `ParamsError` for weights that are not those of `net`.
-        """
-        state = self.state if state is None else state
-        self.check(params, state)
-        return self.weights.dump(params, state, self.graph.arrays)
+        place = Path(folder)
+        if place.exists() and not place.is_dir():
+            raise PortError(f"a folder to write, got the file {place}")
+        write.save(self, place, self.source, report or self.verify())
 
     def to_torch_state_dict(self, params: Any, state: Any = None) -> dict[str, Any]:
-        """What the PyTorch model's `load_state_dict` takes, with these weights; the rest is as it was ported."""
-        return state_dict(self, params, state)
+        """The PyTorch model's state dict with these weights, for `load_state_dict`; other entries keep their values."""
+        return _exporter("torch").to_torch_state_dict(self, params, state)
 
     def to_keras_weights(self, params: Any, state: Any = None) -> list[np.ndarray]:
-        """What the Keras model's `set_weights` takes, with these weights; the rest is as it was ported."""
-        return keras_weights(self, params, state)
+        """The Keras model's weights, for `set_weights`; other entries keep their values."""
+        return _exporter("keras").to_keras_weights(self, params, state)
 
     def to_flax_variables(self, params: Any, state: Any = None) -> dict[Any, Any]:
         """The Linen module's collections, or the NNX module's pure dict, with these weights.
 
         For NNX: `nnx.replace_by_pure_dict(nnx.state(module), ...)`, then `nnx.update`.
         """
-        return flax_variables(self, params, state)
+        return _exporter("flax").to_flax_variables(self, params, state)
 
     def to_tf_variables(self, params: Any, state: Any = None) -> list[tuple[Any, np.ndarray]]:
-        """Each variable of TensorFlow's with its new value, to `assign` it; in TF1 to `load` it into the session."""
-        return tf_variables(self, params, state)
+        """Each TensorFlow variable with its new value, to `assign`; in TF1, to `load` into the session."""
+        return _exporter("tensorflow").to_tf_variables(self, params, state)
 
     def load_checkpoint(self, path: str | Path, prefix: str = "") -> tuple[Any, Any]:
-        """Parameters and state from a safetensors file with the source's names, through the same map.
+        """Parameters and state from a safetensors file with the source's names.
 
         Args:
-            prefix: what stands before every name in the file, as `"module."`.
+            prefix: of every name in the file, as `"module."`.
 
         Raises `FileError` for a file of another kind (a pickle is never loaded), and for tensors that are missing,
-        surplus, or of another shape or dtype than the source's; narrower floats are widened.
+        unexpected, or of another shape or dtype than the source's; narrower floats are widened.
         """
-        return load_checkpoint(self, path, prefix)
+        return checkpoint.load_checkpoint(self, path, prefix)
 
     def optimizer(self, source: Any, learning_rate: Any = None, steps: int | None = None) -> tuple[Any, Any]:
-        """The optax transformation of an optimizer of the source model, and its state: its moments go on here.
+        """The optax transformation of an optimizer of the source model, and its state with the optimizer's moments.
 
         Args:
             source: the optimizer, over the parameters of the model that was ported.
             learning_rate: instead of the optimizer's own, as for `port.optimizer`.
-            steps: how many it has made, for torch's SGD, which does not count them.
+            steps: the number of steps taken, for torch's SGD, which does not count them.
 
-        Raises `ConfigError` for moments that no weight map carries: several groups of parameters, factored moments.
+        Raises `ConfigError` for moments that the weight map cannot carry: several groups of parameters, factored
+        moments.
         """
-        from compose.port.train.optimizers.optimizer_state import carried
-
         return carried(self, source, learning_rate, steps)
 
     def unstacked(self) -> Ported:
         """The same port with equal blocks written out instead of stacked in a `repeat`."""
         if not self.graph.ops:
             raise PortError("a port in the process that made it, to recover the structure again")
-        return Ported.of(self.graph, self.original, repeats=False)
+        return Ported.of(self.graph, self.reference, self.frontend, repeats=False)
 
-    # The source's axes and ours.
 
-    def ours(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Inputs as the network takes them."""
-        return [x if axes is None else x.transpose(axes) for x, axes in zip(inputs, self.graph.input_axes)]
+def load(folder: str | Path) -> Ported:
+    """A port from the folder that `save` wrote: the network, its weights, and their map to the source's form.
 
-    def theirs_in(self, index: int, x: np.ndarray) -> np.ndarray:
-        axes = self.graph.input_axes[index]
-        return x if axes is None else x.transpose(np.argsort(axes))
+    The source's framework is not needed. Without the source model, everything works but `verify` and `save`. Custom
+    functions and layers must be registered first.
 
-    def ours_out(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
-        return [y if axes is None else y.transpose(axes) for y, axes in zip(outputs, self.graph.output_axes)]
+    Raises `FileError` for files that are missing, damaged or from different ports.
+    """
+    return Ported(**vars(read.load(folder)))
 
-    def theirs_out(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Outputs as the source gives them."""
-        pairs = zip(outputs, self.graph.output_axes)
-        return [y if axes is None else y.transpose(np.argsort(axes)) for y, axes in pairs]
 
-    def check(self, params: Any, state: Any) -> None:
-        """Raise `ParamsError` unless the weights are those of the network."""
-        made = plan(self.net, self.specs())
-        check_tree(params, made.params, "parameter")
-        check_tree(state, made.state, "state")
-
-    def specs(self) -> Any:
-        """The abstract inputs of the network."""
-        return abstract(self.inputs)
-
-    def zero_state(self) -> Any:
-        return jax.tree.map(np.zeros_like, self.state)
-
-    def without_dropout(self) -> Layer:
-        """The network for training steps that can be compared: nothing in it draws."""
-
-        def quiet(path: str, inner: Layer) -> Layer:
-            if inner.draws and inner.kind.startswith("random_"):  # augmentation
-                return identity
-            rates = {k: 0.0 for k in _RANDOM if isinstance(getattr(inner, k, None), float)}
-            return inner.but(**rates) if rates and inner.draws else inner
-
-        return self.net.map(quiet)
+def _exporter(frontend: str) -> Any:
+    """The module of a front end that writes weights in its framework's form; front ends import this module."""
+    return importlib.import_module(f"compose.port.frontends.{frontend}.export")
 
 
 def _spec(x: np.ndarray) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, jax.dtypes.canonicalize_dtype(x.dtype))
+
+
+def _shapes(specs: Any) -> str:
+    return ", ".join(f"{spec.shape} {spec.dtype}" for spec in jax.tree.leaves(specs))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
-from compose.core.errors import PortError
-from compose.port.bundle.read import write_source
+from compose.port.bundle.source_file import write_source
+from compose.port.proof.reference import cotangents
+from compose.port.proof.report import Report
 from compose.port.proof.verify import gradients
-
-if TYPE_CHECKING:
-    from compose.port.ported import Ported
-    from compose.port.proof.report import Report
+from compose.port.result import Result
+from compose.train import Trained
 
 TEST = '''"""The port still computes what its source did: outputs and gradients, recorded in golden.npz."""
 
@@ -58,40 +57,37 @@ def close(ours, theirs):
 '''
 
 
-def save(port: Ported, folder: str | Path, report: Report | None = None) -> None:
-    """See `Ported.save`."""
-    from compose.train import Trained
+def save(port: Result, folder: Path, source: str, report: Report) -> None:
+    """Write a port to a folder; see `Ported.save`.
 
-    place = Path(folder)
-    if place.exists() and not place.is_dir():
-        raise PortError(f"a folder to write, got the file {place}")
-    report = report or port.verify("gradients")
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "model.py").write_text(port.source)
-    (place / "report.json").write_text(report.json())
-    (place / "weights.txt").write_text(f"{port.weights}\n")
-    Trained(port.net, port.params, port.state, (), port.specs()).save(place / "weights.safetensors")
-    write_source(port, place / "source.safetensors")
+    Args:
+        source: the Python code of the network.
+        report: its proof.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.py").write_text(source)
+    (folder / "report.json").write_text(report.json())
+    (folder / "weights.txt").write_text(f"{port.weights}\n")
+    Trained(port.net, port.params, port.state, (), port.specs()).save(folder / "weights.safetensors")
+    write_source(port, folder / "source.safetensors")
     golden: dict[str, Any] = _golden(port, report.seed)
-    np.savez_compressed(place / "golden.npz", **golden)
-    (place / "test_port.py").write_text(TEST)
+    np.savez_compressed(folder / "golden.npz", **golden)
+    (folder / "test_port.py").write_text(TEST)
 
 
-def _golden(port: Ported, seed: int) -> dict[str, np.ndarray]:
-    """Inputs, outputs and projected gradients of the source, in float64 on its own weights and in our axes."""
-    from compose.port.proof.reference import cotangents
-
+def _golden(port: Result, seed: int) -> dict[str, np.ndarray]:
+    """Inputs, outputs and projected gradients of the source, in float64 on its own weights and in our layout."""
     with jax.enable_x64(True):
-        inputs = port.original.inputs()
-        wide = {k: np.asarray(v, np.float64) for k, v in port.graph.arrays.items()}
-        theirs = port.original.gradients(wide, inputs, seed)
-        given = cotangents(theirs.outputs, seed)
-        _, grads, _ = gradients(port, wide, inputs, seed)
-    made: dict[str, Any] = {"inputs": np.asarray(len(inputs))}
-    made |= {f"input {i}": x for i, x in enumerate(port.ours(inputs))}
-    made |= {f"output {i}": y for i, y in enumerate(port.ours_out(theirs.outputs))}
-    made |= {f"cotangent {i}": c for i, c in enumerate(port.ours_out(given))}
+        inputs = port.reference.inputs()
+        arrays = {k: np.asarray(v, np.float64) for k, v in port.graph.arrays.items()}
+        theirs = port.reference.gradients(arrays, inputs, seed)
+        targets = cotangents(theirs.outputs, seed)
+        _, grads, _ = gradients(port, arrays, inputs, seed)
+    golden: dict[str, Any] = {"inputs": np.asarray(len(inputs))}
+    golden |= {f"input {i}": x for i, x in enumerate(port.ours(inputs))}
+    golden |= {f"output {i}": y for i, y in enumerate(port.ours_out(theirs.outputs))}
+    golden |= {f"cotangent {i}": c for i, c in enumerate(port.ours_out(targets))}
     for path, g in jax.tree_util.tree_leaves_with_path(grads):
         name = "/".join(str(key.key) for key in path)
-        made[f"gradient {name}"] = np.sum(g * np.random.default_rng(list(name.encode())).normal(size=g.shape))
-    return made
+        golden[f"gradient {name}"] = np.sum(g * np.random.default_rng(list(name.encode())).normal(size=g.shape))
+    return golden

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,11 @@ import numpy as np
 
 from compose.core.errors import LayerError
 from compose.port.proof.reference import perturbed
-
-if TYPE_CHECKING:
-    from compose.port.ported import Ported
-    from compose.port.proof.report import Report
+from compose.port.proof.report import Report
+from compose.port.result import Result
 
 
-def first_divergence(port: Ported, report: Report, seed: int) -> str:
+def first_divergence(port: Result, report: Report, seed: int) -> str:
     """One or two lines that name the first layer whose value the source never computes, or whose weight differs."""
     failed = next(row for row in report.rows if not row.ok)
     if failed.check == "weights":
@@ -32,11 +30,11 @@ def first_divergence(port: Ported, report: Report, seed: int) -> str:
     return "no layer could be named: the values inside agree"
 
 
-def _first_unmatched(port: Ported, seed: int) -> str | None:
+def _first_unmatched(port: Result, seed: int) -> str | None:
     """The first of our values that is none of the source's, in whatever order its axes are."""
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
     theirs: dict[int, list[np.ndarray]] = {}
-    for value in port.original.intermediates(arrays, inputs):
+    for value in port.reference.intermediates(arrays, inputs):
         theirs.setdefault(value.size, []).append(np.sort(value, axis=None))
     with jax.enable_x64(True):
         params, state = port.weights.load(arrays, jnp.asarray)
@@ -51,7 +49,7 @@ def _first_unmatched(port: Ported, seed: int) -> str | None:
     return None
 
 
-def _layer(port: Ported, path: str) -> Any:
+def _layer(port: Result, path: str) -> Any:
     """The layer at a path of values, in which the turns of a repeat are numbers."""
     for candidate in (path, "/".join(p for p in path.split("/") if not p.isdigit())):
         try:
@@ -61,7 +59,7 @@ def _layer(port: Ported, path: str) -> Any:
     return "?"
 
 
-def _from(port: Ported, path: str) -> str:
+def _from(port: Result, path: str) -> str:
     bare = "/".join(p for p in path.split("/") if not p.isdigit())
     inside = (f"{bare}/", f"{path}/")
     sources = [r.take.source for r in port.weights if r.target.startswith(inside)]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from compose.port.proof.reference import Arrays, cotangents
+from compose.port.ir.reference import Arrays
+from compose.port.proof.reference import cotangents
 from compose.port.proof.report import Row
 
 WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)

@@ -1,57 +1,10 @@
-"""What a proof needs of the source model: its outputs, gradients and training steps in float64."""
+"""Random weights and cotangents for a proof, the same for the port and for its source."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from compose.port.proof.finite_differences import Differences
-
-Arrays = dict[str, np.ndarray]
-
-
-class Gradients(NamedTuple):
-    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight."""
-
-    outputs: list[np.ndarray]
-    inputs: list[np.ndarray]
-    weights: Arrays
-
-
-class Original(Protocol):
-    """The source model, run in float64 on given weights; arrays go in and out in the source's axes."""
-
-    def inputs(self) -> list[np.ndarray]:
-        """The example inputs, floating point ones in float64."""
-        ...
-
-    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """In inference mode, flat."""
-        ...
-
-    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
-        """In inference mode, under the random cotangents of `cotangents`."""
-        ...
-
-    def train(
-        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
-    ) -> list[Arrays]:
-        """All weights after each of these numbers of training steps, which ascend, from one run.
-
-        The loss is `mse` to the `cotangents` as targets, in training mode without dropout. A source whose computation
-        has no modes sets `has_modes = False`, and its steps are in inference mode.
-        """
-        ...
-
-    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Every intermediate value, in inference mode, in any order."""
-        ...
-
-    def default_optimizer(self) -> Any:
-        """SGD with momentum, of the source's framework."""
-        ...
+from compose.port.ir.reference import Arrays
 
 
 def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:

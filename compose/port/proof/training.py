@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.port.proof.reference import Arrays, cotangents, perturbed
+from compose.port.ir.reference import Arrays
+from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Row, compare
+from compose.port.result import Result
 from compose.port.train.optimizers.per_array import check_per_array
 from compose.train.optimizers import merge, split
-
-if TYPE_CHECKING:
-    from compose.port.ported import Ported
 
 NOISE = 1e-15  # the relative rounding error of every number that training starts from
 MARGIN = 100.0  # two programs round in different places, and more than once
@@ -23,7 +22,7 @@ MARGIN = 100.0  # two programs round in different places, and more than once
 Trained = Callable[[Arrays, Collection[int]], dict[int, Arrays]]
 
 
-def training(port: Ported, checks: dict[str, int], optimizer: Any, seed: int, tolerance: float) -> list[Row]:
+def training(port: Result, checks: dict[str, int], optimizer: Any, seed: int, tolerance: float) -> list[Row]:
     """Compare how far every array moves: one row for each check, which is a name and a number of steps.
 
     Both sides train once and are compared on the way. Adam divides a gradient by its own size, and the gradient of a
@@ -33,11 +32,11 @@ def training(port: Ported, checks: dict[str, int], optimizer: Any, seed: int, to
     """
     from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
 
-    optimizer = optimizer if optimizer is not None else port.original.default_optimizer()
+    optimizer = optimizer if optimizer is not None else port.reference.default_optimizer()
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
     counts = sorted(set(checks.values()))
-    theirs = dict(zip(counts, port.original.train(arrays, inputs, seed, optimizer, counts)))
+    theirs = dict(zip(counts, port.reference.train(arrays, inputs, seed, optimizer, counts)))
     trainer = Trainer(port, inputs, seed, ported_optimizer(optimizer))
 
     def train(start: Arrays, counts: Collection[int]) -> dict[int, Arrays]:
@@ -90,7 +89,7 @@ class Trainer:
         optimizer: an optax transformation.
     """
 
-    def __init__(self, port: Ported, inputs: list[np.ndarray], seed: int, optimizer: Any):
+    def __init__(self, port: Result, inputs: list[np.ndarray], seed: int, optimizer: Any):
         self._port, self._seed, self._optimizer = port, seed, optimizer
         self._net, self._inputs = port.without_dropout(), port.ours(inputs)
         self._targets: list[np.ndarray] | None = None
@@ -108,7 +107,7 @@ class Trainer:
         return after
 
     def _traced_step(self, trained, fixed, state, optimizer_state, targets):
-        train, rng = getattr(self._port.original, "has_modes", True), jax.random.key(self._seed)
+        train, rng = getattr(self._port.reference, "has_modes", True), jax.random.key(self._seed)
 
         def loss(trained):
             y, after = self._net.apply(merge(trained, fixed), state, *self._inputs, train=train, rng=rng)

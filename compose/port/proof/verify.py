@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.proof.finite_differences import Differences
-from compose.port.proof.reference import Arrays, cotangents, perturbed
+from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.divergence import first_divergence
+from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Report, Row, compare
 from compose.port.proof.training import training
-
-if TYPE_CHECKING:
-    from compose.port.ported import Ported
+from compose.port.result import Result
 
 LEVELS = ("weights", "outputs", "gradients", "step", "steps")
 
 
-def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolerance: float, steps: int) -> Report:
+def verify(port: Result, level: str, optimizer: Any = None, *, seed: int, tolerance: float, steps: int) -> Report:
     """See `Ported.verify`."""
     if level not in LEVELS:
         raise PortError(f"one of the levels {', '.join(LEVELS)}, got {level!r}")
@@ -37,33 +36,33 @@ def verify(port: Ported, level: str, optimizer: Any = None, *, seed: int, tolera
                 rows += training(port, checks, optimizer, seed, tolerance)
     report = Report(port.graph.name, level, seed, tolerance, tuple(rows))
     if not report.ok:
-        raise PortError(f"{report}\n{_blame(port, report, seed)}")
+        raise PortError(f"{report}\n{first_divergence(port, report, seed)}")
     return report
 
 
-def _weights(port: Ported) -> Row:
+def _weights(port: Result) -> Row:
     wrong = port.weights.unused(port.graph.arrays, port.graph.unread)
     params, state = port.weights.load(port.graph.arrays)
     port.check(params, state)
     return Row("weights", f"each of {len(port.graph.arrays)} arrays used once", 0.0, not wrong, ", ".join(wrong))
 
 
-def _outputs(port: Ported, seed: int, tolerance: float) -> list[Row]:
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
-    theirs = port.original.outputs(arrays, inputs)
+def _outputs(port: Result, seed: int, tolerance: float) -> list[Row]:
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
+    theirs = port.reference.outputs(arrays, inputs)
     params, state = port.weights.load(arrays, jnp.asarray, True)  # frees the arrays it has read
     forward, floating = _forward(port, state, inputs)
     ours = jax.jit(forward)(params, floating)
     return _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
 
 
-def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
-    theirs = port.original.gradients(arrays, inputs, seed)
+def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
+    arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
+    theirs = port.reference.gradients(arrays, inputs, seed)
     outputs, params, xs = gradients(port, arrays, inputs, seed)
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
-        if isinstance(theirs, Differences):
+        if not isinstance(theirs, Gradients):
             return rows + theirs.rows(xs, _of_source(port, params, arrays))
         every = [*theirs.inputs, *theirs.weights.values()]
         pairs = {f"input {i}": pair for i, pair in enumerate(zip(xs, theirs.inputs))}
@@ -76,7 +75,7 @@ def _gradients(port: Ported, seed: int, tolerance: float) -> list[Row]:
     return rows
 
 
-def _of_source(port: Ported, gradients: Any, arrays: Arrays) -> Arrays:
+def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
     """Gradients of our parameters as gradients of the source's arrays."""
     zeros = {k: np.zeros_like(v) for k, v in arrays.items()}
     names = {record.take.source for record in port.weights if record.tree == "params"}
@@ -91,7 +90,7 @@ def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float
 
 
 def gradients(
-    port: Ported, arrays: Arrays, inputs: list[np.ndarray], seed: int
+    port: Result, arrays: Arrays, inputs: list[np.ndarray], seed: int
 ) -> tuple[list[np.ndarray], Any, list[np.ndarray]]:
     """Our outputs and the gradients of parameters and of floating-point inputs under the `cotangents`.
 
@@ -113,7 +112,7 @@ def gradients(
     return port.theirs_out(jax.tree.leaves(outputs)), of_params, of_inputs
 
 
-def _forward(port: Ported, state: Any, inputs: list[np.ndarray]) -> tuple[Callable[[Any, list], Any], list]:
+def _forward(port: Result, state: Any, inputs: list[np.ndarray]) -> tuple[Callable[[Any, list], Any], list]:
     """Our network as a function of its parameters and floating-point inputs, and these inputs."""
     xs, floats = port.ours(inputs), _floating(inputs)
 
@@ -128,9 +127,3 @@ def _forward(port: Ported, state: Any, inputs: list[np.ndarray]) -> tuple[Callab
 
 def _floating(inputs: list[np.ndarray]) -> list[int]:
     return [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
-
-
-def _blame(port: Ported, report: Report, seed: int) -> str:
-    from compose.port.proof.divergence import first_divergence
-
-    return first_divergence(port, report, seed)

@@ -154,7 +154,7 @@ def test_keras_weights_come_back_bit_for_bit(name):
 @pytest.mark.parametrize("name", KERAS)
 def test_a_keras_model_computes_what_was_fine_tuned_here(name):
     p, model = ported_keras(name)
-    xs = [np.asarray(x, np.float32) for x in p.original.inputs()]
+    xs = [np.asarray(x, np.float32) for x in p.reference.inputs()]
     params, state = fine_tuned(p, xs)
     model.set_weights(p.to_keras_weights(params, state))
     ours = p.net.apply(params, state, *xs)[0]

@@ -37,15 +37,15 @@ def test_a_proof_compiles_its_step_and_its_gradients_once(ported, caplog):
 def test_one_run_passes_through_every_count(ported):
     p, optimizer = ported
     with jax.enable_x64(True):
-        arrays, inputs = perturbed(p.graph.arrays, 0), p.original.inputs()
+        arrays, inputs = perturbed(p.graph.arrays, 0), p.reference.inputs()
         once = Trainer(p, inputs, 0, port.optimizer(optimizer)).run(*p.weights.load(arrays), [1, 3])
         assert list(once) == [1, 3]
         for n, weights in once.items():
             alone = Trainer(p, inputs, 0, port.optimizer(optimizer)).run(*p.weights.load(arrays), [n])[n]
             jax.tree.map(np.testing.assert_array_equal, weights, alone)
-    theirs = p.original.train(arrays, inputs, 0, optimizer, [1, 3])
+    theirs = p.reference.train(arrays, inputs, 0, optimizer, [1, 3])
     for n, weights in zip([1, 3], theirs):
-        for name, array in p.original.train(arrays, inputs, 0, optimizer, [n])[0].items():
+        for name, array in p.reference.train(arrays, inputs, 0, optimizer, [n])[0].items():
             np.testing.assert_array_equal(weights[name], array)
 
 

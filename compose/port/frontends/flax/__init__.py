@@ -7,9 +7,10 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.registry import load_rules
+from compose.port.ported import Ported
 
 
-def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> Any:
+def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> Ported:
     """Port a Flax module to one expression with its weights.
 
     `from_flax(module, variables, x)` for Linen, `from_flax(module, x)` for a live NNX module.
@@ -25,14 +26,13 @@ def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) 
 
     Raises `PortError` for a module that cannot be traced, an operation without a rule, or Flax not installed.
     """
-    from compose.port.ported import Ported
 
-    graph, original = read(module, *inputs, partial=partial, **options)
-    return Ported.of(graph, original)
+    graph, reference = read(module, *inputs, partial=partial, **options)
+    return Ported.of(graph, reference, "flax")
 
 
 def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tuple[SourceGraph, Any]:
-    """The module as the graph that `Ported` is made from, and the original for the proof."""
+    """The module as the graph that `Ported` is made from, and the reference for the proof."""
     try:
         from flax import linen, nnx
     except ImportError:
@@ -52,8 +52,8 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
         raise PortError(f"a Linen module and its variables, or a live NNX module, got {type(module).__name__}")
     if not examples:
         raise PortError("example inputs: from_flax(module, variables, x), or from_flax(nnx_module, x)")
-    original = FlaxModel(model, examples)
-    low = FlaxLowering(model, original.inputs())
+    reference = FlaxModel(model, examples)
+    low = FlaxLowering(model, reference.inputs())
     graph = low.run()
     low.refuse(partial)
-    return graph, original
+    return graph, reference

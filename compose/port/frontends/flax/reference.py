@@ -12,11 +12,12 @@ import optax
 from compose.core.errors import PortError
 from compose.port.frontends.flax.float64 import narrows, widened
 from compose.port.frontends.flax.inlining import Flat, Var
-from compose.port.proof.reference import Arrays, Gradients, cotangents
+from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.reference import cotangents
 
 
 class FlaxModel:
-    """See `compose.port.proof.reference.Original`; `model` is a `LinenModel` or an `NnxModel`."""
+    """See `compose.port.ir.reference.Reference`; `model` is a `LinenModel` or an `NnxModel`."""
 
     def __init__(self, model: Any, examples: tuple):
         self.model = model

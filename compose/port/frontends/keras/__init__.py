@@ -8,9 +8,10 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.registry import load_rules
+from compose.port.ported import Ported
 
 
-def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Any:
+def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
     """Port a Keras model to one expression with its weights.
 
     Args:
@@ -24,10 +25,9 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Any:
     Raises `PortError` for a layer without a rule, a `Lambda`, or a Keras that is not installed.
     """
     from compose.port.frontends.keras.reference import KerasModel
-    from compose.port.ported import Ported
 
     graph, examples = read(model, *inputs, partial=partial)
-    return Ported.of(graph, KerasModel(model, examples, graph))
+    return Ported.of(graph, KerasModel(model, examples, graph), "keras")
 
 
 def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, tuple]:

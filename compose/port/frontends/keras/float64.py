@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.proof.reference import Arrays
+from compose.port.ir.reference import Arrays
 
 _NARROW = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 

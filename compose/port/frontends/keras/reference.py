@@ -14,11 +14,12 @@ from compose.port.frontends.keras.float64 import float64, widened
 from compose.port.frontends.keras.lower import functional
 from compose.port.frontends.keras.modes import mode
 from compose.port.ir.graph import SourceGraph
-from compose.port.proof.reference import Arrays, Gradients, cotangents
+from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.reference import cotangents
 
 
 class KerasModel:
-    """See `compose.port.proof.reference.Original`."""
+    """See `compose.port.ir.reference.Reference`."""
 
     def __init__(self, model: Any, examples: tuple, graph: SourceGraph):
         self.model, self.graph, self.form = model, graph, examples

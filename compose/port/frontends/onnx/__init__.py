@@ -7,9 +7,10 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.lowering.registry import load_rules
+from compose.port.ported import Ported
 
 
-def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Ported:
     """Port an ONNX model to one expression with its weights.
 
     Args:
@@ -34,13 +35,12 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.frontends.onnx.capture import load
     from compose.port.frontends.onnx.float64 import widened
     from compose.port.frontends.onnx.reference import OnnxModel
-    from compose.port.ported import Ported
 
     model = load(source)
     wide: onnx.ModelProto = widened(model)
     name = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name or "model"
     examples, graph = _read(model, wide, inputs, name, channels_first, partial)
-    return Ported.of(graph, OnnxModel(wide, examples, graph))
+    return Ported.of(graph, OnnxModel(wide, examples, graph), "onnx")
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:

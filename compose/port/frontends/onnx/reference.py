@@ -13,12 +13,12 @@ from compose.core.errors import PortError
 from compose.port.frontends.onnx.literals import meant
 from compose.port.frontends.onnx.reference_ops import EXACT
 from compose.port.ir.graph import SourceGraph
+from compose.port.ir.reference import Arrays
 from compose.port.proof.finite_differences import Differences
-from compose.port.proof.reference import Arrays
 
 
 class OnnxModel:
-    """See `compose.port.proof.reference.Original`; a file has no gradients, so `gradients` takes differences."""
+    """See `compose.port.ir.reference.Reference`; a file has no gradients, so `gradients` takes differences."""
 
     def __init__(self, model: onnx.ModelProto, examples: list[np.ndarray], graph: SourceGraph):
         self.examples, self.names = examples, [x.name for x in model.graph.input]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.ported import Ported
 
 
 def from_tf(
@@ -14,7 +15,7 @@ def from_tf(
     signature: str | None = None,
     training: Any = None,
     partial: bool = False,
-) -> Any:
+) -> Ported:
     """Port what TensorFlow computes, with the variables it reads, to one expression with its weights.
 
     Args:
@@ -43,7 +44,6 @@ def from_tf(
     except ImportError:
         raise PortError("TensorFlow, to read its models: pip install 'compose-jax[tensorflow]'") from None
     from compose.port.frontends.tensorflow.sources import read_source, read_training
-    from compose.port.ported import Ported
 
     read = read_source(source, inputs, outputs, signature)
-    return Ported.of(*read.lowered(partial, read_training(source, inputs, outputs, training)))
+    return Ported.of(*read.lowered(partial, read_training(source, inputs, outputs, training)), "tensorflow")

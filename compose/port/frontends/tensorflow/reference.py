@@ -10,11 +10,12 @@ import tensorflow as tf
 from compose.port.frontends.tensorflow.capture import Variable
 from compose.port.frontends.tensorflow.float64.graph import Exact
 from compose.port.frontends.tensorflow.reference_optimizers import by_keras, fresh
-from compose.port.proof.reference import Arrays, Gradients, cotangents
+from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.reference import cotangents
 
 
 class TensorFlowModel:
-    """See `compose.port.proof.reference.Original`."""
+    """See `compose.port.ir.reference.Reference`."""
 
     def __init__(
         self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable], training: Exact | None = None

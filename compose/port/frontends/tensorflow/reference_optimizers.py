@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from compose.core.errors import PortError
-from compose.port.proof.reference import Arrays
+from compose.port.ir.reference import Arrays
 
 
 def fresh(optimizer: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.registry import load_rules
+from compose.port.ported import Ported
 
 
-def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Any:
+def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Ported:
     """Port a `torch.nn.Module` to one expression with its weights.
 
     Args:
@@ -26,10 +27,9 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     not installed.
     """
     from compose.port.frontends.torch.reference import TorchModel
-    from compose.port.ported import Ported
 
     graph, examples, exact = read(model, *inputs, channels_first=channels_first, partial=partial)
-    return Ported.of(graph, TorchModel(model, examples, graph, exact))
+    return Ported.of(graph, TorchModel(model, examples, graph, exact), "torch")
 
 
 def read(

@@ -13,11 +13,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from compose.core.errors import PortError
 from compose.port.frontends.torch.float64 import exact
 from compose.port.ir.graph import SourceGraph
-from compose.port.proof.reference import Arrays, Gradients, cotangents
+from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.reference import cotangents
 
 
 class TorchModel:
-    """See `compose.port.proof.reference.Original`."""
+    """See `compose.port.ir.reference.Reference`."""
 
     def __init__(self, model: torch.nn.Module, inputs: tuple, graph: SourceGraph, exact: Arrays):
         self.model, self.graph, self.exact = model, graph, exact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,12 @@ import numpy as np
 import optax
 
 from compose.core.errors import ConfigError
+from compose.port.ir.reference import Arrays
 from compose.port.ir.weights import WeightMap
-from compose.port.proof.reference import Arrays
+from compose.port.result import Result
 from compose.port.train.frameworks import source_of
 from compose.port.train.optimizers import optimizer as transformation
 from compose.port.train.optimizers.per_array import check_per_array
-
-if TYPE_CHECKING:
-    from compose.port.ported import Ported
 
 _ADAM = ("exp_avg", "exp_avg_sq")
 TORCH: dict[str, Callable[[dict[str, Any]], tuple[str, ...]]] = {
@@ -58,7 +56,7 @@ KERAS: dict[str, Callable[[Any], tuple[str, ...]]] = {
 
 
 def carried(
-    port: Ported, source: Any, learning_rate: Any = None, steps: int | None = None
+    port: Result, source: Any, learning_rate: Any = None, steps: int | None = None
 ) -> tuple[optax.GradientTransformation, optax.OptState]:
     """See `Ported.optimizer`."""
     framework, kind = source_of(source, "optimizer")
@@ -81,7 +79,7 @@ def carried(
     return tx, _filled(fresh, port, slots, 1 if count is None else count)
 
 
-def _filled(state: Any, port: Ported, slots: list[Arrays], count: int) -> Any:
+def _filled(state: Any, port: Result, slots: list[Arrays], count: int) -> Any:
     """The state with the slots, in turn, for its trees that are like the parameters, and the count for its counters."""
     tree = jax.tree.structure(port.params)
     is_slot = lambda node: isinstance(node, dict) and jax.tree.structure(node) == tree
@@ -98,7 +96,7 @@ def _filled(state: Any, port: Ported, slots: list[Arrays], count: int) -> Any:
     return jax.tree.map(fill, state, is_leaf=is_slot)
 
 
-def _placed(port: Ported, slot: Arrays) -> Any:
+def _placed(port: Result, slot: Arrays) -> Any:
     """A slot's arrays, which go the way of their weights; single numbers are the same for each."""
     if all(np.ndim(value) == 0 for value in slot.values()):
         number = next(iter(slot.values()))
@@ -107,9 +105,9 @@ def _placed(port: Ported, slot: Arrays) -> Any:
     return WeightMap(r for r in port.weights if r.tree == "params").load(zeros | slot)[0]
 
 
-def _names(port: Ported, framework: str) -> dict[int, str]:
+def _names(port: Result, framework: str) -> dict[int, str]:
     """The arrays of the source by the identity of the model's own."""
-    model, saved = port.original.model, port.graph.saved  # pyright: ignore[reportAttributeAccessIssue]
+    model, saved = port.reference.model, port.graph.saved  # pyright: ignore[reportAttributeAccessIssue]
     if saved is None or saved.framework != framework:
         raise ConfigError(f"the {framework} model that was ported", f"a port of {port.graph.name}")
     if framework == "torch":
@@ -117,7 +115,7 @@ def _names(port: Ported, framework: str) -> dict[int, str]:
     return {id(v): name for v, name in zip(model.weights, saved.names, strict=True)}
 
 
-def _of_torch(port: Ported, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
+def _of_torch(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
     """The slots by the names of their weights, and the steps that were taken; None where it does not count."""
     if len(source.param_groups) != 1:
         raise ConfigError("one group of parameters, to carry the moments over", f"{len(source.param_groups)}")
@@ -140,7 +138,7 @@ def _of_torch(port: Ported, source: Any, kind: str) -> tuple[list[Arrays], int |
     return slots, int(counts.pop()) if counts else None
 
 
-def _of_keras(port: Ported, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
+def _of_keras(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
     if source.use_ema or (source.gradient_accumulation_steps or 1) > 1:
         raise ConfigError("an optimizer without averages of parameters or gradients, to carry its moments over", kind)
     if kind not in KERAS:

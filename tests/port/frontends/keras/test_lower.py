@@ -76,7 +76,7 @@ def test_equal(name, level):
 
 def test_outputs_alone_take_no_gradients(monkeypatch):
     ported = port.from_keras(two_outputs())
-    monkeypatch.delattr(type(ported.original), "gradients")
+    monkeypatch.delattr(type(ported.reference), "gradients")
     report = ported.verify("outputs")
     assert [row.check for row in report.rows] == ["weights", "outputs"] and report.rows[1].error < 1e-13
 

@@ -1,0 +1,61 @@
+"""What a front end offers of the source model, in float64, so that a port can be proven against it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+class Gradients(NamedTuple):
+    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight."""
+
+    outputs: list[np.ndarray]
+    inputs: list[np.ndarray]
+    weights: Arrays
+
+
+class Directional(Protocol):
+    """Outputs, and derivatives along random directions, of a source that has no gradients."""
+
+    outputs: list[np.ndarray]
+
+    def rows(self, inputs: list[np.ndarray], weights: Arrays) -> list[Any]:
+        """Our gradients of the floating-point inputs and of the weights, compared: rows of a report."""
+        ...
+
+
+class Reference(Protocol):
+    """The source model, run in float64 on given weights; arrays go in and out in the source's axes."""
+
+    def inputs(self) -> list[np.ndarray]:
+        """The example inputs, floating-point ones in float64."""
+        ...
+
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs in inference mode, as a flat list."""
+        ...
+
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Directional:
+        """Gradients in inference mode, for the cotangents that `cotangents(outputs, seed)` draws."""
+        ...
+
+    def train(
+        self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
+    ) -> list[Arrays]:
+        """All weights after each of these numbers of training steps, which ascend, from one run.
+
+        The loss is `mse` to the `cotangents` as targets, in training mode without dropout. A source whose computation
+        has no modes sets `has_modes = False`, and its steps are in inference mode.
+        """
+        ...
+
+    def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Every intermediate value in inference mode, in any order."""
+        ...
+
+    def default_optimizer(self) -> Any:
+        """SGD with momentum, an object of the source framework."""
+        ...
