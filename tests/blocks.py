@@ -50,10 +50,9 @@ def _run(page: Path, module: types.ModuleType) -> int:
 def _forget(name: str) -> None:
     """Take out the words and rules that the page added."""
     own = lambda value: getattr(getattr(value, "fn", value), "__module__", "") == name
-    for table in (registry._words, rules._named, rules._classes):
+    for table in (registry._words, rules._custom):
         for key in [key for key, value in table.items() if own(value)]:
             del table[key]
-            rules._outputs.pop(key, None)
 
 
 def compare(printed: str, shown: str) -> None:

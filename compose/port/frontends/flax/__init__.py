@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.frontends.flax.registry import registry
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.registry import load_rules
 from compose.port.ported import Ported
 
 
@@ -42,7 +42,7 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
     from compose.port.frontends.flax.lower import FlaxLowering
     from compose.port.frontends.flax.reference import FlaxModel
 
-    load_rules("compose.port.frontends.flax.rules")
+    registry.load()
     if isinstance(module, linen.Module) and inputs:
         model: Any = LinenModel(module, inputs[0], options)
         examples = inputs[1:]

@@ -15,7 +15,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching
 
 from compose.core.errors import PortError
-from compose.port.lowering.registry import class_rule
+from compose.port.frontends.flax.registry import class_rule
 
 WHOLE = Primitive("flax_module")
 WHOLE.multiple_results = True

@@ -13,12 +13,12 @@ from compose.core.errors import PortError
 from compose.port.frontends.flax.inlining import Eqn, Flat, Var, user_line
 from compose.port.frontends.flax.leaf_modules import Call, Recorder
 from compose.port.frontends.flax.passes.functions import Match, found
+from compose.port.frontends.flax.registry import class_rule, named_rule
 from compose.port.frontends.flax.values import Value, Weight
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Take
 from compose.port.lowering.base import Place
 from compose.port.lowering.binary import Arithmetic
-from compose.port.lowering.registry import class_rule, named_rule
 from compose.port.lowering.values import Known
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)

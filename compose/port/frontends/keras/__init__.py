@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.frontends.keras.registry import registry
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.registry import load_rules
 from compose.port.ported import Ported
 
 
@@ -39,7 +39,7 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
     from compose.port.frontends.keras.examples import examples_for
     from compose.port.frontends.keras.lower import KerasLowering, functional
 
-    load_rules("compose.port.frontends.keras.rules")
+    registry.load()
     if not isinstance(model, keras.Model):
         raise PortError(f"a keras.Model, got {type(model).__name__}")
     whole = functional(model, inputs)

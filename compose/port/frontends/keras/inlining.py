@@ -15,7 +15,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
 from compose.port.frontends.keras.float64 import float64
-from compose.port.lowering.registry import class_rule
+from compose.port.frontends.keras.registry import class_rule
 from compose.port.lowering.values import BATCH
 
 _OPERATORS = {

@@ -15,11 +15,11 @@ from compose.core.registry import word
 from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
+from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Place
 from compose.port.lowering.binary import Arithmetic
-from compose.port.lowering.registry import class_rule, named_rule
 from compose.port.lowering.values import BroadcastWeight, GraphValue
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compose.core.errors import PortError
-from compose.port.lowering.registry import load_rules
+from compose.port.frontends.onnx.registry import registry
 from compose.port.ported import Ported
 
 
@@ -51,7 +51,7 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     from compose.port.frontends.onnx.model import array
     from compose.port.frontends.onnx.passes import simplified
 
-    load_rules("compose.port.frontends.onnx.rules")
+    registry.load()
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):

@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.model import Node, node_of
+from compose.port.frontends.onnx.registry import named_rule
 from compose.port.frontends.onnx.shape_inference import SUBGRAPHS, add_shapes, kind_of
-from compose.port.lowering.registry import named_rule
 
 _DRAWN = ("onnx.RandomNormal", "onnx.RandomUniform", "onnx.RandomNormalLike", "onnx.RandomUniformLike")
 

@@ -11,9 +11,9 @@ from compose.core.errors import PortError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
+from compose.port.frontends.onnx.registry import named_rule
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.registry import named_rule
 from compose.port.lowering.values import Pending, Value, channels_last, identity_axes
 from compose.port.structure.recognize.attention import join_heads
 

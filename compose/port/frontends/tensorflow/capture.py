@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ import tensorflow as tf
 
 from compose.core.errors import PortError
 from compose.port.frontends.tensorflow.variable_names import names_of
+
+_PACKAGES = Path(tf.__file__).parent.parent
+_LIBRARIES = (
+    *(f"{_PACKAGES / name}{os.sep}" for name in ("tensorflow", "keras", "tf_keras")),
+    f"{Path(__file__).parent}{os.sep}",
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ def user_line(graph: Any, node: str) -> str:
 
 
 def _framework(file: str) -> bool:
-    return any(f"/{name}/" in file for name in ("tensorflow", "keras", "tf_keras", "autograph"))
+    return file.startswith(_LIBRARIES)
 
 
 def _variables_of(owner: Any) -> list:

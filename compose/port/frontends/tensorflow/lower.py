@@ -15,11 +15,11 @@ from compose.port.frontends.tensorflow.hints import hint
 from compose.port.frontends.tensorflow.idiom_layers import IdiomLayers
 from compose.port.frontends.tensorflow.operands import Operands
 from compose.port.frontends.tensorflow.passes.idioms import Idiom
+from compose.port.frontends.tensorflow.registry import named_rule
 from compose.port.frontends.tensorflow.scopes import as_ours, placed, puts_channels_first, scopes
 from compose.port.frontends.tensorflow.values import Value
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.registry import named_rule
 
 
 class TensorFlowLowering(Operands):

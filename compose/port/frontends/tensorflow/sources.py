@@ -28,11 +28,11 @@ from compose.port.frontends.tensorflow.float64.graph import Exact, exact
 from compose.port.frontends.tensorflow.hints import hint
 from compose.port.frontends.tensorflow.lower import TensorFlowLowering
 from compose.port.frontends.tensorflow.reference import TensorFlowModel
+from compose.port.frontends.tensorflow.registry import registry
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.registry import load_rules
 from compose.port.lowering.unsupported import Missing, refuse
 
-load_rules("compose.port.frontends.tensorflow.rules")
+registry.load()
 BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that all sizes are plain ints
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.frontends.torch.registry import registry
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.registry import load_rules
 from compose.port.ported import Ported
 
 
@@ -45,7 +45,7 @@ def read(
     from compose.port.frontends.torch.lower import TorchLowering
     from compose.port.frontends.torch.state_dict import saved
 
-    load_rules("compose.port.frontends.torch.rules")
+    registry.load()
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
     exported = export(model, inputs)

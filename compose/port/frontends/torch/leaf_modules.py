@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from compose.port.lowering.registry import whole_outputs
+from compose.port.frontends.torch.registry import whole_outputs
 
 
 @dataclass(frozen=True)

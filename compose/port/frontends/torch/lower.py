@@ -20,12 +20,12 @@ from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import Operands
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
+from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.registry import class_rule, named_rule
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 from compose.port.structure.recognize.attention import join_heads
 

@@ -12,7 +12,6 @@ import pytest
 import compose
 from compose import port
 from compose.core.errors import PortError
-from compose.port.lowering import registry
 
 pytest.importorskip("flax")
 import jax
@@ -187,8 +186,7 @@ def test_what_cannot_be_traced_or_is_no_module_says_so():
 
 
 def test_a_rule_for_a_module_of_ones_own(monkeypatch):
-    monkeypatch.setattr("compose.port.lowering.registry._classes", {})
-    monkeypatch.setattr("compose.port.lowering.registry._outputs", dict(registry._outputs))
+    monkeypatch.setattr("compose.port.lowering.registry._custom", {})
 
     class Gain(nn.Module):
         @nn.compact

@@ -227,7 +227,7 @@ class TestErrors:
     def test_what_is_no_graph_of_layers(self, function, said):
         with pytest.raises(PortError, match=said) as raised:
             port.from_tf(function, draw(2, 3))
-        assert "test_tensorflow.py:" in str(raised.value)
+        assert "test_lower.py:" in str(raised.value)
 
     @pytest.mark.parametrize("source, said", [(3, "a function, a tf.Module"), ("no/folder", "saved_model.pb")])
     def test_sources(self, source, said):
@@ -245,8 +245,7 @@ def test_a_rule_of_ones_own(monkeypatch):
     import compose
     from compose.port.lowering import registry as rules
 
-    monkeypatch.setattr(rules, "_named", dict(rules._named))
-    monkeypatch.setattr(rules, "_outputs", dict(rules._outputs))
+    monkeypatch.setattr(rules, "_custom", dict(rules._custom))
     port.rule("tf.Expm1")(lambda low, op, x: low.emit(compose.add_constant(value=-1.0), low.emit(compose.exp, x)))
     assert port.from_tf(tf.math.expm1, draw(2, 3)).verify().ok
 

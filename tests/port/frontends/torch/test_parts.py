@@ -103,7 +103,7 @@ class running_sum(StatefulLayer):
 
 
 def test_a_module_that_carries_state_by_a_rule_of_one_s_own():
-    from compose.port.lowering.registry import _classes, _outputs
+    from compose.port.lowering.registry import _custom
 
     @port.rule(Running)
     def _(low, call, x):
@@ -113,7 +113,7 @@ def test_a_module_that_carries_state_by_a_rule_of_one_s_own():
     try:
         ported = port.from_torch(nn.Sequential(Running(), nn.Tanh(), nn.Linear(4, 2)), torch.randn(3, 4))
     finally:
-        del _classes[Running], _outputs[Running]
+        del _custom[Running]
     assert ported.verify("steps").ok
     assert "seen" in str(ported.weights)
 
@@ -143,7 +143,7 @@ class Numbers(nn.Module):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: (Writes(), torch.randn(3, 4)), r"'seen' is written at .*test_torch_parts\.py:\d+"),
+        (lambda: (Writes(), torch.randn(3, 4)), r"'seen' is written at .*test_parts\.py:\d+"),
         (lambda: (nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4))), torch.randn(3, 4)), "got it at 0"),
         (lambda: (Numbers(), torch.randn(3, 5, 8), torch.randn(5, 5)), "a boolean attn_mask"),
         (lambda: (nn.Embedding(4, 2, max_norm=1.0), torch.zeros(3, 2, dtype=torch.int64)), "'weight' is written"),
@@ -161,6 +161,6 @@ def test_control_flow_on_data_names_the_line_and_nothing_else(capfd):
         def forward(self, x):
             return x + 1 if x.sum() > 0 else x - 1
 
-    with pytest.raises(PortError, match=re.escape("test_torch_parts.py:")) as raised:
+    with pytest.raises(PortError, match=re.escape("test_parts.py:")) as raised:
         port.from_torch(Branching(), torch.randn(2, 3))
     assert "torch.where" in str(raised.value) and capfd.readouterr() == ("", "")

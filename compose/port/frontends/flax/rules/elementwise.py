@@ -10,11 +10,11 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.inlining import Eqn
 from compose.port.frontends.flax.lower import FlaxLowering
+from compose.port.frontends.flax.registry import rule, rules
 from compose.port.frontends.flax.rules.pool import average
 from compose.port.frontends.flax.values import Value, Weight
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.literals import number
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Operand
 
 _PLAIN = {

@@ -9,9 +9,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import rule, rules
 from compose.port.frontends.flax.values import Value
 from compose.port.lowering.literals import number
-from compose.port.lowering.registry import rule, rules
 
 _COMPARED = {
     "eq": ("equals", True), "ne": ("equals", False), "gt": ("greater", True), "lt": ("less", True),

@@ -9,9 +9,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import rules
 from compose.port.frontends.flax.values import Value, Weight
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rules
 
 
 @rules("flax.linen.linear.Dense", "flax.nnx.nn.linear.Linear")

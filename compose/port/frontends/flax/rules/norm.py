@@ -6,7 +6,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rules
+from compose.port.frontends.flax.registry import rules
 
 
 def _affine(low: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from jax import lax
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import rule
 from compose.port.frontends.flax.rules.modules import one
-from compose.port.lowering.registry import rule
 
 
 @rule("jax.reduce_window_max")

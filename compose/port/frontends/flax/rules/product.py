@@ -7,9 +7,9 @@ import string
 from typing import Any
 
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import rule
 from compose.port.frontends.flax.rules.shape import reshaping
 from compose.port.frontends.flax.values import Value, Weight
-from compose.port.lowering.registry import rule
 
 
 @rule("jax.dot_general")

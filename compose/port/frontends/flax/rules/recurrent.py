@@ -11,7 +11,7 @@ from flax import nnx
 from compose.core.errors import PortError
 from compose.core.layer import as_layer
 from compose.core.registry import word
-from compose.port.lowering.registry import rules
+from compose.port.frontends.flax.registry import rules
 
 _GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("r", "z", "n")}
 _LSTM = (nn.LSTMCell, nn.OptimizedLSTMCell, nnx.LSTMCell, nnx.OptimizedLSTMCell)

@@ -10,9 +10,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import rule, rules
 from compose.port.frontends.flax.rules.elementwise import keeps, reduced
 from compose.port.frontends.flax.values import Value, Weight
-from compose.port.lowering.registry import rule, rules
 
 _REDUCED = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod"}
 

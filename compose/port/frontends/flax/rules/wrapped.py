@@ -7,8 +7,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.registry import class_rule, rule
 from compose.port.frontends.flax.values import Weight
-from compose.port.lowering.registry import class_rule, rule
 
 _INSIDE = "layer_instance/"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.mask import unread
-from compose.port.lowering.registry import rule, rules
 
 
 @rule("keras.layers.MultiHeadAttention")

@@ -9,7 +9,7 @@ import keras
 
 from compose.core.errors import PortError
 from compose.core.registry import known, word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.keras.registry import rule, rules
 
 ACTIVATIONS = {
     "linear": "identity", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "softmax": "softmax", "gelu": "gelu",

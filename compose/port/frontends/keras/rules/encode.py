@@ -7,8 +7,8 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.constant_folding import positions
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.core import activation
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import GraphValue
 
 

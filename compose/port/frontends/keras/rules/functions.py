@@ -10,9 +10,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.grow import METHODS
 from compose.port.frontends.keras.rules.image import layout, one
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import BATCH, GraphValue
 
 _PLAIN = {

@@ -6,9 +6,9 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.core import activation
 from compose.port.frontends.keras.rules.image import layout, one
-from compose.port.lowering.registry import rule, rules
 
 METHODS = {
     "nearest": "nearest",

@@ -6,8 +6,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rules
 from compose.port.frontends.keras.rules.core import activation, adapted
-from compose.port.lowering.registry import rules
 
 
 def one(value: Any) -> Any:

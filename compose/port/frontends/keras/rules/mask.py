@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.values import GraphValue
 
 _COMPARED = {

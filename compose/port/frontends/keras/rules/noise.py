@@ -10,8 +10,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.image import layout
-from compose.port.lowering.registry import rule, rules
 
 
 @rule("keras.layers.Dropout")

@@ -8,7 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rule
+from compose.port.frontends.keras.registry import rule
 
 
 @rule("keras.layers.BatchNormalization")

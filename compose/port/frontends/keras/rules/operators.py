@@ -7,8 +7,8 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.lower import KerasLowering
+from compose.port.frontends.keras.registry import rules
 from compose.port.lowering.binary import binary
-from compose.port.lowering.registry import rules
 from compose.port.lowering.values import GraphValue, Operand
 
 

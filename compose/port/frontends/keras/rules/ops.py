@@ -7,7 +7,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.values import BATCH, GraphValue
 
 _PLAIN = {

@@ -9,9 +9,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.encode import new_sizes
 from compose.port.frontends.keras.rules.image import layout, one
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import GraphValue
 
 

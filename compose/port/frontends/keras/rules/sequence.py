@@ -8,11 +8,11 @@ import keras
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.core import activation
 from compose.port.frontends.keras.rules.image import layout, one
 from compose.port.frontends.keras.rules.mask import unread
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule, rules
 
 _WORDS = {"SimpleRNNCell": "rnn", "LSTMCell": "lstm", "GRUCell": "gru"}
 

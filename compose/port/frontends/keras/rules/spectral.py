@@ -8,8 +8,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.registry import class_rule, named_rule, rule
 from compose.port.ir.weights import Constant
-from compose.port.lowering.registry import class_rule, named_rule, rule
 
 
 @rule("keras.layers.SpectralNormalization")

@@ -9,9 +9,9 @@ from onnx import TensorProto
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Constant
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Value, Weight
 
 _COMPARED = {

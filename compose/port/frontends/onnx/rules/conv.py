@@ -7,7 +7,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv.conv import conv
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis, turned_take
 
 

@@ -10,9 +10,9 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
+from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule
 from compose.port.lowering.values import Value, Weight, identity_axes
 
 

@@ -10,9 +10,9 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.literals import SELU
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Take
 from compose.port.lowering.binary import binary, bounded
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Operand, Value, Weight
 
 PLAIN = {

@@ -7,8 +7,8 @@ import math
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule, rules
 
 
 @rule("onnx.BatchNormalization")

@@ -6,7 +6,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.onnx.registry import rule, rules
 
 _REDUCED = {
     "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "LogSumExp": "logsumexp", "L2": "norm",

@@ -13,7 +13,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.resize import pick, weights
 from compose.port.frontends.onnx.literals import meant
-from compose.port.lowering.registry import rule
+from compose.port.frontends.onnx.registry import rule
 from compose.port.lowering.windows import per_axis
 
 _METHODS = {"nearest": ("nearest",), "linear": ("linear",), "cubic": ("torch_cubic", "cubic")}

@@ -8,9 +8,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.shape import reshaped
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, identity_axes
 
 _ORDER = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn": (0,)}  # of our gates among ONNX's: iofc, zrh

@@ -10,10 +10,10 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
 from compose.port.lowering.layout import reshape_in_place
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
 

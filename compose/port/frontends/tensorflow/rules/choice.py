@@ -7,8 +7,8 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
+from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value
-from compose.port.lowering.registry import rule, rules
 
 _COMPARED = {
     "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True),

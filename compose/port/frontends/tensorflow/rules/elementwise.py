@@ -10,9 +10,9 @@ import tensorflow as tf
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import Operands, as_value
+from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.lowering.binary import binary
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Operand
 
 PLAIN = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.tensorflow.registry import rule, rules
 
 _REDUCE = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Any": "max", "All": "min"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.registry import rule
 from compose.port.frontends.tensorflow.rules.image import one
-from compose.port.lowering.registry import rule
 
 
 @rule("tf.ResizeNearestNeighbor")

@@ -11,9 +11,9 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
+from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant
-from compose.port.lowering.registry import rule, rules
 
 
 @rules("tf.Reshape", "tf.ExpandDims", "tf.Squeeze")

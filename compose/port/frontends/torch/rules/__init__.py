@@ -1,1 +1,1 @@
-"""The rules of this front end, one kind of operation a file; `load_rules` imports them all."""
+"""The rules of this front end: one file for each kind of operation, with the same names in every front end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.lowering.registry import rule
+from compose.port.frontends.torch.registry import rule
 from compose.port.lowering.values import Value, identity_axes
 
 

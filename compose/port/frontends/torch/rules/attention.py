@@ -12,6 +12,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.operands import with_array
 from compose.port.frontends.torch.passes.idioms import ungrouped
+from compose.port.frontends.torch.registry import rule
 from compose.port.frontends.torch.rules.mask import (
     Allowed,
     Hidden,
@@ -24,7 +25,6 @@ from compose.port.frontends.torch.rules.mask import (
     shown,
 )
 from compose.port.ir.weights import Constant, Take
-from compose.port.lowering.registry import rule
 from compose.port.lowering.values import Value, identity_axes
 
 

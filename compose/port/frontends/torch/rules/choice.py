@@ -11,8 +11,8 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.float64 import exact
 from compose.port.frontends.torch.operands import as_value, with_array
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed, Hidden
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight
 
 _COMPARED = {

@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.layers.conv.conv import conv
 from compose.layers.norm.batch import batch_norm, layer_norm
 from compose.port.frontends.torch.capture import sizes_of
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value
 from compose.port.lowering.windows import conv_padding, kernel_take, padded_axes, padding_word, per_axis, turned_take
 

@@ -13,9 +13,9 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.layers.dropout import dropout
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, turned
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from compose.core.registry import word
-from compose.port.lowering.registry import rules
+from compose.port.frontends.torch.registry import rules
 from compose.port.lowering.values import Pending
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import Operand, Value
 
 PLAIN = {

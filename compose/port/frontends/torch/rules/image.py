@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import BATCH
 from compose.port.lowering.windows import per_axis
 

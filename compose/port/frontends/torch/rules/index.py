@@ -9,9 +9,9 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.registry import rule
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.weight_expressions import rows
-from compose.port.lowering.registry import rule
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compose.core.registry import word
-from compose.port.lowering.registry import rule
+from compose.port.frontends.torch.registry import rule
 from compose.port.lowering.values import identity_axes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
-from compose.port.lowering.registry import rule, rules
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value, Weight, identity_axes
 
 

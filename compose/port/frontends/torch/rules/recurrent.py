@@ -11,8 +11,8 @@ import numpy as np
 from compose.combinators.branch import collect
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.registry import rules
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rules
 from compose.port.lowering.values import Pending, Value, Weight
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")

@@ -7,10 +7,10 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
 from compose.port.ir.weights import Take
-from compose.port.lowering.registry import rule, rules
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 _TURNS = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "movedim", "moveaxis")

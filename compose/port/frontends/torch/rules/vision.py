@@ -6,8 +6,8 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.registry import rule
 from compose.port.ir.weights import Take, linear
-from compose.port.lowering.registry import rule
 from compose.port.lowering.values import identity_axes
 
 
