@@ -49,7 +49,7 @@ def _self_attention(low, module, inputs_q, mask=None, deterministic=None, **rest
 
 
 def _joined(weight: Weight, name: str) -> Any:
-    """Heads and their features as one axis."""
+    """Merge the axes of heads and features."""
     if len(weight.shape) == 1:
         return weight
     shape = (-1, weight.shape[-1]) if name == "out" else (*weight.shape[:-2], -1)
@@ -58,7 +58,7 @@ def _joined(weight: Weight, name: str) -> Any:
 
 
 def _masks(low: Any, mask: Any, is_causal: bool, time: int) -> tuple[bool, tuple]:
-    """Whether attention is causal, and a mask that is computed from an input."""
+    """Whether attention is causal, and the mask that depends on an input."""
     if isinstance(mask, Within):
         causal, _ = _masks(low, mask.constant, is_causal, time)
         return causal, (boolean(low, mask.value),)

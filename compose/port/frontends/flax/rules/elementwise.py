@@ -1,4 +1,4 @@
-"""JAX's elementwise operations."""
+"""Functions of each element, and arithmetic."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from compose.port.frontends.flax.inlining import Eqn
 from compose.port.frontends.flax.lower import FlaxLowering
 from compose.port.frontends.flax.registry import rule, rules
 from compose.port.frontends.flax.rules.pool import average
+from compose.port.frontends.flax.rules.reduce import keeps, reduced
 from compose.port.frontends.flax.values import Value, Weight
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.literals import number
@@ -31,16 +32,6 @@ def _plain(lowering: FlaxLowering, eqn: Eqn, x: Value, **_):
 @rules("jax.copy", "jax.copy_p", "jax.reduce_precision", "jax.sharding_constraint", "jax.optimization_barrier")
 def _nothing(lowering: FlaxLowering, eqn: Eqn, *xs):
     return xs
-
-
-@rule("jax.convert_element_type")
-def _convert(lowering: FlaxLowering, eqn: Eqn, x: Value):
-    if not isinstance(x, (Value, Weight)):
-        return x  # a mask that attention reads
-    kinds = [np.issubdtype(dtype, np.floating) for dtype in (eqn.outputs[0].dtype, eqn.inputs[0].dtype)]
-    if kinds[0] == kinds[1]:
-        return x
-    return lowering.emit(word("as_dtype")(dtype=word("float32" if kinds[0] else "int32")), x)
 
 
 @rule("jax.neg")
@@ -82,16 +73,6 @@ def _extremes(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
     return extreme(lowering, "maximum" if eqn.name == "max" else "minimum", a, b)
 
 
-@rule("jax.select_n")
-def _select(lowering: FlaxLowering, eqn: Eqn, which, *cases):
-    chosen = number(which)
-    if isinstance(which, Value) and all(isinstance(case, Value) for case in cases):
-        return lowering.emit(word("where"), which, *cases[::-1])
-    if chosen is None:
-        raise PortError("a choice that is the same everywhere; make others a function under @compose.register")
-    return cases[int(chosen)]
-
-
 @rule("jax.clamp")
 def _clamp(lowering: FlaxLowering, eqn: Eqn, least, x, most):
     return lowering.emit(word("clip")(low=_number(least), high=_number(most)), x)
@@ -125,18 +106,11 @@ def _mean(lowering: FlaxLowering, count: Any) -> Value | None:
     return lowering.emit(reduced("mean", axes, x, keepdims=kept), x)
 
 
-def keeps(before: tuple[int, ...], axes: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Whether a reduction leaves axes of length 1."""
-    return tuple(after) == tuple(1 if i in axes else n for i, n in enumerate(before))
+@rules("flax.linen.activation.PReLU", "flax.nnx.nn.activations.PReLU")
+def _prelu(low, module, x):
+    return low.emit(word("prelu"), x, weights={"negative_slope": _only(low.weights)})
 
 
-def reduced(name: str, axes: tuple[int, ...], x: Value, keepdims: bool = False) -> Any:
-    """A reduction as its word: over all space, that of global pooling."""
-    options: dict[str, Any] = {"keepdims": True} if keepdims else {}
-    if name in ("mean", "max") and x.ndim > 2 and tuple(axes) == tuple(range(1, x.ndim - 1)):
-        made = word("global_avg_pool" if name == "mean" else "global_max_pool")
-        return made(**options) if options else made
-    if len(axes) < x.ndim:
-        last = tuple(a - x.ndim if a == x.ndim - 1 else a for a in axes)
-        options = {"axis": last[0] if len(last) == 1 else last, **options}
-    return word(name)(**options) if options else word(name)
+def _only(weights: dict[str, Weight]) -> Weight:
+    (weight,) = weights.values()
+    return weight

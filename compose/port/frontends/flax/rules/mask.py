@@ -1,4 +1,4 @@
-"""JAX's comparisons and what is made of them: masks that are computed from the input."""
+"""Comparisons, choices and masks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.flax.inlining import Eqn
+from compose.port.frontends.flax.lower import FlaxLowering
 from compose.port.frontends.flax.registry import rule, rules
 from compose.port.frontends.flax.values import Value
 from compose.port.lowering.literals import number
@@ -22,7 +24,7 @@ _MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
 
 @dataclass(frozen=True, eq=False)
 class Within:
-    """A boolean value, where a constant array is true too; attention alone knows what to do with it."""
+    """A boolean value and a constant mask, both of which must hold; only attention can use it."""
 
     value: Value
     constant: np.ndarray
@@ -71,7 +73,7 @@ def _not(low, eqn, x):
 
 
 def boolean(low: Any, mask: Value) -> Value:
-    """A mask of numbers, which Flax makes of booleans, as booleans."""
+    """The boolean mask that Flax converted to numbers."""
     if mask.dtype == bool:
         return mask
     before = low.producer(mask)
@@ -80,3 +82,13 @@ def boolean(low: Any, mask: Value) -> Value:
         if given.dtype == bool:
             return given
     return low.emit(word("logical_not"), low.emit(word("equals")(value=0.0), mask, shape=mask.shape), shape=mask.shape)
+
+
+@rule("jax.select_n")
+def _select(lowering: FlaxLowering, eqn: Eqn, which, *cases):
+    chosen = number(which)
+    if isinstance(which, Value) and all(isinstance(case, Value) for case in cases):
+        return lowering.emit(word("where"), which, *cases[::-1])
+    if chosen is None:
+        raise PortError("a choice that is the same everywhere; make others a function under @compose.register")
+    return cases[int(chosen)]

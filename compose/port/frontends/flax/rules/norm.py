@@ -10,12 +10,12 @@ from compose.port.frontends.flax.registry import rules
 
 
 def _affine(low: Any) -> dict[str, Any]:
-    """What of `scale` and `bias` a norm has, as options of ours."""
+    """Options for whether a norm has `scale` and `bias`."""
     return {name: name in low.weights for name in ("scale", "bias")}
 
 
 def _last_axes(module: Any, x: Any) -> int:
-    """How many of the last axes a norm is over."""
+    """The number of trailing axes that a norm reduces."""
     made = []
     for name in ("reduction_axes", "feature_axes"):
         axes = getattr(module, name)

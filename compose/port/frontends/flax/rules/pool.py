@@ -10,7 +10,7 @@ from jax import lax
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rule
-from compose.port.frontends.flax.rules.modules import one
+from compose.port.frontends.flax.rules.conv import one
 
 
 @rule("jax.reduce_window_max")
@@ -26,7 +26,7 @@ def _sum_pool(low, eqn, x):
 
 
 def average(eqn: Any, count: np.ndarray) -> Any:
-    """The mean over windows, for their sum divided by these counts; None where they count nothing that it knows."""
+    """Average pooling for a sum over windows divided by counts; None if the counts match no padding."""
     window = _window(eqn)
     size = np.prod(eqn.params["window_dimensions"])
     if (count == size).all():

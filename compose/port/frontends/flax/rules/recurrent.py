@@ -1,4 +1,4 @@
-"""Recurrent layers of Flax, Linen and NNX, one way and both."""
+"""Recurrent layers of Flax, Linen and NNX, in one direction and in both."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _step(low, module, carry, x):
 
 
 def _cell(low: Any, cell: Any, prefix: str) -> tuple[Any, dict[str, Any]]:
-    """A recurrent word for a cell of Flax, and its weights."""
+    """The recurrent layer for a Flax cell, and its weights."""
     found = {k.removeprefix(prefix): w for k, w in low.weights.items() if k.startswith(prefix)}
     size = getattr(cell, "features", None) or getattr(cell, "hidden_features", None)
     if isinstance(cell, _SIMPLE):
@@ -134,7 +134,7 @@ def _cell(low: Any, cell: Any, prefix: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _expect_lengths(low: Any, lengths: Any, return_carry: Any) -> None:
-    """Raise where the outputs at padded steps are read, at which Flax goes on computing."""
+    """Raise if outputs at padded steps are read, which Flax computes."""
     sequence = low.eqn.outputs[-1]
     if lengths is not None and (not return_carry or low.uses.get(sequence)):
         raise PortError(
@@ -143,7 +143,7 @@ def _expect_lengths(low: Any, lengths: Any, return_carry: Any) -> None:
 
 
 def _carry(low: Any, cell: Any, carry: Any) -> tuple:
-    """A first carry as ours, none for zeros; Flax's LSTM has (c, h)."""
+    """The initial carry in our order, None for zeros; Flax's LSTM has (c, h)."""
     parts = list(carry) if isinstance(carry, (tuple, list)) else _given(carry)
     if all(isinstance(p, np.ndarray) and not p.any() for p in parts):
         return ()

@@ -1,4 +1,4 @@
-"""JAX's operations that move numbers and compute none, and reductions."""
+"""Reshaping, permuting, joining, splitting, padding."""
 
 from __future__ import annotations
 
@@ -10,35 +10,17 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.registry import rule, rules
-from compose.port.frontends.flax.rules.elementwise import keeps, reduced
+from compose.port.frontends.flax.registry import rule
+from compose.port.frontends.flax.rules.index import index_layer
+from compose.port.frontends.flax.rules.reduce import REDUCED, keeps, reduced
 from compose.port.frontends.flax.values import Value, Weight
-
-_REDUCED = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod"}
-
-
-@rules(*(f"jax.{name}" for name in _REDUCED))
-def _reduce(low, eqn, x):
-    return low.emit(reduced(_REDUCED[eqn.name], eqn.params["axes"], x), x)
-
-
-@rule("jax.argmax")
-def _argmax(low, eqn, x):
-    return low.emit(word("argmax")(axis=eqn.params["axes"][0]), x)
-
-
-@rule("jax.cumsum")
-def _cumsum(low, eqn, x):
-    made = low.emit(word("flip")(axis=eqn.params["axis"]), x) if eqn.params["reverse"] else x
-    made = low.emit(word("cumsum")(axis=eqn.params["axis"]), made)
-    return low.emit(word("flip")(axis=eqn.params["axis"]), made) if eqn.params["reverse"] else made
 
 
 @rule("jax.transpose")
 def _transpose(low, eqn, x):
     axes = tuple(eqn.params["permutation"])
     if isinstance(x, Weight):
-        return _found(x.transposed(axes), x)
+        return found_weight(x.transposed(axes), x)
     return low.emit(word("permute")(*axes), x)
 
 
@@ -46,12 +28,12 @@ def _transpose(low, eqn, x):
 def _reshape(low, eqn, x):
     shape = tuple(eqn.params["new_sizes"])
     if isinstance(x, Weight):
-        return _found(x.reshaped(shape), x)
+        return found_weight(x.reshaped(shape), x)
     return low.emit(reshaping(low, x.shape, shape), x)
 
 
 def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
-    """The word for a new shape: by axes that join or part, where it is that, so that others may have any length."""
+    """The layer for a new shape; it splits or merges axes where possible, so that the others may have any length."""
     if given == made:
         return word("identity")
     without = lambda shape: [n for n in shape if n != 1]
@@ -74,7 +56,7 @@ def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
 
 
 def _ones(given: tuple[int, ...], made: tuple[int, ...]) -> Any:
-    """Axes of length 1 that come or go."""
+    """Axes of length 1 that are added or removed."""
     longer, shorter = max(given, made, key=len), min(given, made, key=len)
     axes, rest = [], list(shorter)
     for i, n in enumerate(longer):
@@ -92,12 +74,12 @@ def _ones(given: tuple[int, ...], made: tuple[int, ...]) -> Any:
 def _broadcast(low, eqn, x):
     shape, axes = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     if isinstance(x, Weight):
-        return _found(x.broadcast(shape, axes), x)
+        return found_weight(x.broadcast(shape, axes), x)
     before = low.maker(0)
-    if before is not None and before.name in _REDUCED and isinstance(low.value(before.inputs[0]), Value):
+    if before is not None and before.name in REDUCED and isinstance(low.value(before.inputs[0]), Value):
         whole, over = low.value(before.inputs[0]), before.params["axes"]
         if keeps(whole.shape, over, shape):
-            return low.emit(reduced(_REDUCED[before.name], over, whole, keepdims=True), whole)
+            return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
     y = x if apart == x.shape else low.emit(reshaping(low, x.shape, apart), x, shape=apart)
     if apart == shape:
@@ -113,7 +95,7 @@ def _tile(low, eqn, x):
     if len(reps) != len(x.shape) or any(r > 1 and n != 1 for r, n in zip(reps, x.shape)):
         raise PortError(f"axes of length 1 repeated, got {tuple(x.shape)} by {reps}")
     if isinstance(x, Weight):
-        return _found(x.broadcast(shape, tuple(range(len(shape)))), x)
+        return found_weight(x.broadcast(shape, tuple(range(len(shape)))), x)
     return low.emit(word("broadcast_to")(*shape[1:]), x)
 
 
@@ -121,53 +103,11 @@ def _tile(low, eqn, x):
 def _squeeze(low, eqn, x):
     axes = eqn.params["dimensions"]
     if isinstance(x, Weight):
-        return _found(x.reshaped(eqn.outputs[0].shape), x)
+        return found_weight(x.reshaped(eqn.outputs[0].shape), x)
     before = low.maker(0)
     if before is not None and before.name == "slice" and isinstance(low.value(before.inputs[0]), Value):
-        return low.emit(_at(before, axes), low.value(before.inputs[0]))
+        return low.emit(index_layer(before, axes), low.value(before.inputs[0]))
     return low.emit(word("squeeze")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
-
-
-@rule("jax.slice")
-def _slice(low, eqn, x):
-    if isinstance(x, Weight):
-        return _rows(eqn, x)
-    if all(n == m for n, m in zip(x.shape, eqn.outputs[0].shape)):
-        return x
-    return low.emit(_at(eqn, ()), x)
-
-
-def _rows(eqn: Any, weight: Weight) -> Weight:
-    """Some rows of a weight."""
-    start, stop = eqn.params["start_indices"], eqn.params["limit_indices"]
-    if (
-        tuple(stop[1:]) != weight.own[1:]
-        or any(start[1:])
-        or {*(eqn.params["strides"] or ())} - {1}
-        or weight.take.axes
-    ):
-        raise PortError("a part of a weight that is some of its first axis")
-    shape = eqn.outputs[0].shape
-    first = weight.take.rows[0] if weight.take.rows else 0
-    rows = (first + start[0], first + stop[0])
-    return weight.taken(replace(weight.take, rows=rows), shape)
-
-
-def _at(eqn: Any, dropped: tuple[int, ...]) -> Any:
-    """A slice as an index; axes that are dropped afterwards are one place of them."""
-    sizes, params = eqn.inputs[0].shape, eqn.params
-    parts = []
-    for i, size in enumerate(sizes):
-        start, stop = params["start_indices"][i], params["limit_indices"][i]
-        step = params["strides"][i] if params["strides"] else 1
-        if i in dropped:
-            parts.append(str(start) if start < size - 1 or size == 1 else "-1")
-            continue
-        ends = ("" if start == 0 else str(start), "" if stop == size else str(stop))
-        parts.append(":".join(ends) + (f":{step}" if step != 1 else ""))
-    while parts and parts[-1] == ":":
-        parts.pop()
-    return word("at")(", ".join(parts))
 
 
 @rule("jax.split")
@@ -218,7 +158,7 @@ def _pad(low, eqn, x, fill):
     return low.emit(word("pad")(tuple((a, b) for a, b, _ in config[1:-1]), **options), x)
 
 
-def _found(weight: Weight | None, before: Weight) -> Weight:
+def found_weight(weight: Weight | None, before: Weight) -> Weight:
     if weight is None:
         raise PortError(f"the weight {before.take.source} reshaped or turned once before it is used")
     return weight

@@ -1,4 +1,4 @@
-"""Layers of Flax around one other whose kernel they change: weight and spectral normalisation, LoRA."""
+"""Layers around another whose kernel they change: weight and spectral normalisation, LoRA."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _spectral_norm(low, module, x, update_stats=False, **options):
 
 
 def _own(low: Any, end: str) -> Weight:
-    """The one array of the wrapper itself that ends so: `Dense_0/kernel/scale`."""
+    """The wrapper's array with this suffix, as `Dense_0/kernel/scale`."""
     found = [w for name, w in low.weights.items() if name.endswith(f"kernel/{end}") and not name.startswith(_INSIDE)]
     if len(found) != 1:
         raise PortError(f"one layer with a kernel inside, got {len(found)}")

@@ -1,4 +1,4 @@
-"""Attention layers of Keras."""
+"""Attention."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.mask import unread
+from compose.port.lowering.values import GraphValue
 
 
 @rule("keras.layers.MultiHeadAttention")
@@ -28,7 +29,7 @@ def _multi_head(walk, layer, query, value, key=None, use_causal_mask=False, retu
 
 
 def _over_axes(walk: Any, layer: Any, x: Any, axes: tuple[int, ...], options: dict[str, Any]) -> Any:
-    """Self-attention over some axes of one value; all others but the last are so many examples."""
+    """Self-attention over some axes; the others, except the last, are batch axes."""
     shape = layer._build_shapes_dict["query_shape"]
     rest = [i for i in range(1, len(shape) - 1) if i not in axes]
     order = [0, *rest, *axes, len(shape) - 1]
@@ -140,3 +141,16 @@ def _attention_mask(walk: Any, layer: Any, masks: dict[str, Any], scores: bool) 
             raise PortError("an attention_mask (batch, queries, keys)")
         made = whole if made is None else walk.emit(word("logical_and"), whole, made)
     return () if made is None else (made,), not zeros and (of_query is not None or whole is not None)
+
+
+@rule("keras.ops.DotProductAttention")
+def _attention(walk, op, query, key, value, bias=None, mask=None, scale=None):
+    if bias is not None or op.attn_logits_soft_cap is not None:
+        raise PortError("attention without a bias on its scores and a cap")
+    options: dict[str, Any] = {"causal": True} if op.is_causal else {}
+    options |= {} if scale is None else {"scale": float(scale)}
+    made = word("scaled_dot_product_attention")
+    if mask is not None and not isinstance(mask, GraphValue):
+        raise PortError("a mask that is a value; is_causal=True for the causal one")
+    inputs = (query, key, value) if mask is None else (query, key, value, mask)
+    return walk.emit(made(**options) if options else made, *inputs)

@@ -1,9 +1,12 @@
-"""Masks of Keras as values: what makes them, what joins them, and who reads the steps that they hide."""
+"""Comparisons, choices and masks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.values import GraphValue
@@ -58,7 +61,7 @@ def _where(walk, op, condition, a, b):
 
 
 def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
-    """A number shaped as another value."""
+    """A constant with the shape of another value."""
     zeros = walk.emit(word("scale")(by=0.0), like)
     return walk.emit(word("add_constant")(value=float(value)), zeros) if value else zeros
 
@@ -80,7 +83,7 @@ _OVER_STEPS = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "GlobalAverag
 
 
 def unread(walk: Any, tensor: Any, mask: Any) -> bool:
-    """Whether nothing reads the steps of a symbolic value that a mask hides: it may be anything there."""
+    """Whether nothing reads the masked steps of a symbolic value, so that they may hold anything."""
     if any(tensor is out for out in walk.within.outputs):
         return False
     return all(_spares(walk, node, tensor, mask) for node in walk.readers(tensor))
@@ -100,9 +103,18 @@ def _spares(walk: Any, node: Any, tensor: Any, mask: Any) -> bool:
 
 
 def _same(given: Any, mask: Any) -> bool:
-    """Whether a mask is another, or the union of that with itself, as Keras joins the masks of a sum."""
+    """Whether two masks are equal; Keras joins the masks of a sum into the union of one with itself."""
     if given is mask or given is None:
         return given is mask
     history = given._keras_history
     joined = type(history.operation).__name__ in ("LogicalOr", "LogicalAnd")
     return joined and all(_same(t, mask) for t in history.operation._inbound_nodes[history.node_index].input_tensors)
+
+
+@rules("keras.ops.Tril", "keras.ops.Triu")
+def _triangle(walk, op, x):
+    rows, columns = walk.node.input_tensors[0].shape[-2:]
+    if None in (rows, columns):
+        raise PortError("matrices of known sizes")
+    kept = (np.tril if type(op).__name__ == "Tril" else np.triu)(np.ones((rows, columns)), op.k)
+    return walk.with_known("multiply", x, kept)

@@ -1,14 +1,15 @@
-"""Norms, learned slopes and scales of Keras."""
+"""Normalisation."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.keras.registry import rule
+from compose.port.frontends.keras.registry import rule, rules
 
 
 @rule("keras.layers.BatchNormalization")
@@ -94,26 +95,6 @@ def _rescaling(walk, layer, x):
     return walk.emit(word("standardize")(_numbers(-offset / by), _numbers(1 / by)), x)
 
 
-@rule("keras.layers.PReLU")
-def _prelu(walk, layer, x):
-    shared = layer.shared_axes or []
-    axes = tuple(i for i in range(1, len(layer.alpha.shape) + 1) if i not in shared)
-    slopes = walk.take(layer.alpha, shape=tuple(layer.alpha.shape[i - 1] for i in axes))
-    return walk.emit(word("prelu")(axes), x, weights={"negative_slope": slopes})
-
-
-@rule("keras.layers.LayerScale")
-def _layer_scale(walk, layer, x):
-    return walk.emit(word("learned_scale"), x, weights={"scale": layer.gamma})
-
-
-@rule("keras.layers.Dot")
-def _dot(walk, layer, xs):
-    axes = layer.axes if isinstance(layer.axes, int) else tuple(layer.axes)
-    options = {"normalize": True} if layer.normalize else {}
-    return walk.emit(word("dot")(axes=axes, **options), *xs)
-
-
 def _affine(layer: Any) -> dict[str, Any]:
     return {"scale": layer.gamma if layer.scale else None, "bias": layer.beta if layer.center else None}
 
@@ -121,3 +102,16 @@ def _affine(layer: Any) -> dict[str, Any]:
 def _numbers(values: np.ndarray) -> Any:
     flat = values.ravel().tolist()
     return flat[0] if len(set(flat)) == 1 else tuple(flat)
+
+
+@rules("keras.ops.LayerNorm", "keras.ops.RMSNorm")
+def _last_axis_norm(walk, op, x, scale=None, beta=None, gamma=None):
+    gamma = scale if gamma is None else gamma
+    epsilon = float(op.epsilon if op.epsilon is not None else keras.config.epsilon())
+    if op.axis not in (-1, walk.rank - 1, [-1], (-1,)) or getattr(op, "rms_scaling", False):
+        raise PortError("a norm of the last axis")
+    weights = {"scale": gamma, "bias": beta}
+    if type(op).__name__ == "RMSNorm":
+        return walk.emit(word("rms_norm")(epsilon=epsilon, scale=gamma is not None), x, weights={"scale": gamma})
+    made = word("layer_norm")(epsilon=epsilon, scale=gamma is not None, bias=beta is not None)
+    return walk.emit(made, x, weights=weights)

@@ -1,4 +1,4 @@
-"""Linear maps, embeddings, dropout, and what changes nothing."""
+"""Linear maps, products of matrices, einsum, embeddings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
-from compose.layers.dropout import dropout
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
@@ -90,23 +89,13 @@ def _refuse(a, b):
     raise PortError(f"a product of two values, or of a value with a matrix of weights on its right, got {shapes}")
 
 
-@rule("onnx.Gather")
-@of_weights
-def _gather(low, node, x, ids):
-    axis = node.get("axis", 0)
-    if isinstance(x, Weight) and isinstance(ids, Value):
-        table = low.weight(x)
-        if axis != 0 or len(table.shape) != 2:
-            raise PortError(f"an embedding: rows of a matrix, got axis {axis} of shape {table.shape}")
-        ids = low.as_source(ids)
-        axes = identity_axes(ids.ndim + 1)
-        return low.emit(word("embedding")(*table.shape), ids, axes=axes, weights={"embedding": table})
-    from compose.port.frontends.onnx.rules.shape import gathered
-
-    return gathered(low, x, ids, axis)
-
-
-@rule("onnx.Dropout")
-def _dropout(low, node, x, ratio=None, *training):
-    rate = 0.5 if ratio is None else float(low.known(ratio).item())
-    return (low.emit(dropout(rate), x) if rate > 0 else x, None)
+@rule("onnx.Einsum")
+def _einsum(low, node, *xs):
+    equation = node.get("equation").replace(" ", "")
+    if len(xs) != 2 or not isinstance(xs[0], Value) or not isinstance(xs[1], Weight) or "->" not in equation:
+        raise PortError(f"an einsum of a value and a weight with its result written, got {equation}")
+    left, kernel = equation.split("->")[0].split(",")
+    x, weight = low.as_source(xs[0]), low.weight(xs[1])
+    sizes = tuple(n for c, n in zip(kernel, weight.shape) if c not in left)
+    layer = word("einsum")(equation, **({"sizes": sizes} if sizes else {}))
+    return low.emit(layer, x, axes=identity_axes(len(low.shape)), weights={"kernel": weight})

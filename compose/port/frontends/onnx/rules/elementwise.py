@@ -137,7 +137,6 @@ def _shrink(lowering: Operands, node: Node, x: Value):
 
 
 # Two operands.
-
 WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto.INT8, TensorProto.UINT8)
 
 

@@ -1,4 +1,4 @@
-"""Reductions over axes, running sums, and places of the largest."""
+"""Reductions, scans, positions of the largest."""
 
 from __future__ import annotations
 

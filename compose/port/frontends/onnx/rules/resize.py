@@ -1,4 +1,4 @@
-"""Resizing: of all the ways in which ONNX counts places, those that a word says, found by what they compute."""
+"""Resizing and pixel shuffles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.resize import pick, weights
 from compose.port.frontends.onnx.literals import meant
-from compose.port.frontends.onnx.registry import rule
+from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.lowering.windows import per_axis
 
 _METHODS = {"nearest": ("nearest",), "linear": ("linear",), "cubic": ("torch_cubic", "cubic")}
@@ -55,7 +55,7 @@ def _placed(axes: tuple[int, ...], given: np.ndarray, rank: int) -> np.ndarray:
 
 
 def _forms(node) -> Iterator[tuple[str, str, bool]]:
-    """The words to try."""
+    """The layers to try."""
     antialias = bool(node.get("antialias", 0)) and node.get("mode") != "nearest"
     for method in _METHODS[node.get("mode", "nearest")]:
         for coordinates in ("half_pixel",) if antialias else _COORDINATES:
@@ -69,7 +69,7 @@ def _said(method: str, options: dict[str, Any], after: tuple[int, ...], factors:
 
 
 def _computed(node, before: int, after: int, factor: float) -> np.ndarray:
-    """What onnx's reference makes of one axis with these numbers on it."""
+    """The result of onnx's reference evaluator on one axis of these numbers."""
     attributes = {k: v for k, v in node.attributes.items() if k not in ("axes", "keep_aspect_ratio_policy")}
     scaled = int(np.floor(before * np.float32(factor))) == after
     last = helper.make_tensor("by", TensorProto.FLOAT, [1], [factor]) if scaled else None
@@ -102,3 +102,12 @@ def _repeat(low, node, x):
         x = low.moved(x, (0, *(a for a in x.axes[1:] if a in times), *(a for a in x.axes[1:] if a not in times)))
     factors = tuple(times.get(a, 1) for a in x.axes[1:-1])
     return low.emit(word("upsample")(per_axis(factors, len(factors))), x)
+
+
+@rules("onnx.DepthToSpace", "onnx.SpaceToDepth")
+def _blocks(low, node, x):
+    x, factor = low.channels_last(x), node.get("blocksize")
+    by_channel = node.get("mode", "DCR") == "CRD"
+    if node.op == "onnx.SpaceToDepth":
+        return low.emit(word("pixel_unshuffle" if by_channel else "space_to_depth")(factor), x)
+    return low.emit(word("pixel_shuffle" if by_channel else "depth_to_space")(factor), x)

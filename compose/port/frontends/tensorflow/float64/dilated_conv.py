@@ -15,7 +15,7 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.constant_folding import Known
 from compose.port.frontends.tensorflow.float64.nodes import NodeDef, constant, operation
 from compose.port.frontends.tensorflow.passes.idioms import Idiom
-from compose.port.frontends.tensorflow.rules.image import one, padding_of
+from compose.port.frontends.tensorflow.rules.conv import one, padding_of
 
 _CONVS = ("Conv2D", "DepthwiseConv2dNative")
 

@@ -20,7 +20,7 @@ from compose.port.frontends.tensorflow.constant_folding import Known
 from compose.port.frontends.tensorflow.float64.nodes import constant, operation, said
 from compose.port.frontends.tensorflow.float64.pool3d import VOLUMES, by_slices
 from compose.port.frontends.tensorflow.passes.idioms import Idiom
-from compose.port.frontends.tensorflow.rules.image import pooled
+from compose.port.frontends.tensorflow.rules.pool import pooled
 
 _RESIZED = {"ResizeBilinear": "linear", "ResizeBicubic": "cubic", "ResizeArea": "area"}
 _KERNELS = {

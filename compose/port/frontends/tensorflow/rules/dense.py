@@ -1,4 +1,4 @@
-"""Products with matrices, biases, and rows of a table."""
+"""Linear maps, products of matrices, einsum, biases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _matmul(low, op, a, b):
 
 
 def _turned(low: Any, x: Value) -> Value:
-    """The last two axes exchanged."""
+    """Swap the last two axes."""
     order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
     return low.emit(word("permute")(*order), x, shape=(x.shape[i] for i in order))
 
@@ -75,7 +75,7 @@ def _by_kernel(low: Any, equation: str, x: Value, weight: Weight) -> Value:
 
 
 def _product(low: Any, equation: str, a: Value, b: Value) -> Value | None:
-    """An einsum of two values as a matrix product, where it is one: one axis of each stays, and one is summed over."""
+    """An einsum of two values as a matrix product, if one axis of each is kept and one is summed over."""
     terms, _, out = equation.partition("->")
     left, _, right = terms.partition(",")
     both = [c for c in out if c in left and c in right]

@@ -1,4 +1,4 @@
-"""Functions of each element by itself, of one value or two."""
+"""Functions of each element, and arithmetic."""
 
 from __future__ import annotations
 
@@ -73,19 +73,7 @@ def _identities(lowering: Operands, op: tf.Operation, *xs):
     return list(xs)
 
 
-@rule("tf.Cast")
-def _cast(lowering: Operands, op: tf.Operation, x):
-    before, after = op.inputs[0].dtype, op.outputs[0].dtype
-    if before == after or (before.is_integer and after.is_integer):
-        return x
-    if after == tf.bool or before.is_complex or after.is_complex:
-        raise PortError(f"a cast to floats or whole numbers, got one from {before.name} to {after.name}")
-    return lowering.emit(word("as_dtype")(dtype=word("float32" if after.is_floating else "int32")), lowering.whole(x))
-
-
 # Two operands.
-
-
 @rules("tf.Add", "tf.AddV2")
 def _add(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     return binary(lowering, "add", a, b)

@@ -1,4 +1,4 @@
-"""What becomes less along axes: means, sums and extremes."""
+"""Reductions, scans, positions of the largest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
 
 _REDUCE = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Any": "max", "All": "min"}
@@ -78,3 +79,20 @@ def _last(axis: Any, x: Any) -> int:
     """An axis, from the end if it is the last."""
     place = int(axis) % x.ndim
     return -1 if place == x.ndim - 1 else place
+
+
+@rule("tf.SoftmaxCrossEntropyWithLogits")
+def _cross_entropy(low, op, logits, labels):
+    return _picked(low, logits, as_value(low, labels, logits))
+
+
+@rule("tf.SparseSoftmaxCrossEntropyWithLogits")
+def _sparse_cross_entropy(low, op, logits, labels):
+    return _picked(low, logits, low.emit(word("one_hot")(size=logits.shape[-1]), low.whole(labels), shape=logits.shape))
+
+
+def _picked(low, logits, shares):
+    """The cross entropy of these shares; nothing reads the second output, a gradient."""
+    logs = low.emit(word("log_softmax"), low.whole(logits), shape=logits.shape)
+    each = low.emit(word("multiply"), shares, logs, shape=logits.shape)
+    return [low.emit(word("scale")(by=-1.0), low.emit(word("sum")(axis=-1), each)), None]

@@ -1,10 +1,10 @@
-"""Resizing where TensorFlow has it in float64 too; the other kinds are known by their formula."""
+"""Resizing and pixel shuffles."""
 
 from __future__ import annotations
 
 from compose.core.registry import word
-from compose.port.frontends.tensorflow.registry import rule
-from compose.port.frontends.tensorflow.rules.image import one
+from compose.port.frontends.tensorflow.registry import rule, rules
+from compose.port.frontends.tensorflow.rules.conv import one
 
 
 @rule("tf.ResizeNearestNeighbor")
@@ -16,3 +16,9 @@ def _nearest(low, op, x, size):
     if not aligned and all(t == int(t) for t in times):
         return low.emit(word("upsample")(one(times)), x)
     return low.emit(word("resize")(one(size), "nearest", **options), x)
+
+
+@rules("tf.SpaceToDepth", "tf.DepthToSpace")
+def _depth(low, op, x):
+    name = "space_to_depth" if op.type == "SpaceToDepth" else "depth_to_space"
+    return low.emit(word(name)(int(op.get_attr("block_size"))), low.whole(x))

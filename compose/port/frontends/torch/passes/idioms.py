@@ -8,7 +8,7 @@ import numpy as np
 from torch.fx import Node
 
 from compose.core.registry import word
-from compose.port.frontends.torch.rules.product import dense
+from compose.port.frontends.torch.rules.dense import dense
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.lowering.values import Value, Weight
 

@@ -1,4 +1,4 @@
-"""Attention, and who may attend to whom."""
+"""Attention and its masks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _mask_node(node: Any) -> Any:
 
 
 def _by_products(low, q, k, v, mask, causal: bool, scale: float | None):
-    """`softmax(q @ kᵀ · scale + mask) @ v`, for scores that something is added to."""
+    """`softmax(q @ kᵀ · scale + mask) @ v`, for a mask that is added to the scores."""
     q, k, v = (low.as_source(t) for t in (q, k, v))
     n = q.ndim
     axes, scores = identity_axes(n), (*q.shape[:-1], k.shape[-2])
@@ -117,7 +117,7 @@ def _multi_head(low, call, *tensors):
 
 
 def _masks(low, call, given: dict[str, Any], weights: dict[str, Any]) -> tuple[list[Value], dict[str, Any]]:
-    """The mask that comes from data, in a list, and options for one that does not; `weights` may get one more."""
+    """A list with the mask if it depends on data, and options for a constant one, which may be added to `weights`."""
     heads = call.module.num_heads
     masks: dict[str, Value] = {}
     options: dict[str, Any] = {}

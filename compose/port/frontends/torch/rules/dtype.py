@@ -1,4 +1,4 @@
-"""Other dtypes of the same numbers: precision is the network's own, the kind of numbers is the model's."""
+"""Conversions of dtype: the precision is the network's, the kind of numbers is the model's."""
 
 from __future__ import annotations
 

@@ -125,8 +125,6 @@ def _neg(lowering: LayoutLowering, node: Any, x: Value):
 
 
 # Two operands.
-
-
 @rule("aten.add")
 def _add(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
     return binary(lowering, "add", a, b if alpha == 1 else _times(lowering, b, alpha))

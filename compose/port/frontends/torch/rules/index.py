@@ -1,4 +1,4 @@
-"""Indexing with arrays of integers that depend on no data."""
+"""Slices, gathers, selections by index, one-hot vectors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.registry import rule
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
+from compose.port.frontends.torch.rules.recurrent import States
 from compose.port.frontends.torch.weight_expressions import rows
+from compose.port.ir.weights import Take
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 
 
 @rule("aten.index")
 def _index(low, node, x: Any, where: list):
-    """`x[where]`, an array of places for one axis; that of the batch may be indexed with its own places beside it."""
+    """`x[where]` with an array of indices for one axis; the batch axis may be indexed by `arange(batch)` as well."""
     if isinstance(x, Weight):
         return _of_table(low, x, where)
     if len(where) == 2 and isinstance(where[1], Value) and _is_batch(where[0], 1):
@@ -43,7 +45,7 @@ def _index(low, node, x: Any, where: list):
 
 
 def _of_table(low: Any, x: Weight, where: list) -> Any:
-    """Rows, or columns, of a parameter at constant places."""
+    """Rows or columns of a parameter at constant indices."""
     given = [(axis, p) for axis, p in enumerate(where) if p is not None]
     if len(given) != 1 or not isinstance(given[0][1], np.ndarray) or len(x.shape) != 2:
         raise PortError("a table of parameters indexed with an array of integers")
@@ -55,7 +57,7 @@ def _of_table(low: Any, x: Weight, where: list) -> Any:
 
 
 def _of_each(low: Any, x: Value, place: Value) -> Value:
-    """`x[arange(batch), place]`: of each example the step that it names."""
+    """`x[arange(batch), place]`: one step of each example."""
     shape, x = low.shape, low.as_source(x)
     rest = string.ascii_lowercase[2 : x.ndim]
     chosen = low.emit(word("one_hot")(size=x.shape[1]), place, shape=x.shape[:2], axes=(0, 1))
@@ -65,14 +67,14 @@ def _of_each(low: Any, x: Value, place: Value) -> Value:
 
 @rule("aten.gather")
 def _gather(low, node, x: Any, axis: int, where: Any, sparse_grad: bool = False):
-    """Of a constant that is the same everywhere, itself."""
+    """The gather of a constant whose elements are all equal is the constant."""
     if isinstance(x, np.ndarray) and (x == x.flat[0]).all():
         return np.full((1,) * x.ndim, x.flat[0])
     raise PortError("gather from a constant that is the same everywhere")
 
 
 def _is_batch(places: Any, rank: int) -> bool:
-    """Whether they are the place of each example, along the first of the axes of the result."""
+    """Whether the indices are `arange(batch)` along the first axis of the result."""
     if not isinstance(places, np.ndarray):
         return False
     alone = places.ndim == rank and places.shape[0] == places.size == BATCH
@@ -88,3 +90,44 @@ def _taken(low: Any, x: Value, axis: int, where: np.ndarray) -> Value:
     run = np.array_equal(where, first + np.arange(where.size))
     text = f"{first or ''}:{first + where.size}" if run else str(where.tolist())
     return low.emit(word("at")(", ".join([":"] * axis + [text])), x, shape=shape)
+
+
+@rules("aten.select", "aten.slice")
+def _slice(low, node, x: Any, axis=0, *where: Any):
+    name = str(node.target).split(".")[1]
+    if isinstance(x, States):
+        if name == "select" and axis == 0:
+            return x.select(where[0])
+        x = x.value()
+    if isinstance(x, Weight):
+        return _rows(low, x, name, axis, *where)
+    x = low.whole(x)
+    axis = axis % x.ndim
+    at = x.axis(axis)
+    if name == "select":
+        text = str(where[0])
+        axes = tuple(a - (axis < a) for a in x.axes if a != axis)
+    else:
+        start, stop, step = (*where, None, None, None)[:3]
+        start, stop = start or 0, None if stop is None or stop >= x.shape[axis] else stop
+        if (start, stop, step or 1) == (0, None, 1):
+            return x
+        text = f"{start or ''}:{'' if stop is None else stop}" + (f":{step}" if (step or 1) != 1 else "")
+        axes = x.axes
+    return low.emit(word("at")(", ".join([":"] * at + [text])), x, axes=axes)
+
+
+def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
+    """A slice of a parameter: some rows of the stored array; the others are recorded as unread."""
+    start, stop, step = (*where, None, None, None)[:3] if name == "slice" else (where[0], where[0] + 1, None)
+    start, n = start or 0, x.shape[axis]
+    stop = n if stop is None else min(stop, n)
+    if (start, stop, step or 1) == (0, n, 1) and name == "slice":
+        return x
+    plain = x.take == Take(x.take.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
+    if not plain:
+        raise PortError("all of a parameter, or rows of its first axis, one after the other")
+    low.read_rows(x, start, stop)
+    shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
+    take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
+    return Weight.of(take, x.array[start:stop].reshape(shape), x.trained)

@@ -1,4 +1,4 @@
-"""Masks of attention: torch's are numbers to add, or True for what is hidden; ours True for what may be attended to."""
+"""Comparisons, choices and masks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import as_value
+from compose.port.frontends.torch.operands import as_value, with_array
+from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
 
 @dataclass(frozen=True)
 class Hidden(Pending):
-    """Zeros, and minus infinity where a boolean value is true: added to scores, it hides what is there."""
+    """An additive mask: minus infinity where a boolean value is true, else zero."""
 
     by: Value
 
@@ -29,7 +30,7 @@ READ_MASKS = ("to", "expand", "__and__", "bitwise_and", "logical_and", "scaled_d
 
 @dataclass(frozen=True)
 class Allowed(Pending):
-    """Where a constant and a boolean value are both true; for attention, the constant may be `causal=True`."""
+    """The conjunction of a constant and a boolean value; for attention, the constant may be `causal=True`."""
 
     low: Any
     known: np.ndarray
@@ -49,14 +50,14 @@ class Allowed(Pending):
 
 
 def fixed(mask: Any) -> np.ndarray | None:
-    """A mask that depends on no data, as an array; None for any other."""
+    """A constant mask as an array; None for a mask that depends on data."""
     if isinstance(mask, Weight):
         mask = None if mask.trained else mask.array
     return mask if isinstance(mask, np.ndarray) else None
 
 
 def added(mask: np.ndarray, hides: bool) -> np.ndarray:
-    """What a mask adds to scores; `hides` says that True hides, as in `nn.MultiheadAttention`."""
+    """The additive form of a mask; with `hides`, True hides, as in `nn.MultiheadAttention`."""
     made = np.where(mask if hides else ~mask, -np.inf, 0.0) if mask.dtype == bool else mask
     if np.isneginf(made).all(-1).any():
         raise PortError("a mask that lets every query attend to something")
@@ -64,7 +65,7 @@ def added(mask: np.ndarray, hides: bool) -> np.ndarray:
 
 
 def is_causal(addition: np.ndarray | None) -> bool:
-    """Whether what is added hides just what comes later."""
+    """Whether an additive mask is the causal one."""
     if addition is None:
         return False
     flat = addition.reshape(-1, *addition.shape[-2:])
@@ -78,7 +79,7 @@ def boolean(node: Any) -> bool:
 
 
 def four_axes(low: Any, mask: Value) -> Value:
-    """A boolean mask as `(batch, heads, queries, keys)`, of the last of which it has some."""
+    """A boolean mask reshaped to `(batch, heads, queries, keys)`."""
     mask = low.as_source(mask)
     missing = 4 - mask.ndim
     if not missing:
@@ -88,7 +89,7 @@ def four_axes(low: Any, mask: Value) -> Value:
 
 
 def shown(low: Any, hidden: Value, heads: int, of_keys: bool) -> Value:
-    """A mask of `nn.MultiheadAttention` from data as ours: `(batch, keys)`, or with heads and queries."""
+    """A mask of `nn.MultiheadAttention` that depends on data, inverted: `(batch, keys)`, or with heads and queries."""
     mask = low.emit(word("logical_not"), low.as_source(hidden), shape=hidden.shape)
     if of_keys:
         return mask
@@ -99,7 +100,75 @@ def shown(low: Any, hidden: Value, heads: int, of_keys: bool) -> Value:
 
 
 def both(low: Any, of_keys: Value, other: Value) -> Value:
-    """What a mask of keys and one of four axes allow together."""
+    """The conjunction of a mask of keys and one of four axes."""
     batch, keys = of_keys.shape
     wide = low.emit(word("expand_dims")(axis=(1, 2)), of_keys, shape=(batch, 1, 1, keys), axes=identity_axes(4))
     return low.emit(word("logical_and"), wide, other, shape=(batch, *other.shape[1:]), axes=identity_axes(4))
+
+
+_COMPARED = {
+    "eq": ("equals", True), "ne": ("equals", False), "gt": ("greater", True), "le": ("greater", False),
+    "lt": ("less", True), "ge": ("less", False),
+}  # fmt: skip
+
+
+@rules(*(f"aten.{name}" for name in _COMPARED))
+def _compare(low, node, a, b):
+    name, holds = _COMPARED[str(node.target).split(".")[1]]
+    if isinstance(b, (int, float)):
+        made = low.emit(word(name)(value=b), low.whole(a))
+    else:
+        a, b = _alike(low, a, b)
+        made = low.emit(word(name), a, b)
+    return made if holds else low.emit(word("logical_not"), made)
+
+
+@rules("aten.logical_not", "aten.bitwise_not")
+def _not(low, node, x):
+    return low.emit(word("logical_not"), low.whole(x))
+
+
+@rules("aten.logical_and", "aten.bitwise_and", "aten.__and__")
+def _and(low, node, a, b):
+    known, other = (a, b) if isinstance(a, np.ndarray) else (b, a)
+    if not isinstance(known, np.ndarray):
+        return low.emit(
+            word("logical_and"), *_alike(low, *(v.value() if isinstance(v, Pending) else v for v in (a, b)))
+        )
+    if isinstance(other, Allowed):
+        known, other = known & other.known, other.by
+    return Allowed(low, known, other, low.shape)
+
+
+@rules("aten.logical_or", "aten.bitwise_or", "aten.__or__")
+def _or(low, node, a, b):
+    hidden = (low.emit(word("logical_not"), v) for v in _alike(low, a, b))
+    return low.emit(word("logical_not"), low.emit(word("logical_and"), *hidden))
+
+
+@rules("aten.where")
+def _where(low, node, condition, a, b):
+    like = next(v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape))
+    arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
+    return low.emit(word("where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
+
+
+def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:
+    like = a if isinstance(a, Value) else b
+    a, b = (as_value(low, v, like) for v in (a, b))
+    a = low.whole(a)
+    if a.ndim != b.ndim:
+        raise PortError(f"values of as many axes, got {a.ndim} and {b.ndim}")
+    return a, low.moved(b, a.axes)
+
+
+@rule("aten.masked_fill")
+def _masked_fill(low, node, x, mask, value):
+    value = float(value)
+    if isinstance(mask, Value):
+        hides = isinstance(x, np.ndarray) and not x.any() and value == -np.inf
+        return Hidden(mask) if hides else _where(low, node, mask, value, x)
+    hidden = np.asarray(mask.array if isinstance(mask, Weight) else mask)
+    if value != -np.inf:  # to which a softmax gives no gradient
+        x = with_array(low, "multiply", x, np.where(hidden, 0.0, 1.0))
+    return with_array(low, "add", x, np.where(hidden, value, 0.0))

@@ -1,4 +1,4 @@
-"""Recurrent layers, their states as torch stacks them, and the states they start from."""
+"""Recurrent layers, their stacked states, and their initial states."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _options(name: str, has_biases: bool, row: list[Weight]) -> dict[str, Any]:
 
 
 def _layer(low, cell: Any, x: Value, rows: list[list[Weight]], start: list) -> tuple[Value, list[Callable]]:
-    """One layer, one way or both: its outputs, and for each way how its cell's state is read, if it is."""
+    """One layer, in one direction or both: its outputs, and a reader of the final state for each direction."""
     names = ("",) if len(rows) == 1 else ("forward/", "backward/")
     takes = {f"{name}{k}": take for name, row in zip(names, rows) for k, take in _weights(row).items()}
     layer = cell if len(rows) == 1 else word("bidirectional")(cell)
@@ -76,7 +76,7 @@ def _layer(low, cell: Any, x: Value, rows: list[list[Weight]], start: list) -> t
 
 
 def _starts(low, first: Any, count: int) -> list:
-    """For each layer and way the carry it starts from, None for zeros."""
+    """The initial carry for each layer and direction, None for zeros."""
     states = list(first) if isinstance(first, (list, tuple)) else [first]
     if all(isinstance(s, np.ndarray) and not s.any() for s in states):
         return [None] * count
@@ -104,7 +104,7 @@ def _weights(row: list[Weight]) -> dict[str, Take]:
 
 
 class _Part:
-    """A part of a value, taken when it is read."""
+    """A slice of a value, emitted when it is read."""
 
     def __init__(self, low: Any, x: Value, text: str, shape: tuple[int, ...]):
         self.low, self.x, self.text, self.shape = low, x, text, shape
@@ -114,7 +114,7 @@ class _Part:
 
 
 class States(Pending):
-    """torch's `h_n` or `c_n`: the last states of all layers and ways, stacked before the batch."""
+    """torch's `h_n` or `c_n`: the final states of all layers and directions, stacked before the batch axis."""
 
     def __init__(self, low: Any, each: list[Callable[[], Value]]):
         self.low, self.each = low, each

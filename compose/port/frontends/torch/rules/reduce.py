@@ -1,4 +1,4 @@
-"""Reductions and scans along axes."""
+"""Reductions, scans, positions of the largest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.registry import rule, rules
-from compose.port.lowering.values import Value
+from compose.port.lowering.values import Value, identity_axes
 
 
 @rules("aten.mean", "aten.sum", "aten.amax", "aten.amin", "aten.logsumexp", "aten.prod")
@@ -27,7 +27,7 @@ def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False,
 
 @rules("aten.max", "aten.min")
 def _largest(low, node, x, axis: Any = None, keepdim=False):
-    """Of one argument or along an axis, with the places if they are read; of two values, element by element."""
+    """The extreme of all elements or along an axis, with indices if they are read; of two values, elementwise."""
     name = str(node.target).split(".")[1]
     if isinstance(axis, Value):
         raise PortError(f"torch.{name}imum of two values, got torch.{name}")
@@ -64,7 +64,7 @@ def _cumsum(low, node, x, axis, dtype=None):
 
 
 def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:
-    """Over the source's `axes`, all where there are none."""
+    """Reduce over the source's `axes`, by default all."""
     x = low.whole(x)
     given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
     dims = [a % x.ndim for a in given]
@@ -76,3 +76,15 @@ def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any
     layer = layer(keepdims=True) if keepdim else layer
     kept: Any = x.axes if keepdim else tuple(a - sum(d < a for d in dims) for a in x.axes if a not in dims)
     return low.emit(layer, x, shape=shape, axes=kept)
+
+
+@rule("aten.cosine_similarity")
+def _cosine_similarity(lowering, node, a, b, axis=1, epsilon=1e-8):
+    layer = word("cosine_similarity")(axis=axis, epsilon=epsilon)
+    return lowering.emit(layer, lowering.as_source(a), lowering.as_source(b), axes=identity_axes(len(lowering.shape)))
+
+
+@rule("aten.pairwise_distance")
+def _pairwise_distance(lowering, node, a, b, order=2.0, epsilon=1e-6, keepdim=False):
+    layer = word("pairwise_distance")(order=float(order), epsilon=epsilon, keepdims=keepdim)
+    return lowering.emit(layer, lowering.as_source(a), lowering.as_source(b), axes=identity_axes(len(lowering.shape)))

@@ -1,17 +1,20 @@
-"""Shape operations: most only rename axes, which costs nothing here."""
+"""Reshaping, permuting, joining, splitting, padding."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.float64 import exact
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
-from compose.port.ir.weights import Take
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
+from compose.port.lowering.windows import padded_axes
 
 _TURNS = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "movedim", "moveaxis")
 
@@ -26,7 +29,7 @@ def _permute(low, node, x, *args):
 
 
 def _order(name: str, rank: int, *args: Any) -> list[int]:
-    """The source's axes in their new order."""
+    """The new order of the source's axes."""
     if name == "permute":
         return [a % rank for a in args[0]]
     if name in ("movedim", "moveaxis"):
@@ -96,7 +99,7 @@ def _cat(low, node, parts, axis=0):
 
 
 def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
-    """Learned tokens put before a sequence."""
+    """Learned tokens prepended to a sequence."""
     *tokens, x = parts
     if not isinstance(x, Value) or not all(isinstance(t, Weight) for t in tokens) or len(shape) != 3 or axis != 1:
         raise PortError("learned tokens before a sequence, or values only, to concatenate")
@@ -107,47 +110,6 @@ def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
         layer = word("class_token")(**({} if count == 1 else {"count": count}))
         x = low.emit(layer, x, shape=shape, axes=identity_axes(3), weights={"token": token})
     return x
-
-
-@rules("aten.select", "aten.slice")
-def _slice(low, node, x: Any, axis=0, *where: Any):
-    name = str(node.target).split(".")[1]
-    if isinstance(x, States):
-        if name == "select" and axis == 0:
-            return x.select(where[0])
-        x = x.value()
-    if isinstance(x, Weight):
-        return _rows(low, x, name, axis, *where)
-    x = low.whole(x)
-    axis = axis % x.ndim
-    at = x.axis(axis)
-    if name == "select":
-        text = str(where[0])
-        axes = tuple(a - (axis < a) for a in x.axes if a != axis)
-    else:
-        start, stop, step = (*where, None, None, None)[:3]
-        start, stop = start or 0, None if stop is None or stop >= x.shape[axis] else stop
-        if (start, stop, step or 1) == (0, None, 1):
-            return x
-        text = f"{start or ''}:{'' if stop is None else stop}" + (f":{step}" if (step or 1) != 1 else "")
-        axes = x.axes
-    return low.emit(word("at")(", ".join([":"] * at + [text])), x, axes=axes)
-
-
-def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
-    """A part of a parameter: rows of the array that is stored, the others being left unread."""
-    start, stop, step = (*where, None, None, None)[:3] if name == "slice" else (where[0], where[0] + 1, None)
-    start, n = start or 0, x.shape[axis]
-    stop = n if stop is None else min(stop, n)
-    if (start, stop, step or 1) == (0, n, 1) and name == "slice":
-        return x
-    plain = x.take == Take(x.take.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
-    if not plain:
-        raise PortError("all of a parameter, or rows of its first axis, one after the other")
-    low.read_rows(x, start, stop)
-    shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
-    take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
-    return Weight.of(take, x.array[start:stop].reshape(shape), x.trained)
 
 
 @rules("aten.chunk", "aten.split", "aten.split_with_sizes")
@@ -163,3 +125,64 @@ def _split(low, node, x, sizes, axis=0):
         made.append(low.emit(word("at")(", ".join([":"] * at + [text])), x, shape=shape, axes=x.axes))
         start = stop
     return made
+
+
+@rule("aten.stack")
+def _stack(low, node, parts, axis=0):
+    shape = low.shape
+    if not all(isinstance(p, Value) for p in parts):
+        raise PortError("values of the model to stack")
+    values = [low.as_source(p) for p in parts]
+    layer = word("stack_inputs")(axis=axis % len(shape))
+    return low.emit(layer, *values, shape=shape, axes=identity_axes(len(shape)))
+
+
+@rule("aten.unbind")
+def _unbind(low, node, x, axis=0):
+    x = low.whole(x)
+    axis = axis % x.ndim
+    at, shape = x.axis(axis), tuple(n for a, n in enumerate(x.shape) if a != axis)
+    axes = tuple(a - (axis < a) for a in x.axes if a != axis)
+    index = lambda i: ", ".join([":"] * at + [str(i)])
+    return [low.emit(word("at")(index(i)), x, shape=shape, axes=axes) for i in range(x.shape[axis])]
+
+
+@rule("aten.flip")
+def _flip(low, node, x, axes):
+    x = low.whole(x)
+    ours = sorted(x.axis(a) for a in axes)
+    return low.emit(word("flip")(axis=tuple(ours) if len(ours) > 1 else ours[0]), x)
+
+
+@rule("aten.roll")
+def _roll(low, node, x, shifts, axes=()):
+    x = low.whole(x)
+    shifts, axes = ([v] if isinstance(v, int) else list(v) for v in (shifts, axes))
+    if len(shifts) != len(axes):
+        raise PortError("roll along given axes (dims=...)")
+    ours = [x.axis(a) for a in axes]
+    one = len(ours) == 1
+    return low.emit(word("roll")(shift=shifts[0] if one else tuple(shifts), axis=ours[0] if one else tuple(ours)), x)
+
+
+_FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None, "new_full": None}
+
+
+@rules(*(f"aten.{name}" for name in _FILLED))
+def _filled(low, node, x, *args, **options):
+    fill = _FILLED[str(node.target).split(".")[1]]
+    value = args[-1] if fill is None else fill
+    with exact():
+        return torch.full((), value, dtype=node.meta["val"].dtype).expand(low.shape).numpy()
+
+
+@rules("aten.pad", "aten.constant_pad_nd")
+def _pad(low, node, x, padding, mode="constant", value=None):
+    widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
+    x, around = padded_axes(low, low.whole(x), widths)
+    return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
+
+
+def _pad_mode(mode: str, value: Any) -> dict[str, Any]:
+    name = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+    return {**({} if name == "constant" else {"mode": name}), **({"value": float(value)} if value else {})}

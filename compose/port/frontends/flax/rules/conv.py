@@ -1,48 +1,20 @@
-"""Dense layers, convolutions, embeddings and dropout of Flax, Linen and NNX."""
+"""Convolutions."""
 
 from __future__ import annotations
 
-import string
 from typing import Any
-
-import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rules
-from compose.port.frontends.flax.values import Value, Weight
 from compose.port.ir.weights import Take
-
-
-@rules("flax.linen.linear.Dense", "flax.nnx.nn.linear.Linear")
-def _dense(low, module, x):
-    size = low.weights["kernel"].shape[1]
-    return low.emit(word("fc")(size, bias="bias" in low.weights), x, weights=low.weights)
-
-
-@rules("flax.linen.linear.DenseGeneral", "flax.nnx.nn.linear.LinearGeneral")
-def _dense_general(low, module, x):
-    features = _tuple(getattr(module, "features", None) or getattr(module, "out_features", None))
-    axes = tuple(a % x.ndim for a in _tuple(module.axis))
-    batch = module.batch_dims if isinstance(module.batch_dims, dict) else dict.fromkeys(_tuple(module.batch_dims))
-    if batch:
-        raise PortError(f"a dense layer without batch_dims, got {tuple(batch)}")
-    if axes == (x.ndim - 1,) and len(features) == 1:
-        return low.emit(word("fc")(features[0], bias="bias" in low.weights), x, weights=low.weights)
-    letters = string.ascii_lowercase
-    given, new = letters[: x.ndim], letters[x.ndim : x.ndim + len(features)]
-    kept = "".join(c for i, c in enumerate(given) if i not in axes)
-    kernel = "".join(given[a] for a in axes) + new
-    options = {"bias": new} if "bias" in low.weights else {}
-    made = word("einsum")(f"{given},{kernel}->{kept}{new}", features, **options)
-    return low.emit(made, x, weights=low.weights)
 
 
 @rules("flax.linen.linear.Conv", "flax.nnx.nn.linear.Conv")
 def _conv(low, module, x):
     if module.mask is not None:
         raise PortError("a convolution without a mask on its kernel")
-    kernel = _tuple(module.kernel_size)
+    kernel = as_tuple(module.kernel_size)
     rank = len(kernel)
     if x.ndim != rank + 2 or set(spread(module.input_dilation, rank)) != {1}:
         raise PortError(f"a convolution of (batch, *space, channels) without input_dilation, got {x.ndim} axes")
@@ -63,7 +35,7 @@ def _conv(low, module, x):
 
 @rules("flax.linen.linear.ConvTranspose", "flax.nnx.nn.linear.ConvTranspose")
 def _conv_transpose(low, module, x):
-    kernel = _tuple(module.kernel_size)
+    kernel = as_tuple(module.kernel_size)
     rank = len(kernel)
     dilation = spread(module.kernel_dilation, rank)
     padding = paddings(module.padding, rank)
@@ -86,55 +58,19 @@ def _conv_transpose(low, module, x):
     return low.emit(made, x, weights=weights)
 
 
-@rules("flax.linen.linear.Embed", "flax.nnx.nn.linear.Embed")
-def _embed(low, module, x):
-    count, size = low.weights["embedding"].shape
-    if not isinstance(x, Value):
-        return _positions(low.weights["embedding"], np.asarray(x))
-    return low.emit(word("embedding")(count, size), x, weights=low.weights)
-
-
-def _positions(table: Weight, places: np.ndarray) -> Weight:
-    """The first rows of a table, as those of positions."""
-    (count, size), time = table.shape, places.shape[-1]
-    if not (places == np.arange(time)).all():
-        raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
-    own = (*(1,) * (places.ndim - 1), time, size)
-    rows = None if time == count else (0, time)
-    return table.taken(Take(table.take.source, rows=rows, shape=own), (*places.shape, size), own, count)
-
-
-@rules("flax.linen.stochastic.Dropout", "flax.nnx.nn.stochastic.Dropout")
-def _dropout(low, module, x, *args, **options):
-    if not module.rate:
-        return x
-    shared = tuple(module.broadcast_dims)
-    return low.emit(word("dropout")(float(module.rate), **({"shared_axes": shared} if shared else {})), x)
-
-
-@rules("flax.linen.activation.PReLU", "flax.nnx.nn.activations.PReLU")
-def _prelu(low, module, x):
-    return low.emit(word("prelu"), x, weights={"negative_slope": _only(low.weights)})
-
-
-def _only(weights: dict[str, Weight]) -> Weight:
-    (weight,) = weights.values()
-    return weight
-
-
 def one(values: Any) -> Any:
-    """A tuple of equal numbers as the number."""
+    """One number for a tuple of equal numbers."""
     return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values
 
 
 def spread(value: Any, rank: int) -> tuple[int, ...]:
-    """A number for each spatial axis; None is 1."""
+    """One number for each spatial axis; 1 by default."""
     value = 1 if value is None else value
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
 def paddings(padding: Any, rank: int) -> Any:
-    """Flax's padding as ours."""
+    """The padding option for Flax's padding."""
     if isinstance(padding, str):
         return padding.lower()
     if isinstance(padding, int):
@@ -145,5 +81,5 @@ def paddings(padding: Any, rank: int) -> Any:
     return "valid" if made == 0 else made
 
 
-def _tuple(value: Any) -> tuple:
+def as_tuple(value: Any) -> tuple:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)

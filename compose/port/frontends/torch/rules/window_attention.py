@@ -1,4 +1,4 @@
-"""Modules of torchvision that one word says: they are known by name, and torchvision is not imported."""
+"""Attention within windows: modules of torchvision, known by name; torchvision is not imported."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from compose.core.registry import word
 from compose.port.frontends.torch.registry import rule
 from compose.port.ir.weights import Take, linear
 from compose.port.lowering.values import identity_axes
-
-
-@rule("torchvision.ops.stochastic_depth.StochasticDepth")
-def _stochastic_depth(low, call, x):
-    module = call.module
-    if module.p == 0:
-        return x
-    if module.mode != "row":
-        raise PortError("stochastic depth of single examples (mode='row'), got one draw for the whole batch")
-    return low.emit(word("drop_path")(module.p), x, shape=x.shape)
 
 
 @rule("torchvision.models.swin_transformer.ShiftedWindowAttention")
@@ -50,7 +40,7 @@ def _windows(low, call, x, name: str, scores: dict[str, Take]):
         raise PortError("window attention with a bias on all projections or none")
     layer = word(name)(module.num_heads, window, shift, bias=bias, dropout=float(module.attention_dropout))
     x = low.as_source(x)
-    takes = _projections(module.qkv, f"{call.path}.qkv", f"{call.path}.proj") | scores
+    takes = _stacked_projections(module.qkv, f"{call.path}.qkv", f"{call.path}.proj") | scores
     if bias and name == "cosine_window_attention":
         low.leave_unread(takes.pop("key_bias"))  # it is kept, and set to zero in every call
     weights = {f"attention/{k}": take for k, take in takes.items()}
@@ -60,7 +50,7 @@ def _windows(low, call, x, name: str, scores: dict[str, Take]):
 
 @rule("torchvision.models.maxvit.RelativePositionalMultiHeadAttention")
 def _relative_attention(low, call, x):
-    """Attention within each of many groups: the groups join the batch."""
+    """Attention within groups: the axes of groups are merged into the batch."""
     module = call.module
     layer = word("multi_head_attention")(
         module.n_heads, scale=module.scale_factor, scores=word("window_bias")(module.size)
@@ -68,15 +58,15 @@ def _relative_attention(low, call, x):
     x = low.as_source(x)
     batch, groups, pixels, n = x.shape
     joined = (batch * groups, pixels, n)
-    takes = _projections(module.to_qkv, f"{call.path}.to_qkv", f"{call.path}.merge")
+    takes = _stacked_projections(module.to_qkv, f"{call.path}.to_qkv", f"{call.path}.merge")
     takes["scores/embedding"] = Take(f"{call.path}.relative_position_bias_table")
     y = low.emit(word("reshape")(-1, pixels, n, batch=False), x, shape=joined, axes=identity_axes(3))
     y = low.emit(layer, y, shape=joined, weights=takes)
     return low.emit(word("reshape")(-1, groups, pixels, n, batch=False), y, shape=x.shape, axes=identity_axes(4))
 
 
-def _projections(qkv: Any, qkv_name: str, out_name: str) -> dict[str, Take]:
-    """The parameters of attention whose queries, keys and values are made by one matrix."""
+def _stacked_projections(qkv: Any, qkv_name: str, out_name: str) -> dict[str, Take]:
+    """The parameters of attention with one matrix for queries, keys and values."""
     n = qkv.out_features // 3
     made = {"out_kernel": linear(f"{out_name}.weight")}
     for i, name in enumerate(("query", "key", "value")):

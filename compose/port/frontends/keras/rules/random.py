@@ -1,8 +1,4 @@
-"""Dropout, noise and augmentation of Keras.
-
-In inference they are the identity, and so they are here. In training the same law is drawn from, never the same
-numbers, and the proof's training steps go without.
-"""
+"""Dropout, noise and augmentation."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
-from compose.port.frontends.keras.rules.image import layout
+from compose.port.frontends.keras.rules.conv import layout
 
 
 @rule("keras.layers.Dropout")
@@ -108,7 +104,7 @@ def _other_law(walk, layer, x):
 
 
 def _filled(layer: Any) -> dict[str, Any]:
-    """How the warping layers fill what lies outside."""
+    """The fill mode for points outside the image."""
     _last(layer)
     if layer.interpolation != "bilinear":
         raise PortError(f'interpolation="bilinear", got {layer.interpolation!r}')
@@ -122,6 +118,6 @@ def _last(layer: Any) -> None:
 
 
 def _range(factor: Any) -> Any:
-    """Keras's pair as one number where it is plus or minus that."""
+    """One number for a symmetric range."""
     low, high = (-factor, factor) if isinstance(factor, (int, float)) else map(float, factor)
     return float(high) if low == -high else (low, high)

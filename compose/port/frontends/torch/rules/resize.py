@@ -1,4 +1,4 @@
-"""What moves pixels and makes them more or fewer."""
+"""Resizing and pixel shuffles."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import re
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.frontends.torch.registry import rule, rules
-from compose.port.lowering.values import BATCH
-from compose.port.lowering.windows import per_axis
+from compose.port.frontends.torch.registry import rules
 
 
 @rules("aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.channel_shuffle")
@@ -47,31 +45,3 @@ def _upsample(low, node, x, size, *args):
         options = {}  # every value is repeated, wherever its middle is
     factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
     return low.emit(word("upsample")(factor, **options), x)
-
-
-@rule("aten.im2col")
-def _unfold(low, node, x, size, dilation, padding, stride):
-    """Windows as channels; torch has their places as one axis."""
-    layer = word("unfold")(**_windows(size, dilation, padding, stride))
-    x = low.channels_last(x)
-    lengths = layer.out(x.ours[1:])[:-1]
-    batch, n, places = low.shape
-    y = low.emit(layer, x, shape=(batch, n, *lengths), axes=(0, 2, 3, 1))
-    return low.reshaped(y, (batch, n, places), BATCH, flattens=False)
-
-
-@rule("aten.col2im")
-def _fold(low, node, x, out_size, size, dilation, padding, stride):
-    layer = word("fold")(out_size=per_axis(out_size, 2), **_windows(size, dilation, padding, stride))
-    lengths = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in zip(out_size, size, dilation, padding, stride)
-    ]
-    y = low.reshaped(x, (*x.shape[:2], *lengths), BATCH, flattens=False)
-    return low.emit(layer, low.channels_last(y), axes=(0, 2, 3, 1))
-
-
-def _windows(size, dilation, padding, stride) -> dict[str, Any]:
-    given = {"size": size, "dilation": dilation, "padding": padding, "stride": stride}
-    usual = {"dilation": 1, "padding": 0, "stride": 1}
-    made = {name: per_axis(value, 2) for name, value in given.items()}
-    return {name: value for name, value in made.items() if value != usual.get(name)}

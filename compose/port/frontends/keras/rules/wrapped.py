@@ -1,4 +1,4 @@
-"""Spectral normalisation of Keras, which changes the kernel of the layer inside."""
+"""Layers around another whose kernel they change: weight and spectral normalisation, LoRA."""
 
 from __future__ import annotations
 

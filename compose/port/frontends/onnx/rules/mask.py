@@ -1,16 +1,14 @@
-"""Comparisons, choices, and types."""
+"""Comparisons, choices and masks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
-from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Constant
 from compose.port.lowering.values import Value, Weight
 
@@ -19,8 +17,6 @@ _COMPARED = {
     "Less": ("less", True), "GreaterOrEqual": ("less", False),
 }  # fmt: skip
 _TURNED = {"greater": "less", "less": "greater", "equals": "equals"}
-_WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.UINT8, TensorProto.INT8, TensorProto.INT16)
-_FLOAT = (TensorProto.DOUBLE, TensorProto.FLOAT)
 
 
 @rules(*(f"onnx.{name}" for name in _COMPARED))
@@ -76,21 +72,3 @@ def as_value(low: Any, given: Any, like: Value) -> Value:
     weight = Weight.of(Constant(array=ours), ours, trained=False)
     shape = (like.shape[0], *array.shape[1:])
     return low.emit(word("parameter")(*ours.shape), like, shape=shape, axes=like.axes, weights={"value": weight})
-
-
-@rules("onnx.Identity", "onnx.Cast", "onnx.CastLike")
-@of_weights
-def _cast(low, node, x, *like):
-    before, after = (low.graph.kinds.get(name) for name in (node.inputs[0], node.outputs[0]))
-    if not isinstance(x, Value) or before == after or (before in _FLOAT and after in _FLOAT):
-        return x
-    widens = before in _WHOLE and after in (TensorProto.INT64, TensorProto.INT32)
-    if widens:
-        return x
-    x = low.whole(x)
-    if after == TensorProto.BOOL:
-        return low.emit(word("logical_not"), low.emit(word("equals")(value=0), x))
-    if after in _FLOAT or after in (TensorProto.INT64, TensorProto.INT32):
-        return low.emit(word("as_dtype")(dtype=word("float32" if after in _FLOAT else "int32")), x)
-    kind = TensorProto.DataType.Name(after)
-    raise PortError(f"a cast to floats, whole numbers of 32 bits or more, or truth, got one to {kind}")

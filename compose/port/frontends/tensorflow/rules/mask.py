@@ -1,4 +1,4 @@
-"""Comparisons, choices, repeats, and ids as rows of zeros with a one."""
+"""Comparisons, choices and masks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
-from compose.port.frontends.tensorflow.values import Value
+from compose.port.frontends.tensorflow.values import Value, Weight
 
 _COMPARED = {
     "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True),
@@ -54,26 +54,10 @@ def _where(low, op, condition, a, b):
     return low.emit(word("where"), condition, *(as_value(low, v, like) for v in plain))
 
 
-@rule("tf.OneHot")
-def _one_hot(low, op, ids, size, on, off):
-    last = op.get_attr("axis") in (-1, len(low.shape) - 1)
-    if not last or float(on) != 1 or float(off) != 0:
-        raise PortError("ones and zeros along the last axis")
-    return low.emit(word("one_hot")(size=int(size)), low.whole(ids))
-
-
-@rule("tf.SoftmaxCrossEntropyWithLogits")
-def _cross_entropy(low, op, logits, labels):
-    return _picked(low, logits, as_value(low, labels, logits))
-
-
-@rule("tf.SparseSoftmaxCrossEntropyWithLogits")
-def _sparse_cross_entropy(low, op, logits, labels):
-    return _picked(low, logits, low.emit(word("one_hot")(size=logits.shape[-1]), low.whole(labels), shape=logits.shape))
-
-
-def _picked(low, logits, shares):
-    """Minus the logarithms of softmax, in these shares; the second output is a gradient that nothing reads."""
-    logs = low.emit(word("log_softmax"), low.whole(logits), shape=logits.shape)
-    each = low.emit(word("multiply"), shares, logs, shape=logits.shape)
-    return [low.emit(word("scale")(by=-1.0), low.emit(word("sum")(axis=-1), each)), None]
+@rule("tf.MatrixBandPart")
+def _band(low, op, x, below, above):
+    x = low.whole(x)
+    rows, columns = np.indices(x.shape[-2:])
+    inside = ((rows - columns <= below) | (below < 0)) & ((columns - rows <= above) | (above < 0))
+    mask = Weight.constant(inside.astype(np.float64))
+    return low.emit(word("learned_scale")(shape=mask.shape), x, weights={"scale": mask})

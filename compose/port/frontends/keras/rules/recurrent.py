@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras, one way and both, and layers over time."""
+"""Recurrent layers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import keras
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
-from compose.port.frontends.keras.rules.core import activation
-from compose.port.frontends.keras.rules.image import layout, one
+from compose.port.frontends.keras.rules.conv import layout, one
+from compose.port.frontends.keras.rules.elementwise import activation
 from compose.port.frontends.keras.rules.mask import unread
 from compose.port.ir.weights import Take
 
@@ -37,7 +37,7 @@ def _recurrent(walk, layer, x, initial_state=None, mask=None):
 
 
 def _with_states(walk: Any, layer: Any, cell: Any, y: Any) -> tuple[Any, list]:
-    """An output and the states after it, where the layer returns them."""
+    """The output, followed by the states if the layer returns them."""
     if not layer.return_state:
         return y, []
     return walk.emit(word("at")("0"), y), _parts(walk, walk.emit(word("at")("1"), y), _states(cell))
@@ -113,7 +113,7 @@ def _time_distributed(walk, layer, x, mask=None):
 
 
 def _whole(walk: Any, layer: Any, mask: Any) -> None:
-    """Raise for what has no equal."""
+    """Raise `PortError` for options that have no equivalent."""
     if layer.stateful:
         raise PortError("stateful=False; a carry is an input and an output here: lstm(8, return_carry=True)")
     if mask is not None and layer.return_sequences and not layer.zero_output_for_mask:
@@ -132,7 +132,7 @@ def _over_time(layer: Any) -> dict[str, Any]:
 
 
 def _cell(walk: Any, cell: Any) -> tuple[Any, dict[str, Any]]:
-    """A recurrent word for a cell of Keras, and its weights."""
+    """The recurrent layer for a Keras cell, and its weights."""
     name = _WORDS.get(type(cell).__name__)
     if name is None:
         raise PortError(f"a cell of Keras, got {type(cell).__name__}; teach its layer with @compose.port.rule")

@@ -1,4 +1,4 @@
-"""Recurrent layers and attention."""
+"""Recurrent layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.shape import reshaped
 from compose.port.ir.weights import Take
-from compose.port.lowering.values import Pending, Value, identity_axes
+from compose.port.lowering.values import Pending, Value
 
 _ORDER = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn": (0,)}  # of our gates among ONNX's: iofc, zrh
 
@@ -56,7 +56,7 @@ _USUAL = {"lstm": ("Sigmoid", "Tanh", "Tanh"), "gru": ("Sigmoid", "Tanh"), "rnn"
 
 
 def _activations(node, kind: str) -> dict[str, Any]:
-    """The option for an RNN of relu; onnx's reference, which proves a port, knows no others."""
+    """The activation option for a relu RNN; onnx's reference evaluator supports no others."""
     usual = _USUAL[kind]
     given = tuple(node.get("activations") or usual)
     if kind == "rnn" and set(given) == {"Relu"}:
@@ -67,7 +67,7 @@ def _activations(node, kind: str) -> dict[str, Any]:
 
 
 def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, Take]:
-    """The parameters of one way: a row of ONNX's arrays, its gates in our order."""
+    """The parameters of one direction: a row of ONNX's arrays, with gates in our order."""
     order, gates = (0, _ORDER[kind]), len(_ORDER[kind])
     made = {}
     for name, matrix in (("kernel", kernel), ("recurrent_kernel", recurrent)):
@@ -88,7 +88,7 @@ def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: in
 
 
 class Every(Pending):
-    """ONNX's `Y`, which has the ways in an axis of their own, where ours has them side by side."""
+    """ONNX's `Y`: it has an axis for the directions, which are concatenated here."""
 
     def __init__(self, low: Any, y: Value, size: int, both: bool):
         self.low, self.y, self.size, self.both = low, y, size, both
@@ -121,7 +121,7 @@ def _ways(low, node, y):
 
 
 class Final(Pending):
-    """ONNX's `Y_h`, which can be read from the outputs at the last step, or the first of the way back."""
+    """ONNX's `Y_h`, read from the outputs at the last step, or at the first for the reverse direction."""
 
     def __init__(self, low: Any, y: Value, size: int, both: bool, reverse: bool):
         self.low, self.y, self.size, self.both, self.reverse = low, y, size, both, reverse
@@ -149,38 +149,3 @@ class Final(Pending):
 
     def reshaped(self, after: tuple[int, ...]) -> Value:
         return self.select(0) if after == self.shape[1:] else reshaped(self.low, self.value(), after)
-
-
-@rule("onnx.compose.Attention")
-def _attention(low, node, q, k, v):
-    moved = [low.moved(low.value(t), (0, 2, 1, 3)) for t in (q, k, v)]
-    options: dict[str, Any] = {"causal": True} if node.get("causal") else {}
-    if node.get("scale") is not None and not np.isclose(node.get("scale"), q.shape[-1] ** -0.5, rtol=1e-12):
-        options["scale"] = node.get("scale")
-    layer = word("scaled_dot_product_attention")
-    return low.emit(layer(**options) if options else layer, *moved, shape=low.shape, axes=(0, 2, 1, 3))
-
-
-_ATTENTION = {"q_num_heads", "kv_num_heads", "scale", "is_causal", "softmax_precision", "qk_matmul_output_mode"}
-
-
-@rule("onnx.Attention")
-def _whole_attention(low, node, q, k, v, mask=None, *past):
-    unread = sorted(set(node.attributes) - _ATTENTION)
-    if mask is not None or any(p is not None for p in past) or any(node.get(name) for name in unread):
-        raise PortError(f"attention without a mask from data, a cache and {', '.join(unread) or 'softcap'}")
-    q, k, v = map(low.value, (q, k, v))
-    heads, groups = node.get("q_num_heads"), node.get("kv_num_heads")
-    if q.ndim == 3:
-        parts = zip((q, k, v), (heads, groups, groups))
-        q, k, v = (reshaped(low, t, (*t.shape[:2], n, t.shape[2] // n)) for t, n in parts)
-        options: dict[str, Any] = {"causal": True} if node.get("is_causal", 0) else {}
-        options |= {"scale": node.get("scale")} if node.get("scale") is not None else {}
-        axes = identity_axes(4)
-        moved = [low.moved(t, axes) for t in (q, k, v)]
-        made = low.emit(
-            word("scaled_dot_product_attention")(**options), *moved, shape=(*q.shape[:3], v.shape[3]), axes=axes
-        )
-        return reshaped(low, made, low.shape)
-    inner = node.but(attributes={"causal": bool(node.get("is_causal", 0)), "scale": node.get("scale")})
-    return _attention(low, inner, q, k, v)

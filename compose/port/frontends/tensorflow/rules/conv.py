@@ -1,4 +1,4 @@
-"""Convolution, pooling and padding, channels last."""
+"""Convolutions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compose.port.ir.weights import Constant
 
 
 def one(sizes: Any) -> Any:
-    """Equal sizes as one int."""
+    """One int for equal sizes."""
     made = tuple(int(n) for n in sizes)
     return made[0] if len(set(made)) == 1 else made
 
@@ -27,7 +27,7 @@ def last(op: Any) -> None:
 
 
 def padding_of(op: Any, name: str = "explicit_paddings") -> Any:
-    """A word, or the widths along each axis of space."""
+    """A name, or the widths along each spatial axis."""
     padding = op.get_attr("padding").decode()
     if padding != "EXPLICIT":
         return padding.lower()
@@ -35,23 +35,23 @@ def padding_of(op: Any, name: str = "explicit_paddings") -> Any:
     return tuple((int(a), int(b)) for a, b in around)
 
 
-def _space(op: Any, name: str) -> tuple[int, ...]:
+def spatial(op: Any, name: str) -> tuple[int, ...]:
     return tuple(int(n) for n in op.get_attr(name)[1:-1])
 
 
-def _flattened(x: Value) -> bool:
-    """Whether an axis of length 1 was only put in before the others, as `tf.nn.conv1d` does."""
+def is_flattened(x: Value) -> bool:
+    """Whether `tf.nn.conv1d` inserted an axis of length 1."""
     return x.ndim == 4 and x.ours == (x.shape[0], *x.shape[2:])
 
 
 def _over(low: Any, op: Any, x: Value, weight: Any) -> tuple[Value, Weight, dict[str, Any], bool]:
-    """The input, kernel and options of a convolution, over time alone where it is one."""
+    """The input, kernel and options of a convolution, reduced to one dimension for `tf.nn.conv1d`."""
     if isinstance(weight, Value):
         raise PortError("a convolution whose kernel is a variable")
     weight = weight if isinstance(weight, Weight) else Weight.constant(weight)
     last(op)
-    options = {"stride": _space(op, "strides"), "dilation": _space(op, "dilations"), "padding": padding_of(op)}
-    time = _flattened(x) and weight.shape[0] == 1
+    options = {"stride": spatial(op, "strides"), "dilation": spatial(op, "dilations"), "padding": padding_of(op)}
+    time = is_flattened(x) and weight.shape[0] == 1
     x = x if time else low.whole(x)
     if time:
         options = {k: v if isinstance(v, str) else v[1:] for k, v in options.items()}
@@ -70,7 +70,7 @@ def _conv(low, op, x, weight):
 
 
 def _squeezed(weight: Weight) -> Weight:
-    """A kernel over time as it is stored, without the axis that was put in."""
+    """The kernel of a 1D convolution as it is stored, without the inserted axis."""
     take = weight.take
     if isinstance(take, Constant):
         return weight.reshaped(weight.shape[1:])
@@ -111,7 +111,7 @@ def _conv_transpose(low, op, size, weight, x):
 
 
 def _cut(before: tuple, after: tuple, kernel: Any, stride: tuple, padding: str) -> dict[str, Any]:
-    """The padding in numbers, where the size is not the one that its word gives."""
+    """Explicit padding, where the named padding gives another size."""
     grown = [n * s if padding == "same" else (n - 1) * s + k for n, k, s in zip(before, kernel, stride)]
     fits = padding != "same" or all(k >= s for k, s in zip(kernel, stride))
     if tuple(grown) == after and fits:
@@ -124,48 +124,3 @@ def _cut(before: tuple, after: tuple, kernel: Any, stride: tuple, padding: str) 
         extra.append(m - whole + cut)
     made: dict[str, Any] = {"padding": tuple(ends) if any(map(any, ends)) else 0}
     return made | ({"output_padding": one(extra)} if any(extra) else {})
-
-
-@rules("tf.MaxPool", "tf.AvgPool")
-def _pool(low, op, x):
-    last(op)
-    time = _flattened(x) and op.get_attr("ksize")[1] == 1
-    x = x if time else low.whole(x)
-    layer = pooled(op, 1 if time else 0)
-    return low.emit(layer, x, ours=(low.shape[0], *low.shape[2:]) if time else None)
-
-
-def pooled(op: Any, start: int = 0) -> Any:
-    """The layer that a pool is, along the axes of space from `start` on."""
-    size, stride = (one(_space(op, name)[start:]) for name in ("ksize", "strides"))
-    padding = padding_of(op) if op.type == "MaxPool" else op.get_attr("padding").decode().lower()
-    padding = padding[start:] if isinstance(padding, tuple) else padding
-    options: dict[str, Any] = {} if stride == size else {"stride": stride}
-    options |= {} if padding == "valid" else {"padding": padding}
-    options |= {"count_padding": False} if op.type.startswith("Avg") and padding != "valid" else {}
-    return word("max_pool" if op.type.startswith("Max") else "avg_pool")(size, **options)
-
-
-@rules("tf.Pad", "tf.PadV2", "tf.MirrorPad")
-def _pad(low, op, x, widths, value=None):
-    x, order = low.permutation(low.whole(x)) or (low.whole(x), None)
-    around = tuple((int(a), int(b)) for a, b in widths)
-    if order is not None:
-        around = tuple(around[order.index(a)] for a in range(x.ndim))
-        shape = tuple(n + a + b for n, (a, b) in zip(x.shape, around))
-        return low.permuted(_padded(low, op, x, around, value, shape), order)
-    return _padded(low, op, x, around, value, low.shape)
-
-
-def _padded(low: Any, op: Any, x: Value, around: tuple, value: Any, shape: tuple) -> Value:
-    if any(around[0]):
-        raise PortError(f"padding that leaves the batch, got {around}")
-    mode = op.get_attr("mode").decode().lower() if op.type == "MirrorPad" else "constant"
-    options: dict[str, Any] = {"mode": mode} if mode != "constant" else {"value": float(value)} if value else {}
-    if not any(around[-1]) and x.ndim > 2:
-        return low.emit(word("pad")(around[1:-1], **options), x, shape=shape)
-    if not any(around[1]) and x.ndim > 2:
-        return low.emit(word("pad")(around[2:], channels_first=True, **options), x, shape=shape)
-    apart = low.emit(word("expand_dims")(axis=-1), x, shape=(*x.shape, 1))
-    made = low.emit(word("pad")(around[1:], **options), apart, shape=(*shape, 1))
-    return low.emit(word("squeeze")(axis=-1), made, shape=shape)

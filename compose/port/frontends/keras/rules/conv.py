@@ -1,0 +1,126 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
+from compose.port.frontends.keras.rules.dense import adapted
+from compose.port.frontends.keras.rules.elementwise import activation
+
+
+@rule("keras.ops.ExtractPatches")
+def _patches(walk, op, x):
+    if layout(op) or one(op.dilation_rate) != 1:
+        raise PortError("patches of images whose channels are last, without dilation")
+    sizes = (op.size,) * 2 if isinstance(op.size, int) else tuple(op.size)
+    channels = walk.node.input_tensors[0].shape[-1]
+    stride = one(op.size if op.strides is None else op.strides)
+    padding = {} if op.padding == "valid" else {"padding": op.padding}
+    y = walk.emit(word("unfold")(one(sizes), stride=stride, **padding), x)  # the values of one channel together
+    y = walk.emit(word("unflatten")(axis=-1, shape=(channels, math.prod(sizes))), y)
+    return walk.emit(word("flatten")(start=3), walk.emit(word("permute")(0, 1, 2, 4, 3), y))
+
+
+@rules("keras.layers.Conv1DTranspose", "keras.layers.Conv2DTranspose", "keras.layers.Conv3DTranspose")
+def _conv_transpose(walk, layer, x):
+    rank = len(layer.kernel_size)
+    made = word("conv_transpose")(
+        layer.filters, one(layer.kernel_size), activation(layer.activation), stride=one(layer.strides),
+        dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer), **layout(layer),
+    )  # fmt: skip
+    axes = (*range(rank), rank + 1, rank)
+    kernel = walk.take(layer.kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
+    return walk.emit(made, x, weights={"kernel": kernel, "bias": layer.bias})
+
+
+def _cut(layer: Any) -> dict[str, Any]:
+    """Keras's padding; explicit widths where `output_padding` is given."""
+    if layer.output_padding is None:
+        return {"padding": layer.padding}
+    extra = layer.output_padding
+    extra = (extra,) * len(layer.kernel_size) if isinstance(extra, int) else tuple(extra)
+    if layer.padding == "valid":
+        return {"padding": 0, "output_padding": one(extra)}
+    cuts = []
+    for kernel, dilation, more in zip(layer.kernel_size, layer.dilation_rate, extra):
+        span = (kernel - 1) * dilation + 1
+        around = span + span % 2 - 2 + more
+        left = min(-(-around // 2), span - 1)
+        cuts.append((span - 1 - left, span - 1 - (around - left)))
+    return {"padding": tuple(cuts)}
+
+
+@rules("keras.layers.SeparableConv1D", "keras.layers.SeparableConv2D")
+def _separable(walk, layer, x):
+    made = word("separable_conv")(
+        layer.filters, one(layer.kernel_size), activation(layer.activation), multiplier=layer.depth_multiplier,
+        stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
+        **layout(layer),
+    )  # fmt: skip
+    kernel = layer.depthwise_kernel
+    shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
+    weights = {
+        "depthwise/kernel": walk.take(kernel, shape=shape, note="HWCM→HW1(CM)"),
+        "pointwise/kernel": layer.pointwise_kernel,
+        "pointwise/bias": layer.bias,
+    }
+    return walk.emit(made, x, weights=weights)
+
+
+def one(value: Any) -> Any:
+    """One int for a tuple of equal sizes."""
+    made = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    return made[0] if len(set(made)) == 1 else made
+
+
+def layout(layer: Any) -> dict[str, bool]:
+    """The option for channels that are not last."""
+    return {"channels_first": True} if getattr(layer, "data_format", None) == "channels_first" else {}
+
+
+@rules("keras.layers.Conv1D", "keras.layers.Conv2D", "keras.layers.Conv3D")
+def _conv(walk, layer, x):
+    made = word("conv")(
+        layer.filters, one(layer.kernel_size), activation(layer.activation), stride=one(layer.strides),
+        padding=layer.padding, dilation=one(layer.dilation_rate), groups=layer.groups, bias=layer.use_bias,
+        **layout(layer),
+    )  # fmt: skip
+    if layer.lora_enabled:
+        if layout(layer):
+            raise PortError("LoRA of a convolution whose channels are last")
+        return adapted(walk, layer, made.but(activation=word("identity"), bias=False), x)
+    return walk.emit(made, x, weights={"kernel": layer.kernel, "bias": layer.bias})
+
+
+@rules("keras.layers.DepthwiseConv1D", "keras.layers.DepthwiseConv2D")
+def _depthwise(walk, layer, x):
+    made = word("depthwise_conv")(
+        one(layer.kernel_size), activation(layer.activation), multiplier=layer.depth_multiplier,
+        stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
+        **layout(layer),
+    )  # fmt: skip
+    kernel = layer.kernel
+    shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
+    take = walk.take(kernel, shape=shape, note="HWCM→HW1(CM)")
+    return walk.emit(made, x, weights={"kernel": take, "bias": layer.bias})
+
+
+@rule("keras.ops.Conv")
+def _conv_function(walk, op, x, kernel):
+    if not isinstance(kernel, keras.Variable):
+        raise PortError("a convolution whose kernel is a weight")
+    made = word("conv")(
+        kernel.shape[-1], one(kernel.shape[:-2]), stride=one(op.strides), padding=op.padding,
+        dilation=one(op.dilation_rate), groups=_channels(walk, op) // kernel.shape[-2], bias=False, **layout(op),
+    )  # fmt: skip
+    return walk.emit(made, x, weights={"kernel": kernel})
+
+
+def _channels(walk: Any, op: Any) -> int:
+    return walk.node.input_tensors[0].shape[1 if layout(op) else -1]

@@ -1,0 +1,64 @@
+"""Reductions, scans, positions of the largest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.keras.registry import rule, rules
+
+
+@rule("keras.ops.Argmin")
+def _argmin(walk, op, x):
+    return walk.emit(word("argmin")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
+
+
+@rule("keras.ops.TopK")
+def _top_k(walk, op, x):
+    both = walk.emit(word("top_k")(k=op.k), x)
+    return [walk.emit(word("at")(str(i)), both) for i in (0, 1)]
+
+
+@rule("keras.ops.Average")
+def _average(walk, op, x, weights=None):
+    if weights is not None:
+        raise PortError("an average without weights")
+    return walk.emit(word("mean")(axis=op.axis), x)
+
+
+@rule("keras.ops.Moments")
+def _moments(walk, op, x):
+    axes = tuple(op.axes) if isinstance(op.axes, (list, tuple)) else (op.axes,)
+    options: dict[str, Any] = {"axis": axes[0] if len(axes) == 1 else axes}
+    options |= {"keepdims": True} if op.keepdims else {}
+    return [walk.emit(word(name)(**options), x) for name in ("mean", "var")]
+
+
+_REDUCED = ("Mean", "Sum", "Max", "Min", "Amax", "Amin", "Prod", "Var", "Std", "Logsumexp")
+
+
+@rules(*(f"keras.ops.{name}" for name in _REDUCED))
+def _reduce(walk, op, x):
+    options: dict[str, Any] = {"keepdims": True} if op.keepdims else {}
+    if op.axis is not None:
+        axes = list(op.axis) if isinstance(op.axis, (list, tuple)) else [op.axis]
+        options["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
+    name = type(op).__name__.lower()
+    return walk.emit(word({"amax": "max", "amin": "min"}.get(name, name))(**options), x)
+
+
+@rule("keras.ops.Argmax")
+def _argmax(walk, op, x):
+    return walk.emit(word("argmax")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
+
+
+@rules("keras.ops.Norm", "keras.ops.Normalize")
+def _vector_norm(walk, op, x):
+    order = op.order if type(op).__name__ == "Normalize" else op.ord
+    axis = op.axis[0] if isinstance(op.axis, (list, tuple)) and len(op.axis) == 1 else op.axis
+    if order not in (None, 2, "fro") or not isinstance(axis, int):
+        raise PortError("the Euclidean norm along one axis")
+    if type(op).__name__ == "Normalize":
+        return walk.emit(word("unit_norm")(axis=axis), x)
+    return walk.emit(word("norm")(axis=axis, **({"keepdims": True} if op.keepdims else {})), x)
