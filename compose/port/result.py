@@ -17,9 +17,9 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
 from compose.port.ir.graph import Saved, SourceGraph
+from compose.port.ir.recovered import Recovered
 from compose.port.ir.reference import Arrays, Reference
 from compose.port.ir.weights import WeightMap
-from compose.port.structure import Recovered
 
 _RATES = ("rate", "dropout", "recurrent_dropout", "stddev")  # fields that set how much noise a layer adds
 

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from compose.core.errors import FileError, PortError
 from compose.port.bundle.source_file import read_source
+from compose.port.ir.recovered import Recovered
 from compose.port.result import Result
-from compose.port.structure import Recovered
 from compose.train.load import load as load_model
 
 

@@ -13,6 +13,7 @@ from compose.port.ir.reference import Arrays
 from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Row, compare
 from compose.port.result import Result
+from compose.port.train.optimizers import optimizer as ported_optimizer
 from compose.port.train.optimizers.per_array import check_per_array
 from compose.train.optimizers import merge, split
 
@@ -30,8 +31,6 @@ def training(port: Result, checks: dict[str, int], optimizer: Any, seed: int, to
     is skipped if perturbing the start by 1e-15 moves ours as far; the row says how many were. At least one array must
     remain.
     """
-    from compose.port import optimizer as ported_optimizer  # pyright: ignore[reportAttributeAccessIssue]
-
     optimizer = optimizer if optimizer is not None else port.reference.default_optimizer()
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()

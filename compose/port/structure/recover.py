@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from compose.combinators import branch
@@ -13,6 +12,7 @@ from compose.core.param import Param
 from compose.core.plan import plan
 from compose.core.run import abstract
 from compose.port.ir.graph import SourceGraph
+from compose.port.ir.recovered import Recovered
 from compose.port.ir.weights import WeightMap
 from compose.port.structure.canonicalize import prepare
 from compose.port.structure.module_names import name_all, snake
@@ -22,21 +22,6 @@ from compose.port.structure.piece import Piece
 from compose.port.structure.reduce import one_node
 from compose.port.structure.repeats import repeat_all
 from compose.port.structure.sharing import share_all
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """The expression of a graph.
-
-    Attributes:
-        net: the network.
-        weights: how each of its parameters is taken from the source.
-        words: what the source calls parts of it, by part: `{residual(...): "basic_block"}`.
-    """
-
-    net: Layer
-    weights: WeightMap
-    words: dict[Layer, str] = field(default_factory=dict, compare=False)
 
 
 def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered:

@@ -13,8 +13,9 @@ from compose.core.param import Param
 from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.recovered import Recovered
 from compose.port.ir.weights import Take
-from compose.port.structure import Recovered, recover
+from compose.port.structure import recover
 
 
 class Build:
