@@ -15,9 +15,9 @@ DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
 def port(framework: str, target: str, shapes: list[str], dtypes: list[str], level: str, out: Path | None, check: bool):
-    """Port what `target` names, prove it, and write it; see the command for the options."""
+    """Port the model that `target` names, verify it, and write it; see the command for the options."""
     inputs = examples(shapes, dtypes)
-    sys.path.insert(0, "")  # a console script does not look where it is called
+    sys.path.insert(0, "")  # console scripts do not search the current folder
     ported = _READERS[framework](target, inputs, check)
     _say(f"{len(ported.graph.ops)} operations, {len(ported.graph.arrays)} arrays of weights")
     if check:
@@ -34,7 +34,7 @@ def port(framework: str, target: str, shapes: list[str], dtypes: list[str], leve
 
 
 def examples(shapes: list[str], dtypes: list[str]) -> list[np.ndarray]:
-    """Random inputs of the shapes as they are written, `8,3,224,224`; whole numbers are 0 and 1."""
+    """Random inputs of the given shapes, as `8,3,224,224`; integers are 0 and 1."""
     if len(dtypes) not in (0, 1, len(shapes)):
         raise PortError(f"one --dtype, or one for each of {len(shapes)} inputs, got {len(dtypes)}")
     wanted = dtypes * len(shapes) if len(dtypes) == 1 else dtypes or ["float32"] * len(shapes)
@@ -42,19 +42,19 @@ def examples(shapes: list[str], dtypes: list[str]) -> list[np.ndarray]:
         if dtype not in DTYPES:
             raise PortError(f"a --dtype of {', '.join(DTYPES)}, got {dtype}")
     rng = np.random.default_rng(0)
-    made = []
+    arrays = []
     for text, dtype in zip(shapes, wanted):
         sizes = text.split(",")
         if not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
             raise PortError(f"the sizes of an input, batch first, as in 8,3,224,224, got {text}")
         shape = tuple(map(int, sizes))
-        drawn = rng.normal(size=shape) if dtype.startswith("float") else rng.integers(0, 2, shape)
-        made.append(drawn.astype(dtype))
-    return made
+        array = rng.normal(size=shape) if dtype.startswith("float") else rng.integers(0, 2, shape)
+        arrays.append(array.astype(dtype))
+    return arrays
 
 
 def build(target: str) -> Any:
-    """What `package.module:function`, or a class, returns when it is called with no arguments."""
+    """The result of calling `package.module:function`, or a class, without arguments."""
     place, _, name = target.partition(":")
     if not place or not name:
         raise PortError(f"MODULE:CALLABLE, as in models:resnet18, got {target}")
