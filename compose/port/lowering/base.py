@@ -60,7 +60,7 @@ class Lowering(Generic[V]):
         """The place of that node in the source."""
         raise NotImplementedError
 
-    def result(self, inputs: Sequence[V], shape: Iterable[int] | None, **layout: Any) -> V:
+    def result(self, inputs: Sequence[V], shape: Iterable[int] | None, *args: Any, **layout: Any) -> V:
         """A new value for the output of a layer."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Lowering, V
 from compose.port.lowering.literals import number
-from compose.port.lowering.values import BroadcastWeight, GraphWeight, Known, Operand
+from compose.port.lowering.values import BroadcastWeight, GraphWeight, Known
 
 _NUMBER = {"add": ("add_constant", "value", 0), "multiply": ("scale", "by", 1)}
 _LEARNED = {"add": "learned_bias", "multiply": "learned_scale"}
@@ -100,7 +100,7 @@ class Arithmetic(Lowering[V]):
         return True
 
 
-def binary(lowering: Arithmetic[V], operation: str, a: Operand, b: Operand) -> V:
+def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     """`a + b`, `a - b`, `a * b` or `a / b`, of which at least one is a value.
 
     Two values are joined by one layer. A number becomes `add_constant` or `scale`. An array or weight becomes a
@@ -124,7 +124,7 @@ def binary(lowering: Arithmetic[V], operation: str, a: Operand, b: Operand) -> V
     return lowering.with_inverse(operation, a, b) if operation in _COMMUTING else lowering.with_known(operation, a, b)
 
 
-def extreme(lowering: Arithmetic[V], operation: str, a: Operand, b: Operand) -> V:
+def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     """`"maximum"` or `"minimum"` of two values, or of a value and a number."""
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)

@@ -126,7 +126,7 @@ class Operands(LayoutLowering):
         raise PortError(f"a sum or product with a parameter, got {operation}")
 
     def with_known(self, operation: str, x: Value, known: Known) -> Value:
-        weight = self.weight(known, repeated=True)
+        weight = self.weight(known, repeated=True) if isinstance(known, (Weight, np.ndarray)) else None
         if operation not in ("add", "multiply") or weight is None:
             raise PortError(f"a sum or product with a parameter, got {operation}")
         x, shape = self.whole(x), self.shape

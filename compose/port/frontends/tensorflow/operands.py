@@ -38,7 +38,7 @@ class Operands(WaitingLowering):
 
     def with_known(self, operation: str, x: Value, known: Known) -> Value:
         x = x if isinstance(x, Value) else self.whole(x)
-        weight = known if isinstance(known, Weight) else Weight.constant(for_each_example(known, x))
+        weight = known if isinstance(known, Weight) else Weight.constant(for_each_example(np.asarray(known), x))
         if operation == "add":
             return self.with_bias(x, weight)
         return self.learned(operation, self.whole(x), weight, weight.shape)

@@ -125,7 +125,7 @@ class TorchLowering(Operands):
         self.inputs.append(value)
         return value
 
-    def _call(self, node: torch.fx.Node) -> Any:
+    def _call(self, node: Any) -> Any:
         if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
             return sizes_of(node.meta["val"])
         args = map_aggregate(node.args, self._lookup)

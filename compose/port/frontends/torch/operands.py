@@ -65,7 +65,7 @@ class Operands(Records):
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         return self.pair(operation, x, as_value(self, known, x))
 
-    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+    def with_known(self, operation: str, x: Value, known: Any) -> Value:
         if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))

@@ -63,11 +63,12 @@ class Records(LayoutLowering):
     def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
         """Wrap the layer in `weight_norm` if its kernel has a gain; freeze it if nothing trains its weights."""
         kernel = weights.get("kernel")
-        if kernel is not None and kernel.source in self._gains:
+        if isinstance(kernel, Take) and kernel.source in self._gains:
             if kernel.split is not None or kernel.flip:
                 raise PortError("weight_norm of a kernel of which no axes are joined or reversed")
             gain = Take(self._gains[kernel.source], axes=kernel.axes)
             layer, weights = word("weight_norm")(layer, epsilon=0.0), weights | {"weight_norm/kernel": gain}
-        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in weights.values())
+        takes = [t for w in weights.values() for t in (w if isinstance(w, tuple) else (w,))]
+        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in takes)
         done = trains or state or not weights or isinstance(layer, word("frozen"))
         return (layer if done else word("frozen")(layer)), weights

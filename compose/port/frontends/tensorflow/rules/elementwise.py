@@ -118,7 +118,7 @@ def _squared_difference(lowering: Operands, op: tf.Operation, a: Operand, b: Ope
 
 
 @rules("tf.Maximum", "tf.Minimum")
-def _extremes(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
+def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
     name, side = op.type.lower(), "low" if op.type == "Maximum" else "high"
     value, bound = (a, b) if isinstance(a, Value) else (b, a)
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:

@@ -136,7 +136,7 @@ def _sub(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
 
 
 @rule("aten.rsub")
-def _rsub(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
+def _rsub(lowering: LayoutLowering, node: Any, a: Value, b: float, alpha=1):
     return lowering.emit(word("add_constant")(value=b), lowering.emit(word("scale")(by=-alpha), a))
 
 
