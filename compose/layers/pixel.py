@@ -1,4 +1,4 @@
-"""Values moved between channels and space, or among the channels; none is computed."""
+"""Rearrangements between channels and space, and of channels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["channel_shuffle", "depth_to_space", "pixel_shuffle", "pixel_unshuffl
 
 
 class Moved(Layer):
-    """Channels to blocks of space, or back: `factor` values along each spatial axis."""
+    """Moves channels to spatial blocks of `factor` values per axis, or back."""
 
     factor: int
     channels_first: bool
-    outermost = True  # whether the real channels come before the positions in the block
+    outermost = True  # whether the output channel is the outer index, before the position in the block
 
     def validate(self):
         if self.factor < 1:
@@ -61,10 +61,10 @@ class Moved(Layer):
 
 @layer
 class pixel_shuffle(Moved):
-    """Channels become blocks of `factor` by `factor` pixels (Shi et al., Sub-Pixel Convolution, 2016).
+    """Moves channels to blocks of `factor` by `factor` pixels (Shi et al., Sub-Pixel Convolution, 2016).
 
     Shapes: `(batch, *space, n · factor^k) -> (batch, *(space · factor), n)` for k spatial axes. The channels of one
-    block lie together, as in torch's `PixelShuffle`; TensorFlow's order is `depth_to_space`.
+    block are contiguous, as in torch's `PixelShuffle`; TensorFlow's order is `depth_to_space`.
     """
 
     factor: int
@@ -91,7 +91,7 @@ class pixel_unshuffle(Moved):
 
 @layer
 class depth_to_space(Moved):
-    """Channels become blocks of pixels in TensorFlow's order, that of `tf.nn.depth_to_space` and ONNX's DCR.
+    """Moves channels to blocks of pixels in the order of `tf.nn.depth_to_space` and ONNX's DCR mode.
 
     Shapes: `(batch, *space, factor^k · n) -> (batch, *(space · factor), n)` for k spatial axes. Elsewhere: Keras
     `ops.depth_to_space`.
@@ -123,7 +123,7 @@ class space_to_depth(Moved):
 
 @layer
 class channel_shuffle(Layer):
-    """The first channel of each group, then the second of each (Zhang et al., ShuffleNet, 2017).
+    """Interleaves the groups: the first channel of each, then the second of each (Zhang et al., ShuffleNet, 2017).
 
     Shapes: `(batch, ..., channels)`, unchanged. Elsewhere: torch `ChannelShuffle`.
     """

@@ -122,12 +122,12 @@ def test_a_graph_is_a_value_without_its_lambda():
 def test_only_the_values_of_a_graph_are_computed_with():
     for build, text in (
         (lambda: graph(lambda x: jnp.ones(3)), "expected a graph that returns its own values"),
-        (lambda: graph(lambda x: jnp.tanh(x)), "expected layers to compute with inside a graph"),
-        (lambda: graph(lambda x: x**2), "expected layers to compute with inside a graph"),
+        (lambda: graph(lambda x: jnp.tanh(x)), "expected only layers inside a graph"),
+        (lambda: graph(lambda x: x**2), "expected only layers inside a graph"),
         (lambda: graph(lambda x: fc(3)(x, 2.0)), "fc: expected values of this graph as arguments"),
         (lambda: graph(lambda x: relu(x) if x else x), "expected a graph whose shape does not depend on data"),
-        (lambda: graph(lambda x: [*x]), "expected outputs taken apart by index"),
-        (lambda: graph(lambda *xs: xs[0]), "expected a function with one plain argument for each input"),
+        (lambda: graph(lambda x: [*x]), "expected outputs unpacked by index"),
+        (lambda: graph(lambda *xs: xs[0]), "expected a function with one positional argument per input"),
         (lambda: graph(lambda x: x[jnp.array([1])]), "expected an index of ints, slices, ... and None"),
     ):
         with pytest.raises(ConfigError) as caught:
@@ -139,7 +139,7 @@ def test_only_the_values_of_a_graph_are_computed_with():
     "net, text",
     [
         (graph(lambda x, c: x + c), "graph: expected 2 inputs, got (1, 4)"),
-        (compose_seq(parallel(relu, relu)), "parallel_0: expected a tuple of 2 inputs, one to each layer, got (1, 4)"),
+        (compose_seq(parallel(relu, relu)), "parallel_0: expected a tuple of 2 inputs, one per layer, got (1, 4)"),
         (residual(fc(3)), "residual: expected equal shapes on both sides of the sum, got body (1, 3), shortcut (1, 4)"),
         (fc(3) + fc(4), "join: expected an input that it can compute on, got ((1, 3), (1, 4))"),
     ],

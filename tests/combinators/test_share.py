@@ -142,7 +142,7 @@ def escaped():
 @pytest.mark.parametrize(
     "build, text",
     [
-        (lambda: share(fc(3), lambda e: fc(3)), "share: expected a body that uses what is shared"),
+        (lambda: share(fc(3), lambda e: fc(3)), "share: expected a body that uses the shared layer"),
         (
             lambda: share(fc(3), lambda e: compose_seq(e, fc(4), e)),
             "seq_0/shared_1: expected an input that gives the shared layer the same parameters as at its first use",
