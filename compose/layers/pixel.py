@@ -28,7 +28,7 @@ class Moved(Layer):
         at, space = self.axes(x)
         r, rank = self.factor, len(space)
         if x.shape[at] % r**rank:
-            raise ShapeError(f"channels that {r**rank} divides", f"{x.shape[at]} channels in {tuple(x.shape)}")
+            raise ShapeError(f"channels divisible by {r**rank}", f"{x.shape[at]} channels in {tuple(x.shape)}")
         block, channels = (r,) * rank, x.shape[at] // r**rank
         split = (channels, *block) if self.outermost else (*block, channels)
         apart = x.reshape(*x.shape[:at], *split, *x.shape[at + 1 :])
@@ -45,7 +45,7 @@ class Moved(Layer):
         at, space = self.axes(x)
         r, rank = self.factor, len(space)
         if any(x.shape[i] % r for i in space):
-            raise ShapeError(f"spatial axes that {r} divides", f"shape {tuple(x.shape)}")
+            raise ShapeError(f"spatial axes divisible by {r}", f"shape {tuple(x.shape)}")
         lengths = [x.shape[i] // r for i in space]
         split = self.shape(x.shape[0], [n for length in lengths for n in (length, r)], x.shape[at])
         outer = [space[0] + 2 * i for i in range(rank)]
@@ -138,6 +138,6 @@ class channel_shuffle(Layer):
     def forward(self, p, x, ctx):
         at = channel_axis(x, self.channels_first)
         if x.shape[at] % self.groups:
-            raise ShapeError(f"channels that {self.groups} groups divide", f"{x.shape[at]} channels")
+            raise ShapeError(f"channels divisible by {self.groups} groups", f"{x.shape[at]} channels")
         split = x.reshape(*x.shape[:at], self.groups, -1, *x.shape[at + 1 :])
         return split.swapaxes(at, at + 1).reshape(x.shape)

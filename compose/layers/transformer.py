@@ -159,14 +159,14 @@ class decoder_block(Block):
 
 @layer
 class transformer(Block):
-    """Encoder and decoder, each with a norm at its end (Vaswani et al., 2017).
+    """Encoder and decoder stacks, each followed by a norm (Vaswani et al., 2017).
 
     Shapes: `(source (batch, steps, n), target (batch, time, n)) -> (batch, time, n)`; a mask or lengths of the source
-    may come third. Parameters: `encoder/repeat_0/...`, `encoder/layer_norm_0`, and so for `decoder`.
+    may come third. Parameters: `encoder/repeat_0/...`, `encoder/layer_norm_0`, and the same under `decoder`.
     Elsewhere: torch `Transformer` with these defaults and `batch_first=True`, causal only with `tgt_mask`.
 
     Args:
-        depth, decoder_depth: how many blocks encoder and decoder have.
+        depth, decoder_depth: the number of encoder and decoder blocks.
     """
 
     causal: bool = True

@@ -104,7 +104,7 @@ repeat_0: expected equal shapes on both sides of the sum, got body (1, 2), short
   layer    residual(compose_seq(relu, fc(2)))
   built at {line}
   shapes   input (1, 4) → fc_0 (1, 3)
-  fix      give a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)"""
+  fix      use a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)"""
     )
 
 

@@ -162,7 +162,7 @@ def test_a_page_instead_of_the_file(server, tmp_path):
 
 def test_more_than_the_file(server, tmp_path):
     server.files[LABELS] = bytes(1 << 20)
-    fails(server, tmp_path, "larger than the 14 bytes of its content")
+    fails(server, tmp_path, "larger than its content of 14 bytes")
 
 
 def test_a_bomb_is_not_unpacked(server, tmp_path):

@@ -134,13 +134,13 @@ def test_a_constant_image_has_no_contrast_to_stretch():
 @pytest.mark.parametrize(
     "build, shape, error, text",
     [
-        (lambda: random_hue(0.1), (8, 8, 4), ShapeError, "images of 3 channels, got 4"),
+        (lambda: random_hue(0.1), (8, 8, 4), ShapeError, "images with 3 channels, got 4"),
         (lambda: random_hue(-0.1), None, ConfigError, "a factor of at least 0"),
-        (lambda: random_zoom((0.3, 0.1)), None, ConfigError, "a low and a high one"),
+        (lambda: random_zoom((0.3, 0.1)), None, ConfigError, r"a pair \(low, high\)"),
         (lambda: random_rotation(0.1), (8, 3), ShapeError, r"\(batch, height, width, channels\)"),
         (lambda: random_invert(2), None, ConfigError, "a rate from 0 to 1"),
         (lambda: random_gaussian_blur(4), None, ConfigError, "an odd size and a sigma above 0"),
-        (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two shares of the image"),
+        (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two fractions of the image"),
         (lambda: random_rotation(0.1, "edge"), None, ConfigError, "'reflect' or 'constant'"),
     ],
 )

@@ -199,7 +199,7 @@ def test_wrappers_over_kernels_print_and_take_names():
         (lambda: layer_norm(3), (5,), ShapeError, "of at least 3 axes"),
         (lambda: layer_norm(0), None, ConfigError, "at least one axis"),
         (lambda: rms_norm(0), None, ConfigError, "at least one axis"),
-        (lambda: group_norm(4), (5, 6), ShapeError, "channels that 4 groups divide, got 6 channels"),
+        (lambda: group_norm(4), (5, 6), ShapeError, "channels divisible by 4 groups, got 6 channels"),
         (lambda: group_norm(0), None, ConfigError, "at least one group"),
         (lambda: instance_norm(), (6,), ShapeError, r"\(batch, steps, channels\).*add the missing axis"),
         (lambda: local_response_norm(0), None, ConfigError, "a size of at least 1"),

@@ -92,7 +92,7 @@ def test_unpooling_puts_the_maxima_back(rng):
     assert np.array_equal(back, jnp.where(back != 0, x, 0)) and jnp.count_nonzero(back) == 2 * 3 * 2 * 3
     first = compose_seq(max_pool_indices(channels_first=True), max_unpool(channels_first=True))
     assert np.array_equal(jnp.moveaxis(first(jnp.moveaxis(x, -1, 1)), 1, -1), back)
-    with pytest.raises(ShapeError, match="values and indices of one shape"):
+    with pytest.raises(ShapeError, match="values and indices of the same shape"):
         max_unpool()(x)
 
 
