@@ -84,7 +84,7 @@ def test_what_is_no_function_of_the_step_is_refused():
     cycled = lrs.OneCycleLR(opt, 1.0, total_steps=10)
     with pytest.raises(ConfigError, match="in every part"):
         port.schedule(lrs.SequentialLR(opt, [cycled, lrs.StepLR(opt, 3)], [5]))
-    with pytest.raises(ConfigError, match="rate alone"):
+    with pytest.raises(ConfigError, match="only the rate"):
         port.schedule(keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5), value="momentum")
     with pytest.raises(ConfigError, match="tabulate"):
         port.schedule(lrs.LambdaLR(opt, lambda epoch: 1.0))
