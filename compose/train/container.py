@@ -116,7 +116,7 @@ def _verified(path, data: bytes) -> dict:
 
 
 def _hash(head: bytes, body: bytes | memoryview, place: tuple[int, int]) -> bytes:
-    """The digest of all bytes, with zeros in the place of the digest itself."""
+    """The digest of all bytes, with zeros where the digest is stored."""
     digest = hashlib.sha256()
     for part in (head[: place[0]], _ZEROS.encode(), head[place[1] :], body):
         digest.update(part)

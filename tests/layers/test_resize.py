@@ -81,20 +81,6 @@ def test_tensorflow_moves_and_resizes_so(rng):
         assert np.array_equal(resize((9, 7), "nearest", coordinates=coordinates)(x), want)
 
 
-def test_keras_pads_and_crops_so(rng):
-    x = rng.normal(size=(2, 7, 8, 3)).astype("float32")
-    widths = ((1, 2), (0, 3))
-    assert np.array_equal(pad(widths)(x), keras.layers.ZeroPadding2D(widths)(x))
-    assert np.array_equal(crop(widths)(x), keras.layers.Cropping2D(widths)(x))
-    assert np.array_equal(center_crop((4, 5))(x), keras.layers.CenterCrop(4, 5)(x))
-
-
-@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "wrap"])
-def test_modes_are_those_of_numpy(mode):
-    x = np.arange(4, dtype=np.float32)[None, :, None]
-    assert np.array_equal(pad(3, mode)(x), np.pad(x, ((0, 0), (3, 3), (0, 0)), mode))
-
-
 @pytest.mark.parametrize(
     "layer",
     [
@@ -119,15 +105,6 @@ def test_channels_first_is_the_same_turned(layer, rng):
     x = rng.normal(size=(2, 6, 4, 8)).astype("float32")
     first = layer.but(channels_first=True)(np.moveaxis(x, -1, 1))
     np.testing.assert_allclose(np.moveaxis(first, 1, -1), layer(x), atol=1e-6)
-
-
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.booleans())
-@settings(BOUNDED, max_examples=6)
-def test_pixels_come_back(rank, factor, channels, channels_first):
-    x = np.random.default_rng(0).normal(size=(2, *range(2, 2 + rank), channels * factor**rank)).astype("float32")
-    x = np.moveaxis(x, -1, 1) if channels_first else x
-    for there, back in ((pixel_shuffle, pixel_unshuffle), (depth_to_space, space_to_depth)):
-        assert np.array_equal(back(factor, channels_first)(there(factor, channels_first)(x)), x)
 
 
 def test_integers_pass_where_nothing_is_computed():
