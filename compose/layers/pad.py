@@ -45,20 +45,20 @@ class pad(Layer):
     def forward(self, p, x, ctx):
         axes = space_axes(x, self.channels_first, self.widths)
         around = dict(zip(axes, pairs(self.widths, len(axes))))
-        whole = [around.get(i, (0, 0)) for i in range(x.ndim)]
+        widths = [around.get(i, (0, 0)) for i in range(x.ndim)]
         if self.mode == "constant":
-            if any(x.shape[i] + sum(whole[i]) < 1 for i in axes):
+            if any(x.shape[i] + sum(widths[i]) < 1 for i in axes):
                 raise ShapeError("widths that leave some of the input", f"{self.widths} of {tuple(x.shape)}")
-            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(*w, 0) for w in whole])
+            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(*w, 0) for w in widths])
         most = {"reflect": -1, "symmetric": 0, "wrap": 0}.get(self.mode)
         for i in axes:
-            if min(whole[i]) < 0:
+            if min(widths[i]) < 0:
                 raise ConfigError(
                     f'widths of at least 0 for "{self.mode}"', str(self.widths), "use crop(...) to remove values"
                 )
-            if most is not None and max(whole[i]) > x.shape[i] + most:
+            if most is not None and max(widths[i]) > x.shape[i] + most:
                 raise ShapeError(f'widths up to {x.shape[i] + most} for "{self.mode}"', str(self.widths))
-        return jnp.pad(x, whole, self.mode)
+        return jnp.pad(x, widths, self.mode)
 
 
 @layer
