@@ -86,7 +86,8 @@ def looped(term: Term) -> Term:
 def _loop(term: Term, start: int) -> tuple[int, Term | None]:
     """The number of layers from `start` that form a loop, and the loop; 1 and None if there is none."""
     first = term.args[start]
-    if term.names[start] is not None or any(t.kind not in _PLAIN for t in first.walk()):
+    starred = first.kind == "row" and first.head == ("*", "")  # `*group(64)` is not allowed in a comprehension
+    if starred or term.names[start] is not None or any(t.kind not in _PLAIN for t in first.walk()):
         return 1, None
     end, places = start + 1, None
     while end < len(term.args) and term.names[end] is None:
