@@ -139,7 +139,7 @@ def test_statistics_and_sigma_stay_float32_in_a_narrow_network():
         (lambda: instance_norm(), (6,), ShapeError, r"\(batch, steps, channels\).*add the missing axis"),
         (lambda: local_response_norm(0), None, ConfigError, "a size of at least 1"),
         (lambda: standardize(0.5, 0), None, ConfigError, "a std above 0"),
-        (lambda: standardize((1, 2), 1), (5, 3), ShapeError, "one std for each of 3 channels"),
+        (lambda: standardize((1, 2), 1), (5, 3), ShapeError, "a std for each of 3 channels"),
         (lambda: weight_norm(layer_norm()), (5,), ConfigError, "a layer with kernels inside"),
         (lambda: spectral_norm(fc(3), iterations=0), None, ConfigError, "at least one iteration"),
     ],
