@@ -1,4 +1,4 @@
-"""Writing a file so that its name holds the old bytes or the new ones, never a part."""
+"""Write files atomically: a path holds either the old or the new content, never a part of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` when the block ends, and vanishes if it raises.
+    """A temporary file that replaces `path` when the block ends, and is deleted if the block raises.
 
-    It lies in the same folder until then. A link keeps pointing where it did, an old file's permissions
-    stay, and one that may not be written is refused with `PermissionError`.
+    It is created in the same folder. Symbolic links and the permissions of an existing file are kept. Raises
+    `PermissionError` if the existing file is write-protected.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not os.access(target, os.W_OK):

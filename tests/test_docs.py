@@ -23,7 +23,7 @@ def test_porting(tmp_path, monkeypatch):
 
 
 def test_the_tables_name_words_of_ours():
-    section = (DOCS / "porting.md").read_text().partition("## Layers and their defaults")[2].partition("## Traps")[0]
+    section = (DOCS / "porting.md").read_text().partition("## Layers and their defaults")[2].partition("## Pitfalls")[0]
     firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     words = [word for cell in firsts for word in re.findall(r"`([a-z_0-9]+)[`(]", cell)]
     assert len(words) > 40 and [word for word in words if not known(word)] == []

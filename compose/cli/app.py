@@ -1,4 +1,4 @@
-"""The commands and their options; what they do is in a file each."""
+"""The commands and their options. Each command's code is in its own file."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-porting = typer.Typer(help="Bring a model of another framework over, and prove it equal.", no_args_is_help=True)
+porting = typer.Typer(help="Port a model from another framework, and prove it equal.", no_args_is_help=True)
 app.add_typer(porting, name="port")
 
-ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, as trained.save writes it.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, written by trained.save.")]
 Target = Annotated[str, typer.Argument(metavar="MODEL")]
-Shapes = Annotated[list[str] | None, typer.Option("--input", help="Sizes of an input, batch first; one for each.")]
+Shapes = Annotated[list[str] | None, typer.Option("--input", help="Shape of an input, batch first; once per input.")]
 Dtypes = Annotated[
-    list[str] | None, typer.Option("--dtype", help="Of the inputs, as int64: one, or one for each; else float32.")
+    list[str] | None,
+    typer.Option("--dtype", help="Dtype of the inputs, such as int64: one, or one per input; default float32."),
 ]
 Level = Annotated[
     Literal["weights", "outputs", "gradients", "step", "steps"],
-    typer.Option("--verify", help="How far the proof goes; each level includes those before."),
+    typer.Option("--verify", help="What the proof covers; each level includes the previous ones."),
 ]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="Write the port into this folder; else print it.")]
-Check = Annotated[bool, typer.Option("--check", help="Only list what has no rule, all of it.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Write the port to this folder instead of printing it.")]
+Check = Annotated[bool, typer.Option("--check", help="Only list all operations without a rule.")]
 
 
 def main() -> None:
-    """Run the command line: what goes wrong is one line on stderr and exit status 1, for bad usage 2.
+    """Run the command line. Errors are one line on stderr with exit status 1; bad usage has exit status 2.
 
-    A model that cannot be ported, or is not proven equal, is told whole: its table, or all that is missing.
+    Port errors are shown in full: the table of the proof, or everything that is missing.
     """
     try:
         app(prog_name="compose")
@@ -64,12 +65,12 @@ def _options(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder for the picture and the model files.")] = Path("."),
-    download: Annotated[bool, typer.Option("--download", help="Fetch MNIST (11 MB) if it is not here.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images, for each network.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the weights and the order of the images.")] = 0,
+    out: Annotated[Path, typer.Option(help="The folder for the image and the model files.")] = Path("."),
+    download: Annotated[bool, typer.Option("--download", help="Download MNIST (11 MB) if it is not found.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs to train each network.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for weights and shuffling.")] = 0,
 ) -> None:
-    """Train an autoencoder and a classifier of handwritten digits."""
+    """Train an autoencoder and a classifier on handwritten digits."""
     from compose.cli.demo import run
 
     run(out, download, epochs, seed)
@@ -77,7 +78,7 @@ def demo(
 
 @app.command()
 def summary(file: ModelFile) -> None:
-    """Show the network of a model file: its expression, its layers, how it was trained."""
+    """Show the network in a model file: its expression, its layers, its training."""
     from compose.cli.show import show
 
     show(file)
@@ -86,18 +87,18 @@ def summary(file: ModelFile) -> None:
 @app.command()
 def predict(
     file: ModelFile,
-    input: Annotated[Path, typer.Argument(metavar="INPUT", help="Examples: .npy, .npz, .csv, or an image.")],
-    out: Annotated[Path | None, typer.Option(help="Write to this .npy, .npz or .csv; else print rows.")] = None,
-    label: Annotated[bool, typer.Option("--label", help="Only the position of the largest output.")] = False,
+    input: Annotated[Path, typer.Argument(metavar="INPUT", help="Examples: .npy, .npz, .csv, or an image file.")],
+    out: Annotated[Path | None, typer.Option(help="Write to this .npy, .npz or .csv file instead of printing.")] = None,
+    label: Annotated[bool, typer.Option("--label", help="Print only the index of the largest output.")] = False,
 ) -> None:
-    """Run a model file on examples, and print one row of numbers for each."""
+    """Run a model file on examples, and print one row of numbers per example."""
     from compose.cli.predict import predict
 
     predict(file, input, out, label)
 
 
 def _porter(framework: str, what: str) -> None:
-    """The command `compose port FRAMEWORK`; `what` says what a MODEL of it is."""
+    """Add the command `compose port FRAMEWORK`; `what` describes its MODEL argument."""
 
     @porting.command(framework, help=f"Port {what}. The exit status is 0 if the port is proven equal.")
     def run(
@@ -113,13 +114,13 @@ def _porter(framework: str, what: str) -> None:
         port(framework, target, input or [], dtype or [], verify, out, check)
 
 
-_porter("torch", "the torch.nn.Module that MODULE:CALLABLE returns, called without arguments")
-_porter("keras", "the keras.Model that MODULE:CALLABLE returns; only a subclassed one needs --input")
-_porter("flax", "the NNX module that MODULE:CALLABLE returns, or the Linen module and its variables, a pair")
+_porter("torch", "the torch.nn.Module that MODULE:CALLABLE returns, when called without arguments")
+_porter("keras", "the keras.Model that MODULE:CALLABLE returns; only subclassed models need --input")
+_porter("flax", "the NNX module that MODULE:CALLABLE returns, or the pair of a Linen module and its variables")
 _porter(
     "tf", "the SavedModel in a folder, or the function or tf.Module that MODULE:CALLABLE returns, which needs --input"
 )
-_porter("onnx", "an ONNX file; it needs --input only where it leaves sizes other than the batch's open")
+_porter("onnx", "an ONNX file; --input is needed only if sizes other than the batch size are dynamic")
 
 
 def _message(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Examples in files: arrays of NumPy, tables of numbers, images; brought into the form a network takes."""
+"""Read examples from files (NumPy arrays, CSV tables, images) in the form that a network takes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from compose.core.errors import DataError
 
 
 def read_inputs(path: Path, inputs: Any) -> Any:
-    """The examples in a file, as a batch of what `inputs` describes. Raises `DataError` if they are not such."""
+    """The examples in a file, as a batch like `inputs` (shape and dtype). Raises `DataError` if they do not fit."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path}: cannot read this kind of file, only {', '.join(_READERS)}")
+        raise DataError(f"{path}: cannot read this file type, only {', '.join(_READERS)}")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     wanted = inputs if isinstance(inputs, tuple) else (inputs,)
     try:
         arrays = reader(path)
-    except Exception as e:  # decoders of other libraries raise what they like at a broken file
+    except Exception as e:  # decoders of other libraries may raise anything for a broken file
         raise DataError(f"{path}: cannot be read: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from None
     if len(arrays) != len(wanted):
         raise DataError(f"{path}: holds {len(arrays)} arrays, the network takes {len(wanted)}")
@@ -55,7 +55,7 @@ def _numbers(line: str) -> bool:
 
 
 def _image(path: Path) -> list[np.ndarray]:
-    """Numbers in 0..1, whatever the format; transparency is left out."""
+    """Pixel values in 0..1 for any format; the alpha channel is dropped."""
     from matplotlib.image import imread
 
     pixels = np.asarray(imread(path))
@@ -74,16 +74,16 @@ def _fit(path: Path, array: np.ndarray, want: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise DataError(f"{path}: holds a number that is NaN or infinite")
     if jnp.issubdtype(want.dtype, jnp.floating):
-        return array.astype(want.dtype) if array.dtype.kind == "f" else array  # integers: the network says why not
+        return array.astype(want.dtype) if array.dtype.kind == "f" else array  # integers: the network raises
     with np.errstate(invalid="ignore"):
-        whole = array.astype(want.dtype)
-    if (whole != array).any():
-        raise DataError(f"{path}: expected whole numbers, as {want.dtype} holds them")
-    return whole
+        integers = array.astype(want.dtype)
+    if (integers != array).any():
+        raise DataError(f"{path}: expected integers that fit in {want.dtype}")
+    return integers
 
 
 def _shaped(path: Path, array: np.ndarray, example: tuple[int, ...]) -> np.ndarray:
-    """A batch, from a batch or one example, flat or not; colours become grey where the network takes one value."""
+    """A batch from a batch or a single example, flat or not; RGB becomes grey if the network takes one channel."""
     size = math.prod(example)
     if array.ndim == 3 and array.shape[-1] == 3 and math.prod(array.shape[:2]) == size:
         array = array @ np.array((0.299, 0.587, 0.114), np.float32)
@@ -94,5 +94,5 @@ def _shaped(path: Path, array: np.ndarray, example: tuple[int, ...]) -> np.ndarr
     if array.ndim and math.prod(array.shape[1:]) == size:
         return array.reshape(len(array), *example)
     if array.ndim == len(example) + 1:
-        return np.asarray(array)  # of another length, which the network may well take
+        return np.asarray(array)  # a different length, which the network may accept
     raise DataError(f"{path}: expected examples of shape {example}, got an array of shape {array.shape}")

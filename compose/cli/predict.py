@@ -1,4 +1,4 @@
-"""`compose predict FILE INPUT`: examples from a file in, rows of numbers out."""
+"""`compose predict FILE INPUT`: run a model on the examples in a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compose.train import load
 def predict(file: Path, source: Path, out: Path | None, label: bool) -> None:
     """Run the model on the examples in `source`; see the command for the options."""
     if out is not None and out.suffix not in _WRITERS:
-        raise DataError(f"{out}: cannot write this kind of file, only {', '.join(_WRITERS)}")
+        raise DataError(f"{out}: cannot write this file type, only {', '.join(_WRITERS)}")
     trained = load(file)
     x = read_inputs(source, trained.inputs)
     try:
@@ -37,7 +37,7 @@ def predict(file: Path, source: Path, out: Path | None, label: bool) -> None:
 
 
 def _rows(arrays: list[np.ndarray]) -> Iterator[str]:
-    """One line for each example: all its outputs, each number as short as it can be read back."""
+    """One line per example with all its outputs, each number as short as it can be read back exactly."""
     for i in range(len(arrays[0])):
         yield ",".join(str(number) for a in arrays for number in np.ravel(a[i]))
 

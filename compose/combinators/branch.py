@@ -1,4 +1,4 @@
-"""One input to several layers, a tuple of inputs to one each, and the sum with a shortcut."""
+"""Layers side by side: on the same input, on a tuple of inputs, or with a shortcut around them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add(*xs):
 
 @function
 def subtract(a, b):
-    """The first input less the second.
+    """The first input minus the second.
 
     Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Subtract`, torch `sub`.
     """
@@ -49,7 +49,7 @@ def multiply(*xs):
 
 @function
 def divide(a, b):
-    """The first input by the second, elementwise.
+    """The first input divided by the second, elementwise.
 
     Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `ops.divide`, torch `div`.
     """
@@ -58,7 +58,7 @@ def divide(a, b):
 
 @function
 def identity(*xs):
-    """The input itself, one array or several.
+    """The input, unchanged: one array or several.
 
     Shapes: any, unchanged. Elsewhere: Keras `Identity`, torch `Identity`, Flax `identity`.
     """
@@ -67,7 +67,7 @@ def identity(*xs):
 
 @function
 def collect(*xs):
-    """Several inputs as they are, in a tuple: the join that joins nothing.
+    """Several inputs as a tuple, unchanged; the join that keeps all outputs.
 
     Shapes: any, a tuple of the same.
     """
@@ -79,10 +79,10 @@ _OPERATORS = {"add": "+", "multiply": "*"}
 
 @layer
 class branch(Siblings):
-    """One input to several layers, their outputs to `join`; `f + g` and `f * g` for sums and products.
+    """Several layers on the same input, their outputs joined by `join`; `f + g` and `f * g` for sums and products.
 
-    The default join gives the tuple of outputs; `join=concat()` joins along the last axis. Shapes: one input, to the
-    tuple of the outputs or what `join` makes of them. Elsewhere: Keras `Concatenate`, `Add`, `Multiply` after a fork;
+    The default join returns the tuple of outputs; `join=concat()` concatenates along the last axis. Shapes: one input,
+    to the tuple of the outputs or the output of `join`. Elsewhere: Keras `Concatenate`, `Add`, `Multiply` after a fork;
     Golgi `Add`, `HadamardProd`.
     """
 
@@ -96,11 +96,11 @@ class branch(Siblings):
 
     @classmethod
     def joined(cls, operator: str, a: Any, b: Any) -> branch:
-        """`a + b` or `a * b`: several of one kind in a row are one branch."""
+        """`a + b` or `a * b`; a chain of the same operator becomes one branch."""
         join = word(operator)
         a, b = as_layer(a), as_layer(b)
-        loose = isinstance(a, branch) and a.join == join and a.name is None
-        return cls(*(a.layers if loose else (a,)), b, join=join)
+        chained = isinstance(a, branch) and a.join == join and a.name is None
+        return cls(*(a.layers if chained else (a,)), b, join=join)
 
     def children(self):
         return (*zip(self.keys, self.layers), ("join", self.join))
@@ -116,9 +116,7 @@ class branch(Siblings):
         sign = _OPERATORS.get(self.join.kind) if self.join in (add, multiply) else None
         first = self.layers[0] if self.layers else None
         merges = isinstance(first, branch) and first.join == self.join and first.name is None
-        if (
-            sign is None or self.name is not None or merges or not 2 <= len(self.layers) <= 50
-        ):  # text nests only so deep
+        if sign is None or self.name is not None or merges or not 2 <= len(self.layers) <= 50:  # the parser's depth
             return write.fields(self)
         return Operation(sign, tuple(map(write.value, self.layers)))
 
@@ -128,7 +126,7 @@ hooks.join = branch.joined
 
 @layer
 class parallel(Siblings):
-    """A tuple of inputs, one to each layer; the tuple of their outputs.
+    """Each layer on its own input of a tuple; returns the tuple of outputs.
 
     Shapes: a tuple of inputs, to the tuple of the outputs.
     """
@@ -142,7 +140,7 @@ class parallel(Siblings):
 
     def flow(self, x, run):
         if not isinstance(x, tuple) or len(x) != len(self.layers):
-            raise ShapeError(f"a tuple of {len(self.layers)} inputs, one to each layer", shape_text(x))
+            raise ShapeError(f"a tuple of {len(self.layers)} inputs, one per layer", shape_text(x))
         return tuple(run(key, inner, part) for key, inner, part in zip(self.keys, self.layers, x))
 
 
@@ -150,7 +148,7 @@ class parallel(Siblings):
 class residual(Combinator):
     """`f(x) + shortcut(x)` (He et al., Deep Residual Learning, 2015).
 
-    Shapes: the outputs of both must be equal; project the shortcut where `f` changes the shape. Elsewhere: Keras
+    Shapes: both outputs must have the same shape; project the shortcut if `f` changes the shape. Elsewhere: Keras
     `Add` after a fork.
     """
 
@@ -163,14 +161,14 @@ class residual(Combinator):
             raise ShapeError(
                 "equal shapes on both sides of the sum",
                 f"body {shape_text(y)}, shortcut {shape_text(skip)}",
-                "give a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)",
+                "use a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)",
             )
         return run("join", add, (y, skip))
 
 
 def _alike(a, b) -> bool:
-    """Whether two arrays have one shape, or differ in that one is the same for each example, without a batch."""
-    one, other = (getattr(v, "shape", None) for v in (a, b))
-    if one is None or other is None or one == other:
-        return one == other
-    return len(one) == len(other) > 1 and one[1:] == other[1:] and 1 in (one[0], other[0])
+    """Whether two arrays have the same shape, or one of them has batch size 1."""
+    left, right = (getattr(v, "shape", None) for v in (a, b))
+    if left is None or right is None or left == right:
+        return left == right
+    return len(left) == len(right) > 1 and left[1:] == right[1:] and 1 in (left[0], right[0])

@@ -1,4 +1,4 @@
-"""Any directed acyclic graph: a lambda traced once into a table of steps, which prints back."""
+"""Any directed acyclic graph: a lambda, traced once into a table of steps that can be printed back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compose.core.layer import Layer, keys_of, layer
 
 @dataclass(frozen=True)
 class Step:
-    """One layer and which values it reads: inputs count from 0, then the steps in order."""
+    """A layer and the indices of its arguments: the inputs come first, from 0, then the steps in order."""
 
     layer: Layer
     args: tuple[int, ...]
@@ -26,12 +26,12 @@ class Step:
 class graph(Combinator):
     """`graph(lambda x, c: (h := fc(64, relu)(x)) * fc(64, sigmoid)(c) + h)`: any acyclic graph.
 
-    The lambda runs once, on stand-ins, when the layer is built; calling a layer, `+ - * / @` and indexing
-    make a step each. It takes one argument an input and gives one value or a tuple. A layer called twice
-    is two layers with weights of their own: use `share` for one. Each step's parameters live under its
-    layer's name, or its kind counted in the order of the steps.
+    The lambda is traced once, when the layer is built. Each layer call, operator `+ - * / @` and indexing becomes a
+    step. The lambda takes one argument per input and returns one value or a tuple. A layer that is called twice
+    becomes two layers with separate weights: use `share` to share them. Each step's parameters are under its
+    layer's name, or its kind, numbered in the order of the steps.
 
-    Shapes: an input for each argument of the lambda, to what it returns. Elsewhere: Keras `Model(inputs, outputs)`,
+    Shapes: one input per argument of the lambda, to its return value. Elsewhere: Keras `Model(inputs, outputs)`,
     torch `fx.GraphModule`.
     """
 
@@ -74,7 +74,7 @@ def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
         raise ConfigError("a function of the values of the graph, such as a lambda", f"the layer {fn}")
     params = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in params):
-        raise ConfigError("a function with one plain argument for each input", str(inspect.signature(fn)))
+        raise ConfigError("a function with one positional argument per input", str(inspect.signature(fn)))
     steps: list[Step] = []
     try:
         out = fn(*(Node(steps, i, len(params), Step) for i in range(len(params))))
@@ -82,8 +82,8 @@ def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
         if isinstance(e, LayerError) or "Node" not in str(e):
             raise
         raise ConfigError(
-            "layers to compute with inside a graph", str(e).splitlines()[0],
-            "use the layer of that name, as in tanh(x), or lift the function: compose_seq(jnp.sin)(x)",
+            "only layers inside a graph", str(e).splitlines()[0],
+            "use the layer of that name, as in tanh(x), or turn the function into a layer: compose_seq(jnp.sin)(x)",
         ) from e  # fmt: skip
     return len(params), tuple(steps), _indices(out, steps)
 
@@ -97,7 +97,7 @@ def _indices(out: Any, steps: list) -> Any:
 
 
 def _checked(inputs: int, steps: tuple[Step, ...], output: Any) -> tuple[int, tuple[Step, ...], Any]:
-    """A table made elsewhere. Raises `ConfigError` where a step reads what is not there before it."""
+    """Check a given table of steps. Raises `ConfigError` if a step reads a value that does not precede it."""
     for i, step in enumerate(steps):
         if not isinstance(step, Step) or not _are_values(step.args, inputs + i):
             raise ConfigError("steps that read inputs and earlier steps", repr(step))

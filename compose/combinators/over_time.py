@@ -1,4 +1,4 @@
-"""The loop over time: cells, padded steps, and what comes out of a sequence."""
+"""The scan over time: cells, padded steps, and the outputs of a sequence."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from compose.core.plan import specs
 class Cell(Layer):
     """One step of a recurrence, a layer `(carry, x) -> (carry, y)`.
 
-    A cell gives its parameters for one step's input (`weights`), the shapes of its first carry, which is
-    zero, and a step in two parts: `project`, what needs no carry and is computed for all steps at once, and
-    `step`, the rest. `read` is the output of a carry.
+    A cell defines its parameters for the input of one step (`weights`), the shapes of its initial carry, which is
+    zero, and the step in two parts: `project` needs no carry and is computed for all steps at once; `step`
+    does the rest. `read` returns the output for a carry.
     """
 
     def weights(self, x) -> Any:
@@ -30,15 +30,15 @@ class Cell(Layer):
         raise NotImplementedError
 
     def prepare(self, p, x, ctx) -> Any:
-        """The parameters as the steps use them: what is the same at every step is computed here."""
+        """The parameters as the steps use them; computations that are the same for every step go here."""
         return p
 
     def project(self, p, x, ctx) -> Any:
-        """What a step needs of its input; `x` may have a leading time axis."""
+        """The part of a step that depends only on its input; `x` may have a leading time axis."""
         return x
 
     def step(self, p, carry, z, ctx) -> Any:
-        """The carry after a step, from the carry before it and the projected input."""
+        """The new carry, from the old carry and the projected input."""
         raise NotImplementedError
 
     def read(self, carry) -> Any:
@@ -56,7 +56,7 @@ class Cell(Layer):
 
 @unlisted
 class OverTime(Cell):
-    """A cell that runs itself over a sequence: `class lstm(OverTime, lstm_cell)`; fields as in `recurrent`."""
+    """A cell that is scanned over a sequence: `class lstm(OverTime, lstm_cell)`; fields as in `recurrent`."""
 
     output: Literal["sequence", "last"] = "sequence"
     return_carry: bool = False
@@ -71,7 +71,7 @@ class OverTime(Cell):
 
 
 def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
-    """Scan `cell` over a sequence, with the options that the fields of `how` say."""
+    """Scan `cell` over a sequence, with the options in the fields of `how`."""
     xs, real, carry = split_sequence(x)
     real = ctx.mask if real is None else real
     if real is not None:
@@ -79,7 +79,7 @@ def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
     now = one_step(xs)
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), cell.carry(now))
     if carry is not None and specs(carry) != specs(zeros):
-        raise ShapeError(f"a first carry {shape_text(specs(zeros))}", shape_text(specs(carry)))
+        raise ShapeError(f"an initial carry {shape_text(specs(zeros))}", shape_text(specs(carry)))
     p = cell.prepare(p, now, ctx)
     z = cell.project(p, jnp.moveaxis(xs, 1, 0), ctx)
 
@@ -100,13 +100,13 @@ def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
 
 
 def split_sequence(x) -> tuple[Any, Any, Any]:
-    """The parts of a sequence layer's input: the steps, lengths or mask or None, the first carry or None."""
+    """The parts of a sequence layer's input: the steps; lengths, a mask or None; the initial carry or None."""
     xs, *rest = x if isinstance(x, tuple) else (x,)
     if not hasattr(xs, "ndim") or xs.ndim < 3:
         hint = "add the axis with reshape(-1, 1)" if getattr(xs, "ndim", 0) == 2 else ""
         raise ShapeError("a sequence (batch, time, ..., features)", f"shape {shape_text(xs)}", hint)
     if not jnp.issubdtype(xs.dtype, jnp.inexact):
-        raise DtypeError("a floating-point sequence", f"{xs.dtype}", "put embedding(...) first for ids")
+        raise DtypeError("a floating-point sequence", f"{xs.dtype}", "for integer ids, put embedding(...) first")
     real = carry = None
     for part in rest:
         if hasattr(part, "dtype") and not jnp.issubdtype(part.dtype, jnp.inexact):
@@ -114,7 +114,7 @@ def split_sequence(x) -> tuple[Any, Any, Any]:
         else:
             carry = part
     if len(rest) > (real is not None) + (carry is not None):
-        raise ShapeError("a sequence, its lengths or mask, and a first carry", shape_text(x))
+        raise ShapeError("a sequence, its lengths or mask, and an initial carry", shape_text(x))
     return xs, real, carry
 
 
@@ -123,25 +123,27 @@ def one_step(xs) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((xs.shape[0], *xs.shape[2:]), xs.dtype)
 
 
-def real_steps(given, shape: tuple[int, ...]) -> Any:
-    """Lengths `(batch,)` or a mask `(batch, time)` as the mask, True where a step is real."""
+def real_steps(lengths_or_mask, shape: tuple[int, ...]) -> Any:
+    """Lengths `(batch,)` or a mask `(batch, time)` as a mask, True where a step is not padding."""
     batch, time = shape
-    if given.dtype == jnp.bool_:
-        if given.shape != (batch, time):
-            raise ShapeError(f"a mask of shape (batch, time) = ({batch}, {time})", str(tuple(given.shape)))
-        return given
-    if given.shape != (batch,):
+    if lengths_or_mask.dtype == jnp.bool_:
+        if lengths_or_mask.shape != (batch, time):
+            raise ShapeError(f"a mask of shape (batch, time) = ({batch}, {time})", str(tuple(lengths_or_mask.shape)))
+        return lengths_or_mask
+    if lengths_or_mask.shape != (batch,):
         raise ShapeError(
             f"one length for each of the {batch} sequences",
-            f"shape {shape_text(given)}",
-            "a mask has to be boolean" if given.ndim == 2 else "",
+            f"shape {shape_text(lengths_or_mask)}",
+            "a mask has to be boolean" if lengths_or_mask.ndim == 2 else "",
         )
-    return jnp.arange(time) < given[:, None]
+    return jnp.arange(time) < lengths_or_mask[:, None]
 
 
 def _pair(x) -> tuple:
     if not isinstance(x, tuple) or len(x) != 2:
-        raise ShapeError("a carry and the input of one step", shape_text(x), "a whole sequence goes to recurrent(cell)")
+        raise ShapeError(
+            "a carry and the input of one step", shape_text(x), "for a whole sequence, use recurrent(cell)"
+        )
     return x
 
 

@@ -1,4 +1,4 @@
-"""Over time: any cell, both ways, several deep."""
+"""Recurrent networks from any cell: unidirectional, bidirectional, stacked."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = ["bidirectional", "recurrent", "stacked"]
 
 @layer
 class recurrent(Wrapper):
-    """Any cell over a sequence: `recurrent(lstm_cell(128), output="last")`.
+    """Scan a cell over a sequence: `recurrent(lstm_cell(128), output="last")`.
 
-    A cell is a layer `(carry, x) -> (carry, y)`. The words `rnn_cell`, `lstm_cell`, `gru_cell` know their
-    first carry, zeros; another layer, such as a `graph`, gets it as an input.
+    A cell is a layer `(carry, x) -> (carry, y)`. `rnn_cell`, `lstm_cell` and `gru_cell` start from a carry of
+    zeros; for any other layer, such as a `graph`, the initial carry must be passed as an input.
 
     Shapes: `(batch, time, ...) -> (batch, time, ...)`, or `(batch, ...)` for `output="last"`. The input may be a
-    tuple of the sequence, then lengths `(batch,)` or a boolean mask `(batch, time)`, then the first carry.
-    Padded steps keep the carry and give zeros. Elsewhere: Keras `RNN`, which gives the last output unless
-    told `return_sequences=True`, and repeats the last output at padded steps unless told `zero_output_for_mask`;
+    tuple of the sequence, then lengths `(batch,)` or a boolean mask `(batch, time)`, then the initial carry.
+    Padded steps keep the carry and output zeros. Elsewhere: Keras `RNN`, which returns the last output unless
+    `return_sequences=True`, and repeats the last output at padded steps unless `zero_output_for_mask=True`;
     Flax `RNN`.
 
     Args:
         inner: the cell.
-        output: `"sequence"`, the outputs of all steps, or `"last"`, that of the last real step.
-        return_carry: give `(output, final carry)`.
-        reverse: go from the last step to the first; outputs stay at the place of their inputs, where Keras's
-            `go_backwards` turns them round.
-        unroll: how many steps one turn of the loop runs.
+        output: `"sequence"` for the outputs of all steps, `"last"` for that of the last step that is not padding.
+        return_carry: return `(output, final carry)`.
+        reverse: scan from the last step to the first. Outputs keep the positions of their inputs; Keras's
+            `go_backwards` reverses them.
+        unroll: the number of steps per loop iteration.
     """
 
     inner: Layer
@@ -54,16 +54,17 @@ class recurrent(Wrapper):
         now = one_step(xs)
         if carry is None:
             carry = self._cell().carry(now)
-        made = plan(self.inner, (carry, now), scope)
-        if not isinstance(made.out, tuple) or len(made.out) != 2 or made.out[0] != carry:
+        cell = plan(self.inner, (carry, now), scope)
+        if not isinstance(cell.out, tuple) or len(cell.out) != 2 or cell.out[0] != carry:
             raise ShapeError(
-                f"a cell that gives a carry as it got, {shape_text(carry)}, and an output", shape_text(made.out)
+                f"a cell that returns a carry like its input carry, {shape_text(carry)}, and an output",
+                shape_text(cell.out),
             ).locate(self)
-        if made.state:
-            raise ConfigError("a cell without state", f"{self.inner}, which keeps {', '.join(made.state)}").locate(self)
+        if cell.state:
+            raise ConfigError("a cell without state", f"{self.inner}, with state {', '.join(cell.state)}").locate(self)
         run = lambda p, x: self.call(p, {}, x, planning(scope))[0]
-        out = specs(jax.eval_shape(run, made.param_specs(), x))
-        return made.within(self, x=x, out=out, times=xs.shape[1])
+        out = specs(jax.eval_shape(run, cell.param_specs(), x))
+        return cell.within(self, x=x, out=out, times=xs.shape[1])
 
     def call(self, params, state, x, ctx: Context):
         if isinstance(self.inner, Cell):
@@ -72,21 +73,21 @@ class recurrent(Wrapper):
         shapes = specs((carry, jax.eval_shape(lambda a: a[:, 0], xs)))
         y = jax.eval_shape(lambda p, x: self.inner.call(p, {}, x, ctx)[0][1], params, shapes)
         first = (carry, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), y))
-        made = run_over_time(_Steps(self.inner, first), self, params, (xs, *_given(real), first), ctx)
-        return ((made[0], made[1][0]) if self.return_carry else made), state
+        result = run_over_time(_Steps(self.inner, first), self, params, (xs, *_present(real), first), ctx)
+        return ((result[0], result[1][0]) if self.return_carry else result), state
 
     def _cell(self) -> Cell:
         if not isinstance(self.inner, Cell):
             raise ConfigError(
-                "the first carry of a cell that is not one of the cell words",
-                "a sequence alone",
-                "give it as an input, (x, carry)",
+                "an initial carry, which only rnn_cell, lstm_cell and gru_cell have by default",
+                "only a sequence",
+                "pass it as an input, (x, carry)",
             ).locate(self)
         return self.inner
 
 
 class _Steps:
-    """A layer `(carry, x) -> (carry, y)` in the form of a `Cell` whose carry holds the last output too."""
+    """A layer `(carry, x) -> (carry, y)` as a `Cell` whose carry also holds the last output."""
 
     def __init__(self, layer: Layer, first: Any):
         self.layer, self.first = layer, first
@@ -112,18 +113,18 @@ class _Steps:
 
 @layer
 class bidirectional(Combinator):
-    """A recurrent layer forwards and another like it backwards, their outputs to `join`.
+    """A recurrent layer run forward and a second one run backward, their outputs joined by `join`.
 
-    The backward one starts at the last real step of each sequence. With `output="last"` its output is the one at the
-    first step, where it ends; in torch that is `out[:, 0, size:]`, not in `out[:, -1]`. Parameters: under `forward` and
-    `backward`. A first carry is the pair of both, and so is a returned one. Shapes: those of the layer, the two outputs
-    joined. Elsewhere: Keras `Bidirectional` with `merge_mode="concat"`; torch `LSTM(bidirectional=True)`; Flax
-    `Bidirectional`.
+    The backward layer starts at the last step that is not padding. With `output="last"` its output is
+    that of the first step, where it ends; in torch that is `out[:, 0, size:]`, not in `out[:, -1]`. Parameters: under
+    `forward` and `backward`. The initial and the returned carry are pairs of both. Shapes: those of the layer, with the
+    two outputs joined. Elsewhere: Keras `Bidirectional` with `merge_mode="concat"`; torch `LSTM(bidirectional=True)`;
+    Flax `Bidirectional`.
 
     Args:
-        layer: as `lstm(128)`.
-        join: what puts both outputs together: `concat`, `add`, `multiply`, `collect`.
-        backward: another layer for the way back, with `reverse=True`; None takes one like `layer`.
+        layer: the forward layer, such as `lstm(128)`.
+        join: how outputs are joined: `concat`, `add`, `multiply`, `collect`.
+        backward: the backward layer, with `reverse=True`; None for a copy of `layer`.
     """
 
     layer: Layer
@@ -135,7 +136,7 @@ class bidirectional(Combinator):
             if side is not None and not hasattr(side, "reverse"):
                 raise ConfigError("a recurrent layer, such as lstm(128)", str(side))
         if self.layer.reverse or (self.backward is not None and not self.backward.reverse):  # pyright: ignore
-            raise ConfigError("a layer that goes forwards, and backward=... with reverse=True")
+            raise ConfigError("a forward layer, and backward=... with reverse=True")
 
     def children(self):
         back = self.layer.but(reverse=True) if self.backward is None else self.backward
@@ -149,7 +150,7 @@ class bidirectional(Combinator):
     def flow(self, x, run):
         xs, real, carry = split_sequence(x)
         if carry is not None and (not isinstance(carry, tuple) or len(carry) != 2):
-            raise ShapeError("a pair of first carries, forward and backward", shape_text(carry))
+            raise ShapeError("a pair of initial carries, forward and backward", shape_text(carry))
         carries = (None, None) if carry is None else carry
         outs = [run(key, side, _joined(xs, real, first)) for (key, side), first in zip(self.children(), carries)]
         if not getattr(self.layer, "return_carry", False):
@@ -160,11 +161,11 @@ class bidirectional(Combinator):
 
 @layer
 class stacked(Combinator):
-    """`times` recurrent layers, each on the outputs of the one before: `stacked(2, lstm(128), dropout=0.2)`.
+    """`times` recurrent layers, each on the outputs of the previous one: `stacked(2, lstm(128), dropout=0.2)`.
 
-    Lengths or a mask in the input reach all of them; `output` and `return_carry` of the layer are those of the whole,
-    where carries, given and returned, are a tuple of one for each layer. Shapes: those of the layer. Elsewhere: torch
-    `LSTM(num_layers=2)`, whose `dropout` this is: between the layers, not after the last; Keras writes the layers out.
+    Lengths or a mask in the input apply to all layers. The layer's `output` and `return_carry` apply to the stack;
+    its initial and returned carries are tuples with one entry per layer. Shapes: those of the layer. Elsewhere: torch
+    `LSTM(num_layers=2)`, with the same `dropout`, between layers, not after the last; Keras has no such layer.
     """
 
     times: int
@@ -186,13 +187,13 @@ class stacked(Combinator):
 
     def with_children(self, layers):
         if any(_giving_sequences(a) != _giving_sequences(layers[-1]) for a in layers):
-            raise ConfigError("equal layers", "different ones", "write them out with compose_seq(...)").locate(self)
+            raise ConfigError("equal layers", "different ones", "list them in compose_seq(...)").locate(self)
         return self.but(layer=layers[-1])
 
     def flow(self, x, run):
         xs, real, carry = split_sequence(x)
         if carry is not None and (not isinstance(carry, tuple) or len(carry) != self.times):
-            raise ShapeError(f"{self.times} first carries, one for each layer", shape_text(carry))
+            raise ShapeError(f"{self.times} initial carries, one per layer", shape_text(carry))
         carries = []
         for i, (key, inner) in enumerate(self.children()):
             if i and self.dropout:
@@ -204,16 +205,16 @@ class stacked(Combinator):
 
 
 def _giving_sequences(layer: Layer) -> Layer:
-    """The layer with the outputs of all steps, also inside `bidirectional`."""
+    """The layer with `output="sequence"`, also inside `bidirectional`."""
     if isinstance(layer, bidirectional):
         return layer.with_children(tuple(_giving_sequences(side) for _, side in layer.children()))
     return layer.but(output="sequence") if getattr(layer, "output", "sequence") != "sequence" else layer
 
 
-def _given(*parts) -> tuple:
+def _present(*parts) -> tuple:
     return tuple(part for part in parts if part is not None)
 
 
 def _joined(xs, *parts) -> Any:
-    rest = _given(*parts)
+    rest = _present(*parts)
     return (xs, *rest) if rest else xs

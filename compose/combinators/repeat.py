@@ -1,4 +1,4 @@
-"""The same block many times, each with its own weights, compiled once."""
+"""A block repeated with separate weights, compiled once."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from compose.core.plan import Plan, draws, plan
 
 @layer
 class repeat(Layer):
-    """`times` blocks one after another, their weights stacked and run by `lax.scan`.
+    """`times` blocks in sequence, with stacked weights, run by `lax.scan`.
 
-    Shapes: the block's output must be as its input. Parameters: those of one block, each array with
-    `times` as its leading axis; `stack` and `unstack` convert from and to the written-out form. Compile
-    time does not grow with `times`. Elsewhere: Flax `linen.scan`, Haiku `layer_stack`.
+    Shapes: the block's output must have the shape of its input. Parameters: those of one block, each array with a
+    leading axis of length `times`; `stack` and `unstack` convert from and to unrolled blocks. Compile time
+    does not grow with `times`. Elsewhere: Flax `linen.scan`, Haiku `layer_stack`.
 
     Args:
-        times: how many.
-        block: what is repeated.
-        remat: keep only each block's input for the gradient and compute the rest again.
-        unroll: how many blocks one turn of the loop runs.
+        times: the number of blocks.
+        block: the layer to repeat.
+        remat: keep only each block's input for the backward pass and recompute the rest.
+        unroll: the number of blocks per loop iteration.
     """
 
     times: int
@@ -50,8 +50,8 @@ class repeat(Layer):
         one = plan(self.block, x, scope)
         if one.out != x:
             raise ShapeError(
-                "a block whose output is like its input, since it is fed back",
-                f"{shape_text(x)} into it, {shape_text(one.out)} out of it",
+                "a block whose output has the shape of its input",
+                f"input {shape_text(x)}, output {shape_text(one.out)}",
             ).locate(self)
         params, state = stacked_params(one.params, self.times), stacked_params(one.state, self.times)
         return Plan(self, x, x, params, state, (("", one),), self.times)
@@ -71,7 +71,7 @@ class repeat(Layer):
         return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
 
     def _written_out(self, x, turns, ctx: Context, on_output: Callable):
-        """Turn by turn, so that the values inside can be shown: `intermediates` has them under `repeat_0/3/...`."""
+        """Unrolled, so that inner values can be recorded: `intermediates` has them under `repeat_0/3/...`."""
         states = []
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
@@ -82,7 +82,7 @@ class repeat(Layer):
 
 
 def stacked_params(tree: Any, times: int) -> Any:
-    """The parameters of `times` equal layers, each array with a new leading axis."""
+    """Stack the `Param`s of `times` equal layers along a new leading axis."""
 
     def grow(p: Param) -> Param:
         init: Any = Stacked(p.init)
@@ -93,7 +93,7 @@ def stacked_params(tree: Any, times: int) -> Any:
 
 @dataclass(frozen=True)
 class Stacked:
-    """Draws each of the stacked parameters by itself, with the fans of one."""
+    """Initialises each of the stacked parameters separately, with the fans of a single one."""
 
     init: Any
 
@@ -107,7 +107,7 @@ class Stacked:
 
 
 def stack(trees: list) -> Any:
-    """The parameters of `repeat(n, f)` from those of n written-out `f`s.
+    """The parameters of `repeat(n, f)` from those of n separate `f`s.
 
     >>> import jax.numpy as jnp
     >>> stack([{"kernel": jnp.zeros((3, 3))}] * 4)["kernel"].shape
@@ -117,7 +117,7 @@ def stack(trees: list) -> Any:
 
 
 def unstack(tree: Any) -> list:
-    """The parameters of n written-out `f`s from those of `repeat(n, f)`; the inverse of `stack`."""
+    """The parameters of n separate `f`s from those of `repeat(n, f)`; the inverse of `stack`."""
     times = {leaf.shape[0] for leaf in jax.tree.leaves(tree)}
     if len(times) != 1:
         raise ConfigError("arrays with one common leading axis", f"leading axes {sorted(times)}")

@@ -1,4 +1,4 @@
-"""One layer after another."""
+"""Layers in sequence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compose.core.layer import Layer, as_layer, count_keys, keys_of, layer
 
 
 class Siblings(Combinator):
-    """A combinator over a tuple `layers`, which it takes as its positional arguments."""
+    """A combinator over a tuple `layers`, passed as its positional arguments."""
 
     starred = "layers"
     layers: tuple[Layer, ...]
@@ -22,11 +22,11 @@ class Siblings(Combinator):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        known = self.__dict__.get("_keys")
-        if known is None:
-            known = keys_of(self.layers)
-            object.__setattr__(self, "_keys", known)
-        return known
+        keys = self.__dict__.get("_keys")
+        if keys is None:
+            keys = keys_of(self.layers)
+            object.__setattr__(self, "_keys", keys)
+        return keys
 
     def children(self):
         return tuple(zip(self.keys, self.layers))
@@ -45,7 +45,7 @@ class Siblings(Combinator):
 class compose_seq(Siblings):
     """`h(g(f(x)))` for `compose_seq(f, g, h)`, also written `f >> g >> h`.
 
-    A slice is the same layers under the same keys, so that it runs on the same parameters.
+    A slice keeps the layers' keys, so it runs on the same parameters.
 
     Shapes: the first layer's input, to the last layer's output. Elsewhere: Keras `Sequential`, torch `Sequential`, Flax
     `Sequential`.
@@ -69,7 +69,7 @@ class compose_seq(Siblings):
 
     @classmethod
     def of(cls, a: Any, b: Any) -> compose_seq:
-        """`a >> b`, associative: unnamed sequences on either side are taken apart."""
+        """`a >> b`. Unnamed sequences on either side are flattened, which makes it associative."""
         parts = []
         for side in (as_layer(a), as_layer(b)):
             if isinstance(side, compose_seq) and side.name is None:
@@ -84,14 +84,14 @@ class compose_seq(Siblings):
         return x
 
     def positions(self, at: int | slice) -> Layer:
-        """The layer at a position, or the layers of a slice under the keys they have here."""
+        """The layer at an index, or the sequence of a slice, whose layers keep their keys."""
         if isinstance(at, int):
             try:
                 return self.layers[at]
             except IndexError:
-                raise ConfigError(f"a position below {len(self)}", str(at)).locate(self) from None
+                raise ConfigError(f"an index below {len(self)}", str(at)).locate(self) from None
         if at.step not in (None, 1):
-            raise ConfigError("a slice without a step, which keeps the order", repr(at)).locate(self)
+            raise ConfigError("a slice without a step, since slices keep the order", repr(at)).locate(self)
         kept, keys = self.layers[at], self.keys[at]
         auto = count_keys(kept)
         renamed = (

@@ -1,4 +1,4 @@
-"""One set of weights used in several places."""
+"""Weight sharing: one layer used in several places."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from compose.core.printing import Writer, free_name
 class share(Layer):
     """`share(f, lambda e: body)`: every `e` in the body is `f` with the same parameters.
 
-    Sharing is lexical: two equal layers elsewhere never share. `e.attend` is another method of `f` on
-    its parameters, as an embedding's output projection (Press & Wolf, 2016). Parameters: those of `f`
-    and those of the body, side by side under their own keys.
+    Sharing is lexical: equal layers elsewhere do not share. `e.attend` is another method of `f` on the same
+    parameters, such as an embedding's output projection (Press & Wolf, 2016). Parameters: those of `f` and
+    those of the body, each under its own key.
 
     Shapes: those of the body. Elsewhere: a module called twice; Keras `ReversibleEmbedding` for an embedding and its
     output.
@@ -62,7 +62,7 @@ class share(Layer):
         except LayerError as e:
             raise e.enter(body_key, (("input", x),))
         if cell.plan is None:
-            raise ConfigError("a body that uses what is shared", str(self)).locate(self)
+            raise ConfigError("a body that uses the shared layer", str(self)).locate(self)
         parts = ((key, cell.plan), (body_key, body))
         params = {k: p.params for k, p in parts if p.params}
         state = {k: p.state for k, p in parts if p.state}
@@ -84,7 +84,7 @@ class share(Layer):
 
 @dataclass
 class Cell:
-    """What one `share` holds while it is planned or traced; its state passes from use to use."""
+    """The shared layer of one `share` while it is planned or traced; its state is passed from use to use."""
 
     layer: Layer
     scope: tuple
@@ -96,7 +96,7 @@ class Cell:
 
 @unlisted
 class Shared(Layer):
-    """A use of what the `index`-th `share` outwards holds, or of one of its methods."""
+    """A use of the layer of the `index`-th enclosing `share`, or of one of its methods."""
 
     index: int
     method: str | None = None
@@ -108,9 +108,9 @@ class Shared(Layer):
         return self.method or "shared"
 
     def method_named(self, name: str) -> Layer:
-        """A use of a method that the shared layer's class adds to those of every layer. Raises `ConfigError`."""
+        """A use of a method defined by the shared layer's class, not by `Layer`. Raises `ConfigError`."""
         if self.method or name.startswith("_") or hasattr(Layer, name):
-            raise ConfigError("a method of the shared layer's own, such as e.attend", f".{name}")
+            raise ConfigError("a method defined by the shared layer's class, such as e.attend", f".{name}")
         return self.with_method(name)
 
     def with_method(self, name: str) -> Layer:
@@ -118,22 +118,22 @@ class Shared(Layer):
 
     def plan(self, x, scope: tuple = ()) -> Plan:
         if self.index >= len(scope):
-            raise ConfigError("a place inside the share() that it belongs to").locate(self)
+            raise ConfigError("a use inside its own share()").locate(self)
         cell = scope[-1 - self.index]
         if self.method is not None:
             return Plan(self, x, self._method_out(cell, x), {}, {})
-        if cell.plan is not None and cell.plan.x == x:  # else each share of a share would double the work
+        if cell.plan is not None and cell.plan.x == x:  # nested shares would plan twice as often per level
             return Plan(self, x, cell.plan.out, {}, {}, (("", cell.plan),))
-        made = plan(cell.layer, x, cell.scope)
+        use = plan(cell.layer, x, cell.scope)
         if cell.plan is None:
-            cell.plan = made
-        elif (made.params, made.state) != (cell.plan.params, cell.plan.state):
+            cell.plan = use
+        elif (use.params, use.state) != (cell.plan.params, cell.plan.state):
             raise ShapeError(
-                "an input that gives the shared layer the same parameters as at its first use, "
+                "an input for which the shared layer has the same parameters as for its first use, "
                 f"{shape_text(cell.plan.x)}",
                 shape_text(x),
             ).locate(cell.layer)
-        return Plan(self, x, made.out, {}, {}, (("", made),))
+        return Plan(self, x, use.out, {}, {}, (("", use),))
 
     def call(self, params, state, x, ctx: Context):
         cell = ctx.scope[-1 - self.index]
@@ -143,7 +143,7 @@ class Shared(Layer):
         if not all(map(operator.is_, jax.tree.leaves(after), jax.tree.leaves(cell.state))):
             if len(cell.scope) < ctx.looped:
                 raise ConfigError(
-                    "a shared layer without state to train inside repeat, recurrent or remat",
+                    "a shared layer without trained state inside repeat, recurrent or remat",
                     str(cell.layer),
                     "share inside the loop",
                 ).locate(cell.layer, path=ctx.path)
@@ -165,7 +165,7 @@ class Shared(Layer):
 
 
 class Hole(Shared):
-    """Stands for the shared layer while the lambda runs."""
+    """A placeholder for the shared layer while the lambda runs."""
 
     def __init__(self, origin: Hole | None = None, method: str | None = None):
         for key, value in (("index", 0), ("method", method), ("name", None), ("origin", origin or self)):
@@ -181,13 +181,8 @@ class Hole(Shared):
         return new
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in (
-            "origin",
-            "validate",
-            "wraps",
-            "positions",
-            "trains",
-        ):  # what layers may lack
+        optional = ("origin", "validate", "wraps", "positions", "trains")  # attributes that layers may lack
+        if name.startswith("_") or name in optional:
             raise AttributeError(name)
         return self.method_named(name)
 
@@ -200,7 +195,7 @@ class Hole(Shared):
 
 
 def _bind(body: Layer, hole: Hole, depth: int) -> Layer:
-    """`body` with the hole as an index: how many shares stand between it and its own."""
+    """Replace the hole in `body` by an index: the number of `share`s between the use and its own `share`."""
     if isinstance(body, Hole):
         return Shared(depth, body.method, name=body.name) if body.origin is hole else body
     old = [child for _, child in body.children()]

@@ -1,4 +1,4 @@
-"""The time axis seen by layers that know none, and masks made from the data."""
+"""Layers applied to each time step, and masks computed from the data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["masked", "time_distributed"]
 
 @layer
 class time_distributed(Wrapper):
-    """A layer at each step of a sequence, with the same parameters: `time_distributed(conv(8, 3))` over video.
+    """Apply a layer to each step of a sequence with the same parameters: `time_distributed(conv(8, 3))` over video.
 
-    Shapes: `(batch, time, ...)`, which the layer sees as `(batch · time, ...)`. `fc`, norms and activations need it
-    not.
+    Shapes: `(batch, time, ...)`, which the layer gets as `(batch · time, ...)`. Not needed for `fc`, norms and
+    activations.
     Elsewhere: Keras `TimeDistributed`.
     """
 
@@ -33,9 +33,9 @@ class time_distributed(Wrapper):
                 raise ShapeError("a sequence (batch, time, ..., features)", shape_text(x))
         lead = _lead(x)
         flat = jax.tree.map(lambda s: jax.ShapeDtypeStruct((lead[0] * lead[1], *s.shape[2:]), s.dtype), x)
-        made = plan(self.inner, flat, scope)
-        out = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*lead, *s.shape[1:]), s.dtype), made.out)
-        return made.within(self, x=x, out=out)
+        inner = plan(self.inner, flat, scope)
+        out = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*lead, *s.shape[1:]), s.dtype), inner.out)
+        return inner.within(self, x=x, out=out)
 
     def call(self, params, state, x, ctx: Context):
         lead = _lead(x)
@@ -46,11 +46,11 @@ class time_distributed(Wrapper):
 
 @layer
 class masked(Wrapper):
-    """Steps that hold nothing but `value` are padding for the layers inside: `masked(lstm(32) >> lstm(32))`.
+    """Treat steps equal to `value` as padding for the layers inside: `masked(lstm(32) >> lstm(32))`.
 
-    Of ids `(batch, time)` those equal to `value`, of vectors `(batch, time, ...)` those whose elements all are. The
-    mask reaches recurrent and attention layers as that of `apply(..., mask=)` does. Shapes: those of the layer inside.
-    Elsewhere: Keras `Masking` and `Embedding(mask_zero=True)`, which pass it on to all layers that follow.
+    A step is padding if its id equals `value` for `(batch, time)`, or if all its elements do for `(batch, time, ...)`.
+    The mask reaches recurrent and attention layers like that of `apply(..., mask=)`. Shapes: those of the layer inside.
+    Elsewhere: Keras `Masking` and `Embedding(mask_zero=True)`, which pass the mask to all following layers.
     """
 
     inner: Layer

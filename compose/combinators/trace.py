@@ -1,4 +1,4 @@
-"""The stand-ins that a graph's lambda computes with."""
+"""The tracers that a graph's lambda is called with."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from compose.core.registry import word
 
 
 class Node:
-    """A value of the graph that is being traced."""
+    """A value of the graph being traced."""
 
     def __init__(self, steps: list, index: int, inputs: int, make: Any):
         self.steps, self.index, self.inputs, self.make = steps, index, inputs, make
 
     def __compose_step__(self, layer: Layer, args: tuple) -> Node:
-        """The value of `layer` at `args`, a new step."""
+        """Add the step `layer(*args)` and return its value."""
         for arg in args:
             if not isinstance(arg, Node) or arg.steps is not self.steps:
                 raise ConfigError(
                     "values of this graph as arguments",
                     f"{type(arg).__name__} {arg!r}",
-                    "constants go into the layer: scale(0.5), add_constant(1.0)",
+                    "put constants in a layer: scale(0.5), add_constant(1.0)",
                 ).locate(layer)
         self.steps.append(self.make(layer, tuple(arg.index for arg in args)))
         return Node(self.steps, self.inputs + len(self.steps) - 1, self.inputs, self.make)
@@ -61,14 +61,14 @@ class Node:
         return word("at")(index_text(index))(self)
 
     def __iter__(self):
-        raise ConfigError("outputs taken apart by index, as in pair[0], pair[1]", "a loop over a value of a graph")
+        raise ConfigError("outputs unpacked by index, as in pair[0], pair[1]", "iteration over a value of a graph")
 
     def __bool__(self):
         raise ConfigError("a graph whose shape does not depend on data", "a condition on a value of a graph")
 
 
 def index_text(index: Any) -> str:
-    """An index as it is written between brackets: `:, -1`."""
+    """The text of an index between the brackets: `:, -1`."""
     if isinstance(index, tuple):
         return ", ".join(map(index_text, index)) + ("," if len(index) == 1 else "")
     if isinstance(index, slice):

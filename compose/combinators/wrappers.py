@@ -1,4 +1,4 @@
-"""Wrappers: the same layer, the same parameters under the same keys, run in another way.
+"""Wrappers: a layer with the same parameters under the same keys, run differently.
 
 Shapes: those of the layer inside.
 """
@@ -22,7 +22,7 @@ from compose.core.registry import word
 
 
 class Wrapper(Layer):
-    """A layer around one other, under that one's key and name."""
+    """A layer around another, with the inner layer's key and name."""
 
     wraps = "inner"
     transparent = True
@@ -48,10 +48,10 @@ class Wrapper(Layer):
 
 @layer
 class frozen(Wrapper):
-    """A fixed function: no gradient reaches the parameters, and it runs as in inference.
+    """A fixed layer: its parameters get no gradient, and it always runs in inference mode.
 
-    Batch norm inside uses and keeps its running statistics, dropout is off, and `net.trainable` masks the
-    parameters, so that weight decay does not move them either. Elsewhere: Keras `trainable=False`.
+    Batch norm inside uses its running statistics and does not update them, dropout is off, and `net.trainable`
+    masks the parameters, so that weight decay does not change them either. Elsewhere: Keras `trainable=False`.
     """
 
     inner: Layer
@@ -66,7 +66,7 @@ class frozen(Wrapper):
 
 @layer
 class remat(Wrapper):
-    """Keep only the input for the gradient and compute the inside again (`jax.checkpoint`).
+    """Keep only the input for the backward pass and recompute the rest (`jax.checkpoint`).
 
     Elsewhere: Keras `RematScope`, torch `utils.checkpoint.checkpoint`, Flax `remat`.
     """
@@ -80,9 +80,9 @@ class remat(Wrapper):
 
 @layer
 class cast(Wrapper):
-    """Compute in `dtype`: parameters stay in their own dtype and are cast where they are used.
+    """Compute in `dtype`. Parameters keep their own dtype and are cast where they are used.
 
-    The output is of `dtype`; state, such as running statistics, keeps its dtype.
+    The output has dtype `dtype`; state, such as running statistics, keeps its dtype.
     """
 
     inner: Layer
@@ -120,15 +120,16 @@ class cast(Wrapper):
 
 @layer
 class when_training(Wrapper):
-    """The layer in training, the identity in inference; its output must be shaped as its input."""
+    """The layer in training, the identity in inference; its output must have the shape of its input."""
 
     inner: Layer
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        made = plan(self.inner, x, scope)
-        if made.out != x:
-            raise ShapeError("an output like the input", f"{shape_text(x)} in, {shape_text(made.out)} out").locate(self)
-        return made.within(self)
+        inner = plan(self.inner, x, scope)
+        if inner.out != x:
+            shapes = f"input {shape_text(x)}, output {shape_text(inner.out)}"
+            raise ShapeError("an output with the shape of the input", shapes).locate(self)
+        return inner.within(self)
 
     def call(self, params, state, x, ctx: Context):
         return self.inner.call(params, state, x, ctx) if ctx.train else (x, state)
@@ -138,8 +139,8 @@ class when_training(Wrapper):
 class lora(Wrapper):
     """Every kernel inside becomes `kernel + a @ b · alpha / rank`; only a and b train (Hu et al., LoRA, 2021).
 
-    Parameters: those of the layer, so that a trained one's can be used, and under `lora` an `a` and a `b`
-    for each kernel. `b` starts at zero, so that the network starts as it was. Elsewhere: Keras
+    Parameters: those of the layer, so that pretrained ones can be used, and under `lora` an `a` and a `b` for each
+    kernel. `b` starts at zero, so the network initially computes the same as without LoRA. Elsewhere: Keras
     `Dense.enable_lora`, Flax `LoRA`.
     """
 
@@ -148,11 +149,11 @@ class lora(Wrapper):
     alpha: float | None = None
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        made = plan(self.inner, x, scope)
-        pairs = self._pairs(made.params)
+        inner = plan(self.inner, x, scope)
+        pairs = self._pairs(inner.params)
         if not pairs:
             raise ConfigError("a layer with kernels inside", str(self.inner)).locate(self)
-        return made.within(self, params={**made.params, "lora": pairs})
+        return inner.within(self, params={**inner.params, "lora": pairs})
 
     def call(self, params, state, x, ctx: Context):
         base = {k: v for k, v in params.items() if k != "lora"}
@@ -161,32 +162,32 @@ class lora(Wrapper):
     def merge(self, params, pairs) -> dict:
         """The parameters of the inner layer with the low-rank updates added."""
         scale = 1.0 if self.alpha is None else self.alpha / self.rank
-        made = dict(jax.lax.stop_gradient(params))
+        merged = dict(jax.lax.stop_gradient(params))
         for key, pair in pairs.items():
             if "a" in pair:
                 delta = (pair["a"] @ pair["b"]).reshape(params[key].shape)
-                made[key] = made[key] + (delta if scale == 1.0 else scale * delta)
+                merged[key] = merged[key] + (delta if scale == 1.0 else scale * delta)
             else:
-                made[key] = self.merge(params[key], pair)
-        return made
+                merged[key] = self.merge(params[key], pair)
+        return merged
 
     def trains(self, params, on: bool):
         return {k: jax.tree.map(lambda _, flag=(on and k == "lora"): flag, v) for k, v in params.items()}
 
     def _pairs(self, params: dict) -> dict:
-        made = {}
+        pairs = {}
         for key, p in params.items():
             if isinstance(p, dict):
                 inner = self._pairs(p)
-                made.update({key: inner} if inner else {})
+                pairs.update({key: inner} if inner else {})
             elif key.endswith("kernel") and len(p.shape) > 1:
                 lead = tuple(n for n, axis in zip(p.shape, p.named_axes) if axis == "layer")
                 rest = [(n, axis) for n, axis in zip(p.shape, p.named_axes) if axis != "layer"]
                 rows = math.prod(n for n, axis in rest if axis != "out")
                 cols = math.prod(n for n, axis in rest if axis == "out")
                 layers = ("layer",) * len(lead)
-                made[key] = {
+                pairs[key] = {
                     "a": Param((*lead, rows, self.rank), word("lecun_normal"), p.dtype, (*layers, "in", "out")),
                     "b": Param((*lead, self.rank, cols), word("zeros"), p.dtype, (*layers, "in", "out")),
                 }
-        return made
+        return pairs

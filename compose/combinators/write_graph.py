@@ -1,4 +1,4 @@
-"""A graph's table of steps as the lambda that makes it."""
+"""Write a graph's table of steps as a lambda."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul":
 _CONSTANTS = {"scale": "*", "add_constant": "+"}
 
 
-DEEPEST = 25  # calls inside one another, beyond which each step has a line
+DEEPEST = 25  # nested calls; beyond this each step is written on its own line
 
 
 def graph_source(graph: Any, write: Writer) -> Doc:
-    """`lambda x, y: ...`, values used twice named with `:=` where they are first needed.
+    """`lambda x, y: ...`; values that are used twice are named with `:=` at their first use.
 
-    The steps must come out in their order, since it numbers the keys; where nesting them would not
-    keep it, or would nest too deep, each is named in turn: `(h0 := ..., h1 := ..., h1)[-1]`.
+    The text must keep the order of the steps, because it determines their keys. If nested calls would change
+    the order, or nest too deeply, every step is named in sequence: `(h0 := ..., h1 := ..., h1)[-1]`.
     """
     names = [free_name(name) for name in (list("xyz") if graph.inputs <= 3 else [f"x{i}" for i in range(graph.inputs)])]
     names = names[: graph.inputs]
@@ -93,10 +93,10 @@ def _step(step: Any, args: list, write: Writer) -> Doc:
 
 
 def _constant(inner: Any) -> Any:
-    """The layer that `x * 2` or `x + 2` would make."""
+    """The layer that `x * 2` or `x + 2` creates, with the number of `inner`; None if it has none."""
     values = [v for _, v in inner.options]
-    known = len(values) == 1 and isinstance(values[0], (int, float)) and math.isfinite(values[0])
-    return word(inner.kind)(**dict(inner.options)) if known else None
+    is_number = len(values) == 1 and isinstance(values[0], (int, float)) and math.isfinite(values[0])
+    return word(inner.kind)(**dict(inner.options)) if is_number else None
 
 
 def _leaves(output: Any) -> list[int]:

@@ -1,4 +1,4 @@
-"""Examples to learn from: small tables that ship with scikit-learn, and images of digits and clothes."""
+"""Data sets: small tables that ship with scikit-learn, and images of digits and clothes."""
 
 from compose.core.errors import DataError
 from compose.data.dataset import Dataset, Split, one_hot, split

@@ -1,4 +1,4 @@
-"""What every source of data gives: arrays of examples and labels, and their division into parts."""
+"""`Dataset`, arrays of examples and labels, and its split into training and test data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Dataset:
     """Examples with labels.
 
     Attributes:
-        x: float32, one example a row; images lie in 0..1.
-        y: int32 labels, which count from 0.
-        names: what each label means.
+        x: float32, one example per row; images are in 0..1.
+        y: int32 labels, starting at 0.
+        names: the name of each label.
     """
 
     x: np.ndarray
@@ -32,12 +32,12 @@ class Dataset:
 
     @property
     def flat(self) -> np.ndarray:
-        """`x` with one vector an example: `(n, 28, 28)` images as `(n, 784)`."""
+        """`x` with one vector per example: `(n, 28, 28)` images as `(n, 784)`."""
         return self.x.reshape(len(self.x), -1)
 
     @property
     def one_hot(self) -> np.ndarray:
-        """`y` as rows of zeros with a one at the label."""
+        """`y` as one-hot rows."""
         return one_hot(self.y, len(self.names))
 
     def split(self, test: float = 0.2, seed: int = 0, stratify: bool = True) -> Split:
@@ -46,7 +46,7 @@ class Dataset:
 
 
 class Split(NamedTuple):
-    """What to train on and what to test on: `train, test = mnist()`, or by name."""
+    """Training and test data: `train, test = mnist()`, or by attribute."""
 
     train: Dataset
     test: Dataset
@@ -55,13 +55,13 @@ class Split(NamedTuple):
 def split(
     x, y, test: float = 0.2, seed: int = 0, stratify: bool = True, names: tuple[str, ...] = ()
 ) -> Split:  # fmt: skip
-    """Divide examples at random, the same way for the same seed.
+    """Split examples at random; the same seed gives the same split.
 
     Args:
-        test: the share of the examples to test on, between 0 and 1.
-        stratify: keep the share of every class in both parts; only for labels.
+        test: the fraction of examples to test on, between 0 and 1.
+        stratify: keep the proportion of every class in both parts; needs labels.
 
-    Raises `DataError` where the lengths differ, or a part or a class would be left empty.
+    Raises `DataError` if the lengths differ, or if a part or a class would be empty.
 
     >>> train, test = split(np.zeros((10, 4)), np.arange(10) % 2)
     >>> len(train), len(test)
@@ -73,19 +73,19 @@ def split(
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise DataError(f"expected as many labels as examples, got x {x.shape} and y {y.shape}")
     if not 0 < test < 1:
-        raise DataError(f"expected a share of test examples between 0 and 1, got {test}")
+        raise DataError(f"expected a fraction of test examples between 0 and 1, got {test}")
     if stratify and (y.ndim != 1 or y.dtype.kind not in "iub"):
         raise DataError(f"expected labels to stratify by, got {y.dtype} of shape {y.shape}; pass stratify=False")
     try:
         parts = train_test_split(x, y, test_size=test, random_state=seed, stratify=y if stratify else None)
     except ValueError as e:
-        raise DataError(f"{len(x)} examples cannot be divided so (test={test}, stratify={stratify}): {e}") from None
+        raise DataError(f"cannot split {len(x)} examples with test={test}, stratify={stratify}: {e}") from None
     x_train, x_test, y_train, y_test = map(np.asarray, parts)
     return Split(Dataset(x_train, y_train, names), Dataset(x_test, y_test, names))
 
 
 def one_hot(labels, classes: int) -> np.ndarray:
-    """Labels `(...)` as float32 rows `(..., classes)`. Raises `DataError` for a label out of range.
+    """Labels `(...)` as float32 rows `(..., classes)`. Raises `DataError` if a label is out of range.
 
     >>> one_hot([1, 0], 3)
     array([[0., 1., 0.],

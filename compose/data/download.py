@@ -1,4 +1,4 @@
-"""Fetching a file once: into the cache folder, checked before it takes its name."""
+"""Download a file into the cache folder, and verify it before it gets its final name."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from compose.atomic import replacing
 from compose.core.errors import DataError
 
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # seconds without receiving data
 _CHUNK = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `COMPOSE_CACHE`, else the platform's folder for caches."""
-    given = os.environ.get("COMPOSE_CACHE")
-    if given:
-        return Path(given).expanduser()
+    """The folder for downloads: `COMPOSE_CACHE`, or else the platform's cache folder."""
+    configured = os.environ.get("COMPOSE_CACHE")
+    if configured:
+        return Path(configured).expanduser()
     if sys.platform == "darwin":
         base = Path("~/Library/Caches")
     elif sys.platform == "win32":
@@ -34,13 +34,13 @@ def cache_folder() -> Path:
 
 
 def fetch(name: str, mirrors: tuple[str, ...], target: Path, sha256: str, size: int) -> Path:
-    """Download the gzipped file `name` from the first mirror that has it whole.
+    """Download the gzipped file `name` from the first mirror that serves it intact.
 
     Args:
-        mirrors: addresses of folders, which end in a slash.
-        sha256, size: of the content, unpacked; gzip itself may differ from mirror to mirror.
+        mirrors: URLs of folders, ending in a slash.
+        sha256, size: of the uncompressed content, since compression may differ between mirrors.
 
-    Raises `DataError` with each mirror's reason if none has it. `target` is then as it was.
+    Raises `DataError` with the reason for each mirror if all fail; `target` is then unchanged.
     """
     reasons = []
     for mirror in mirrors:
@@ -69,10 +69,10 @@ def _transfer(url: str, file, size: int) -> None:
         while chunk := reply.read(_CHUNK):
             done += file.write(chunk)
             if done > size + _CHUNK:
-                raise DataError(f"larger than the {size} bytes of its content")
+                raise DataError(f"larger than its content of {size} bytes")
             bar.update(task, completed=done)
     if total is not None and done < total:
-        raise DataError(f"the transfer was cut: {done} of {total} bytes")
+        raise DataError(f"the transfer was interrupted: {done} of {total} bytes")
 
 
 def _to_stderr(progress, columns):
@@ -89,6 +89,6 @@ def _verify(path: str, sha256: str, size: int) -> None:
                 digest.update(chunk)
                 length += len(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as e:
-        raise DataError(f"not a whole gzip file: {e}") from None
+        raise DataError(f"not a complete gzip file: {e}") from None
     if digest.hexdigest() != sha256:
         raise DataError(f"wrong content: SHA-256 {digest.hexdigest()[:12]}…, expected {sha256[:12]}…")

@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST: a magic number, the sizes of the axes, the numbers; often gzipped."""
+"""IDX, the file format of MNIST: a magic number, the shape, and the values; often gzipped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def read_idx(path: str | os.PathLike, shape: tuple[int, ...] | None = None) -> n
     """The array in an IDX file, raw or gzipped.
 
     Args:
-        shape: what the file has to hold; a file of another shape is refused before it is read.
+        shape: the expected shape of uint8 data; a file with a different shape is refused before it is read.
 
-    Raises `DataError` if the file is not whole, or no IDX file.
+    Raises `DataError` if the file is incomplete or not an IDX file.
     """
     try:
         with open(path, "rb") as raw:
@@ -34,7 +34,7 @@ def read_idx(path: str | os.PathLike, shape: tuple[int, ...] | None = None) -> n
             with gzip.GzipFile(fileobj=raw) as file:
                 return _read(file, path, shape)  # pyright: ignore[reportArgumentType]
     except (EOFError, zlib.error, gzip.BadGzipFile) as e:
-        raise DataError(f"{path}: the gzip file is damaged or cut short: {e}") from None
+        raise DataError(f"{path}: the gzip file is damaged or truncated: {e}") from None
     except OSError as e:
         raise DataError(f"{path}: cannot be read: {e.strerror or e}") from None
 
@@ -45,20 +45,20 @@ def _read(file: BinaryIO, path, wanted: tuple[int, ...] | None) -> np.ndarray:
         raise DataError(f"{path}: not an IDX file: it starts with {magic.hex(' ') or 'nothing'}")
     dtype, sizes = np.dtype(_DTYPES[magic[2]]), file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise DataError(f"{path}: cut short inside its header")
+        raise DataError(f"{path}: truncated inside its header")
     shape = struct.unpack(f">{magic[3]}I", sizes)
     if wanted is not None and (shape, dtype) != (wanted, np.dtype("u1")):
         raise DataError(f"{path}: expected bytes of shape {wanted}, got {dtype} of shape {shape}")
     size = math.prod(shape) * dtype.itemsize
     body = _at_most(file, size + 1)
     if len(body) != size:
-        had = f"only {len(body)}" if len(body) < size else "more"
-        raise DataError(f"{path}: {shape} {dtype} takes {size} bytes, the file has {had}")
+        actual = f"only {len(body)}" if len(body) < size else "more"
+        raise DataError(f"{path}: {shape} {dtype} takes {size} bytes, the file has {actual}")
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def _at_most(file: BinaryIO, size: int) -> bytearray:
-    """Up to `size` bytes, taking memory only for what is there: the size may be a lie."""
+    """Read up to `size` bytes. Memory grows only with the actual data, since `size` is untrusted."""
     body = bytearray()
     while len(body) < size:
         chunk = file.read(min(_CHUNK, size - len(body)))

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: from a folder of yours, the cache, or the net, and always the same bytes."""
+"""MNIST and Fashion-MNIST: from a local folder, the cache, or a download, verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["fashion_mnist", "mnist"]
 
 @dataclass(frozen=True)
 class Part:
-    """One of the four files: its name, its shape, the SHA-256 of its unpacked content."""
+    """One of the four files: its name, its shape, and the SHA-256 of its uncompressed content."""
 
     name: str
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of four files: images and labels to train on, then those to test on."""
+    """A data set of four files: training images and labels, then test images and labels."""
 
     title: str
     folder: str
@@ -87,28 +87,31 @@ FASHION = Source(
 
 
 def mnist(folder: str | os.PathLike | None = None, *, download: bool = True) -> Split:
-    """70,000 handwritten digits of 28 by 28 pixels, 10,000 of them to test on. LeCun et al. 1998.
+    """70,000 handwritten digits of 28 by 28 pixels, 10,000 of them for testing (LeCun et al., 1998).
 
     Args:
-        folder: where its four IDX files lie, raw or gzipped; None looks in `$COMPOSE_DATA/mnist`, in
-            `$COMPOSE_DATA` itself and in the cache (`COMPOSE_CACHE`).
-        download: fetch it into the cache if it is nowhere.
+        folder: the folder of its four IDX files, raw or gzipped; None searches `$COMPOSE_DATA/mnist`,
+            `$COMPOSE_DATA` itself and the cache (`COMPOSE_CACHE`).
+        download: download it into the cache if it is not found.
 
-    Raises `DataError` if it is not to be had, or not byte for byte MNIST.
+    Raises `DataError` if it cannot be found or downloaded, or does not match MNIST's SHA-256.
     """
     return load(MNIST, folder, download)
 
 
 def fashion_mnist(folder: str | os.PathLike | None = None, *, download: bool = True) -> Split:
-    """70,000 pictures of clothes of 28 by 28 pixels, in the form of MNIST. Xiao et al. 2017, arXiv:1708.07747.
+    """70,000 images of clothes of 28 by 28 pixels, in MNIST's format (Xiao et al., 2017, arXiv:1708.07747).
 
-    As `mnist`, with `$COMPOSE_DATA/fashion-mnist`; also finds Debian's package dataset-fashion-mnist.
+    Arguments as for `mnist`, with `$COMPOSE_DATA/fashion-mnist`. Debian's package dataset-fashion-mnist is found too.
     """
     return load(FASHION, folder, download)
 
 
 def find(source: Source) -> Path | None:
-    """The first folder with the four files, or None. `$COMPOSE_DATA` itself counts if its labels are this set's."""
+    """The first folder that has the four files, or None.
+
+    `$COMPOSE_DATA` itself is used only if its labels are those of this data set.
+    """
     root = os.environ.get("COMPOSE_DATA")
     base = Path(root).expanduser() if root else None
     named = [base / source.folder] if base else []
@@ -124,7 +127,7 @@ def load(source: Source, folder: str | os.PathLike | None, download: bool) -> Sp
         found = Path(folder)
         missing = [p.name for p in source.parts if _file(p, found) is None]
         if missing:
-            raise DataError(f"{found}: no {missing[0]} here, raw or with .gz; {source.title} is four such files")
+            raise DataError(f"{found}: no {missing[0]} here, raw or with .gz; {source.title} consists of four files")
     else:
         found = find(source) or _downloaded(source, download)
     arrays = [_checked(part, found, source.title) for part in source.parts]
@@ -135,10 +138,10 @@ def load(source: Source, folder: str | os.PathLike | None, download: bool) -> Sp
 def _downloaded(source: Source, allowed: bool) -> Path:
     remedy = (
         f"put the four files {', '.join(p.name + '.gz' for p in source.parts)} into a folder "
-        f"{source.folder} and set COMPOSE_DATA to the folder above it; {source.advice}"
+        f"{source.folder} and set COMPOSE_DATA to its parent folder; {source.advice}"
     )
     if not allowed:
-        raise DataError(f"{source.title} is not on this computer, and downloading was not allowed; {remedy}")
+        raise DataError(f"{source.title} is not on this computer, and download=False; {remedy}")
     target = cache_folder() / source.folder
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -171,11 +174,11 @@ def _checked(part: Part, folder: Path, title: str) -> np.ndarray:
     path = _file(part, folder)
     assert path is not None
     array = read_idx(path, part.shape)
-    digest = hashlib.sha256(bytes((0, 0, 8, array.ndim)))  # the header that read_idx took off
+    digest = hashlib.sha256(bytes((0, 0, 8, array.ndim)))  # the header, which read_idx has consumed
     digest.update(b"".join(n.to_bytes(4, "big") for n in array.shape))
     digest.update(array.data)
     if digest.hexdigest() != part.sha256:
         raise DataError(
-            f"{path}: not the {part.name} of {title}: its SHA-256 differs; replace it, or delete it to have it fetched"
+            f"{path}: not the {part.name} of {title}: its SHA-256 differs; replace it, or delete it to download it"
         )
     return array

@@ -10,7 +10,7 @@ __all__ = ["digits", "iris"]
 
 
 def iris() -> Dataset:
-    """150 flowers of 3 kinds by 4 lengths in centimetres. Fisher 1936.
+    """150 flowers of 3 species, each with 4 lengths in centimetres (Fisher, 1936).
 
     >>> iris()
     Dataset(x=(150, 4) float32, y=(150,) int32, 3 classes)
@@ -21,7 +21,7 @@ def iris() -> Dataset:
 
 
 def digits() -> Dataset:
-    """1797 handwritten digits of 8 by 8 pixels, in 0..1. Alpaydin & Kaynak 1998.
+    """1797 handwritten digits of 8 by 8 pixels, in 0..1 (Alpaydin & Kaynak, 1998).
 
     >>> digits()
     Dataset(x=(1797, 8, 8) float32, y=(1797,) int32, 10 classes)
@@ -31,6 +31,6 @@ def digits() -> Dataset:
     return _dataset(load_digits(), 16.0)
 
 
-def _dataset(found, largest: float) -> Dataset:
-    x = np.asarray(found.get("images", found.data), np.float32) / np.float32(largest)
-    return Dataset(x, np.asarray(found.target, np.int32), tuple(map(str, found.target_names)))
+def _dataset(bunch, largest: float) -> Dataset:
+    x = np.asarray(bunch.get("images", bunch.data), np.float32) / np.float32(largest)
+    return Dataset(x, np.asarray(bunch.target, np.int32), tuple(map(str, bunch.target_names)))

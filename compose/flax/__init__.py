@@ -1,4 +1,4 @@
-"""Flax and `compose` in one model: a Flax module as a layer, a network as a Flax module, and their trees of arrays.
+"""Mix Flax and `compose`: a Flax module as a layer, a network as a Flax module, and conversion of their variables.
 
 >>> import compose, jax
 >>> from flax import linen as nn
@@ -14,7 +14,7 @@
 try:
     import flax as _flax  # noqa: F401
 except ImportError:
-    raise ImportError("Flax, to join its modules with networks: pip install 'compose-jax[flax]'") from None
+    raise ImportError("compose.flax needs Flax: pip install 'compose-jax[flax]'") from None
 
 from compose.flax.as_linen import Linen, as_linen
 from compose.flax.as_nnx import Nnx, as_nnx

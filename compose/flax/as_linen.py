@@ -11,11 +11,11 @@ from compose.core.plan import draws
 
 
 class Linen(nn.Module):
-    """What `as_linen` gives.
+    """A network as a Linen module; see `as_linen`.
 
     Attributes:
         net: the network.
-        collection: where its state is kept.
+        collection: the collection of its state.
     """
 
     net: Layer
@@ -27,8 +27,7 @@ class Linen(nn.Module):
             params, state = self.net.init(self.make_rng("params"), *inputs)
             self._keep("params", params)
             self._keep(self.collection, state)
-        found = self.variables
-        params, state = (dict(found.get(name, {})) for name in ("params", self.collection))
+        params, state = (dict(self.variables.get(name, {})) for name in ("params", self.collection))
         rng = self.make_rng("dropout") if train and draws(self.net) and self.has_rng("dropout") else None
         y, after = self.net.apply(params, state, *inputs, rng=rng, train=train, mask=mask)
         if train and self.is_mutable_collection(self.collection):
@@ -41,14 +40,14 @@ class Linen(nn.Module):
 
 
 def as_linen(net: Any, collection: str = "batch_stats", name: str | None = None) -> Linen:
-    """A network as a Linen module: `init`, `apply` with `train=True`, `mutable=["batch_stats"]` and the rng `dropout`.
+    """A network as a Linen module. To train, `apply` with `train=True`, `mutable=["batch_stats"]` and a `dropout` rng.
 
-    Its `params` are the network's, and so is its state in `batch_stats`: see `to_variables` and `from_variables`.
+    `params` holds the network's parameters, `batch_stats` its state: see `to_variables` and `from_variables`.
 
     Args:
         net: the network.
-        collection: where the state is kept.
-        name: the module's, inside another.
+        collection: the collection of its state.
+        name: the module's name inside another module.
 
     >>> import compose, jax
     >>> module = as_linen(compose.fc(3) >> compose.batch_norm)

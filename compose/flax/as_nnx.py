@@ -13,14 +13,14 @@ from compose.flax.trees import plain
 
 
 class Nnx(nnx.Module):
-    """What `as_nnx` gives.
+    """A network as an NNX module; see `as_nnx`.
 
     Attributes:
         net: the network.
         params: its parameters, each an `nnx.Param`.
         state: its state, each an `nnx.BatchStat`.
-        deterministic: whether calls are inference; `train()` and `eval()` set it.
-        rngs: for layers that draw, the stream `dropout`.
+        deterministic: whether calls run in inference mode; set by `train()` and `eval()`.
+        rngs: the stream `dropout` for layers that use randomness.
     """
 
     def __init__(self, net: Layer, params: dict, state: dict, rngs: nnx.Rngs | None):
@@ -42,15 +42,16 @@ class Nnx(nnx.Module):
 
 
 def as_nnx(net: Any, *inputs: Any, rngs: nnx.Rngs) -> Nnx:
-    """A network as an NNX module, with parameters drawn from `rngs.params`.
+    """A network as an NNX module, with parameters initialised from `rngs.params`.
 
-    As any NNX module it trains until `eval()` is called: then layers draw from `rngs.dropout`, and batch statistics
-    move. Of given arrays it is `Nnx(net, params, state, rngs)`; `from_variables(module)` reads them.
+    Like any NNX module it is in training mode until `eval()` is called. In training mode, layers draw from
+    `rngs.dropout` and batch statistics are updated. To use existing arrays, construct `Nnx(net, params, state, rngs)`;
+    `from_variables(module)` reads them back.
 
     Args:
         net: the network.
         inputs: arrays or shapes, as for `init`.
-        rngs: for the parameters, and for layers that draw.
+        rngs: streams for the parameters and for layers that use randomness.
 
     >>> import compose, jax
     >>> from flax import nnx
@@ -58,5 +59,5 @@ def as_nnx(net: Any, *inputs: Any, rngs: nnx.Rngs) -> Nnx:
     >>> module(jax.numpy.ones((2, 5))).shape, module.params["kernel"].shape
     ((2, 3), (5, 3))
     """
-    made = as_layer(net)
-    return Nnx(made, *made.init(rngs.params(), *inputs), rngs)
+    layer = as_layer(net)
+    return Nnx(layer, *layer.init(rngs.params(), *inputs), rngs)

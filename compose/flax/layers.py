@@ -16,13 +16,13 @@ from compose.flax.nnx_layer import NnxModule
 def layer(module: Any, *args: Any, name: str | None = None, **options: Any) -> Layer:
     """A Flax module as a layer: `layer(nn.Dense(3))`, or for NNX the class and its arguments, without `rngs`.
 
-    An expression is a value without arrays, and a live NNX module holds its own: `layer(nnx.Linear, 5, 3)` makes a
-    fresh one for each `init`. It runs anywhere a layer does; saving it is an error that says how to give it a word.
+    Expressions hold no arrays, but an NNX module does. So `layer(nnx.Linear, 5, 3)` takes the class and constructs a
+    new module for each `init`. The layer can be used anywhere; saving it is an error that says how to register it.
 
     Args:
         module: a Linen module, or a class of NNX modules.
-        args, options: of the NNX class, hashable.
-        name: the layer's.
+        args, options: hashable arguments of the NNX class, without `rngs`.
+        name: the layer's name.
 
     >>> from flax import linen as nn, nnx
     >>> layer(nn.Dense(3)).out(5), layer(nnx.Linear, 5, 3).out(5)
@@ -32,7 +32,7 @@ def layer(module: Any, *args: Any, name: str | None = None, **options: Any) -> L
     """
     if isinstance(module, nn.Module):
         if args or options:
-            raise ConfigError("a Linen module alone", f"arguments {args} {options} besides")
+            raise ConfigError("only a Linen module", f"also arguments {args} {options}")
         return FlaxModule(module, name=name)
     if isinstance(module, type) and issubclass(module, nnx.Module):
         return NnxModule(module, args, tuple(sorted(options.items())), name=name)

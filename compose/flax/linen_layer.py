@@ -1,4 +1,4 @@
-"""A Flax Linen module as a layer of an expression."""
+"""A Flax Linen module as a layer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from compose.flax.trees import plain
 
 
 class LinenLayer(ModuleLayer):
-    """A layer whose body is a Linen module, which `module()` builds from the layer's fields.
+    """A layer that runs a Linen module, which `module()` builds from the layer's fields.
 
-    Its collection `params` is the layer's parameters, all others are its state, by collection. In training its call
-    gets `train=True`, `deterministic=False` or `use_running_average=False`, whichever it takes, its collections may
-    change, and its rngs come from that of `apply`. Shapes: those of the module; a tuple of inputs is its arguments.
+    The module's `params` collection becomes the layer's parameters; its other collections become the state. In
+    training, the module is called with `train=True`, `deterministic=False` or `use_running_average=False`, whichever
+    it takes; its collections are mutable, and its rngs are derived from the rng of `apply`. Shapes: those of the
+    module; a tuple of inputs is passed as several arguments.
 
-    A class with a module of one's own becomes a word, which prints, parses and saves::
+    Subclass it to register a module under a name that prints, parses and saves::
 
         @compose.register
         class encoder(compose.flax.LinenLayer):
@@ -37,15 +38,15 @@ class LinenLayer(ModuleLayer):
         net = encoder(64) >> fc(10)
     """
 
-    rngs = ("dropout",)  # the streams that the module draws from in training
+    rngs = ("dropout",)  # the random streams that the module uses in training
 
     def module(self) -> nn.Module:
         raise NotImplementedError(f"{type(self).__name__} has no module")
 
     def arrays(self, x) -> tuple[dict, dict]:
         with computes_on(x):
-            made = params_of(_init, self, arguments(x))
-        return made.pop("params", {}), {k: v for k, v in made.items() if v}
+            collections = params_of(_init, self, arguments(x))
+        return collections.pop("params", {}), {k: v for k, v in collections.items() if v}
 
     def call(self, params, state, x, ctx: Context):
         module = self.module()
@@ -53,17 +54,17 @@ class LinenLayer(ModuleLayer):
         options: dict[str, Any] = dict(mode(module, ctx.train), mutable=list(state) if ctx.train else False)
         try:
             rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
-            made: Any = module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
+            result: Any = module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
         except InvalidRngError:
-            ctx.rng()  # says that apply was given none
+            ctx.rng()  # raises if apply was called without an rng
             raise
-        y, after = made if ctx.train else (made, {})
+        y, after = result if ctx.train else (result, {})
         return y, {**state, **plain(after)}
 
 
 @unlisted
 class FlaxModule(LinenLayer):
-    """Any Linen module; what `compose.flax.layer(module)` gives. It has no text of its own."""
+    """Any Linen module, as returned by `compose.flax.layer(module)`. It has no parsable text."""
 
     inner: Any
 
@@ -73,7 +74,7 @@ class FlaxModule(LinenLayer):
         try:
             hash(self.inner)
         except TypeError as e:
-            raise ConfigError("a Linen module of hashable fields", f"{type(self.inner).__name__}: {e}") from None
+            raise ConfigError("a Linen module with hashable fields", f"{type(self.inner).__name__}: {e}") from None
 
     @classmethod
     def kind_of_class(cls) -> str:
@@ -84,9 +85,9 @@ class FlaxModule(LinenLayer):
 
     def source(self, write):
         fields = (f for f in dataclasses.fields(self.inner) if f.init and f.name not in ("parent", "name"))
-        given = [(f.name, getattr(self.inner, f.name)) for f in fields]
-        differ = [f"{name}={value!r}" for name, value in given if value is not _default(self.inner, name)]
-        return write.call("flax", [write.call(type(self.inner).__name__, differ)])
+        values = [(f.name, getattr(self.inner, f.name)) for f in fields]
+        options = [f"{name}={value!r}" for name, value in values if value is not _default(self.inner, name)]
+        return write.call("flax", [write.call(type(self.inner).__name__, options)])
 
 
 def _default(module: nn.Module, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Whether a Flax module trains: the argument that says it, whatever it is called."""
+"""Training or inference mode of a Flax module: the call's argument for it, whatever its name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _WHEN_TRAINING = {
 
 
 def mode(module: Any, train: bool) -> dict[str, bool]:
-    """The arguments of the module's call that tell training from inference; none that the module itself fixes."""
-    named = inspect.signature(type(module).__call__).parameters
+    """The arguments of the module's call that select training or inference, except those fixed on the module."""
+    parameters = inspect.signature(type(module).__call__).parameters
     return {
         name: when == train
         for name, when in _WHEN_TRAINING.items()
-        if name in named and getattr(module, name, None) is None
+        if name in parameters and getattr(module, name, None) is None
     }

@@ -1,4 +1,4 @@
-"""What the layers around Flax modules, Linen and NNX, have in common: their plan and what they say when they fail."""
+"""The base class of layers that run Flax modules, Linen or NNX: planning and errors."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from compose.core.layer import Layer
 from compose.core.plan import Plan, planning, specs
 
 WORDLESS = (
-    "a Flax module gets one from a class of its own under @compose.register: see compose.flax.LinenLayer, NnxLayer"
+    "to give a Flax module a name, register a subclass of compose.flax.LinenLayer or NnxLayer with @compose.register"
 )
 
 
 class ModuleLayer(Layer):
-    """A layer whose body is a module of Flax; it gives the module's arrays and its call."""
+    """A layer that runs a Flax module; subclasses provide its arrays and its call."""
 
     draws = True
 
     def arrays(self, x) -> tuple[dict, dict]:
-        """The parameters and the state for an input like `x`, as `Param`s."""
+        """The parameters and the state for an input shaped as `x`, as `Param`s."""
         raise NotImplementedError
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        made = Plan(self, x, None, *self.arrays(x))
+        planned = Plan(self, x, None, *self.arrays(x))
         run = lambda p, s, x: self.call(p, s, x, planning())
         with computes_on(x):
-            out, _ = jax.eval_shape(run, made.param_specs(), made.state_specs(), x)
-        return dataclasses.replace(made, out=specs(out))
+            out, _ = jax.eval_shape(run, planned.param_specs(), planned.state_specs(), x)
+        return dataclasses.replace(planned, out=specs(out))
 
 
 @contextlib.contextmanager
 def computes_on(x) -> Iterator[None]:
-    """What Flax says of an input that does not fit, as our error."""
+    """Turn Flax's errors about inputs that do not fit into `ShapeError`."""
     try:
         yield
     except (TypeError, ValueError) as e:
@@ -46,5 +46,5 @@ def computes_on(x) -> Iterator[None]:
 
 
 def arguments(x: Any) -> tuple:
-    """An input as the arguments of a module's call."""
+    """An input as positional arguments of a module's call."""
     return x if isinstance(x, tuple) else (x,)

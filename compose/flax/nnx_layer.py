@@ -1,4 +1,4 @@
-"""A Flax NNX module as a layer of an expression."""
+"""A Flax NNX module as a layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Tree = dict[str, Any]
 
 
 class NnxLayer(ModuleLayer):
-    """A layer whose body is an NNX module, which `module(rngs)` makes from the layer's fields.
+    """A layer that runs an NNX module, which `module(rngs)` constructs from the layer's fields.
 
-    The module's `nnx.Param`s are the layer's parameters, all other variables but the random streams are its state, by
-    their paths. It is put in the mode `train()` or `eval()`, and its streams start from the rng of `apply`. Shapes:
-    those of the module; a tuple of inputs is its arguments.
+    The module's `nnx.Param`s become the layer's parameters; all other variables except random streams become its state,
+    by path. `train()` or `eval()` is called on it, and its random streams are derived from the rng of `apply`. Shapes:
+    those of the module; a tuple of inputs is passed as several arguments.
 
-    A class with a module of one's own becomes a word, as with `LinenLayer`::
+    Subclass it to register a module under a name, as with `LinenLayer`::
 
         @compose.register
         class encoder(compose.flax.NnxLayer):
@@ -54,7 +54,7 @@ class NnxLayer(ModuleLayer):
 
 @unlisted
 class NnxModule(NnxLayer):
-    """Any NNX module by its class and arguments; what `compose.flax.layer(cls, ...)` gives. It has no text."""
+    """Any NNX module, by class and arguments, from `compose.flax.layer(cls, ...)`. It has no parsable text."""
 
     make: Any
     args: tuple = ()
@@ -91,13 +91,13 @@ def _trees(module: nnx.Module) -> tuple[Tree, Tree]:
 
 
 def _nested(state: Any) -> Tree:
-    made: Tree = {}
+    root: Tree = {}
     for path, variable in nnx.to_flat_state(state):
-        tree = made
+        tree = root
         for key in path[:-1]:
             tree = tree.setdefault(str(key), {})
         tree[str(path[-1])] = variable.get_value()
-    return made
+    return root
 
 
 def _at(tree: Tree, path: tuple) -> Any:
@@ -107,7 +107,7 @@ def _at(tree: Tree, path: tuple) -> Any:
 
 
 def _stream(variable: Any, path: tuple, ctx: Context) -> Any:
-    """Where a random stream stands at the start of a call."""
+    """The value of a random stream's variable at the start of a call."""
     value = variable.get_value()
     if isinstance(variable, nnx.RngCount):
         return jax.numpy.zeros(value.shape, value.dtype)

@@ -1,4 +1,4 @@
-"""The arrays of a network as Flax's collections, and back."""
+"""Convert a network's parameters and state to Flax's collections, and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compose.core.errors import ParamsError
 
 
 def to_variables(params: dict, state: dict | None = None, collection: str = "batch_stats") -> dict[str, Any]:
-    """Parameters and state as `{"params": ..., "batch_stats": ...}`, what `as_linen(net).apply` takes.
+    """Parameters and state as `{"params": ..., "batch_stats": ...}`, the variables of `as_linen(net)`.
 
     >>> to_variables({"fc_0": {}}, {"batch_norm_0": {}})
     {'params': {'fc_0': {}}, 'batch_stats': {'batch_norm_0': {}}}
@@ -21,25 +21,25 @@ def to_variables(params: dict, state: dict | None = None, collection: str = "bat
 
 
 def from_variables(variables: Any) -> tuple[dict, dict]:
-    """Parameters and state of a network from the collections of its Linen module, or from the live NNX module.
+    """Parameters and state of a network from the variables of its Linen module, or from its NNX module.
 
     >>> from_variables({"params": {"fc_0": {}}, "batch_stats": {"batch_norm_0": {}}})
     ({'fc_0': {}}, {'batch_norm_0': {}})
 
-    Raises `ParamsError` where there are no parameters, or the state is in several collections.
+    Raises `ParamsError` if there is no `params` collection, or the state is in several collections.
     """
     if isinstance(variables, nnx.Module):
         return plain(getattr(variables, "params", {})), plain(getattr(variables, "state", {}))
     if "params" not in variables:
-        raise ParamsError("collections of Flax, one of them params", ", ".join(variables))
+        raise ParamsError("Flax collections that include params", ", ".join(variables))
     others = [name for name in variables if name != "params"]
     if len(others) > 1:
-        raise ParamsError("the state of a network in one collection", ", ".join(others))
+        raise ParamsError("the network's state in a single collection", ", ".join(others))
     return plain(variables["params"]), plain(variables[others[0]]) if others else {}
 
 
 def plain(tree: Any) -> Any:
-    """A tree of Flax's, boxed, frozen or of variables, as plain dicts of arrays with string keys."""
+    """A Flax tree, possibly boxed, frozen or of variables, as plain dicts of arrays with string keys."""
     if isinstance(tree, meta.AxisMetadata):
         return plain(tree.unbox())
     if isinstance(tree, nnx.Variable):

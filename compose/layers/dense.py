@@ -1,4 +1,4 @@
-"""Fully connected layers: affine maps of the last axis."""
+"""Fully connected layers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class fc(Layer):
     """`activation(x @ kernel + bias)` over the last axis.
 
     Shapes: `(..., n) -> (..., size)`; parameters `kernel (n, size)`, `bias (size,)`.
-    Elsewhere: Keras `Dense` with the same defaults; torch `Linear`, whose kernel and bias start
-    uniform in ±1/√n (`kernel_init=torch_uniform, bias_init=torch_uniform`); Flax `Dense`, whose kernel
-    starts `lecun_normal`.
+    Elsewhere: Keras `Dense` with the same defaults; torch `Linear`, whose kernel and bias are initialised
+    uniformly in ±1/√n (`kernel_init=torch_uniform, bias_init=torch_uniform`); Flax `Dense`, whose kernel is
+    initialised with `lecun_normal`.
 
     >>> from compose import fc, relu
     >>> fc(250, relu).out(784)

@@ -1,4 +1,4 @@
-"""Dropout: parts of the input dropped in training, the identity in inference."""
+"""Dropout: zeroes parts of the input in training; the identity in inference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["alpha_dropout", "drop_path", "dropout", "spatial_dropout"]
 
 
 class Dropping(Layer):
-    """What keeps or drops each element by one draw, or several by one draw together."""
+    """The base of dropout layers. Each draw keeps or drops one element, or all elements along the shared axes."""
 
     draws = True
     rate: float
@@ -26,13 +26,13 @@ class Dropping(Layer):
         expect_float(x)
         return {}
 
-    def together(self, x) -> tuple[int, ...]:
-        """The axes along which one draw serves all."""
+    def broadcast_axes(self, x) -> tuple[int, ...]:
+        """The axes along which one draw is shared."""
         raise NotImplementedError
 
     def kept(self, x, ctx):
-        """Whether each stays, so shaped that it broadcasts to `x`."""
-        axes = self.together(x)
+        """The mask of what is kept; it broadcasts to `x`."""
+        axes = self.broadcast_axes(x)
         if any(not -x.ndim <= axis < x.ndim for axis in axes):
             raise ShapeError(f"axes of the input's {x.ndim}", str(axes))
         shared = {axis % x.ndim for axis in axes}
@@ -52,43 +52,43 @@ class dropout(Dropping):
     """Zeroes each element with probability `rate` in training and divides the rest by `1 - rate`.
 
     Srivastava et al., Dropout, 2014. Shapes: any, unchanged.
-    Elsewhere: Keras `Dropout`, whose `noise_shape` has a 1 where an axis is shared; torch `Dropout`; Flax
-    `Dropout`, whose `broadcast_dims` are the shared axes.
+    Elsewhere: Keras `Dropout`, whose `noise_shape` is 1 for shared axes; torch `Dropout`; Flax `Dropout`, whose
+    `broadcast_dims` are the shared axes.
 
     Args:
-        rate: the probability.
-        shared_axes: axes along which one draw serves all.
+        rate: the probability of dropping.
+        shared_axes: axes along which the dropout mask is broadcast.
     """
 
     rate: float
     shared_axes: tuple[int, ...] = ()
 
-    def together(self, x):
+    def broadcast_axes(self, x):
         return self.shared_axes
 
 
 @layer
 class spatial_dropout(Dropping):
-    """Zeroes whole channels, all of their space together, and divides the rest by `1 - rate`.
+    """Zeroes whole channels with probability `rate` in training and divides the rest by `1 - rate`.
 
     Tompson et al., Efficient Object Localization, 2015. Shapes: `(batch, *space, channels)`, unchanged.
     Elsewhere: Keras `SpatialDropout1D/2D/3D`, torch `Dropout1d/2d/3d`.
 
     Args:
-        rate: the probability.
+        rate: the probability of dropping.
         channels_first: the input is `(batch, channels, *space)`.
     """
 
     rate: float
     channels_first: bool = False
 
-    def together(self, x):
+    def broadcast_axes(self, x):
         return space_axes(x, self.channels_first)
 
 
 @layer
 class drop_path(Dropping):
-    """Zeroes whole examples and divides the rest by `1 - rate`: put on a branch, it drops the branch.
+    """Zeroes whole examples and divides the rest by `1 - rate`; at the end of a residual branch, it drops the branch.
 
     Huang et al., Stochastic Depth, 2016. Shapes: `(batch, ...)`, unchanged.
     Elsewhere: timm `DropPath`, torchvision `StochasticDepth(mode="row")`.
@@ -100,20 +100,20 @@ class drop_path(Dropping):
 
     rate: float
 
-    def together(self, x):
+    def broadcast_axes(self, x):
         return tuple(range(1, x.ndim))
 
 
 @layer
 class alpha_dropout(Dropping):
-    """Dropout after `selu`: what is dropped takes the value that selu tends to, mean and variance are kept.
+    """Dropout for `selu`: dropped elements get selu's lower limit, then mean and variance are restored.
 
     Klambauer et al., Self-Normalizing Neural Networks, 2017. Shapes: any, unchanged.
     Elsewhere: Keras and torch `AlphaDropout`; torch `FeatureAlphaDropout` shares the spatial axes.
 
     Args:
-        rate: the probability, below 1.
-        shared_axes: axes along which one draw serves all.
+        rate: the probability of dropping, below 1.
+        shared_axes: axes along which the dropout mask is broadcast.
     """
 
     rate: float
@@ -123,7 +123,7 @@ class alpha_dropout(Dropping):
         if not 0 <= self.rate < 1:
             raise ConfigError("a rate from 0 to below 1", str(self.rate))
 
-    def together(self, x):
+    def broadcast_axes(self, x):
         return self.shared_axes
 
     def forward(self, p, x, ctx):

@@ -1,4 +1,4 @@
-"""Learned sums of products over any axes, and of two inputs."""
+"""Learned einsum and bilinear layers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["bilinear", "einsum"]
 class einsum(Layer):
     """`activation(einsum(equation, x, kernel) + bias)`: `einsum("btd,dhk->bthk", (8, 64))`.
 
-    Shapes: as the equation says, `...` for axes that only pass; parameters `kernel`, of the sizes of the second
-    term, `bias`, of the axes of the result named in `bias`.
-    Elsewhere: Keras `EinsumDense`, whose `output_shape` gives all sizes of the result and whose `bias_axes` is our
-    `bias`; Flax `Einsum` has `shape` of the whole kernel.
+    Shapes: given by the equation, with `...` for batch axes; parameters `kernel`, with the axes of the second term,
+    and `bias`, with the output axes named in `bias`.
+    Elsewhere: Keras `EinsumDense`, whose `output_shape` gives all output sizes and whose `bias_axes` is our `bias`;
+    Flax `Einsum`, whose `shape` is that of the whole kernel.
 
     Args:
         equation: `input,kernel->output`.
-        sizes: of the kernel's letters that the input does not have, in their order in the kernel.
-        bias: the letters of the bias's axes, none for no bias.
+        sizes: the sizes of the kernel's letters that the input does not have, in the kernel's order.
+        bias: the letters of the bias's axes; empty for no bias.
     """
 
     equation: str
@@ -65,7 +65,7 @@ class einsum(Layer):
 
     @property
     def terms(self) -> tuple[str, str, str]:
-        """The letters of the input, the kernel and the output. Raises `ConfigError` if there are others."""
+        """The letters of the input, the kernel and the output. Raises `ConfigError` for any other equation."""
         text = self.equation.replace(" ", "")
         inputs, arrow, out = text.partition("->")
         left, comma, kernel = inputs.partition(",")
@@ -76,15 +76,15 @@ class einsum(Layer):
         return left, kernel, out
 
     def letter_sizes(self, x) -> dict[str, int]:
-        """How long each letter's axis is, for an input like `x`."""
+        """The size of each letter's axis, for an input shaped as `x`."""
         left, kernel, _ = self.terms
         before, dots, after = left.partition("...")
         if x.ndim < len(before + after) or (not dots and x.ndim != len(left)):
-            raise ShapeError(f"an input of axes {left}", shape_text(x))
+            raise ShapeError(f"an input with axes {left}", shape_text(x))
         named = [*zip(before, x.shape), *zip(after[::-1], x.shape[::-1])]
         size = dict(named)
         if any(size[c] != n for c, n in named):
-            raise ShapeError(f"equal lengths for equal letters of {left}", shape_text(x))
+            raise ShapeError(f"equal sizes for equal letters of {left}", shape_text(x))
         return {**size, **dict(zip((c for c in kernel if c not in left), self.sizes))}
 
     @property
@@ -94,10 +94,10 @@ class einsum(Layer):
 
 @layer
 class bilinear(Layer):
-    """`activation(a · kernel · b + bias)`, each output a learned quadratic form of two inputs.
+    """`activation(a · kernel · b + bias)`: each output is a learned bilinear form of two inputs.
 
     Shapes: `(..., n), (..., m) -> (..., size)`; parameters `kernel (n, m, size)`, `bias (size,)`.
-    Elsewhere: torch `Bilinear`, whose weight `(size, n, m)` and bias start uniform in ±1/√n.
+    Elsewhere: torch `Bilinear`, whose weight `(size, n, m)` and bias are initialised uniformly in ±1/√n.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Tables of vectors, looked up by integer ids."""
+"""Embeddings: vectors looked up by integer id."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = ["embedding", "embedding_bag"]
 
 @layer
 class embedding(Layer):
-    """The rows of a table at integer ids: `embedding[ids]`.
+    """Looks up rows of a table: `embedding[ids]`.
 
-    Shapes: `ids (...) -> (..., size)`; parameters `embedding (count, size)`. An id outside the table is an error where
-    its value is known, and gives NaN inside `jit`; it is never another row. `attend` is the output projection
-    with the same table, `x @ embeddingᵀ`, for `share(embedding(V, D), lambda e: ... e.attend)`.
-    Elsewhere: Keras `Embedding` with these defaults, whose `mask_zero` is `masked(...)`; torch `Embedding`, which
-    starts `normal(stddev=1.0)`, and whose `max_norm`, which writes into the table as it reads, is not here; Flax
-    `Embed`, which starts normal with deviation 1/√size.
+    Shapes: `ids (...) -> (..., size)`; parameters `embedding (count, size)`. An id out of range raises an error if its
+    value is known, and gives NaN inside `jit`; it never wraps to another row. `attend` is the output projection with
+    the same table, `x @ embeddingᵀ`, for `share(embedding(V, D), lambda e: ... e.attend)`.
+    Elsewhere: Keras `Embedding` with these defaults, whose `mask_zero` is `masked(...)`; torch `Embedding`, which is
+    initialised with `normal(stddev=1.0)`, and whose `max_norm`, which modifies the table in lookups, is not supported;
+    Flax `Embed`, which is initialised normally with stddev 1/√size.
 
     Args:
-        padding: an id whose row starts zero and gets no gradient from lookups, torch's `padding_idx`.
+        padding: an id whose row is initialised to zero and gets no gradient from lookups; torch's `padding_idx`.
 
     >>> from compose import embedding, spec
     >>> embedding(1000, 64).out(spec(16, dtype=int))
@@ -47,7 +47,7 @@ class embedding(Layer):
         if self.count < 1 or self.size < 1:
             raise ConfigError("a count and a size of at least 1", f"{self.count}, {self.size}")
         if self.padding is not None and not 0 <= self.padding < self.count:
-            raise ConfigError(f"a padding id from 0 to {self.count - 1}", str(self.padding))
+            raise ConfigError(f"a padding id between 0 and {self.count - 1}", str(self.padding))
 
     def params(self, x):
         expect_ids(x)
@@ -61,20 +61,20 @@ class embedding(Layer):
         return jnp.where((x == self.padding)[..., None], lax.stop_gradient(rows), rows)
 
     def attend(self, p, x, ctx):
-        """The scores of every id: `(..., size) -> (..., count)`."""
+        """The logits of every id: `(..., size) -> (..., count)`."""
         return x @ p["embedding"].T
 
 
 @layer
 class embedding_bag(Layer):
-    """The sum, mean or maximum of the rows at a bag of ids.
+    """The sum, mean or maximum of the embeddings of a bag of ids.
 
-    Shapes: `ids (batch, n) -> (batch, size)`; the input may be `(ids, weights)` for `mode="sum"`, or have a boolean
-    mask `(batch, n)` or lengths `(batch,)` last. An empty bag gives zeros. Parameters: `embedding (count, size)`.
-    Elsewhere: torch `EmbeddingBag`, whose bags may also come as one row of ids with offsets: pad them.
+    Shapes: `ids (batch, n) -> (batch, size)`; the input may be `(ids, weights)` for `mode="sum"`, and a boolean mask
+    `(batch, n)` or lengths `(batch,)` may come last. An empty bag gives zeros. Parameters: `embedding (count, size)`.
+    Elsewhere: torch `EmbeddingBag`, which also takes flattened ids with offsets: pad these instead.
 
     Args:
-        padding: an id that counts for nothing.
+        padding: an id that is ignored.
     """
 
     count: int
@@ -93,8 +93,8 @@ class embedding_bag(Layer):
         yield "embedding", Param((self.count, self.size), init)
 
     def forward(self, p, x, ctx):
-        ids, weights, given = self._parts(x)
-        real = None if given is None else real_steps(given, ids.shape)
+        ids, weights, lengths_or_mask = self._parts(x)
+        real = None if lengths_or_mask is None else real_steps(lengths_or_mask, ids.shape)
         rows = lookup(p["embedding"], ids, ctx)
         if self.padding is not None:
             real = (ids != self.padding) if real is None else real & (ids != self.padding)
@@ -123,7 +123,7 @@ class embedding_bag(Layer):
 
 @dataclass(frozen=True)
 class _ZeroRow:
-    """Draws a table and sets one row to zero."""
+    """Initialises a table with one row set to zero."""
 
     init: Any
     row: int
@@ -134,12 +134,12 @@ class _ZeroRow:
 
 
 def lookup(table, ids, ctx):
-    """Rows of a table; NaN for ids outside it, an error where they are known now."""
+    """Rows of a table. An id out of range raises an error if its value is known, and gives NaN otherwise."""
     if not isinstance(ids, Tracer) and ids.size:
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= table.shape[0]:
             outside = LayerError(
-                f"ids from 0 to {table.shape[0] - 1}, the rows of its table", f"ids from {low} to {high}"
+                f"ids between 0 and {table.shape[0] - 1}, the rows of its table", f"ids between {low} and {high}"
             )
             outside.path = ctx.path
             raise outside
@@ -151,4 +151,4 @@ def expect_ids(x) -> None:
     if not hasattr(x, "dtype"):
         raise ShapeError("one array of ids", shape_text(x))
     if not jnp.issubdtype(x.dtype, jnp.integer):
-        raise DtypeError("integer ids", f"{x.dtype}", "ids.astype('int32'), where they are whole numbers")
+        raise DtypeError("integer ids", f"{x.dtype}", "use ids.astype('int32') if they are integral")

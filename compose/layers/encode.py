@@ -1,4 +1,4 @@
-"""Integers as vectors, and numbers as integers."""
+"""Encodings: integers as vectors, numbers as bins, integers as vocabulary indices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["bucketize", "integer_lookup", "multi_hot", "one_hot"]
 
 @function
 def one_hot(x, size: int, dtype: type = jnp.float32):
-    """A 1 at the place of each id; zeros for an id outside.
+    """One-hot encoding of ids; all zeros for an id out of range.
 
     Shapes: `ids (...) -> (..., size)`. Elsewhere: Keras `CategoryEncoding(size, output_mode="one_hot")`, torch
     `functional.one_hot`, Flax `one_hot`.
@@ -25,7 +25,7 @@ def one_hot(x, size: int, dtype: type = jnp.float32):
 
 @function
 def multi_hot(x, size: int, dtype: type = jnp.float32):
-    """A 1 at the place of each id of the last axis.
+    """Multi-hot encoding of the ids along the last axis.
 
     Shapes: `ids (..., n) -> (..., size)`. Elsewhere: Keras `CategoryEncoding(size)`.
     """
@@ -34,7 +34,7 @@ def multi_hot(x, size: int, dtype: type = jnp.float32):
 
 @function
 def bucketize(x, boundaries: tuple[float, ...]):
-    """How many of the ascending boundaries are at most `x`.
+    """The index of the bin of `x`: the number of ascending boundaries that are at most `x`.
 
     Shapes: any, unchanged. Elsewhere: Keras `Discretization(bin_boundaries)`, torch `bucketize`.
     """
@@ -43,19 +43,19 @@ def bucketize(x, boundaries: tuple[float, ...]):
 
 @layer
 class integer_lookup(Layer):
-    """Each integer's place in the vocabulary, after the places of the unknown: `unknown + i` for `vocabulary[i]`.
+    """Each integer's index in the vocabulary, after those for unknown integers: `unknown + i` for `vocabulary[i]`.
 
-    Shapes: `(...)` of integers, unchanged. An integer `v` that the vocabulary lacks gets `v mod unknown`. With a
-    `mask_token` all places move up by one, and it alone gets 0.
+    Shapes: `(...)` of integers, unchanged. An integer `v` that is not in the vocabulary gets `v mod unknown`. With a
+    `mask_token`, all indices are shifted by one, and the mask token gets 0.
 
-    Elsewhere: Keras `IntegerLookup(vocabulary, num_oov_indices=unknown)` with the "floormod" of its default; write
-    its output modes as `integer_lookup(...) >> multi_hot(size=...)`, without a mask token. It has no vocabulary file,
-    no `adapt`, no hash and no `num_oov_indices=0`, which raises on values: under jit none can.
+    Elsewhere: Keras `IntegerLookup(vocabulary, num_oov_indices=unknown)` with its default "floormod"; write its output
+    modes as `integer_lookup(...) >> multi_hot(size=...)`, without a mask token. Vocabulary files, `adapt`, hashing and
+    `num_oov_indices=0`, which raises depending on values, as is impossible under jit, are not supported.
 
     Args:
-        vocabulary: the known integers, each once.
-        unknown: how many places the unknown share.
-        mask_token: the integer that stands for nothing.
+        vocabulary: the known integers, without duplicates.
+        unknown: the number of indices shared by unknown integers.
+        mask_token: the integer that means "masked".
     """
 
     vocabulary: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Contrast by rank: each value of an image becomes the share of pixels that are darker. For values from 0 to 1."""
+"""Histogram equalisation of images with values from 0 to 1."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["clahe", "equalize"]
 
 @function(floats=True)
 def equalize(x, bins: int = 256):
-    """Each channel of each image with its values spread evenly over 0 to 1, in steps of 1/255; a constant one stays.
+    """Equalises the histogram of each channel of each image, in steps of 1/255; constant channels are unchanged.
 
-    Shapes: `(batch, *space, channels)`, unchanged. Elsewhere: Keras `Equalization(bins=bins)`, which takes one
-    histogram over the whole batch where this takes each image's, as torchvision's `equalize` does.
+    Shapes: `(batch, *space, channels)`, unchanged. Elsewhere: Keras `Equalization(bins=bins)`, which computes one
+    histogram for the batch; this layer computes one per image, as torchvision's `equalize` does.
     """
     space_axes(x)
     level = levels(x, bins)
@@ -38,18 +38,17 @@ def equalize(x, bins: int = 256):
 
 @layer
 class clahe(Layer):
-    """Equalizes each tile of a grid with its histogram clipped, and goes smoothly from tile to tile.
+    """Contrast-limited adaptive histogram equalisation: per tile, interpolated between tiles (Zuiderveld, 1994).
 
-    A pixel's value is looked up in the distributions of the four tiles whose centres surround it, and these are
-    interpolated. What the clipping takes from a bin is spread over all 256. (Zuiderveld, Contrast Limited Adaptive
-    Histogram Equalization, 1994.)
+    A pixel is mapped by the cumulative histograms of the four tiles whose centres surround it, and the results are
+    interpolated. The excess of clipped bins is distributed over all 256 bins.
 
-    Shapes: `(batch, height, width, channels)`, unchanged; each channel by itself. Elsewhere: Keras
-    `ContrastLimitedAdaptiveHistogramEqualization(value_range=(0, 1))`; OpenCV hands the excess out in whole counts.
+    Shapes: `(batch, height, width, channels)`, unchanged; each channel separately. Elsewhere: Keras
+    `ContrastLimitedAdaptiveHistogramEqualization(value_range=(0, 1))`; OpenCV distributes the excess as integers.
 
     Args:
-        clip_limit: the most a bin holds, in multiples of the mean; 0 clips nothing.
-        grid: tiles along height and width.
+        clip_limit: the maximum of a bin, in multiples of the mean; 0 for no clipping.
+        grid: the number of tiles along height and width.
     """
 
     clip_limit: float = 4.0
@@ -76,7 +75,7 @@ class clahe(Layer):
         return jnp.asarray(y, x.dtype)
 
     def distributions(self, level, size: tuple[int, int]):
-        """For each tile what each level becomes, `(batch, rows, columns, channels, 256)`."""
+        """The mapping of levels for each tile, `(batch, rows, columns, channels, 256)`."""
         (batch, height, width, channels), (rows, columns) = level.shape, self.grid
         fill = [(0, 0), (0, size[0] * rows - height), (0, size[1] * columns - width), (0, 0)]
         tiles = jnp.pad(level, fill, "symmetric").reshape(batch, rows, size[0], columns, size[1], channels)
@@ -98,13 +97,13 @@ def levels(x, count: int):
 
 
 def histogram(rows, bins: int):
-    """How often each level occurs in each row."""
+    """The count of each level in each row."""
     return jax.vmap(functools.partial(jnp.bincount, length=bins))(rows)
 
 
 def corners(length: int, size: int, tiles: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each pixel of an axis the tile before it and its weight, and the tile after it."""
-    place = np.arange(length) / size - 0.5
-    low = np.floor(place).astype(int)
-    share = place - low
-    return [(low.clip(0, tiles - 1), 1 - share), ((low + 1).clip(0, tiles - 1), share)]
+    """For each pixel along an axis, the tiles before and after it, with their interpolation weights."""
+    position = np.arange(length) / size - 0.5
+    low = np.floor(position).astype(int)
+    weight = position - low
+    return [(low.clip(0, tiles - 1), 1 - weight), ((low + 1).clip(0, tiles - 1), weight)]

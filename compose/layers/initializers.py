@@ -1,4 +1,4 @@
-"""How parameters start, by name; every one is a value with its options: `normal(stddev=0.02)`.
+"""Initialisers; each is a value with its options: `normal(stddev=0.02)`.
 
 Shapes: any, the parameter's.
 """
@@ -40,7 +40,7 @@ __all__ = [
 
 @initializer
 def zeros(key, shape, dtype, fans):
-    """All zero.
+    """Zeros.
 
     Elsewhere: Keras `Zeros`, torch `zeros_`, Flax `zeros`.
     """
@@ -49,7 +49,7 @@ def zeros(key, shape, dtype, fans):
 
 @initializer
 def ones(key, shape, dtype, fans):
-    """All one.
+    """Ones.
 
     Elsewhere: Keras `Ones`, torch `ones_`, Flax `ones`.
     """
@@ -58,7 +58,7 @@ def ones(key, shape, dtype, fans):
 
 @initializer
 def constant(key, shape, dtype, fans, value: float = 0.0):
-    """All `value`.
+    """The constant `value`.
 
     Elsewhere: Keras `Constant`, torch `constant_`, Flax `constant`.
     """
@@ -67,7 +67,7 @@ def constant(key, shape, dtype, fans, value: float = 0.0):
 
 @initializer
 def normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
-    """Normal around `mean`.
+    """Normal distribution with mean `mean` and standard deviation `stddev`.
 
     Elsewhere: Keras `RandomNormal` has `stddev=0.05`, torch `normal_` 1, Flax `normal` 0.01.
     """
@@ -76,17 +76,17 @@ def normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
 
 @initializer
 def truncated_normal(key, shape, dtype, fans, stddev: float = 0.01, mean: float = 0.0):
-    """Normal around `mean`, drawn again beyond two standard deviations.
+    """Normal distribution truncated at two standard deviations from `mean`.
 
-    Elsewhere: Keras `TruncatedNormal` has `stddev=0.05`, Flax `truncated_normal` 0.01; torch `trunc_normal_` cuts at ±2
-    itself, so that its `std=0.02` is `normal(stddev=0.02)`.
+    Elsewhere: Keras `TruncatedNormal` has `stddev=0.05`, Flax `truncated_normal` 0.01; torch `trunc_normal_` truncates
+    at ±2 in absolute terms, so that its `std=0.02` is `normal(stddev=0.02)`.
     """
     return mean + stddev * draw("truncated_normal", key, shape, dtype)
 
 
 @initializer
 def uniform(key, shape, dtype, fans, low: float = -0.05, high: float = 0.05):
-    """Uniform from `low` to `high`, Keras's defaults.
+    """Uniform distribution from `low` to `high`, with Keras's defaults.
 
     Elsewhere: Keras `RandomUniform`, torch `uniform_`, Flax `uniform`.
     """
@@ -95,7 +95,7 @@ def uniform(key, shape, dtype, fans, low: float = -0.05, high: float = 0.05):
 
 @initializer
 def glorot_uniform(key, shape, dtype, fans):
-    """Uniform of variance 2 / (fan in + fan out) (Glorot & Bengio, 2010); Keras's default for kernels.
+    """Uniform with variance 2 / (fan in + fan out) (Glorot & Bengio, 2010); Keras's default for kernels.
 
     Elsewhere: Keras `GlorotUniform`, torch `xavier_uniform_`, Flax `glorot_uniform`.
     """
@@ -104,17 +104,17 @@ def glorot_uniform(key, shape, dtype, fans):
 
 @initializer
 def glorot_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 2 / (fan in + fan out); torch `xavier_normal_` is not truncated:
+    """Truncated normal with variance 2 / (fan in + fan out); torch `xavier_normal_` is not truncated:
     `variance_scaling(mode="fan_avg", distribution="normal")`.
 
     Elsewhere: Keras `GlorotNormal`, Flax `glorot_normal`.
     """
-    return _cut_normal(key, shape, dtype, 2 / (fans[0] + fans[1]))
+    return _truncated_normal(key, shape, dtype, 2 / (fans[0] + fans[1]))
 
 
 @initializer
 def he_uniform(key, shape, dtype, fans):
-    """Uniform of variance 2 / fan in (He et al., 2015).
+    """Uniform with variance 2 / fan in (He et al., 2015).
 
     Elsewhere: Keras `HeUniform`, torch `kaiming_uniform_`, Flax `he_uniform`.
     """
@@ -123,17 +123,17 @@ def he_uniform(key, shape, dtype, fans):
 
 @initializer
 def he_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 2 / fan in; torch `kaiming_normal_` is not truncated, and takes a slope `a`:
-    `variance_scaling(scale=2 / (1 + a * a), distribution="normal")`, with the number written out.
+    """Truncated normal with variance 2 / fan in; torch `kaiming_normal_` is not truncated, and takes a slope `a`:
+    `variance_scaling(scale=2 / (1 + a * a), distribution="normal")`, with the scale as a number.
 
     Elsewhere: Keras `HeNormal`, Flax `he_normal`.
     """
-    return _cut_normal(key, shape, dtype, 2 / fans[0])
+    return _truncated_normal(key, shape, dtype, 2 / fans[0])
 
 
 @initializer
 def lecun_uniform(key, shape, dtype, fans):
-    """Uniform of variance 1 / fan in.
+    """Uniform with variance 1 / fan in.
 
     Elsewhere: Keras `LecunUniform`, Flax `lecun_uniform`.
     """
@@ -142,11 +142,11 @@ def lecun_uniform(key, shape, dtype, fans):
 
 @initializer
 def lecun_normal(key, shape, dtype, fans):
-    """Truncated normal of variance 1 / fan in; Flax's default for kernels.
+    """Truncated normal with variance 1 / fan in; Flax's default for kernels.
 
     Elsewhere: Keras `LecunNormal`, Flax `lecun_normal`.
     """
-    return _cut_normal(key, shape, dtype, 1 / fans[0])
+    return _truncated_normal(key, shape, dtype, 1 / fans[0])
 
 
 @initializer
@@ -157,7 +157,7 @@ def torch_uniform(key, shape, dtype, fans):
 
 @initializer
 def orthogonal(key, shape, dtype, fans, gain: float = 1.0):
-    """A random matrix with orthonormal columns (Saxe et al., 2013), the last axis against the rest.
+    """A random orthogonal matrix (Saxe et al., 2013), with the last axis as columns and the others flattened as rows.
 
     Elsewhere: Keras `Orthogonal`, torch `orthogonal_`, Flax `orthogonal`.
     """
@@ -166,7 +166,7 @@ def orthogonal(key, shape, dtype, fans, gain: float = 1.0):
 
 @initializer
 def delta_orthogonal(key, shape, dtype, fans):
-    """Orthogonal in the middle of a convolution kernel, zero around (Xiao et al., 2018).
+    """Orthogonal at the centre of a convolution kernel, zero elsewhere (Xiao et al., 2018).
 
     Shapes: `(*space, n, m)`, n at most m. Elsewhere: Flax `delta_orthogonal`.
     """
@@ -180,18 +180,18 @@ def eye(key, shape, dtype, fans, gain: float = 1.0):
     Shapes: `(n, m)`. Elsewhere: Keras `Identity`, torch `eye_`.
     """
     if len(shape) != 2:
-        raise ConfigError("a parameter of two axes for eye", str(shape))
+        raise ConfigError("a parameter with two axes for eye", str(shape))
     return gain * np.eye(*shape, dtype=dtype)
 
 
 @initializer
 def dirac(key, shape, dtype, fans, groups: int = 1):
-    """A convolution kernel that passes its channels on as they are.
+    """A convolution kernel that is the identity on its channels.
 
     Shapes: `(*space, n, m)`. Elsewhere: torch `dirac_`.
     """
     if len(shape) < 3 or shape[-1] % groups:
-        raise ConfigError("a convolution kernel whose filters the groups divide, for dirac", str(shape))
+        raise ConfigError("a convolution kernel with filters divisible by groups, for dirac", str(shape))
     kernel, filters = np.zeros(shape, dtype), shape[-1] // groups
     for i in range(min(filters, shape[-2])):
         kernel[(*(n // 2 for n in shape[:-2]), i, slice(i, None, filters))] = 1
@@ -200,12 +200,12 @@ def dirac(key, shape, dtype, fans, groups: int = 1):
 
 @initializer
 def sparse(key, shape, dtype, fans, sparsity: float = 0.9, stddev: float = 0.01):
-    """Normal, with that share of each input's weights zero (Martens, 2010).
+    """Normal, with a fraction `sparsity` of each input's weights set to zero (Martens, 2010).
 
     Shapes: `(n, m)`. Elsewhere: torch `sparse_`.
     """
     if len(shape) != 2:
-        raise ConfigError("a parameter of two axes for sparse", str(shape))
+        raise ConfigError("a parameter with two axes for sparse", str(shape))
     order = jax.numpy.argsort(draw("uniform", jax.random.fold_in(key, 1), shape, np.float32), axis=1)
     zero = order < math.ceil(sparsity * shape[1])
     return jax.numpy.where(zero, 0, stddev * draw("normal", key, shape, dtype))
@@ -215,7 +215,7 @@ def sparse(key, shape, dtype, fans, sparsity: float = 0.9, stddev: float = 0.01)
 def variance_scaling(
     key, shape, dtype, fans, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
 ):
-    """Variance `scale / fan`, the fan by `mode`: `fan_in`, `fan_out` or `fan_avg`.
+    """Variance `scale / fan`, where `mode` selects the fan: `fan_in`, `fan_out` or `fan_avg`.
 
     `distribution` is `truncated_normal`, `normal` or `uniform`.
 
@@ -224,13 +224,15 @@ def variance_scaling(
     fan = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": (fans[0] + fans[1]) / 2}[mode]
     if distribution == "normal":
         return math.sqrt(scale / max(fan, 1)) * draw("normal", key, shape, dtype)
-    return {"uniform": _uniform, "truncated_normal": _cut_normal}[distribution](key, shape, dtype, scale / max(fan, 1))
+    return {"uniform": _uniform, "truncated_normal": _truncated_normal}[distribution](
+        key, shape, dtype, scale / max(fan, 1)
+    )
 
 
 def _uniform(key, shape, dtype, variance: float) -> Any:
     return math.sqrt(3 * variance) * (2 * draw("uniform", key, shape, dtype) - 1)
 
 
-def _cut_normal(key, shape, dtype, variance: float) -> Any:
-    stddev = math.sqrt(variance) / 0.87962566103423978  # the deviation of a normal cut at ±2
+def _truncated_normal(key, shape, dtype, variance: float) -> Any:
+    stddev = math.sqrt(variance) / 0.87962566103423978  # the standard deviation of a unit normal truncated at ±2
     return stddev * draw("truncated_normal", key, shape, dtype)

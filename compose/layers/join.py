@@ -1,4 +1,4 @@
-"""Joins: several inputs to one. Sums, differences and products are beside `branch`, whose `join=` takes them all."""
+"""Joins of several inputs into one, for `branch(..., join=...)`. `add`, `subtract`, `multiply` are next to `branch`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 @function
 def average(*xs):
-    """The mean of several inputs, element by element.
+    """The elementwise mean of several inputs.
 
     Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Average`.
     """
@@ -35,7 +35,7 @@ def average(*xs):
 
 @function
 def maximum(*xs):
-    """The largest of several inputs, element by element; two that tie share the gradient, as in torch.
+    """The elementwise maximum of several inputs; ties share the gradient, as in torch.
 
     Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Maximum`, torch `maximum`.
     """
@@ -44,7 +44,7 @@ def maximum(*xs):
 
 @function
 def minimum(*xs):
-    """The smallest of several inputs, element by element; two that tie share the gradient, as in torch.
+    """The elementwise minimum of several inputs; ties share the gradient, as in torch.
 
     Shapes: any that broadcast, to the shape they broadcast to. Elsewhere: Keras `Minimum`, torch `minimum`.
     """
@@ -53,18 +53,18 @@ def minimum(*xs):
 
 @function
 def concat(*xs, axis: int = -1):
-    """Several inputs joined along `axis`.
+    """Several inputs concatenated along `axis`.
 
-    Shapes: equal but for `axis`, to the sum of their lengths there. Elsewhere: Keras `Concatenate`, torch `cat`.
+    Shapes: equal except along `axis`, to the sum of the lengths along it. Elsewhere: Keras `Concatenate`, torch `cat`.
     """
     return jnp.concatenate(xs, axis=axis)
 
 
 @function
 def stack_inputs(*xs, axis: int = 1):
-    """Several equal inputs side by side on a new `axis`.
+    """Several inputs stacked along a new `axis`.
 
-    Shapes: equal, to one with a new axis of their number. Elsewhere: Keras `ops.stack`, torch `stack`.
+    Shapes: equal, to one with a new axis. Elsewhere: Keras `ops.stack`, torch `stack`.
     """
     return jnp.stack(xs, axis=axis)
 
@@ -80,24 +80,24 @@ def matmul(a, b):
 
 @function
 def contract(*xs, equation: str):
-    """The sum of products of several inputs, as `numpy.einsum` writes it: `contract(equation="bqd,bkd->bqk")`.
+    """`jnp.einsum` of several inputs: `contract(equation="bqd,bkd->bqk")`.
 
-    Shapes: as the equation says. Elsewhere: Keras `ops.einsum`, torch `einsum`. With a learned kernel it is `einsum`.
+    Shapes: given by the equation. Elsewhere: Keras `ops.einsum`, torch `einsum`. With a learned kernel, use `einsum`.
     """
     return jnp.einsum(equation, *xs)
 
 
 @function
 def dot(a, b, axes: int | tuple[int, int] = -1, normalize: bool = False):
-    """The sum of products along one axis of each input, the batch apart; Keras `Dot`.
+    """The batched dot product along one axis of each input; Keras `Dot`.
 
-    Shapes: `(batch, *a), (batch, *b) -> (batch, *a', *b')` without those axes, `(batch, 1)` where none is left.
-    `normalize=True` gives the cosine of the angle instead.
+    Shapes: `(batch, *a), (batch, *b) -> (batch, *a', *b')` without those axes, `(batch, 1)` if none is left.
+    `normalize=True` computes the cosine similarity instead.
     """
     i, j = (axes, axes) if isinstance(axes, int) else axes
     i, j = i % a.ndim, j % b.ndim
     if a.shape[i] != b.shape[j] or a.shape[0] != b.shape[0] or 0 in (i, j):
-        raise ShapeError(f"one batch, and equal lengths along axes {i} and {j}", shape_text((a, b)))
+        raise ShapeError(f"equal batch sizes, and equal lengths along axes {i} and {j}", shape_text((a, b)))
     if normalize:
         a, b = (x * jnp.reciprocal(jnp.maximum(norm.fn(x, axis=k, keepdims=True), 1e-6)) for x, k in ((a, i), (b, j)))
     letters = "abcdefghijklmnopqrstuvw"
@@ -112,8 +112,8 @@ def dot(a, b, axes: int | tuple[int, int] = -1, normalize: bool = False):
 def cosine_similarity(a, b, axis: int = -1, epsilon: float = 1e-8):
     """`a · b / (max(|a|, epsilon) max(|b|, epsilon))` along `axis`.
 
-    Shapes: `(..., n), (..., n) -> (...)`. Elsewhere: torch `CosineSimilarity` has `axis=1`; where a norm is below
-    epsilon it differentiates the norm still.
+    Shapes: `(..., n), (..., n) -> (...)`. Elsewhere: torch `CosineSimilarity` has `axis=1`, and still
+    differentiates norms that are below epsilon.
     """
     sizes = [jnp.maximum(norm.fn(x, axis=axis, keepdims=True), epsilon) for x in (a, b)]
     return jnp.sum((a / sizes[0]) * (b / sizes[1]), axis)

@@ -1,4 +1,4 @@
-"""Learned constants: a scale or a bias for each channel, a token, a parameter by itself, rows of a table."""
+"""Learned constants: a scale or a bias per channel, a class token, a bare parameter, rows of a table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["class_token", "fixed_rows", "learned_bias", "learned_scale", "parame
 
 @layer
 class learned_scale(Layer):
-    """`x * scale`, one learned factor for each channel, or of any `shape` that broadcasts.
+    """`x * scale`, with one learned factor per channel, or of any `shape` that broadcasts.
 
-    Shapes: any, unchanged; parameter `scale`. LayerScale (Touvron et al., 2021) starts small:
+    Shapes: any, unchanged; parameter `scale`. LayerScale (Touvron et al., 2021) is initialised small:
     `learned_scale(scale_init=constant(value=1e-6))`.
     """
 
@@ -33,7 +33,7 @@ class learned_scale(Layer):
 
 @layer
 class learned_bias(Layer):
-    """`x + bias`, one learned term for each channel, or of any `shape` that broadcasts.
+    """`x + bias`, with one learned term per channel, or of any `shape` that broadcasts.
 
     Shapes: any, unchanged; parameter `bias`.
     """
@@ -50,7 +50,7 @@ class learned_bias(Layer):
 
 @layer
 class class_token(Layer):
-    """A learned token before a sequence (Dosovitskiy et al., ViT, 2020).
+    """Prepends learned tokens to a sequence (Dosovitskiy et al., ViT, 2020).
 
     Shapes: `(batch, time, n) -> (batch, time + count, n)`; parameter `token (1, count, n)`.
     """
@@ -70,9 +70,9 @@ class class_token(Layer):
 
 @layer
 class parameter(Layer):
-    """A learned array, whatever the input: `parameter(16, 8)`, as the queries of a decoder.
+    """A learned array that does not depend on the input: `parameter(16, 8)`, such as a decoder's queries.
 
-    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example, or with `batch=False` to `shape` alone;
+    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example, or just `shape` with `batch=False`;
     parameter `value`.
     """
 
@@ -94,10 +94,10 @@ class parameter(Layer):
 
 @layer
 class fixed_rows(StatefulLayer):
-    """Rows of a learned table at places that are the network's own, whatever the input, as those of relative positions.
+    """Rows of a learned table at fixed indices, whatever the input, such as relative position embeddings.
 
     Shapes: `(batch, ...) -> (*shape, size)`; parameters `embedding (count, size)`, state `index (*shape)`, integers
-    that no training changes: zeros until they are set. Elsewhere: `table[index]` in torch, with `index` a buffer.
+    that training does not change; they are zero until set. Elsewhere: `table[index]` in torch, with `index` a buffer.
 
     >>> from compose import fixed_rows
     >>> fixed_rows(9, 2, (4, 4)).init(0, jnp.zeros((1, 3)))[1]["index"].shape
@@ -120,9 +120,9 @@ class fixed_rows(StatefulLayer):
 
 
 def broadcastable(shape: tuple[int, ...] | None, init: Initializer, x) -> Param:
-    """A parameter of one number a channel, or of a shape that does not change that of `x`."""
+    """A parameter with one value per channel, or of a `shape` that broadcasts to that of `x`."""
     expect_float(x)
-    made = x.shape[-1:] if shape is None else shape
-    if len(made) > x.ndim or any(n not in (1, m) for n, m in zip(made[::-1], x.shape[::-1])):
-        raise ShapeError(f"an input that {made} broadcasts to", shape_text(x))
-    return Param(made, init, axes=("out",) * len(made))
+    shape = x.shape[-1:] if shape is None else shape
+    if len(shape) > x.ndim or any(n not in (1, m) for n, m in zip(shape[::-1], x.shape[::-1])):
+        raise ShapeError(f"an input that {shape} broadcasts to", shape_text(x))
+    return Param(shape, init, axes=("out",) * len(shape))

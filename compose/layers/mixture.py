@@ -1,4 +1,4 @@
-"""Learned weightings: of channels by squeeze and excite, of whole layers by a mixture of experts."""
+"""Gating: squeeze-and-excite for channels, mixture of experts for layers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["mixture", "squeeze_excite"]
 
 @layer
 class squeeze_excite(Composite):
-    """Channels weighted by what a small network sees of all of space (Hu et al., 2017).
+    """Weights channels by a small network on their spatial means (Hu et al., 2017).
 
-    Stands for `graph(lambda x: x * fc(channels, gate)(fc(size, activation)(global_avg_pool(x))))`.
+    Equivalent to `graph(lambda x: x * fc(channels, gate)(fc(size, activation)(global_avg_pool(x))))`.
     Shapes: `(batch, *space, channels)`, unchanged.
 
     Args:
-        ratio: `size` is the number of channels divided by this.
-        size: the hidden size itself, instead of `ratio`.
+        ratio: the hidden size is the number of channels divided by this.
+        size: the hidden size, instead of `ratio`.
     """
 
     ratio: int = 16
@@ -37,7 +37,7 @@ class squeeze_excite(Composite):
     activation: Layer = relu
     gate: Layer = sigmoid
 
-    draws = False  # of its own; what its activations draw counts as theirs
+    draws = False  # it uses no randomness itself; its activations may
 
     def validate(self):
         if self.ratio < 1 or (self.size is not None and self.size < 1):
@@ -54,13 +54,13 @@ class squeeze_excite(Composite):
 
 @layer
 class mixture(Layer):
-    """`sum(weight[i] * expert[i](x))`, the weights a softmax of `x @ gate` for each token (Jacobs et al., 1991).
+    """`sum(weight[i] * expert[i](x))`, with weights `softmax(x @ gate)` for each token (Jacobs et al., 1991).
 
-    With `top=k` only the k largest logits of a token get weight (Shazeer et al., 2017; Mixtral's softmax over
-    those k). Every expert computes every token, so that no token is dropped and shapes stay fixed.
+    With `top=k`, only the k largest logits of a token get weight (Shazeer et al., 2017), with a softmax over those k,
+    as in Mixtral. Every expert computes every token, so no token is dropped and shapes are static.
 
-    Shapes: `(..., n) -> (..., m)`; parameters `gate/kernel (n, experts)` and under `expert` those of one with
-    `experts` as leading axis.
+    Shapes: `(..., n) -> (..., m)`; parameters `gate/kernel (n, experts)`, and under `expert` those of one expert with
+    a leading axis of length `experts`.
 
     >>> from compose import fc, mixture, relu
     >>> mixture(8, fc(64, relu) >> fc(16), top=2).out(16)
@@ -101,7 +101,7 @@ class mixture(Layer):
         return jnp.einsum("...e,e...m->...m", weights, ys), {"expert": after} if after else state
 
     def weights(self, logits):
-        """Of each expert for each token: they sum to 1."""
+        """The weight of each expert for each token; they sum to 1."""
         if self.top is None:
             return jax.nn.softmax(logits)
         largest, at = lax.top_k(logits, self.top)

@@ -25,7 +25,7 @@ class Noisy(Layer):
 
 @layer
 class gaussian_noise(Noisy):
-    """Adds normal noise of deviation `stddev` in training.
+    """Adds Gaussian noise with standard deviation `stddev` in training.
 
     Shapes: any, unchanged. Elsewhere: Keras `GaussianNoise`.
     """
@@ -42,7 +42,7 @@ class gaussian_noise(Noisy):
 
 @layer
 class gaussian_dropout(Noisy):
-    """Multiplies by normal noise of mean 1 and the variance of dropout, `rate / (1 - rate)`, in training.
+    """Multiplies by Gaussian noise with mean 1 and dropout's variance, `rate / (1 - rate)`, in training.
 
     Srivastava et al., Dropout, 2014. Shapes: any, unchanged. Elsewhere: Keras `GaussianDropout`.
     """

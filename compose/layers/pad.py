@@ -16,7 +16,7 @@ __all__ = ["center_crop", "crop", "pad"]
 
 @layer
 class pad(Layer):
-    """More values around the spatial axes: zeros, a constant, or the input's own.
+    """Pads the spatial axes with zeros, a constant, or the input's own values.
 
     Shapes: `(batch, *space, channels) -> (batch, *space', channels)`, one to three spatial axes.
     Elsewhere: Keras `ZeroPadding1D/2D/3D`; torch `ZeroPad1d/2d/3d`, `ConstantPad1d/2d/3d`,
@@ -26,7 +26,7 @@ class pad(Layer):
     Args:
         widths: an int, or for each axis an int or `(before, after)`; below 0 it crops, with a constant.
         mode: `"constant"`, `"reflect"` (without the edge), `"symmetric"` (with it), `"edge"` or `"wrap"`.
-        value: of the constant.
+        value: the constant.
         channels_first: the input is `(batch, channels, *space)`.
 
     >>> pad(((1, 0), 2)).out((8, 8, 3))
@@ -40,28 +40,30 @@ class pad(Layer):
 
     def validate(self):
         if self.mode != "constant" and self.value:
-            raise ConfigError("a value only with the constant mode", f"{self.mode}, value {self.value}")
+            raise ConfigError("a value only with constant mode", f"{self.mode}, value {self.value}")
 
     def forward(self, p, x, ctx):
         axes = space_axes(x, self.channels_first, self.widths)
         around = dict(zip(axes, pairs(self.widths, len(axes))))
-        whole = [around.get(i, (0, 0)) for i in range(x.ndim)]
+        widths = [around.get(i, (0, 0)) for i in range(x.ndim)]
         if self.mode == "constant":
-            if any(x.shape[i] + sum(whole[i]) < 1 for i in axes):
+            if any(x.shape[i] + sum(widths[i]) < 1 for i in axes):
                 raise ShapeError("widths that leave some of the input", f"{self.widths} of {tuple(x.shape)}")
-            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(*w, 0) for w in whole])
+            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(*w, 0) for w in widths])
         most = {"reflect": -1, "symmetric": 0, "wrap": 0}.get(self.mode)
         for i in axes:
-            if min(whole[i]) < 0:
-                raise ConfigError(f'widths of at least 0 for "{self.mode}"', str(self.widths), "take away with crop")
-            if most is not None and max(whole[i]) > x.shape[i] + most:
+            if min(widths[i]) < 0:
+                raise ConfigError(
+                    f'widths of at least 0 for "{self.mode}"', str(self.widths), "use crop(...) to remove values"
+                )
+            if most is not None and max(widths[i]) > x.shape[i] + most:
                 raise ShapeError(f'widths up to {x.shape[i] + most} for "{self.mode}"', str(self.widths))
-        return jnp.pad(x, whole, self.mode)
+        return jnp.pad(x, widths, self.mode)
 
 
 @layer
 class crop(Layer):
-    """Less of the spatial axes: `crop(1)` takes one value off each end.
+    """Crops the spatial axes: `crop(1)` removes one value from each end.
 
     Shapes: `(batch, *space, channels) -> (batch, *space', channels)`. Elsewhere: Keras `Cropping1D/2D/3D`.
 
@@ -77,7 +79,7 @@ class crop(Layer):
         axes = space_axes(x, self.channels_first, self.widths)
         off = pairs(self.widths, len(axes))
         if min(map(min, off)) < 0:
-            raise ConfigError("widths of at least 0", str(self.widths), "add values with pad(...)")
+            raise ConfigError("widths of at least 0", str(self.widths), "use pad(...) to add values")
         if any(x.shape[i] <= sum(ends) for i, ends in zip(axes, off)):
             raise ShapeError("widths that leave some of the input", f"{self.widths} of {tuple(x.shape)}")
         return part(x, axes, [a for a, _ in off], [x.shape[i] - a - b for i, (a, b) in zip(axes, off)])
@@ -85,13 +87,13 @@ class crop(Layer):
 
 @layer
 class center_crop(Layer):
-    """The middle of the spatial axes; an odd rest loses one more at the end.
+    """The centre of the spatial axes; if the excess is odd, one more value is removed from the end.
 
-    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`. Elsewhere: Keras `CenterCrop`, which enlarges
-    an input that is smaller; torchvision `CenterCrop`.
+    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`. Elsewhere: Keras `CenterCrop`, which upsamples
+    smaller inputs; torchvision `CenterCrop`.
 
     Args:
-        size: length along each spatial axis; one int serves all.
+        size: length along each spatial axis; an int applies to all.
         channels_first: the input is `(batch, channels, *space)`.
     """
 
@@ -104,7 +106,7 @@ class center_crop(Layer):
 
 
 def fitting(x, size: Sizes, channels_first: bool):
-    """The spatial axes and the size along each. Raises `ShapeError` for an input that is smaller."""
+    """The spatial axes and the size along each. Raises `ShapeError` if the input is smaller."""
     axes = space_axes(x, channels_first, size)
     wanted = sizes(size, len(axes))
     if any(x.shape[i] < n for i, n in zip(axes, wanted)):
@@ -113,6 +115,6 @@ def fitting(x, size: Sizes, channels_first: bool):
 
 
 def part(x, axes, starts, lengths):
-    """So much of `x` along `axes`, from `starts`."""
+    """The slice of `x` along `axes` with these starts and lengths."""
     cut = {i: slice(a, a + n) for i, a, n in zip(axes, starts, lengths)}
     return x[tuple(cut.get(i, slice(None)) for i in range(x.ndim))]

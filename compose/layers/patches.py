@@ -1,4 +1,4 @@
-"""Windows as channels, and back."""
+"""Sliding windows as channels (im2col), and back."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["fold", "unfold"]
 
 @layer
 class unfold(Layer):
-    """The values of each window as channels of one place (im2col).
+    """The values of each window as channels (im2col).
 
-    Shapes: `(batch, *space, n) -> (batch, *space', n · window)`, the values of one channel together.
-    Elsewhere: torch `Unfold`, whose places are one axis and the last.
+    Shapes: `(batch, *space, n) -> (batch, *space', n · window)`, with the values of one channel contiguous.
+    Elsewhere: torch `Unfold`, where the positions of all windows are flattened into the last axis.
 
     Args:
-        size: of the window along each spatial axis; one int serves all.
+        size: window size along each spatial axis; an int applies to all.
         stride, padding, dilation, channels_first: as in `conv`; padding is 0 by default.
     """
 
@@ -41,12 +41,12 @@ class unfold(Layer):
 
 @layer
 class fold(Layer):
-    """The sum of windows that `unfold` would take from an output of `out_size` places (col2im).
+    """Sums overlapping windows into an output of `out_size` (col2im), the transpose of `unfold`.
 
     Shapes: `(batch, *space', n · window) -> (batch, *out_size, n)`. Elsewhere: torch `Fold`.
 
     Args:
-        out_size: length of the output along each spatial axis; one int serves all.
+        out_size: output length along each spatial axis; an int applies to all.
         size, stride, padding, dilation, channels_first: as in `unfold`.
     """
 
@@ -64,14 +64,14 @@ class fold(Layer):
     def forward(self, p, x, ctx):
         axes = space_axes(x, self.channels_first, self.out_size, self.size)
         rank, at = len(axes), channel_axis(x, self.channels_first)
-        per_place = math.prod(sizes(self.size, rank))
-        if x.shape[at] % per_place:
-            raise ShapeError(f"channels that a window of {per_place} divides", f"{x.shape[at]} channels")
-        lengths = dict(zip(axes, sizes(self.out_size, rank))) | {at: x.shape[at] // per_place}
-        whole = jax.ShapeDtypeStruct(tuple(lengths.get(i, n) for i, n in enumerate(x.shape)), x.dtype)
-        taken = unfold(self.size, self.stride, self.padding, self.dilation, self.channels_first)
-        take = lambda whole: taken.forward({}, whole, ctx)
-        places = jax.eval_shape(take, whole).shape
-        if places != x.shape:
-            raise ShapeError(f"an input of shape {places}, as unfold gives it", f"shape {tuple(x.shape)}")
-        return jax.linear_transpose(take, whole)(x)[0]
+        window_size = math.prod(sizes(self.size, rank))
+        if x.shape[at] % window_size:
+            raise ShapeError(f"channels divisible by the window size {window_size}", f"{x.shape[at]} channels")
+        lengths = dict(zip(axes, sizes(self.out_size, rank))) | {at: x.shape[at] // window_size}
+        out = jax.ShapeDtypeStruct(tuple(lengths.get(i, n) for i, n in enumerate(x.shape)), x.dtype)
+        windows = unfold(self.size, self.stride, self.padding, self.dilation, self.channels_first)
+        take = lambda image: windows.forward({}, image, ctx)
+        expected = jax.eval_shape(take, out).shape
+        if expected != x.shape:
+            raise ShapeError(f"an input of shape {expected}, as from unfold", f"shape {tuple(x.shape)}")
+        return jax.linear_transpose(take, out)(x)[0]

@@ -1,4 +1,4 @@
-"""Values moved between channels and space, or among the channels; none is computed."""
+"""Rearrangements between channels and space, and of channels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["channel_shuffle", "depth_to_space", "pixel_shuffle", "pixel_unshuffl
 
 
 class Moved(Layer):
-    """Channels to blocks of space, or back: `factor` values along each spatial axis."""
+    """Moves channels to spatial blocks of `factor` values per axis, or back."""
 
     factor: int
     channels_first: bool
-    outermost = True  # whether the real channels come before the positions in the block
+    outermost = True  # whether the output channel is the outer index, before the position in the block
 
     def validate(self):
         if self.factor < 1:
@@ -28,7 +28,7 @@ class Moved(Layer):
         at, space = self.axes(x)
         r, rank = self.factor, len(space)
         if x.shape[at] % r**rank:
-            raise ShapeError(f"channels that {r**rank} divides", f"{x.shape[at]} channels in {tuple(x.shape)}")
+            raise ShapeError(f"channels divisible by {r**rank}", f"{x.shape[at]} channels in {tuple(x.shape)}")
         block, channels = (r,) * rank, x.shape[at] // r**rank
         split = (channels, *block) if self.outermost else (*block, channels)
         apart = x.reshape(*x.shape[:at], *split, *x.shape[at + 1 :])
@@ -45,7 +45,7 @@ class Moved(Layer):
         at, space = self.axes(x)
         r, rank = self.factor, len(space)
         if any(x.shape[i] % r for i in space):
-            raise ShapeError(f"spatial axes that {r} divides", f"shape {tuple(x.shape)}")
+            raise ShapeError(f"spatial axes divisible by {r}", f"shape {tuple(x.shape)}")
         lengths = [x.shape[i] // r for i in space]
         split = self.shape(x.shape[0], [n for length in lengths for n in (length, r)], x.shape[at])
         outer = [space[0] + 2 * i for i in range(rank)]
@@ -61,10 +61,10 @@ class Moved(Layer):
 
 @layer
 class pixel_shuffle(Moved):
-    """Channels become blocks of `factor` by `factor` pixels (Shi et al., Sub-Pixel Convolution, 2016).
+    """Moves channels to blocks of `factor` by `factor` pixels (Shi et al., Sub-Pixel Convolution, 2016).
 
     Shapes: `(batch, *space, n · factor^k) -> (batch, *(space · factor), n)` for k spatial axes. The channels of one
-    block lie together, as in torch's `PixelShuffle`; TensorFlow's order is `depth_to_space`.
+    block are contiguous, as in torch's `PixelShuffle`; TensorFlow's order is `depth_to_space`.
     """
 
     factor: int
@@ -91,7 +91,7 @@ class pixel_unshuffle(Moved):
 
 @layer
 class depth_to_space(Moved):
-    """Channels become blocks of pixels in TensorFlow's order, that of `tf.nn.depth_to_space` and ONNX's DCR.
+    """Moves channels to blocks of pixels in the order of `tf.nn.depth_to_space` and ONNX's DCR mode.
 
     Shapes: `(batch, *space, factor^k · n) -> (batch, *(space · factor), n)` for k spatial axes. Elsewhere: Keras
     `ops.depth_to_space`.
@@ -123,7 +123,7 @@ class space_to_depth(Moved):
 
 @layer
 class channel_shuffle(Layer):
-    """The first channel of each group, then the second of each (Zhang et al., ShuffleNet, 2017).
+    """Interleaves the groups: the first channel of each, then the second of each (Zhang et al., ShuffleNet, 2017).
 
     Shapes: `(batch, ..., channels)`, unchanged. Elsewhere: torch `ChannelShuffle`.
     """
@@ -138,6 +138,6 @@ class channel_shuffle(Layer):
     def forward(self, p, x, ctx):
         at = channel_axis(x, self.channels_first)
         if x.shape[at] % self.groups:
-            raise ShapeError(f"channels that {self.groups} groups divide", f"{x.shape[at]} channels")
+            raise ShapeError(f"channels divisible by {self.groups} groups", f"{x.shape[at]} channels")
         split = x.reshape(*x.shape[:at], self.groups, -1, *x.shape[at + 1 :])
         return split.swapaxes(at, at + 1).reshape(x.shape)

@@ -1,4 +1,4 @@
-"""Positions: what tells attention where in a sequence it is."""
+"""Positional encodings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["alibi", "learned_positions", "relative_bias", "rotary", "sinusoidal_
 
 @unlisted
 class Positions(StatefulLayer):
-    """A table added to a sequence. With `cache` the state counts the steps that came in earlier calls."""
+    """Adds a positional encoding to a sequence. With `cache`, the state counts the steps of earlier calls."""
 
     def state(self, x):
         if self.cache is not None:  # pyright: ignore[reportAttributeAccessIssue]
@@ -36,13 +36,13 @@ class Positions(StatefulLayer):
 
 @layer
 class learned_positions(Positions):
-    """`x + embedding[position]`, a row for each place (Gehring et al., 2017), as BERT, GPT-2 and ViT have.
+    """`x + embedding[position]`, learned (Gehring et al., 2017), as in BERT, GPT-2 and ViT.
 
-    Shapes: `(batch, time, n)`, unchanged, the time at most `count`; parameters `embedding (count, n)`.
+    Shapes: `(batch, time, n)`, unchanged, with time at most `count`; parameters `embedding (count, n)`.
 
     Args:
-        count: how many places there are.
-        cache: continue counting from call to call, see `decoding`.
+        count: the number of positions.
+        cache: continue positions from call to call, see `decoding`.
     """
 
     count: int
@@ -63,10 +63,9 @@ class learned_positions(Positions):
 
 @layer
 class sinusoidal_positions(Positions):
-    """`x +` sines and cosines of the position at falling frequencies (Vaswani et al., 2017).
+    """`x +` sines and cosines of the position at decreasing frequencies (Vaswani et al., 2017).
 
-    Shapes: `(batch, time, n)`, unchanged, n even. Sine and cosine of one frequency are neighbours, as in the paper;
-    with
+    Shapes: `(batch, time, n)`, unchanged, n even. Sine and cosine of a frequency are adjacent, as in the paper; with
     `interleaved=False` all sines come first, as in Tensor2Tensor and fairseq.
     """
 
@@ -90,16 +89,16 @@ class sinusoidal_positions(Positions):
 
 @layer
 class rotary(Layer):
-    """Turns pairs of features by an angle that grows with the position (Su et al., RoFormer, 2021).
+    """Rotary embedding: rotates pairs of features by an angle proportional to the position (Su et al., RoFormer, 2021).
 
     For queries and keys: `multi_head_attention(8, rotary=rotary)`. Shapes: `(batch, time, heads, n)`, unchanged, n
     even; the input may be `(x, positions)` with integer positions `(time,)`.
 
     Args:
-        base: of the wavelengths.
-        size: how many of the first features are turned; None turns all.
-        interleaved: whether a pair is two neighbours, as in RoFormer and GPT-J, or the i-th of each half, as in
-            GPT-NeoX, Llama and Keras.
+        base: the base of the wavelengths.
+        size: the number of leading features to rotate; None for all.
+        interleaved: whether pairs are adjacent features, as in RoFormer and GPT-J, or the i-th features of both
+            halves, as in GPT-NeoX, Llama and Keras.
     """
 
     base: float = 10000.0
@@ -111,23 +110,23 @@ class rotary(Layer):
         expect_rank(x, 4, "(batch, time, heads, features)")
         n = self.size or x.shape[-1]
         if n % 2 or n > x.shape[-1]:
-            raise ShapeError(f"an even number of features to turn, at most {x.shape[-1]}", str(n))
+            raise ShapeError(f"an even number of features to rotate, at most {x.shape[-1]}", str(n))
         angles = _angles(at, n, self.base, x.dtype)[:, None]
         sin, cos = jnp.sin(angles).astype(x.dtype), jnp.cos(angles).astype(x.dtype)
-        turned, rest = x[..., :n], x[..., n:]
-        a, b = (turned[..., ::2], turned[..., 1::2]) if self.interleaved else jnp.split(turned, 2, axis=-1)
-        both = a * cos - b * sin, b * cos + a * sin
-        made = jnp.stack(both, -1).reshape(turned.shape) if self.interleaved else jnp.concatenate(both, -1)
-        return made if n == x.shape[-1] else jnp.concatenate((made, rest), -1)
+        first, rest = x[..., :n], x[..., n:]
+        a, b = (first[..., ::2], first[..., 1::2]) if self.interleaved else jnp.split(first, 2, axis=-1)
+        pair = a * cos - b * sin, b * cos + a * sin
+        rotated = jnp.stack(pair, -1).reshape(first.shape) if self.interleaved else jnp.concatenate(pair, -1)
+        return rotated if n == x.shape[-1] else jnp.concatenate((rotated, rest), -1)
 
 
 @layer
 class alibi(Layer):
-    """`scores - slope · distance`, a slope for each head (Press et al., Train Short, Test Long, 2021).
+    """`scores - slope · distance`, with one slope per head (Press et al., Train Short, Test Long, 2021).
 
     For `multi_head_attention(8, causal=True, scores=alibi)`. Shapes: `(batch, heads, queries, keys)`, unchanged. The
-    slopes are 2^(-8 i / heads); where heads are no power of two, those of the next lower one and then every second
-    of the next higher, as in the paper's code.
+    slopes are 2^(-8 i / heads). If the number of heads is not a power of two, they are the slopes of the next lower
+    power, followed by every second slope of the next higher, as in the paper's code.
     """
 
     def forward(self, p, x, ctx):
@@ -140,12 +139,12 @@ class alibi(Layer):
 class relative_bias(Layer):
     """`scores + embedding[bucket of the distance]`, for each head (Raffel et al., T5, 2019).
 
-    For `multi_head_attention(8, scores=relative_bias())`; T5 itself has `scale=1.0` too. Shapes:
-    `(batch, heads, queries, keys)`, unchanged; parameters `embedding (buckets, heads)`. Half of the buckets are for
-    one distance each, the others grow with its logarithm up to `max_distance`.
+    For `multi_head_attention(8, scores=relative_bias())`; T5 also uses `scale=1.0`. Shapes:
+    `(batch, heads, queries, keys)`, unchanged; parameters `embedding (buckets, heads)`. Half of the buckets hold one
+    distance each; the others grow logarithmically up to `max_distance`.
 
     Args:
-        causal: all buckets are for earlier keys; otherwise half of them are for later ones.
+        causal: use all buckets for earlier keys; otherwise half of them are for later keys.
     """
 
     buckets: int = 32
@@ -168,7 +167,7 @@ class relative_bias(Layer):
         return scores + jnp.moveaxis(bias, -1, 0)
 
     def _bucket(self, distance):
-        """The bucket of key position less query position."""
+        """The bucket of key position minus query position."""
         n, first = self.buckets, 0
         if self.causal:
             far = jnp.maximum(-distance, 0)
@@ -183,17 +182,17 @@ class relative_bias(Layer):
 
 def _expect_sequence(x) -> None:
     expect_rank(x, 3, "(batch, time, features)")
-    expect_float(x, "put embedding(...) first for ids")
+    expect_float(x, "for integer ids, put embedding(...) first")
 
 
 def _angles(at, size: int, base: float, dtype):
-    """`(time, size / 2)`, in float32 at least: the sine of a large angle needs its last digits."""
+    """The angles `(time, size / 2)`, in float32 or wider: the sine of a large angle needs the precision."""
     wide = jnp.promote_types(dtype, jnp.float32)
     return at[:, None].astype(wide) * base ** (jnp.arange(0, size, 2, dtype=wide) / -size)
 
 
 def _distances(x) -> tuple[Any, Any]:
-    """Scores, and the position of each key less that of each query."""
+    """The scores, and the position of each key minus that of each query."""
     scores, at = x if isinstance(x, tuple) else (x, None)
     expect_rank(scores, 4, "of scores (batch, heads, queries, keys)")
     queries, keys = scores.shape[2:]
@@ -203,5 +202,5 @@ def _distances(x) -> tuple[Any, Any]:
 
 def _slopes(heads: int) -> list[float]:
     power = 2 ** int(math.log2(heads))
-    made = [2 ** (-8 * (i + 1) / power) for i in range(power)]
-    return made + [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]
+    slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    return slopes + [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]

@@ -1,4 +1,4 @@
-"""Resampling of the spatial axes: one matrix for each axis, made while tracing."""
+"""Resampling of the spatial axes, by one constant matrix per axis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Coordinates = Literal["half_pixel", "align_corners", "asymmetric"]
 
 @layer
 class resize(Layer):
-    """The spatial axes resampled to `size`.
+    """Resizes the spatial axes to `size`.
 
     Shapes: `(batch, *space, channels) -> (batch, *size, channels)`, one to three spatial axes.
     Elsewhere: Keras `Resizing` with these defaults; `jax.image.resize`, whose default is `antialias=True`; torch
@@ -31,12 +31,12 @@ class resize(Layer):
     with `"torch_cubic"` for its bicubic.
 
     Args:
-        size: length along each spatial axis; one int serves all.
+        size: length along each spatial axis; an int applies to all.
         method: `"nearest"`, `"linear"` along each axis, `"cubic"` (Keys, a = -0.5), `"torch_cubic"` (a = -0.75, the
             edge repeated), `"mitchell"` (Mitchell & Netravali, B = C = 1/3), `"gaussian"`, `"lanczos3"`, `"lanczos5"`,
-            or `"area"`, the mean over what each place covers.
-        antialias: widen the filter where the output is smaller.
-        coordinates: what place of the input the output's place i is: `"half_pixel"` `(i + 1/2) · scale - 1/2`,
+            or `"area"`, the mean over the area that each output covers.
+        antialias: widen the filter when downsampling.
+        coordinates: the input coordinate of output i: `"half_pixel"` `(i + 1/2) · scale - 1/2`,
             `"align_corners"` `i · (n - 1) / (size - 1)`, or `"asymmetric"` `i · scale`.
         channels_first: the input is `(batch, channels, *space)`.
     """
@@ -58,15 +58,15 @@ class resize(Layer):
 
 @layer
 class upsample(Layer):
-    """The spatial axes `factor` times as long: `upsample(2)` repeats every value.
+    """Scales the spatial axes by `factor`: `upsample(2)` repeats every value.
 
     Shapes: `(batch, *space, channels) -> (batch, *(space · factor), channels)`, rounded down.
     Elsewhere: Keras `UpSampling1D/2D/3D` with these defaults; torch `Upsample(scale_factor=...)`, and
-    `UpsamplingBilinear2d`, which is `upsample(2, "linear", coordinates="align_corners")`. Its other methods are
-    named at `resize`.
+    `UpsamplingBilinear2d`, which is `upsample(2, "linear", coordinates="align_corners")`. For other methods,
+    see `resize`.
 
     Args:
-        factor: for each spatial axis; one number serves all.
+        factor: for each spatial axis; one number applies to all.
         method, antialias, coordinates, channels_first: as in `resize`.
     """
 
@@ -95,7 +95,7 @@ def check(layer) -> None:
 
 
 def resample(layer, x, lengths: dict[int, tuple[int, float]]):
-    """`x` with new lengths along axes, each with the input's step for one of the output's."""
+    """Resample `x`; `lengths` maps each axis to its new length and the input's step per output."""
     if layer.method == "nearest":
         for axis, (n, step) in lengths.items():
             x = pick(x, axis, n, step, layer.coordinates)
@@ -109,14 +109,14 @@ def resample(layer, x, lengths: dict[int, tuple[int, float]]):
 
 
 def pick(x, axis: int, n: int, step: float, coordinates: str):
-    """The nearest value for each place; a whole number of times is a repetition."""
+    """Nearest-neighbour resampling of one axis; an integer factor is a repetition."""
     length = x.shape[axis]
     if n % length == 0 and step * n == length and coordinates != "align_corners":
         return jnp.repeat(x, n // length, axis) if n > length else x
     half = np.float32(0.5 if coordinates == "half_pixel" else 0)
     if coordinates == "align_corners":
         at = np.floor(np.arange(n) * (length - 1) / max(n - 1, 1) + 0.5)
-    else:  # in float32, where the frameworks round
+    else:  # in float32, as the frameworks round
         at = np.floor((np.arange(n, dtype=np.float32) + half) * np.float32(step))
     return jnp.take(x, np.clip(at, 0, length - 1).astype(np.int32), axis)
 
@@ -124,29 +124,29 @@ def pick(x, axis: int, n: int, step: float, coordinates: str):
 @functools.lru_cache(maxsize=256)
 def weights(length: int, n: int, step: float, method: str, antialias: bool, coordinates: str) -> np.ndarray:
     """The matrix `(n, length)` that resamples one axis."""
-    places = np.arange(n, dtype=np.float64)
+    outputs = np.arange(n, dtype=np.float64)
     if coordinates == "align_corners":
-        at = places * (length - 1) / max(n - 1, 1)
+        at = outputs * (length - 1) / max(n - 1, 1)
     elif coordinates == "asymmetric":
-        at = places * step
+        at = outputs * step
     else:
-        at = (places + 0.5) * step - 0.5
+        at = (outputs + 0.5) * step - 0.5
     if method == "area":
-        first, last = places * step, (places + 1) * step
+        first, last = outputs * step, (outputs + 1) * step
         pixels = np.arange(length)
         return np.clip(np.minimum(last[:, None], pixels + 1) - np.maximum(first[:, None], pixels), 0, None) / step
     kernel, reach = KERNELS[method]
     if method == "linear":
         at = np.clip(at, 0, length - 1)
-    if method == "torch_cubic":  # values beyond the edge are the edge's
+    if method == "torch_cubic":  # the edge value is repeated beyond the edge
         rows = np.floor(at)[:, None] + np.arange(-1, 3)
-        made = np.zeros((n, length))
-        np.add.at(made, (np.arange(n)[:, None], np.clip(rows, 0, length - 1).astype(int)), kernel(at[:, None] - rows))
-        return made
-    wide = max(step, 1.0) if antialias else 1.0
-    distance = (at[:, None] - np.arange(length)) / wide
-    made = np.where(np.abs(distance) <= reach, kernel(distance), 0)
-    return made / made.sum(1, keepdims=True)
+        matrix = np.zeros((n, length))
+        np.add.at(matrix, (np.arange(n)[:, None], np.clip(rows, 0, length - 1).astype(int)), kernel(at[:, None] - rows))
+        return matrix
+    stretch = max(step, 1.0) if antialias else 1.0
+    distance = (at[:, None] - np.arange(length)) / stretch
+    matrix = np.where(np.abs(distance) <= reach, kernel(distance), 0)
+    return matrix / matrix.sum(1, keepdims=True)
 
 
 def _linear(x):

@@ -1,4 +1,4 @@
-"""Spectra of a signal's frames, over time."""
+"""Spectrograms."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from compose.layers.window import explicit_padding
 __all__ = ["mel_spectrogram", "stft_spectrogram"]
 
 Taper = Literal["hann", "hamming"] | tuple[float, ...] | None
-LEAST = 1e-7  # the power below which a magnitude is not told from silence; Keras's epsilon
+LEAST = 1e-7  # the lower bound of the power before the square root; Keras's epsilon
 
 
 @layer
 class stft_spectrogram(Layer):
-    """The discrete Fourier transform of each frame: `sum_t w[t] x[t] exp(-2πi k t / fft_length)`, k to half of it.
+    """Short-time Fourier transform: `sum_t w[t] x[t] exp(-2πi k t / fft_length)` of each frame, k up to half of it.
 
     Shapes: `(batch, time, channels) -> (batch, frames, channels · frequencies)` with `fft_length // 2 + 1`
     frequencies, twice as many for "stft" (real, then imaginary); `(batch, frames, frequencies, channels)` with
     `expand_dims`.
 
-    Elsewhere: Keras `STFTSpectrogram(trainable=False)`, whose other windows are given here as their numbers. Its
-    default has the transform's cosines and sines as weights that train; this one has none and is a fast transform.
+    Elsewhere: Keras `STFTSpectrogram(trainable=False)`; pass its other windows as numbers. Its default trains the
+    transform's cosines and sines as weights; this one has no weights and uses the FFT.
 
     Args:
-        mode: logarithm of the magnitude, magnitude, power (twice that between the ends), a part, or the phase.
-        frame_step: from frame to frame; half a frame where None.
-        fft_length: even; frames are filled up with zeros. The next power of two where None.
-        window: by its name or its numbers; all ones where None, and then no scaling.
-        periodic: the window of `frame_length + 1` without its last.
-        scaling: the window by the root of its energy, by its sum, or as it is.
+        mode: log magnitude, magnitude, power (doubled for all but the first and last frequency), real part, imaginary
+            part, phase, or both parts.
+        frame_step: the hop between frames; None for half a frame.
+        fft_length: even; frames are zero-padded to it. None for the next power of two.
+        window: a name or the values; None for all ones without scaling.
+        periodic: use a window of `frame_length + 1` without its last value.
+        scaling: divide the window by the root of its energy, by its sum, or not at all.
         padding: "same" gives ceil(time / frame_step) frames.
     """
 
@@ -50,7 +51,7 @@ class stft_spectrogram(Layer):
 
     def validate(self):
         if self.frame_length < 2 or not 1 <= (self.frame_step or 1) <= self.frame_length:
-            raise ConfigError("a step from 1 to the frame's length of 2 or more", f"{self.frame_step}")
+            raise ConfigError("a frame_length of at least 2 and a frame_step from 1 to it", f"{self.frame_step}")
         if self.fft_length is not None and (self.fft_length < self.frame_length or self.fft_length % 2):
             raise ConfigError(f"an even fft_length of at least {self.frame_length}", str(self.fft_length))
         taper(self.window, self.frame_length, self.periodic)
@@ -87,20 +88,20 @@ class stft_spectrogram(Layer):
 
 @layer
 class mel_spectrogram(Layer):
-    """The power of each frame's spectrum in triangular bands that are even on the mel scale, in decibels.
+    """Mel spectrogram: the power of each frame in triangular bands, equally spaced on the mel scale, in decibels.
 
     Shapes: `(batch, samples) -> (batch, bands, frames)` with `1 + samples // frame_step` frames for an even
-    `fft_length`; frames are centred, the signal reflected at its ends. `mel(f) = 1127 ln(1 + f / 700)`.
+    `fft_length`; frames are centred, and the signal is reflected at its ends. `mel(f) = 1127 ln(1 + f / 700)`.
 
-    Elsewhere: Keras `MelSpectrogram`, whose `top_db` counts from the loudest of the whole batch; here from each
-    signal's. torchaudio's scale is the same (`mel_scale="htk"`), its bands are even in hertz between their corners.
+    Elsewhere: Keras `MelSpectrogram`, whose `top_db` is relative to the maximum of the batch; here it is relative to
+    that of each signal. torchaudio uses the same scale (`mel_scale="htk"`), but its triangles are linear in hertz.
 
     Args:
-        frame_step, frame_length: Keras's `sequence_stride` and `sequence_length`; None is `fft_length`.
-        window: periodic, by its name or its numbers; all ones where None.
-        max_freq: half the rate where None.
-        power: of the magnitude; Keras's `mag_exp`.
-        decibels: `10 log10(y / reference)`, both at least `min_power`, and nothing more than `top_db` below the most.
+        frame_step, frame_length: Keras's `sequence_stride` and `sequence_length`; None for `fft_length`.
+        window: a name (periodic) or the values; None for all ones.
+        max_freq: None for half the sampling rate.
+        power: the exponent of the magnitude; Keras's `mag_exp`.
+        decibels: return `10 log10(y / reference)`, both at least `min_power`, clipped at `top_db` below the maximum.
     """
 
     bands: int = 128
@@ -120,7 +121,8 @@ class mel_spectrogram(Layer):
     def validate(self):
         length = self.frame_length or self.fft_length
         if not 2 <= length <= self.fft_length or self.frame_step < 1 or self.bands < 1:
-            raise ConfigError("frames no longer than fft_length, a step and bands of at least 1", f"frames of {length}")
+            expected = "frames no longer than fft_length, a step and bands of at least 1"
+            raise ConfigError(expected, f"frames of {length}")
         if not 0 <= self.min_freq < (self.max_freq or self.sampling_rate // 2):
             raise ConfigError("a min_freq from 0 to max_freq", str(self.min_freq))
         taper(self.window, length, True)
@@ -132,7 +134,7 @@ class mel_spectrogram(Layer):
         before = (self.fft_length - length) // 2
         w = np.pad(taper(self.window, length, True), (before, self.fft_length - length - before))
         if self.window is None:
-            w = np.ones(self.fft_length)  # as in Keras, over the whole transform
+            w = np.ones(self.fft_length)  # as in Keras, over the full fft_length
         y = energy(spectra(jnp.pad(x, [(0, 0), (half, half)], "reflect"), w, self.frame_step, self.fft_length))
         y = y if self.power == 2 else y ** (self.power / 2)
         y = y @ jnp.asarray(self.triangles(y.shape[-1]), y.dtype)
@@ -142,7 +144,7 @@ class mel_spectrogram(Layer):
         return y.swapaxes(1, 2).astype(x.dtype)
 
     def triangles(self, frequencies: int) -> np.ndarray:
-        """Each frequency's weight in each band; none for the constant."""
+        """The weight of each frequency in each band; zero for frequency 0."""
         mel = lambda f: 1127 * np.log(1 + f / 700)
         at = mel(np.linspace(0, self.sampling_rate / 2, frequencies))[:, None]
         edges = np.linspace(mel(self.min_freq), mel(self.max_freq or self.sampling_rate // 2), self.bands + 2)
@@ -153,19 +155,19 @@ class mel_spectrogram(Layer):
 
 
 def taper(window: Taper, length: int, periodic: bool) -> np.ndarray:
-    """A window's numbers. Raises `ConfigError` where they are given for another length."""
+    """The values of a window. Raises `ConfigError` if they have the wrong length."""
     if window is None:
         return np.ones(length)
     if isinstance(window, str):
-        made = np.hanning if window == "hann" else np.hamming
-        return made(length + 1)[:-1] if periodic else made(length)
+        values = np.hanning if window == "hann" else np.hamming
+        return values(length + 1)[:-1] if periodic else values(length)
     if len(window) != length:
-        raise ConfigError(f"a window of {length}", f"one of {len(window)}")
+        raise ConfigError(f"a window of length {length}", f"length {len(window)}")
     return np.asarray(window)
 
 
 def spectra(x, window: np.ndarray, step: int, fft_length: int):
-    """The transform of each frame along the last axis: `(..., time) -> (..., frames, fft_length // 2 + 1)`."""
+    """The FFT of each frame along the last axis: `(..., time) -> (..., frames, fft_length // 2 + 1)`."""
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     starts = np.arange(0, x.shape[-1] - len(window) + 1, step)
     frames = wide[..., starts[:, None] + np.arange(len(window))]

@@ -1,4 +1,4 @@
-"""Transformer blocks: attention and a perceptron, each with a norm and a way around it."""
+"""Transformer blocks: attention and an MLP, each with a norm and a residual connection."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ __all__ = ["decoder_block", "encoder_block", "transformer", "transformer_block"]
 
 @layer
 class transformer_block(Composite):
-    """Any attention and any perceptron in the transformer's wiring.
+    """A transformer block with any attention and any MLP.
 
-    `h = x + attention(norm(x)); y = h + mlp(norm(h))`, or after: `h = norm(x + attention(x)); y = norm(h + mlp(h))`.
+    `h = x + attention(norm(x)); y = h + mlp(norm(h))`, or with `pre_norm=False`:
+    `h = norm(x + attention(x)); y = norm(h + mlp(h))`.
     A Llama block is `transformer_block(multi_head_attention(32, kv_heads=8, causal=True, rotary=rotary, bias=False,
     out_bias=False), compose_seq(fc(n, silu, bias=False) * fc(n, bias=False), fc(4096, bias=False)), rms_norm)`.
 
     Shapes: unchanged. Parameters: under `attention`, `attention_norm`, `mlp`, `mlp_norm`.
 
     Args:
-        attention, mlp: layers whose output is like their input.
-        norm: as `layer_norm`; there are two of it.
-        pre_norm: the norms come before attention and mlp, or after the sums.
-        dropout: the rate at which outputs of attention and mlp are dropped in training.
+        attention, mlp: layers whose output has the shape of their input.
+        norm: the norm layer, used twice with separate parameters.
+        pre_norm: whether the norms come before attention and MLP, or after the sums.
+        dropout: the dropout rate of the outputs of attention and MLP.
     """
 
     attention: Layer
@@ -59,18 +60,18 @@ class transformer_block(Composite):
 
 @unlisted
 class Block(Composite):
-    """The fields of the blocks that torch and the first transformers have.
+    """The fields of the original transformer's blocks, as in torch.
 
     Args:
-        heads: of the attention; they divide the features.
-        hidden: features inside the perceptron.
-        activation: inside it.
-        dropout: the rate for the outputs of attention, activation and perceptron.
-        attention_dropout: the rate for the weights of attention; None for the same.
-        pre_norm: norms before attention and perceptron, or after the sums.
-        norm: as `layer_norm`.
-        bias: whether the affine maps have biases.
-        cache: decode step by step, see `decoding`.
+        heads: the number of attention heads; it divides the features.
+        hidden: the hidden features of the MLP.
+        activation: the activation of the MLP.
+        dropout: the dropout rate of the outputs of attention, activation and MLP.
+        attention_dropout: the dropout rate of the attention weights; None for the same rate.
+        pre_norm: whether the norms come before attention and MLP, or after the sums.
+        norm: the norm layer.
+        bias: whether the projections have biases.
+        cache: for decoding step by step, see `decoding`.
     """
 
     heads: int
@@ -109,10 +110,10 @@ class Block(Composite):
 
 @layer
 class encoder_block(Block):
-    """Self-attention and a perceptron (Vaswani et al., Attention Is All You Need, 2017).
+    """Self-attention and an MLP (Vaswani et al., Attention Is All You Need, 2017).
 
-    Shapes: `(batch, time, n)`, unchanged. Padding comes through `apply(..., mask=)`, or a mask or lengths as a second
-    input. Parameters: under `attention`, `attention_norm`, `mlp` (`fc_0`, `fc_1`), `mlp_norm`. Many of them:
+    Shapes: `(batch, time, n)`, unchanged. Padding is given by `apply(..., mask=)`, or by a mask or lengths as a second
+    input. Parameters: under `attention`, `attention_norm`, `mlp` (`fc_0`, `fc_1`), `mlp_norm`. A stack of blocks is
     `repeat(12, encoder_block(8))`, with a mask as in `decoder_block`.
     Elsewhere: torch `TransformerEncoderLayer` with these defaults and `batch_first=True`; ViT's and GPT-2's blocks are
     `encoder_block(12, 3072, gelu, pre_norm=True)`, GPT-2's with `causal=True` and `gelu(approximate=True)`; BERT's is
@@ -134,10 +135,10 @@ class encoder_block(Block):
 
 @layer
 class decoder_block(Block):
-    """Causal self-attention, attention to a memory, and a perceptron (Vaswani et al., 2017).
+    """Causal self-attention, attention to a memory, and an MLP (Vaswani et al., 2017).
 
     Shapes: `(x (batch, time, n), memory (batch, steps, m)) -> (batch, time, n)`; a mask or lengths of the memory may
-    come third. Parameters: under `attention`, `cross_attention`, `mlp` and the same with `_norm`. Many of them:
+    come third. Parameters: under `attention`, `cross_attention`, `mlp` and the same with `_norm`. A stack of blocks is
     `repeat(6, branch(decoder_block(8), at("1"))) >> at("0")`.
     Elsewhere: torch `TransformerDecoderLayer` with these defaults and `batch_first=True`, causal only with `tgt_mask`.
     """
@@ -158,14 +159,14 @@ class decoder_block(Block):
 
 @layer
 class transformer(Block):
-    """Encoder and decoder, each with a norm at its end (Vaswani et al., 2017).
+    """Encoder and decoder stacks, each followed by a norm (Vaswani et al., 2017).
 
     Shapes: `(source (batch, steps, n), target (batch, time, n)) -> (batch, time, n)`; a mask or lengths of the source
-    may come third. Parameters: `encoder/repeat_0/...`, `encoder/layer_norm_0`, and so for `decoder`.
+    may come third. Parameters: `encoder/repeat_0/...`, `encoder/layer_norm_0`, and the same under `decoder`.
     Elsewhere: torch `Transformer` with these defaults and `batch_first=True`, causal only with `tgt_mask`.
 
     Args:
-        depth, decoder_depth: how many blocks encoder and decoder have.
+        depth, decoder_depth: the number of encoder and decoder blocks.
     """
 
     causal: bool = True
@@ -188,14 +189,14 @@ class transformer(Block):
 
 
 def repeated(times: int, block: Layer, *kept: Layer, norm: Layer, name: str) -> Layer:
-    """Blocks that all read the inputs that `kept` picks, then a norm."""
+    """A stack of blocks that all read the inputs picked by `kept`, followed by a norm."""
     if not kept:
         return compose_seq(repeat(times, block), norm, name=name)
     return compose_seq(repeat(times, branch(block, *kept)), at("0"), norm, name=name)
 
 
 def around(inner: Layer, norm: Layer, pre_norm: bool, rate: float, x: Any, *more: Any) -> Any:
-    """A step of a graph: `x + inner(norm(x))` or `norm(x + inner(x))`."""
+    """A residual step of a graph: `x + inner(norm(x))` or `norm(x + inner(x))`."""
     norm = named(f"{inner.key_name}_norm", norm)
     y = inner(norm(x) if pre_norm else x, *more)
     for noise in _drops(rate):

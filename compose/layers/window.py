@@ -1,6 +1,6 @@
-"""Windows that slide over spatial axes: what convolution, pooling, padding and patches share.
+"""Sliding windows over spatial axes, shared by convolution, pooling, padding and patches.
 
-Arrays are `(batch, *space, channels)`, or `(batch, channels, *space)` where a layer says `channels_first`.
+Arrays are `(batch, *space, channels)`, or `(batch, channels, *space)` with `channels_first`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SPACE = {1: "steps", 2: "height, width", 3: "depth, height, width"}
 
 @dataclass(frozen=True)
 class Window:
-    """A window met with an input: one number, or one pair, for each spatial axis.
+    """A window for a given input, with one number or one pair per spatial axis.
 
     Attributes:
         axes: the spatial axes of the array.
         space: their lengths.
-        size, stride, dilation: the window's.
+        size, stride, dilation: those of the window.
         padding: before and after.
-        overhang: how far the last windows of `ceil_mode` reach beyond the padding.
+        overhang: how far the last windows extend beyond the padding in `ceil_mode`.
     """
 
     axes: tuple[int, ...]
@@ -43,26 +43,26 @@ class Window:
 
     @property
     def spans(self) -> tuple[int, ...]:
-        """How much of the input one window covers."""
+        """The extent of one window on the input."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.size, self.dilation))
 
     @property
     def reach(self) -> tuple[tuple[int, int], ...]:
-        """The padding with the overhang."""
+        """The padding including the overhang."""
         return tuple((lo, hi + more) for (lo, hi), more in zip(self.padding, self.overhang))
 
     @property
     def places(self) -> tuple[int, ...]:
-        """How many windows there are along each axis."""
+        """The number of windows along each axis."""
         rows = zip(self.space, self.reach, self.spans, self.stride)
         return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in rows)
 
     def reduce(self, x, start, op):
-        """`op` over the values of each window, `start` in the padding."""
+        """Reduce each window with `op`, with the value `start` in the padding."""
 
         def full(values, other) -> Any:
-            given = dict(zip(self.axes, values))
-            return tuple(given.get(axis, other) for axis in range(x.ndim))
+            by_axis = dict(zip(self.axes, values))
+            return tuple(by_axis.get(axis, other) for axis in range(x.ndim))
 
         return lax.reduce_window(
             x, start, op, full(self.size, 1), full(self.stride, 1), full(self.reach, (0, 0)),
@@ -70,62 +70,62 @@ class Window:
         )  # fmt: skip
 
     def slides(self, x, fill: Any = 0) -> list:
-        """For each position in the window, in rows, the values that all windows see there."""
-        given = dict(zip(self.axes, self.reach))
-        config = [(*given.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
+        """For each position in the window, in row-major order, the values of all windows at that position."""
+        by_axis = dict(zip(self.axes, self.reach))
+        config = [(*by_axis.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
         padded = lax.pad(x, np.asarray(fill, x.dtype), config) if any(map(any, config)) else x
-        made = []
+        slices = []
         for position in itertools.product(*map(range, self.size)):
             cut = [slice(None)] * x.ndim
             for axis, i, d, s, n in zip(self.axes, position, self.dilation, self.stride, self.places):
                 cut[axis] = slice(i * d, i * d + (n - 1) * s + 1, s)
-            made.append(padded[tuple(cut)])
-        return made
+            slices.append(padded[tuple(cut)])
+        return slices
 
 
 def window(
     x, size: Sizes, stride: Sizes | None = 1, padding: Padding = "valid", dilation: Sizes = 1,
     channels_first: bool = False, ceil_mode: bool = False,
 ) -> Window:  # fmt: skip
-    """The window for an input like `x`; `stride=None` is the size.
+    """The window for an input shaped as `x`; `stride=None` means the window size.
 
-    Raises `ShapeError` for an input of another rank or smaller than the window.
+    Raises `ShapeError` if the input has the wrong rank or is smaller than the window.
     """
     axes = space_axes(x, channels_first, size, stride, dilation, padding)
     rank, space = len(axes), tuple(x.shape[a] for a in axes)
     size, dilation = sizes(size, rank), sizes(dilation, rank)
     stride = size if stride is None else sizes(stride, rank)
     pads = explicit_padding(padding, space, size, stride, dilation)
-    made = Window(axes, space, size, stride, dilation, tuple(pads), (0,) * rank)
+    result = Window(axes, space, size, stride, dilation, tuple(pads), (0,) * rank)
     if not ceil_mode:
-        return made
-    over = []
-    for n, (lo, hi), span, s in zip(space, pads, made.spans, stride):
-        last = -(-(n + lo + hi - span) // s)  # as many windows as touch the input, but none that
-        last -= last * s >= n + lo  # starts in the padding after it
-        over.append(max(last * s + span - (n + lo + hi), 0))
-    return Window(axes, space, size, stride, dilation, tuple(pads), tuple(over))
+        return result
+    overhang = []
+    for n, (lo, hi), span, s in zip(space, pads, result.spans, stride):
+        last = -(-(n + lo + hi - span) // s)  # include every window that touches the input, except
+        last -= last * s >= n + lo  # windows that start in the padding after it
+        overhang.append(max(last * s + span - (n + lo + hi), 0))
+    return Window(axes, space, size, stride, dilation, tuple(pads), tuple(overhang))
 
 
 def sizes(value: Sizes, rank: int) -> tuple[int, ...]:
-    """One size for each spatial axis. Raises `ConfigError` for a tuple of another length."""
-    made = (value,) * rank if isinstance(value, int) else value
-    if len(made) != rank or min(made) < 1:
+    """One size per spatial axis. Raises `ConfigError` for a tuple of the wrong length."""
+    values = (value,) * rank if isinstance(value, int) else value
+    if len(values) != rank or min(values) < 1:
         raise ConfigError(f"an int of at least 1 or {rank} of them", str(value))
-    return made
+    return values
 
 
 def pairs(value: Widths, rank: int) -> list[tuple[int, int]]:
-    """Before and after each spatial axis. Raises `ConfigError` for a tuple of another length."""
-    made = (value,) * rank if isinstance(value, int) else value
-    if len(made) != rank:
+    """The widths before and after each spatial axis. Raises `ConfigError` for a tuple of the wrong length."""
+    values = (value,) * rank if isinstance(value, int) else value
+    if len(values) != rank:
         raise ConfigError(f"an int, or {rank} ints or pairs of ints", str(value))
-    return [(p, p) if isinstance(p, int) else p for p in made]
+    return [(p, p) if isinstance(p, int) else p for p in values]
 
 
-def space_axes(x, channels_first: bool = False, *given: Any) -> tuple[int, ...]:
-    """The spatial axes of `x`; tuples among the options `given` say how many it should have."""
-    lengths = [len(option) for option in given if isinstance(option, tuple)]
+def space_axes(x, channels_first: bool = False, *options: Any) -> tuple[int, ...]:
+    """The spatial axes of `x`. The length of the first tuple in `options` is the number of axes that it must have."""
+    lengths = [len(option) for option in options if isinstance(option, tuple)]
     ranks = lengths[:1] or list(SPACE)
     names = (SPACE.get(n, f"{n} spatial axes") for n in ranks)
     texts = (f"(batch, channels, {n})" if channels_first else f"(batch, {n}, channels)" for n in names)
@@ -139,7 +139,7 @@ def channel_axis(x, channels_first: bool) -> int:
 
 
 def along_channels(v, x, channels_first: bool):
-    """A vector with one value for each channel, so shaped that it meets `x`."""
+    """Reshape a vector with one value per channel so that it broadcasts to `x`."""
     return v.reshape(-1, *[1] * (x.ndim - 2)) if channels_first else v
 
 
@@ -152,25 +152,25 @@ def explicit_padding(
 ) -> list[tuple[int, int]]:
     """The padding before and after each spatial axis, as numbers.
 
-    `"same"` is TensorFlow's: the output has ceil(n / stride) places and an odd total pads one more after.
-    `"causal"` pads only before, so that no output sees a later input.
-    Raises `ConfigError` for a padding that is none, `ShapeError` for a window larger than its padded input.
+    `"same"` is TensorFlow's: the output has length ceil(n / stride), and an odd total pads one more at the end.
+    `"causal"` pads only before, so that no output depends on a later input.
+    Raises `ConfigError` for an invalid padding, and `ShapeError` if the window is larger than the padded input.
     """
     spans = [(w - 1) * d + 1 for w, d in zip(window, dilation)]
     if padding == "same":
         totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, s, k in zip(space, stride, spans)]
-        made = [(t // 2, t - t // 2) for t in totals]
+        widths = [(t // 2, t - t // 2) for t in totals]
     elif padding == "causal":
-        made = [(k - 1, 0) for k in spans]
+        widths = [(k - 1, 0) for k in spans]
     elif padding == "valid":
-        made = [(0, 0)] * len(space)
+        widths = [(0, 0)] * len(space)
     else:
-        made = pairs(padding, len(space))
-    if any(min(pair) < 0 for pair in made):
-        raise ConfigError("padding of at least 0", str(padding), "take away from the input with crop(...)")
-    for n, (before, after), span in zip(space, made, spans):
+        widths = pairs(padding, len(space))
+    if any(min(pair) < 0 for pair in widths):
+        raise ConfigError("padding of at least 0", str(padding), "crop the input with crop(...)")
+    for n, (before, after), span in zip(space, widths, spans):
         if n + before + after < span:
             raise ShapeError(
                 f"an input at least as long as the window of {span}", f"{n} with padding {before} + {after}"
             )
-    return made
+    return widths

@@ -1,4 +1,4 @@
-"""Looking at a network without running it: the table of `net.summary(...)` and the tree that notebooks show."""
+"""Inspect a network without running it: the table of `net.summary(...)` and the tree shown in notebooks."""
 
 from compose.summary.html import html
 from compose.summary.table import Summary, summary

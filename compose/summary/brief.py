@@ -1,4 +1,4 @@
-"""A layer's expression in one line, without what is told elsewhere: its name, and layers with rows of their own."""
+"""A layer's expression in one line, without its name and without inner layers that have their own rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from compose.core.printing import Writer, layout
 
 
 def brief(chain: list[Plan], shared: int = 0) -> str:
-    """The text of wrappers around a layer; `shared` is how many shared layers are around them.
+    """The text of a chain of wrappers around a layer; `shared` is the number of enclosing `share`s.
 
-    A layer that computes by itself is told whole, of a combinator only the head: `repeat(12, residual(…))`.
+    A leaf is written in full, a combinator with its contents elided: `repeat(12, residual(…))`.
     """
     layers = [plan.layer for plan in chain]
     write = Writer(letters(shared)) if is_leaf(chain[-1]) else _Heads(letters(shared), layers)
@@ -24,17 +24,17 @@ def brief(chain: list[Plan], shared: int = 0) -> str:
 
 
 def is_leaf(plan: Plan) -> bool:
-    """Whether a layer computes by itself; the layers in its fields have no rows."""
+    """Whether a layer is a leaf: it computes by itself, and layers in its fields have no rows."""
     return type(plan.layer).forward is not Layer.forward or not plan.parts or plan.layer.refers
 
 
 def letters(shared: int) -> tuple[str, ...]:
-    """What shared layers are called in an expression, outermost first."""
+    """The names of shared layers in an expression, outermost first."""
     return tuple(f"e{i}" if i else "e" for i in range(shared))
 
 
 def unnamed(layer: Layer) -> Layer:
-    """The layer without its name, under any wrappers."""
+    """The layer without its name, also inside wrappers."""
     wraps = getattr(layer, "wraps", None)
     if wraps is not None:
         inner = getattr(layer, wraps)
@@ -44,7 +44,7 @@ def unnamed(layer: Layer) -> Layer:
 
 
 class _Heads(Writer):
-    """Writes some layers and elides the others."""
+    """A writer that writes the layers in `shown` and elides all others."""
 
     def __init__(self, names: tuple[str, ...], shown: list[Layer]):
         super().__init__(names)

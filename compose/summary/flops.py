@@ -1,4 +1,4 @@
-"""Floating-point operations, counted from the program that JAX traces; nothing is run."""
+"""FLOPs, counted in the jaxpr; nothing is run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# One operation for each element of the output; what moves, compares types or draws numbers counts nothing.
+# One operation per output element. Data movement, type conversions and random numbers count as zero.
 ELEMENTWISE = _names("""
     abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil clamp cos cosh
     digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt integer_pow is_finite le lgamma log log1p logistic lt
     max min mul ne neg nextafter not or pow rem round rsqrt select_n sign sin sinh sqrt square sub tan tanh xor
 """)
-# One for each element of the input.
+# One operation per input element.
 REDUCTIONS = _names("""
     argmax argmin cumlogsumexp cummax cummin cumprod cumsum reduce_and reduce_max reduce_min reduce_or reduce_prod
     reduce_sum scatter-add scatter-mul
@@ -29,11 +29,11 @@ WINDOWS = _names("reduce_window reduce_window_max reduce_window_min reduce_windo
 
 
 def flops(fn: Callable, *args: Any) -> int:
-    """The operations of `fn(*args)` on arrays or `jax.ShapeDtypeStruct`s.
+    """The FLOPs of `fn(*args)` on arrays or `jax.ShapeDtypeStruct`s.
 
-    A multiplication and its addition are two, as XLA's cost analysis counts them; so is everything elementwise one
-    an element, an exponential too. A loop counts its turns, of two branches the dearer, and a `while` whose turns
-    no one knows counts one.
+    As in XLA's cost analysis, a multiply-add is two FLOPs and any elementwise operation, even an exponential, is one
+    per element. A scan counts every iteration, a `cond` its more expensive branch, and a `while` loop, whose
+    number of iterations is unknown, one iteration.
     """
     return _program(jax.make_jaxpr(fn)(*args).jaxpr)
 
@@ -70,27 +70,27 @@ def _inner(eqn: Any) -> Iterator[Jaxpr]:
 
 
 def _convolution(eqn: Any) -> int:
-    """Two for each kernel element that meets an input element, so that padding is free."""
-    kernel, out, at = eqn.invars[1].aval.shape, eqn.outvars[0].aval.shape, eqn.params["dimension_numbers"]
+    """Two FLOPs per kernel element that is multiplied with an input element; padding is free."""
+    kernel, out, dims = eqn.invars[1].aval.shape, eqn.outvars[0].aval.shape, eqn.params["dimension_numbers"]
     x = eqn.invars[0].aval.shape
-    meets = 1
-    for i, (kernel_axis, x_axis) in enumerate(zip(at.rhs_spec[2:], at.lhs_spec[2:])):
-        meets *= _meetings(
-            x[x_axis], kernel[kernel_axis], out[at.out_spec[2 + i]],
+    products = 1
+    for i, (kernel_axis, x_axis) in enumerate(zip(dims.rhs_spec[2:], dims.lhs_spec[2:])):
+        products *= _products(
+            x[x_axis], kernel[kernel_axis], out[dims.out_spec[2 + i]],
             eqn.params["window_strides"][i], eqn.params["padding"][i][0],
             eqn.params["lhs_dilation"][i], eqn.params["rhs_dilation"][i],
         )  # fmt: skip
-    batch, channels = out[at.out_spec[0]] // eqn.params["batch_group_count"], out[at.out_spec[1]]
-    return 2 * batch * channels * kernel[at.rhs_spec[1]] * meets
+    batch, channels = out[dims.out_spec[0]] // eqn.params["batch_group_count"], out[dims.out_spec[1]]
+    return 2 * batch * channels * kernel[dims.rhs_spec[1]] * products
 
 
-def _meetings(n: int, window: int, places: int, stride: int, before: int, spread: int, dilation: int) -> int:
-    """Along one axis, how many (place, kernel element) pairs fall on an input element."""
+def _products(n: int, window: int, outputs: int, stride: int, before: int, spread: int, dilation: int) -> int:
+    """Along one axis, the number of (output position, kernel element) pairs that fall on an input element."""
     count = 0
     for k in range(window):
-        # Places p whose p * stride + k * dilation - before lies in [0, (n - 1) * spread] and is a multiple of spread.
+        # Outputs p whose p * stride + k * dilation - before is in [0, (n - 1) * spread] and a multiple of spread.
         first = max(0, -(-(before - k * dilation) // stride))
-        last = min(places - 1, ((n - 1) * spread + before - k * dilation) // stride)
+        last = min(outputs - 1, ((n - 1) * spread + before - k * dilation) // stride)
         if spread == 1:
             count += max(0, last - first + 1)
         else:

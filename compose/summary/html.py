@@ -1,4 +1,4 @@
-"""What a notebook shows: a network as a tree that opens, a summary as a table. Everything in it is escaped."""
+"""HTML for notebooks: a network as a collapsible tree, a summary as a table. All text is escaped."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def html(net: Layer) -> str:
-    """A network by its expression, and its layers by path."""
+    """A network's expression, and the tree of its layers."""
     return f'<pre style="line-height: 1.3">{escape(source(net))}</pre>{_tree(net, "")}'
 
 
 def _branches(net: Layer) -> tuple[tuple[str, Layer], ...]:
-    """The layers that a combinator holds, under any wrappers; those in the fields of a leaf are its own affair."""
+    """The layers inside a combinator, also under wrappers; none for a leaf."""
     while net.transparent and net.children():
         net = net.children()[0][1]
     return net.children() if type(net).forward is Layer.forward else ()
 
 
-def table(made: Summary) -> str:
-    """A summary as a table."""
+def table(summary: Summary) -> str:
+    """A summary as an HTML table."""
     head = "".join(f"<th>{name}</th>" for name in ("path", "layer", "output", "parameters", "FLOPs"))
-    body = "".join("<tr>" + "".join(map(_cell, range(5), row)) + "</tr>" for row in made.cells())
-    totals = "<br>".join(f"{escape(label)}: {escape(text)}" for label, text in made.totals())
+    body = "".join("<tr>" + "".join(map(_cell, range(5), row)) + "</tr>" for row in summary.cells())
+    totals = "<br>".join(f"{escape(label)}: {escape(text)}" for label, text in summary.totals())
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{totals}</p>"
 
 
@@ -37,8 +37,8 @@ def _cell(column: int, text: str) -> str:
     inner = text.lstrip(" ")
     indent = (len(text) - len(inner)) / 2
     style = f"text-align: {'right' if column > 2 else 'left'}; padding-left: {0.5 + indent:.1f}em"
-    made = escape(inner)
-    return f'<td style="{style}">{f"<code>{made}</code>" if column == 1 and made else made}</td>'
+    escaped = escape(inner)
+    return f'<td style="{style}">{f"<code>{escaped}</code>" if column == 1 and escaped else escaped}</td>'
 
 
 def _tree(net: Layer, key: str = "") -> str:

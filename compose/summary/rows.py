@@ -18,21 +18,21 @@ from compose.core.plan import Plan
 from compose.summary.brief import brief, is_leaf, letters, unnamed
 from compose.summary.flops import flops
 
-Scope = tuple[Plan, ...]  # what is shared around here, outermost first
+Scope = tuple[Plan, ...]  # the plans of enclosing shared layers, outermost first
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer, or several equal ones in a row.
+    """One layer, or several equal consecutive layers.
 
     Attributes:
-        path: where it is, as in `net[path]`.
+        path: its path, as in `net[path]`.
         label: the last part of the path.
-        depth: how many rows are around it.
-        times: how many such layers; the rows inside tell of one of them.
-        layer: its expression, without the layers that have rows of their own.
-        out: what it gives, a tree of `jax.ShapeDtypeStruct`; None where it is only held to be shared.
-        parameters, flops: of all of them together.
+        depth: the nesting depth.
+        times: the number of such layers; the rows inside describe one of them.
+        layer: its expression, without layers that have their own rows.
+        out: its output, a tree of `jax.ShapeDtypeStruct`; None for the definition of a shared layer.
+        parameters, flops: the total for all of them.
     """
 
     path: str
@@ -46,14 +46,14 @@ class Row:
 
 
 def rows(plan: Plan) -> tuple[Row, ...]:
-    """Every row of a plan, outermost first; equal neighbours are one row."""
+    """All rows of a plan, outermost first; equal neighbours are merged into one row."""
     if len(chain(plan)) == 1 and plan.parts and not is_leaf(plan):
         return tuple(_inside(plan, "", 0, ()))
     return tuple(_row([(plan.layer.key_name or plan.layer.kind, plan)], "", 0, ()))
 
 
 def chain(plan: Plan) -> list[Plan]:
-    """The plan and those inside it that add nothing to the path: wrappers, then what they hold."""
+    """The plan and the plans inside it that add nothing to the path: wrappers, then the wrapped layer."""
     found = [plan]
     while not found[-1].layer.refers and [key for key, _ in found[-1].parts] == [""]:
         found.append(found[-1].parts[0][1])
@@ -61,13 +61,13 @@ def chain(plan: Plan) -> list[Plan]:
 
 
 def count(params: Any) -> int:
-    """How many numbers a tree of `Param` or of arrays holds."""
+    """The number of elements in a tree of `Param`s or arrays."""
     leaves = jax.tree.leaves(params, is_leaf=lambda v: hasattr(v, "shape"))
     return sum(math.prod(p.shape) for p in leaves)
 
 
 def cost(plan: Plan, scope: Scope = ()) -> int:
-    """The operations of one call in inference."""
+    """The FLOPs of one call in inference mode."""
     held = [(cell.param_specs(), cell.state_specs()) for cell in scope]
 
     def run(params, state, x, key, held):
@@ -110,14 +110,14 @@ def _row(run: list[tuple[str, Plan]], path: str, depth: int, scope: Scope) -> It
 
 
 def _alike(part: tuple[str, Plan]) -> Any:
-    """What neighbours have in common when one row can stand for them."""
+    """A key that is equal for neighbours that can share one row."""
     plan = part[1]
     shapes = jax.tree.leaves((plan.x, plan.out))
     return (unnamed(plan.layer), tuple(shapes)) if plan.params else object()
 
 
 def _stem(a: str, b: str) -> str:
-    """What two keys begin with, up to the number that tells them apart."""
+    """The common start of two keys, up to the number that distinguishes them."""
     stem, underscore, number = a.rpartition("_")
     return stem + underscore if number.isdigit() and b.startswith(stem + underscore) else ""
 

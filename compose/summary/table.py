@@ -1,4 +1,4 @@
-"""The table of a summary: an object that prints itself, in terminals by rich and in notebooks as HTML."""
+"""The summary object, which prints as a table: with rich in terminals, as HTML in notebooks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from compose.summary.rows import Row, cost, count, rows
 
 @dataclass(frozen=True)
 class Summary:
-    """What a network is for one input.
+    """A network's layers, sizes and costs for one input.
 
     Attributes:
-        rows: one for each layer.
-        parameters, trainable, frozen, state: how many numbers.
-        parameter_bytes, state_bytes: their memory.
-        flops: operations of one call in inference, of one example where the input was given without a batch.
-        skipped: how many leading axes of the outputs are the batch that was not given.
+        rows: one per layer.
+        parameters, trainable, frozen, state: numbers of elements.
+        parameter_bytes, state_bytes: their size in bytes.
+        flops: FLOPs of one call in inference mode; of one example if the input was given without a batch axis.
+        skipped: the number of leading output axes not shown: 1 if the input was given without a batch axis, else 0.
     """
 
     rows: tuple[Row, ...]
@@ -44,7 +44,7 @@ class Summary:
     skipped: int = 0
 
     def cells(self) -> list[tuple[str, str, str, str, str]]:
-        """The table as text: path, layer, output, parameters, FLOPs."""
+        """The text of each row: path, layer, output, parameters, FLOPs."""
         return [
             (
                 "  " * r.depth + r.label + (f" × {r.times}" if r.times > 1 else ""),
@@ -100,18 +100,18 @@ class Summary:
 
 def summary(net: Layer, *inputs: Any) -> Summary:
     """See `Layer.summary`."""
-    made = plan(net, abstract(inputs))
-    mask = jax.tree.leaves(trainable(net, made.param_specs()))
-    sizes = [math.prod(p.shape) for p in jax.tree.leaves(made.param_specs())]
+    planned = plan(net, abstract(inputs))
+    mask = jax.tree.leaves(trainable(net, planned.param_specs()))
+    sizes = [math.prod(p.shape) for p in jax.tree.leaves(planned.param_specs())]
     total, trains = sum(sizes), sum(n for n, on in zip(sizes, mask, strict=True) if on)
     return Summary(
-        rows(made), total, trains, total - trains, count(made.state),
-        _bytes(made.param_specs()), _bytes(made.state_specs()), cost(made), int(without_batch(inputs)),
+        rows(planned), total, trains, total - trains, count(planned.state),
+        _bytes(planned.param_specs()), _bytes(planned.state_specs()), cost(planned), int(without_batch(inputs)),
     )  # fmt: skip
 
 
 def scaled(n: int) -> str:
-    """`393 k`: three digits and a power of a thousand."""
+    """`393 k`: three significant digits and an SI prefix."""
     power = min((len(str(n)) - 1) // 3, 5)
     if power == 0:
         return str(n)
@@ -133,7 +133,7 @@ def _cut(tree: Any, skip: int) -> Any:
 
 
 def _plain(text: str) -> Any:
-    """Text in which rich reads no markup."""
+    """Text that rich does not parse as markup."""
     from rich.text import Text
 
     return Text(text)

@@ -1,4 +1,4 @@
-"""Training: examples in, a network that has learnt out."""
+"""Training: `fit` takes examples and returns a trained network."""
 
 from compose.train.file import save
 from compose.train.fit import fit

@@ -1,4 +1,4 @@
-"""One pass over examples: the compiled steps called in turns short enough to report and to stop between."""
+"""One epoch: the compiled steps, called a few at a time so that progress is shown and Ctrl-C can stop in between."""
 
 from __future__ import annotations
 
@@ -10,54 +10,55 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.train.batches import Feed
+from compose.train.batches import Batches
 
-TURN = 0.4  # seconds: what a progress bar and Ctrl-C may wait for
+CALL_SECONDS = 0.4  # the target duration of one call: how long the progress bar and Ctrl-C may wait
 
 
-class Pace:
-    """How many steps to run in one call, learnt from how long they take."""
+class StepsPerCall:
+    """How many steps to run in one call, adapted to how long they take."""
 
     def __init__(self):
         self.steps = 8
 
-    def learn(self, steps: int, seconds: float) -> None:
-        fitting = int(TURN * steps / max(seconds, 1e-6))
+    def update(self, steps: int, seconds: float) -> None:
+        """Adapt to a call that ran `steps` steps in `seconds`; grow at most fourfold."""
+        fitting = int(CALL_SECONDS * steps / max(seconds, 1e-6))
         self.steps = max(1, min(fitting, 4 * self.steps))
 
 
-def run_pass(
+def run_epoch(
     run: Callable,
     carry: Any,
     constants: Any,
-    feed: Feed,
+    batches: Batches,
     order: np.ndarray,
     scores: int,
-    pace: Pace | None = None,
+    steps_per_call: StepsPerCall | None = None,
     report: Callable[[int, np.ndarray], None] = lambda examples, means: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[Any, np.ndarray]:
-    """Run every batch of `order`, or those before `stopped()`: the carry and the mean scores.
+    """Run the batches of `order` until the end or until `stopped()`. Returns the carry and the mean scores.
 
-    The next piece of the data is prepared on the host while the device computes.
+    The host prepares the next chunk of data while the device computes.
     """
-    pace = pace or Pace()
+    steps_per_call = steps_per_call or StepsPerCall()
     sums, examples = jnp.zeros(scores, float), 0
-    pieces = feed.pieces(order)
-    piece = next(pieces)
-    while piece is not None and not stopped():
-        arrays, on_device, offset, todo, size = piece
+    chunks = batches.chunks(order)
+    chunk = next(chunks)
+    while chunk is not None and not stopped():
+        arrays, on_device, offset, steps, size = chunk
         start, following = 0, None
-        while start < todo and not stopped():
-            stop = min(todo, start + pace.steps)
+        while start < steps and not stopped():
+            stop = min(steps, start + steps_per_call.steps)
             began = time.perf_counter()
             carry, sums = run(carry, sums, constants, arrays, on_device, offset, start, stop, size=size)
-            if stop == todo:
-                following = next(pieces, None)
+            if stop == steps:
+                following = next(chunks, None)
             jax.block_until_ready(sums)
             done, start = stop - start, stop
-            pace.learn(done, time.perf_counter() - began)
+            steps_per_call.update(done, time.perf_counter() - began)
             examples += done * size
             report(done * size, np.asarray(sums) / examples)
-        piece = following
+        chunk = following
     return carry, np.asarray(sums) / max(examples, 1)

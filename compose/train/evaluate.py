@@ -1,4 +1,4 @@
-"""Measuring a network: the loss and the metrics of examples."""
+"""Evaluate a network: loss and metrics on examples."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params
-from compose.train.batches import Feed
-from compose.train.epoch import run_pass
+from compose.train.batches import Batches
+from compose.train.epoch import run_epoch
 from compose.train.examples import Examples, examples
 from compose.train.logits import refuse_hidden_probabilities
 from compose.train.losses import Loss, check_targets, loss_of
@@ -28,12 +28,12 @@ def evaluate(net: Layer, params, state, x, y, *, loss: Any, metrics: Any, batch_
     scoring = Scoring(net, loss_of(loss), metrics)
     scoring.check(data)
     scoring.check_end(data, params, state)
-    feed = Feed(data, min(batch_size, data.count), 2 << 30)
-    return scoring.named(scoring.measure(params, state, feed))
+    batches = Batches(data, min(batch_size, data.count), 2 << 30)
+    return scoring.named(scoring.measure(params, state, batches))
 
 
 class Scoring:
-    """A loss and metrics, bound to a network."""
+    """A loss and metrics for one network."""
 
     def __init__(self, net: Layer, loss: Loss, metrics: Any):
         metrics = metrics if isinstance(metrics, (tuple, list)) else (metrics,)
@@ -48,19 +48,19 @@ class Scoring:
         return len(self.names)
 
     def check(self, data: Examples) -> None:
-        """Raise where the examples do not fit the network, or the targets its output."""
+        """Raise unless the examples fit the network and the targets fit its output."""
         check_targets(self.loss, plan(self.net, data.specs(1)).out, data.y)
 
     def check_end(self, data: Examples, params, state) -> None:
-        """Raise where a loss on logits would be given probabilities."""
+        """Raise if a loss on logits would receive probabilities."""
         if self.loss.over is not None:
             few = jax.tree.map(lambda a: jnp.asarray(a[:8]), data.x)
             refuse_hidden_probabilities(self.net, params, state, few, self.loss.over)
 
-    def measure(self, params, state, feed: Feed) -> np.ndarray:
-        """The means of the loss and the metrics over all batches."""
+    def measure(self, params, state, batches: Batches) -> np.ndarray:
+        """The mean loss and metrics over all batches."""
         run = evaluation_steps(self.net, self.loss, self.metrics)
-        return run_pass(run, (), (params, state), feed, np.arange(feed.data.count), self.size)[1]
+        return run_epoch(run, (), (params, state), batches, np.arange(batches.data.count), self.size)[1]
 
     def named(self, means: np.ndarray, prefix: str = "") -> dict[str, float]:
         return {prefix + name: float(value) for name, value in zip(self.names, means)}

@@ -1,4 +1,4 @@
-"""Examples: checked once, before anything is compiled."""
+"""Training examples, checked once before anything is compiled."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from compose.core.run import _warn_if_cut
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs and targets of `count` examples: trees of arrays, on the host or the device, the first axis theirs."""
+    """Inputs and targets of `count` examples: arrays on host or device, with examples along the first axis."""
 
     x: Any
     y: Any
     count: int
 
     def part(self, start: int, stop: int) -> Examples:
-        """The examples from `start` to `stop`."""
+        """The examples `start:stop`."""
         x, y = jax.tree.map(lambda a: a[start:stop], (self.x, self.y))
         return Examples(x, y, stop - start)
 
     def specs(self, batch: int) -> Any:
-        """The abstract input for a batch of that many."""
+        """The abstract input with batch size `batch`."""
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct((batch, *a.shape[1:]), _dtype(a)), self.x)
 
     @property
@@ -36,16 +36,16 @@ class Examples:
 
 
 def examples(x: Any, y: Any) -> Examples:
-    """Take `x` and `y`: an array or a tuple of arrays each.
+    """Check `x` and `y`, each an array or a tuple of arrays.
 
-    Raises `DataError` for no examples, lengths that differ, what is not numbers, NaN and infinity.
+    Raises `DataError` if there are no examples, lengths differ, or values are not numeric, NaN or infinite.
     """
     x, y = (arrays(tree, what) for tree, what in ((x, "x"), (y, "y")))
     named = [*_named(x, "x"), *_named(y, "y")]
     counts = {name: len(a) for name, a in named}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} has {n}" for name, n in counts.items())
-        raise DataError(f"x and y must have as many examples as each other: {said}")
+        lengths = ", ".join(f"{name} has {n}" for name, n in counts.items())
+        raise DataError(f"x and y must have the same number of examples: {lengths}")
     count = next(iter(counts.values()))
     if count == 0:
         raise DataError("there are no examples: x and y are empty")
@@ -55,9 +55,9 @@ def examples(x: Any, y: Any) -> Examples:
 
 
 def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
-    """The examples without their last `fraction`, and that last part, as Keras splits them.
+    """Split off the last `fraction` of the examples, as Keras does.
 
-    Raises `DataError` where one of the two would be empty.
+    Raises `DataError` if one of the two parts would be empty.
     """
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.number)) or not 0 < fraction < 1:
         raise DataError(f"validation must be a fraction between 0 and 1, or a pair (x, y); got {fraction!r}")
@@ -68,20 +68,20 @@ def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
 
 
 def arrays(tree: Any, what: str) -> Any:
-    """A tree of arrays as it is, lists as arrays. Raises `DataError` for what is not numbers of examples."""
+    """Convert lists in a tree to arrays. Raises `DataError` for leaves that are not numeric or have no first axis."""
     if isinstance(tree, tuple):
         return tuple(arrays(part, f"{what}[{i}]") for i, part in enumerate(tree))
     if isinstance(tree, dict):
         return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
     if not isinstance(tree, (np.ndarray, jax.Array)):
         try:
-            made = np.asarray(tree)
-            listed = isinstance(tree, list) and made.dtype == np.float64  # Python's floats: nobody chose 64 bits
-            tree = made.astype(_dtype(made)) if listed else made
+            array = np.asarray(tree)
+            python_floats = isinstance(tree, list) and array.dtype == np.float64  # float64 was not asked for
+            tree = array.astype(_dtype(array)) if python_floats else array
         except ValueError as e:
             raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
     if tree.ndim == 0:
-        raise DataError(f"{what} must be an array whose first axis counts the examples; got {tree!r}")
+        raise DataError(f"{what} must be an array with examples along the first axis; got {tree!r}")
     if not (jnp.issubdtype(tree.dtype, jnp.number) or tree.dtype == bool):
         raise DataError(f"{what} must hold numbers; got {tree.dtype}")
     return tree
@@ -91,16 +91,16 @@ def _check_numbers(name: str, a: Any) -> None:
     if jnp.issubdtype(a.dtype, jnp.floating):
         _warn_if_cut(np.dtype(a.dtype))
         with np.errstate(over="ignore", invalid="ignore"):
-            total = a.sum()  # finite only if every number is, and cheaper than asking each
+            total = a.sum()  # finite only if every number is, and cheaper than checking each
         if not np.isfinite(total) and len(bad := np.argwhere(~np.isfinite(np.asarray(a)))):
             at = tuple(map(int, bad[0]))
             many = f", the first of {len(bad)}" if len(bad) > 1 else ""
-            raise DataError(f"{name} has {a[at]} at {list(at)}{many}; drop or fill such examples first")
+            raise DataError(f"{name} has {a[at]} at {list(at)}{many}; drop these examples or fill in the values")
     elif a.size and jnp.issubdtype(a.dtype, jnp.integer):
         kept = np.iinfo(_dtype(a))
         low, high = int(a.min()), int(a.max())
         if low < kept.min or high > kept.max:
-            raise DataError(f"{name} goes from {low} to {high}, which {kept.dtype} cannot hold")
+            raise DataError(f"{name} ranges from {low} to {high}, which does not fit in {kept.dtype}")
 
 
 def _named(tree: Any, what: str) -> list[tuple[str, Any]]:

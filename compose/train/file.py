@@ -1,7 +1,7 @@
-"""The model file: a network as text, its weights by path, and what it was trained on and how.
+"""The model file: a network as text, its weights by path, its input shapes and its training history.
 
-It is one safetensors file without any code: the network is read back by `compose.parse`, and each weight
-has to be one that this network has for these inputs.
+It is one safetensors file without any code. The network is read by `compose.parse`, and every weight must be
+one that this network has for these inputs.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def save(trained: Trained, path: str | os.PathLike) -> None:
-    """Write the model file, all of it or nothing. The same model gives the same bytes.
+    """Write a model file atomically. The same model gives the same bytes.
 
-    Raises `FileError` if the network has no text (an unregistered function), its weights are not its own,
-    or the file cannot be written.
+    Raises `FileError` if the network has no text (an unregistered function), the weights do not fit it, or
+    the file cannot be written.
     """
     metadata = {
         "expression": _expression(trained.net),
@@ -51,7 +51,7 @@ def read_model(
     metadata, tensors = read(path)
     for name in sorted(tensors):
         if jnp.issubdtype(tensors[name].dtype, jnp.floating):
-            _check_width(name, tensors[name].dtype, path)  # before planning, in which JAX 0.12 warns of float64
+            _check_width(name, tensors[name].dtype, path)  # before planning, where JAX 0.12 warns about float64
     try:
         net = parse(metadata["expression"])
         inputs = _inputs(json.loads(metadata["inputs"]))
@@ -60,8 +60,8 @@ def read_model(
     except ParseError as e:
         raise FileError(f"{path}: its network cannot be read: {e}") from None
     except KeyError as e:
-        raise FileError(f"{path}: not a whole model file: it has no {e}") from None
-    except Exception as e:  # the text is not ours, and a layer may raise anything at nonsense
+        raise FileError(f"{path}: an incomplete model file: it has no {e}") from None
+    except Exception as e:  # the text is untrusted, and layers may raise anything for invalid options
         raise FileError(f"{path}: its network cannot be planned for its inputs: {e}") from None
     _check(tensors, wanted, path)
     arrays = _nested(wanted, {k: jnp.asarray(v) for k, v in tensors.items()})
@@ -69,13 +69,13 @@ def read_model(
 
 
 def _expression(net: Layer) -> str:
-    """The text of the network, once it is sure that it reads back."""
+    """The network's text, after checking that it parses to an equal network."""
     for path, layer in walk(net):
         if isinstance(layer, Function) and not layer.registered:
             raise FileError(
                 f"{'/'.join(path) or 'the network'}: the function {layer.word_name} has no name in the language, so it "
-                f"cannot be saved (built at {layer.built_at}); define it with a name under @compose.register, and "
-                "import that module before loading"
+                f"cannot be saved (built at {layer.built_at}); define it as a named function decorated with "
+                "@compose.register, and import that module before loading"
             )
         if layer.wordless:
             raise FileError(
@@ -86,27 +86,27 @@ def _expression(net: Layer) -> str:
     try:
         same = parse(text) == net
     except ComposeError as e:
-        raise FileError(f"the network's text does not read back: {e}") from None
+        raise FileError(f"the network's text does not parse: {e}") from None
     if not same:
-        raise FileError(f"the network's text reads back as another network, so it cannot be saved: {text}")
+        raise FileError(f"the network's text parses to a different network, so it cannot be saved: {text}")
     return text
 
 
 def _wanted(net: Layer, inputs) -> dict[str, Any]:
-    made = plan(net, inputs)
-    return {"params": made.param_specs(), "state": made.state_specs()}
+    planned = plan(net, inputs)
+    return {"params": planned.param_specs(), "state": planned.state_specs()}
 
 
 def _flat(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Nested dicts as one, whose keys are paths."""
-    made: dict[str, Any] = {}
+    """Flatten nested dicts to one dict whose keys are paths."""
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
-        made.update(_flat(value, (*path, key)) if isinstance(value, dict) else {"/".join((*path, key)): value})
-    return made
+        flat.update(_flat(value, (*path, key)) if isinstance(value, dict) else {"/".join((*path, key)): value})
+    return flat
 
 
 def _nested(tree: dict[str, Any], flat: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """`flat` in the form of `tree`."""
+    """The entries of `flat` nested as in `tree`."""
     return {
         key: _nested(value, flat, (*path, key)) if isinstance(value, dict) else flat["/".join((*path, key))]
         for key, value in tree.items()
@@ -114,7 +114,10 @@ def _nested(tree: dict[str, Any], flat: dict[str, Any], path: tuple[str, ...] = 
 
 
 def _check(tensors: dict[str, np.ndarray], wanted: dict[str, Any], where) -> None:
-    """Every weight of the network and no other, in its shape. Floats may be of any width: weights can be cast."""
+    """Raise unless `tensors` are exactly the network's weights, with their shapes.
+
+    Floats may be of any width, since weights can be cast.
+    """
     expected = _flat(wanted)
     for word, names in (("no", expected.keys() - tensors), ("an unknown", tensors.keys() - expected)):
         if names:
@@ -132,7 +135,7 @@ def _check(tensors: dict[str, np.ndarray], wanted: dict[str, Any], where) -> Non
 def _check_width(name: str, dtype: np.dtype, where: str | os.PathLike) -> None:
     if jax.dtypes.canonicalize_dtype(dtype) != dtype:
         raise FileError(
-            f"{where}: {name} has dtype {dtype}, which would be cut to 32 bits; allow 64 with "
+            f"{where}: {name} has dtype {dtype}, which would be truncated to 32 bits; enable 64 bits with "
             "jax.config.update('jax_enable_x64', True)"
         )
 
@@ -142,7 +145,7 @@ def _some(names: list[str], most: int = 3) -> str:
 
 
 def _inputs_text(inputs) -> Any:
-    """`float32[1,784]`, or a list of such for several inputs."""
+    """`float32[1,784]`, or a list of these for several inputs."""
     if isinstance(inputs, (tuple, list)):
         return [_inputs_text(i) for i in inputs]
     return f"{jnp.dtype(inputs.dtype).name}[{','.join(map(str, inputs.shape))}]"
@@ -153,13 +156,13 @@ def _inputs(text: Any) -> Any:
         return tuple(_inputs(t) for t in text)
     found = re.fullmatch(r"(bool|(?:u?int|b?float|complex)\d\w{0,20})\[((?:\d{1,12},)*\d{1,12})?\]", str(text))
     if found is None:
-        raise ValueError(f"an input is not written {str(text)[:80]!r}")
+        raise ValueError(f"{str(text)[:80]!r} is not the shape of an input")
     return jax.ShapeDtypeStruct(tuple(int(n) for n in (found[2] or "").split(",") if n), jnp.dtype(found[1]))
 
 
 def _history(rows: Any) -> tuple[dict[str, float], ...]:
     if not all(isinstance(row, dict) and all(isinstance(v, (int, float)) for v in row.values()) for row in rows):
-        raise ValueError("its history is not numbers by epoch")
+        raise ValueError("its history is not a list of numbers per epoch")
     return tuple(rows)
 
 

@@ -15,8 +15,8 @@ from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params, init
-from compose.train.batches import Feed
-from compose.train.epoch import Pace, run_pass
+from compose.train.batches import Batches
+from compose.train.epoch import StepsPerCall, run_epoch
 from compose.train.evaluate import Scoring
 from compose.train.examples import Examples, examples, hold_out
 from compose.train.interrupt import Interrupt
@@ -47,33 +47,33 @@ def fit(
 ) -> Trained:
     """Train `net` on inputs `x` and targets `y`.
 
-    The same seed gives the same bits: parameters start as `net.init(seed, x)`, epoch `e` (from 0) takes the
-    examples in the order `np.random.default_rng([seed, e]).permutation(n)`, and step `s` (from 0) gives
-    layers that draw `jax.random.fold_in(jax.random.key(seed), s)`. The last, smaller batch is used too.
-    Ctrl-C ends training after the steps that run, and returns what is trained so far; an epoch cut short is
-    not in the history, and going on starts it again.
+    Training is bitwise reproducible for a given seed: parameters are `net.init(seed, x)`, epoch `e` (from 0) visits the
+    examples in the order `np.random.default_rng([seed, e]).permutation(n)`, and step `s` (from 0) passes
+    `jax.random.fold_in(jax.random.key(seed), s)` to layers that use randomness. A smaller last batch is used
+    too. Ctrl-C finishes the running steps and returns the network trained so far; the interrupted epoch is
+    not recorded in the history, and a later `fit` starts it again.
 
     Args:
-        x, y: arrays whose first axis counts the examples, or tuples of them for several inputs or outputs.
+        x, y: arrays with examples along the first axis, or tuples of them for several inputs or outputs.
         loss: a name (`mse`, `mae`, `huber`, `log_cosh`, `cross_entropy`, `binary_cross_entropy`, `hinge`,
-            `poisson`), or a function of (predictions, targets) that gives a number or an array to average.
-            `cross_entropy` takes integer labels or one-hot. Both cross entropies, and optax's, are computed
-            from logits: a final softmax, log_softmax or sigmoid of the network is taken off for the loss
-            and stays on for predictions and metrics.
+            `poisson`), or a function of (predictions, targets) that returns a scalar or an array to average.
+            `cross_entropy` takes integer or one-hot labels. Both cross entropies, and optax's, are computed
+            from logits: a final softmax, log_softmax or sigmoid of the network is skipped for the loss and
+            applied for predictions and metrics.
         optimizer: an optax transformation, or a name (`adam`, `rmsprop`, `sgd`, ...).
-        learning_rate: for an optimizer by name: a number, or an optax schedule, which counts steps.
-        epochs: how many times to go over the examples.
-        batch_size: examples a step.
-        validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
+        learning_rate: for an optimizer given by name: a number, or an optax schedule over steps.
+        epochs: number of passes over the examples.
+        batch_size: examples per step.
+        validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y).
         metrics: names (`accuracy`, `binary_accuracy`, `top_5`, `mse`, `mae`) or functions of (predictions,
             targets).
-        seed: for parameters, order and dropout.
-        start: what to go on from: a `Trained`, or a pair (params, state).
-        memory: bytes of examples to keep on the device; what takes more is streamed from the host.
-        verbose: show a progress bar on a terminal, one line an epoch elsewhere.
+        seed: seed for parameters, shuffling and dropout.
+        start: where to start from: a `Trained`, or a pair (params, state).
+        memory: bytes of examples to keep on the device; larger data is streamed from the host.
+        verbose: show a progress bar on a terminal, or one line per epoch elsewhere.
 
-    Raises `DataError` for examples that cannot be trained on, `LayerError` for a network they do not fit
-    and for options that mean nothing.
+    Raises `DataError` for invalid examples, and `LayerError` if they do not fit the network or an option is
+    invalid.
 
     >>> import numpy as np
     >>> from compose import fc
@@ -101,8 +101,8 @@ def fit(
     training, fixed = split(net, before.params)
     carry = _carry(before, update, training, len(before.history) * -(-data.count // batch_size))
     run = training_steps(net, scoring.loss, scoring.metrics, update)
-    feed, pace = Feed(data, batch_size, memory), Pace()
-    validating = None if held_out is None else Feed(held_out, min(batch_size, held_out.count), memory)
+    batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
+    validating = None if held_out is None else Batches(held_out, min(batch_size, held_out.count), memory)
 
     key, history = jax.random.key(seed), list(before.history)
     first, last = len(history) + 1, len(history) + epochs
@@ -111,13 +111,13 @@ def fit(
             shown.begin(epoch)
             began = time.perf_counter()
             order = np.random.default_rng([seed, epoch - 1]).permutation(data.count)
-            carry, means = run_pass(
-                run, carry, (fixed, key), feed, order, scoring.size, pace,
+            carry, means = run_epoch(
+                run, carry, (fixed, key), batches, order, scoring.size, steps_per_call,
                 report=lambda done, means: shown.advance(done, scoring.named(means)),
                 stopped=lambda: interrupt.asked,
             )  # fmt: skip
             if interrupt.asked:
-                shown.note(f"stopped in epoch {epoch}; what is trained so far is returned")
+                shown.note(f"stopped in epoch {epoch}; returning the network trained so far")
                 break
             record = {"epoch": float(epoch), "seconds": time.perf_counter() - began, **scoring.named(means)}
             if validating is not None:
@@ -126,28 +126,28 @@ def fit(
             history.append(record)
             shown.end(record)
             if not np.isfinite(record["loss"]):
-                said = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
-                warnings.warn(said, stacklevel=2)
+                message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
+                warnings.warn(message, stacklevel=2)
                 break
-    session = Session(options, update, carry.optimizer, int(carry.step))
+    session = Session(options, update, carry.opt_state, int(carry.step))
     return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
 
 
 def _carry(before: Trained, update: Any, training: Any, steps: int) -> Carry:
-    """What the first step starts from: the optimizer's state goes on if it is the optimizer's of `before`."""
+    """The carry of the first step. The optimizer's state is kept if the optimizer is the one of `before`."""
     session = before.session
     if session is not None:
         steps = session.steps
     if session is not None and session.optimizer == update:
-        averages = session.optimizer_state
+        opt_state = session.optimizer_state
     else:
-        averages = jax.jit(update.init)(training)
-    carry = Carry(training, averages, before.state, jnp.int32(steps))
-    return jax.tree.map(jnp.copy, carry)  # it is donated, and the caller keeps what it came from
+        opt_state = jax.jit(update.init)(training)
+    carry = Carry(training, opt_state, before.state, jnp.int32(steps))
+    return jax.tree.map(jnp.copy, carry)  # the carry is donated, so the caller's arrays must not be in it
 
 
 def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
-    """Where to go on from: `start`, whose parameters must be the network's, or a fresh draw."""
+    """The network to start from: `start`, after checking its parameters, or freshly initialised."""
     inputs = data.specs(1)
     if start is None:
         params, state = init(net, seed, inputs)
@@ -171,4 +171,4 @@ def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:
 def _at_least(least: int, **options: Any) -> None:
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ConfigError(f"{name} to be a whole number of at least {least}", repr(value))
+            raise ConfigError(f"{name} to be an integer of at least {least}", repr(value))

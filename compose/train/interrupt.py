@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: training stops after the steps that run, and returns what it has."""
+"""Handle Ctrl-C: finish the running steps, then return what was trained."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 
 
 class Interrupt:
-    """While entered, the first Ctrl-C sets `asked`; a second one raises `KeyboardInterrupt` as ever.
+    """A context in which the first Ctrl-C sets `asked`; the second raises `KeyboardInterrupt` as usual.
 
-    An exception in the middle could find the parameters donated to a call whose result is not there yet.
-    A program that handles SIGINT by itself keeps its handler.
+    Raising at once could lose the parameters: they may be donated to a call that has not returned yet.
+    A program with its own SIGINT handler keeps it.
     """
 
     def __init__(self):

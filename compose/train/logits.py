@@ -1,9 +1,9 @@
-"""The activation that a network ends in, so that a loss can be computed from what comes before it.
+"""Find a network's final activation, so that losses can be computed from logits.
 
-`log(softmax(z))` loses precision and `log_softmax(softmax(z))` is another function altogether, which trains
-badly and says nothing. So a loss on probabilities looks for the logits: while the network is traced, the
-context notes every function layer with its input and output, and the one whose output *is* the network's
-is its final activation, wherever it stands: in a sequence, in `fc(10, softmax)`, in a branch or a graph.
+`log(softmax(z))` loses precision, and `log_softmax(softmax(z))` is a different function that trains badly
+without any error. So a loss on probabilities looks for the logits: while the network is traced, the context
+records every function layer with its input and output. The one whose output *is* the network's output is the
+final activation, wherever it is: in a sequence, in `fc(10, softmax)`, in a branch or a graph.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
 
 _CLASSES, _ELEMENTS = (softmax.fn, log_softmax.fn), (sigmoid.fn,)
-PROBABILITIES = {"classes": _CLASSES, "elements": _ELEMENTS}  # what a loss may undo
+PROBABILITIES = {"classes": _CLASSES, "elements": _ELEMENTS}  # activations that a loss can skip
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network gave: its output, and the input of its final activation if it has one."""
+    """A network's output, and its final activation with that activation's input if there is one.
+
+    `inner` holds all function layers that ran.
+    """
 
     value: Any
     final: Function | None = None
@@ -36,7 +39,10 @@ class Outputs:
     inner: tuple[Function, ...] = ()
 
     def logits(self, over: str) -> Any:
-        """What `over` ("classes" or "elements") turns into probabilities: the input of the final activation."""
+        """The input of the final activation, which is softmax for `over="classes"`, sigmoid for `over="elements"`.
+
+        The output itself if there is no such activation.
+        """
         if self.final is None or self.final.fn not in (*_CLASSES, *_ELEMENTS):
             return self.value
         axis = dict(self.final.options).get("axis", -1)
@@ -45,13 +51,13 @@ class Outputs:
             other = "binary_cross_entropy" if over == "classes" else "cross_entropy"
             raise ConfigError(
                 f"a network that ends in {wanted}, or in logits, for this loss", f"a final {self.final}",
-                f"end in {wanted.split()[0]}, or use {other}",
+                f"end the network in {wanted.split()[0]}, or use {other}",
             )  # fmt: skip
         return self.before
 
 
 def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
-    """Run the network and find its final activation: the outputs and the state after."""
+    """Run the network and find its final activation. Returns the outputs and the new state."""
     calls: list[tuple[Function, Any, Any]] = []
     y, after = net.call(params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
     steps = [(fn, z, out) for fn, z, out in calls if out is not z]
@@ -60,9 +66,9 @@ def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
 
 
 def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None:
-    """Raise `ConfigError` if the outputs are probabilities although no final activation can be taken off.
+    """Raise `ConfigError` if the outputs are probabilities but no final activation was found to skip.
 
-    Looks at numbers only where there is a reason to: a softmax further inside, or a function of the user's.
+    Values are computed only if there is a reason to suspect it: a softmax further inside, or a custom function.
     """
     found: list[Outputs] = []
 
@@ -82,6 +88,6 @@ def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None
     if inside and (over == "elements" or np.allclose(y.sum(-1), 1, atol=1e-3)):
         last = "softmax" if over == "classes" else "sigmoid"
         raise ConfigError(
-            f"logits, or {last} as the very last layer", "outputs that are probabilities already",
-            f"write {last} last, outside of remat and of functions of your own, so that the loss can take it off",
+            f"logits, or {last} as the very last layer", "outputs that are already probabilities",
+            f"put {last} last, outside remat and custom functions, so that the loss can skip it",
         ).locate(net)  # fmt: skip

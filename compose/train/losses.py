@@ -1,7 +1,7 @@
-"""Losses: by name, or any function of (predictions, targets), such as optax's.
+"""Losses: a name, or any function of (predictions, targets), such as optax's.
 
-A named loss checks its targets against the network's output before anything is compiled; two shapes that
-would broadcast in silence are an error.
+A named loss checks its targets against the network's output before anything is compiled. Shapes that would
+broadcast silently are an error.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Loss:
     """A loss that `fit` can use.
 
     Attributes:
-        name: what history and errors call it.
-        fn: `fn(predictions, targets)`, a number, or an array whose mean is the loss.
-        over: None for a loss on outputs. For one on logits, what makes them probabilities: a softmax over
-            "classes" or a sigmoid over "elements". That final activation of the network is taken off for
+        name: its name in the history and in errors.
+        fn: `fn(predictions, targets)`, a scalar, or an array whose mean is the loss.
+        over: None for a loss on outputs. For a loss on logits, how they become probabilities: softmax over
+            "classes" or sigmoid over "elements". If the network ends in that activation, it is skipped for
             the loss, so that it is never applied twice.
-        own: a function of the user's, whose targets are the user's business.
+        own: whether it is a user's function, whose targets are not checked.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Loss:
     own: bool = False
 
     def predictions(self, outputs: Outputs) -> Any:
-        """What the loss is a function of: the logits or the outputs, in at least single precision."""
+        """The loss's first argument: logits or outputs, in float32 or wider."""
         y = outputs.value if self.over is None else outputs.logits(self.over)
         return jax.tree.map(widen, y)
 
@@ -47,7 +47,7 @@ class Loss:
 
 
 def cross_entropy(logits, targets):
-    """`-log softmax(logits)[target]`; targets are labels, one dimension less, or a distribution (one-hot)."""
+    """`-log softmax(logits)[target]`; targets are integer labels or distributions (one-hot)."""
     if targets.ndim == logits.ndim:
         return optax.softmax_cross_entropy(logits, targets.astype(logits.dtype))
     return optax.softmax_cross_entropy_with_integer_labels(logits, targets)
@@ -59,7 +59,7 @@ def binary_cross_entropy(logits, targets):
 
 
 def mse(predictions, targets):
-    """The mean of `(prediction - target)²`, as in Keras and torch; optax's `l2_loss` is half of it."""
+    """The mean of `(prediction - target)²`, as in Keras and torch; optax's `l2_loss` is half that."""
     return jnp.square(predictions - targets)
 
 
@@ -69,7 +69,7 @@ def mae(predictions, targets):
 
 
 def huber(predictions, targets):
-    """Half the square up to a distance of 1, linear beyond (Huber, 1964)."""
+    """Half the squared error up to an error of 1, linear beyond (Huber, 1964)."""
     return optax.huber_loss(predictions, targets)
 
 
@@ -84,7 +84,7 @@ def hinge(predictions, targets):
 
 
 def poisson(predictions, targets):
-    """`prediction - target · log(prediction)`: counts, from predicted rates."""
+    """`prediction - target · log(prediction)`, for predicted rates and observed counts."""
     return predictions - targets * jnp.log(predictions + 1e-7)
 
 
@@ -99,7 +99,7 @@ LOSSES = {
     "poisson": Loss("poisson", poisson),
 }
 
-_OPTAX = {  # these take logits too, and must not meet a softmax
+_OPTAX = {  # these take logits too, so a final softmax must be skipped
     optax.softmax_cross_entropy: "cross_entropy",
     optax.softmax_cross_entropy_with_integer_labels: "cross_entropy",
     optax.sigmoid_binary_cross_entropy: "binary_cross_entropy",
@@ -107,7 +107,7 @@ _OPTAX = {  # these take logits too, and must not meet a softmax
 
 
 def loss_of(loss: Any) -> Loss:
-    """The loss of a name or a function. Raises `ConfigError` for anything else."""
+    """The loss for a name or a function. Raises `ConfigError` for anything else."""
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss in LOSSES:
@@ -118,7 +118,7 @@ def loss_of(loss: Any) -> Loss:
 
 
 def check_targets(loss: Loss, out: Any, y: Any) -> None:
-    """Raise `DataError` or `ConfigError` unless `y` is what the loss compares with outputs like `out`."""
+    """Raise `DataError` or `ConfigError` unless the loss can compare targets `y` with outputs shaped as `out`."""
     if len(jax.tree.leaves(out)) > 1 or len(jax.tree.leaves(y)) > 1:
         if not loss.own:
             raise ConfigError(
@@ -133,11 +133,11 @@ def check_targets(loss: Loss, out: Any, y: Any) -> None:
     elif want != got and (not loss.own or _squeezed(want) == _squeezed(got)):
         hint = "y[:, None] adds the axis" if (*got, 1) == want else ("y[:, 0]" if (*want, 1) == got else "")
         raise DataError(
-            f"targets must be shaped as the outputs, {_batch(want)}, for {loss.name}; got {_batch(got)}"
+            f"targets must have the shape of the outputs, {_batch(want)}, for {loss.name}; got {_batch(got)}"
             + (f" ({hint})" if hint else "")
         )
     if loss.over == "elements" and (y.min() < 0 or y.max() > 1):
-        raise DataError(f"targets for {loss.name} must be from 0 to 1; they go from {y.min()} to {y.max()}")
+        raise DataError(f"targets for {loss.name} must be between 0 and 1; they range from {y.min()} to {y.max()}")
 
 
 def _check_classes(out, y) -> None:
@@ -145,26 +145,28 @@ def _check_classes(out, y) -> None:
     labels, one_hot = out.shape[1:-1], out.shape[1:]
     if classes < 2:
         raise ConfigError(
-            "two outputs or more for cross_entropy", f"outputs {_batch(one_hot)}",
-            "for one output, a probability, use binary_cross_entropy",
+            "two or more outputs for cross_entropy", f"outputs {_batch(one_hot)}",
+            "for a single probability, use binary_cross_entropy",
         )  # fmt: skip
     if y.shape[1:] == one_hot:
         return
     if y.shape[1:] != labels:
-        hint = "; y[:, 0] takes the axis off" if y.shape[1:] == (*labels, 1) else ""
+        hint = "; y[:, 0] removes the axis" if y.shape[1:] == (*labels, 1) else ""
         raise DataError(
             f"targets must be labels {_batch(labels)} or one-hot {_batch(one_hot)} for cross_entropy; "
             f"got {_batch(y.shape[1:])}{hint}"
         )
     if not jnp.issubdtype(y.dtype, jnp.integer):
-        raise DataError(f"labels must be integers; got {y.dtype} (y.astype(int) if they are whole numbers)")
+        raise DataError(f"labels must be integers; got {y.dtype} (use y.astype(int) if they are integral)")
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= classes:
-        raise DataError(f"labels must be from 0 to {classes - 1}, one for each output; they go from {low} to {high}")
+        raise DataError(
+            f"labels must be between 0 and {classes - 1}, one for each output; they range from {low} to {high}"
+        )
 
 
 def widen(y) -> Any:
-    """Half precision as single, the rest as it is."""
+    """Cast half precision to float32; leave the rest unchanged."""
     return y.astype(jnp.promote_types(y.dtype, jnp.float32)) if jnp.issubdtype(y.dtype, jnp.floating) else y
 
 

@@ -1,6 +1,6 @@
-"""Metrics: by name, or any function of (predictions, targets); the mean of what it gives is reported.
+"""Metrics: a name, or any function of (predictions, targets); the mean of its result is reported.
 
-Predictions are the network's outputs, its final activation included.
+Predictions are the network's outputs, including its final activation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compose.train.losses import Loss, mae, mse, widen
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric by the name it has in the history. `of_logits` reads what the loss does: argmax needs no softmax."""
+    """A metric and its name in the history. With `of_logits` it takes the loss's logits: argmax needs no softmax."""
 
     name: str
     fn: Callable
@@ -33,13 +33,13 @@ class Metric:
 
 
 def accuracy(predictions, targets):
-    """Whether the largest output is the label's; targets are labels or one-hot."""
+    """Whether the largest output is that of the label; targets are integer or one-hot labels."""
     labels = targets if targets.ndim < predictions.ndim else targets.argmax(-1)
     return predictions.argmax(-1) == labels
 
 
 def binary_accuracy(predictions, targets, threshold: float = 0.5):
-    """Whether each output is on the side of the threshold that its target, 0 or 1, is on."""
+    """Whether each output is above the threshold exactly if its target is 1, not 0."""
     return (predictions > threshold) == (targets > 0.5)
 
 
@@ -53,7 +53,10 @@ METRICS = {"accuracy": accuracy, "binary_accuracy": binary_accuracy, "mse": mse,
 
 
 def metric_of(metric: Any, loss: Loss) -> Metric:
-    """The metric of a name (`top_5` is `top_k` with k = 5) or a function; accuracy means what the loss trains for."""
+    """The metric for a name (`top_5` is `top_k` with k = 5) or a function.
+
+    `accuracy` depends on the loss: over classes, or for each element if the loss is binary cross entropy.
+    """
     ranked = re.fullmatch(r"top_([1-9]\d*)", metric) if isinstance(metric, str) else None
     if ranked:
         return Metric(metric, functools.partial(top_k, k=int(ranked[1])), loss.over == "classes")

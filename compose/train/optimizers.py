@@ -1,4 +1,4 @@
-"""Optimizers: any optax transformation, or one by name."""
+"""Optimizers: any optax transformation, or a name."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _RATES = {"sgd": 1e-2, "momentum": 1e-2, "nesterov": 1e-2, "lion": 1e-4}  # the 
 
 
 def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
-    """The optax transformation of a name and a learning rate or schedule, or one as it is.
+    """The optax transformation for a name and a learning rate or schedule; a transformation is returned unchanged.
 
-    Raises `ConfigError` for an unknown name, and for a rate beside an optimizer that has its own.
+    Raises `ConfigError` for an unknown name, and for a learning rate given with an optax transformation.
     """
     if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
         return _named(optimizer, learning_rate if callable(learning_rate) else _rate(optimizer, learning_rate))
@@ -48,25 +48,26 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
     return optimizer
 
 
-def _rate(name: str, given: Any) -> float:
+def _rate(name: str, learning_rate: Any) -> float:
     try:
-        rate = _RATES.get(name, 1e-3) if given is None else float(given)
+        rate = _RATES.get(name, 1e-3) if learning_rate is None else float(learning_rate)
     except (TypeError, ValueError):
         rate = math.nan
     if not rate > 0:
-        raise ConfigError("a learning_rate above 0, or a schedule", repr(given))
+        raise ConfigError("a learning_rate above 0, or a schedule", repr(learning_rate))
     return rate
 
 
-@functools.lru_cache(maxsize=64)  # one object for one name, so that what is compiled for it is found again
+@functools.lru_cache(maxsize=64)  # one object per name and rate, so that compiled steps are reused
 def _named(name: str, rate: Any) -> Any:
     return OPTIMIZERS[name](rate)
 
 
 def split(net: Layer, params) -> tuple[Any, Any]:
-    """The parameters that train and those that do not, two trees with None in the place of the other's.
+    """Split parameters into trainable and fixed: two trees, each with None where the other has an array.
 
-    What is frozen is no part of the tree that the optimizer sees: no gradient, no memory, no weight decay.
+    The optimizer sees only the trainable tree: frozen parameters get no gradient, no optimizer state and no
+    weight decay.
     """
     mask = jax.tree.map(lambda on, p: bool(on) and jnp.issubdtype(p.dtype, jnp.inexact), net.trainable(params), params)
     training = jax.tree.map(lambda on, p: p if on else None, mask, params)
@@ -75,5 +76,5 @@ def split(net: Layer, params) -> tuple[Any, Any]:
 
 
 def merge(training, fixed) -> Any:
-    """The whole tree again."""
+    """Undo `split`."""
     return jax.tree.map(lambda a, b: b if a is None else a, training, fixed, is_leaf=lambda leaf: leaf is None)

@@ -1,4 +1,4 @@
-"""What a person sees of training: a bar on a terminal, a line an epoch elsewhere, nothing if told so."""
+"""Progress display of training: a bar on a terminal, one line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Silent:
-    """Says nothing; also the interface of the others, which are context managers too."""
+    """Shows nothing. Also the interface of the other displays; all are context managers."""
 
     def __enter__(self):
         return self
@@ -19,17 +19,17 @@ class Silent:
         """Epoch number `epoch` starts."""
 
     def advance(self, examples: int, scores: dict[str, float]) -> None:
-        """So many more examples are done; the scores are the means of the epoch up to here."""
+        """`examples` more examples are done; `scores` are the means over the epoch so far."""
 
     def end(self, record: dict[str, float]) -> None:
         """An epoch ended with this record."""
 
     def note(self, text: str) -> None:
-        """Something else to know."""
+        """Show a message."""
 
 
 class Lines(Silent):
-    """One plain line an epoch."""
+    """One line of text per epoch."""
 
     def __init__(self, first: int, last: int, count: int):
         self.first, self.last, self.count = first, last, count
@@ -44,13 +44,12 @@ class Lines(Silent):
         epoch, seconds = int(record["epoch"]), record["seconds"]
         rest = {k: v for k, v in record.items() if k not in ("epoch", "seconds")}
         width = len(str(self.last))
-        return (
-            f"epoch {epoch:{width}d}/{self.last}  {said(rest)}  {self.count / seconds:,.0f} examples/s  {seconds:.1f} s"
-        )
+        rate = f"{self.count / seconds:,.0f} examples/s"
+        return f"epoch {epoch:{width}d}/{self.last}  {format_scores(rest)}  {rate}  {seconds:.1f} s"
 
 
 class Bar(Lines):
-    """A bar over the whole training with loss, metrics, examples/s and time left; a line above it an epoch."""
+    """A bar over all epochs with loss, metrics, examples/s and time left; one line per epoch above it."""
 
     def __init__(self, first: int, last: int, count: int, console: Any):
         super().__init__(first, last, count)
@@ -81,18 +80,18 @@ class Bar(Lines):
     def advance(self, examples: int, scores: dict[str, float]) -> None:
         now = time.perf_counter()
         if self.started is None:
-            self.started = now  # the first steps compile: they would only falsify the rate
+            self.started = now  # the first steps include compilation, so they do not count for the rate
         else:
             self.done += examples
         rate = f"{self.done / (now - self.started):,.0f} examples/s" if self.done else ""
-        self.bar.update(self.task, advance=examples, scores=said(scores), rate=rate)
+        self.bar.update(self.task, advance=examples, scores=format_scores(scores), rate=rate)
 
     def note(self, text: str) -> None:
         self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def progress(verbose: bool, first: int, last: int, count: int) -> Silent:
-    """What suits the place: `Bar` on a terminal, `Lines` elsewhere, `Silent` where `verbose` is false."""
+    """`Bar` on a terminal, `Lines` elsewhere, `Silent` if not `verbose`."""
     if not verbose:
         return Silent()
     from rich.console import Console
@@ -101,7 +100,7 @@ def progress(verbose: bool, first: int, last: int, count: int) -> Silent:
     return Bar(first, last, count, console) if console.is_terminal else Lines(first, last, count)
 
 
-def said(scores: dict[str, float]) -> str:
+def format_scores(scores: dict[str, float]) -> str:
     """`loss 0.0312  accuracy 0.9871`."""
     return "  ".join(
         f"{name} {value:.4f}" if abs(value) >= 1e-3 else f"{name} {value:.2e}" for name, value in scores.items()

@@ -1,8 +1,8 @@
-"""The compiled part: many steps in one call.
+"""The compiled training and evaluation steps, many per call.
 
-One executable runs batches `start` to `stop` of an order, both given at run time, so that the same one does
-a whole epoch or a few steps, without compiling again. Per step it does what a hand-written loop does:
-gather the batch, gradient, update.
+One executable runs batches `start` to `stop` of an order. Both are runtime arguments, so the same executable
+runs a whole epoch or a few steps without recompiling. Each step does what a hand-written loop does: gather
+the batch, compute the gradient, update.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from compose.train.optimizers import merge
 
 
 class Carry(NamedTuple):
-    """What a step changes: the parameters that train, the optimizer's and the network's state, the count of steps."""
+    """What a step updates: the trainable parameters, the state of optimizer and network, and the step count."""
 
     training: Any
-    optimizer: Any
+    opt_state: Any
     state: Any
     step: Any
 
 
 @functools.lru_cache(maxsize=32)
 def training_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], optimizer) -> Any:
-    """`run` over training batches: the carry is a `Carry`, the constants are the fixed parameters and the rng."""
+    """`run` over training batches. The carry is a `Carry`; the constants are the fixed parameters and the key."""
     update = optax.with_extra_args_support(optimizer).update
 
     def step(carry: Carry, constants, x, y):
@@ -48,18 +48,18 @@ def training_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], optimize
             value = loss(predictions, y)
             return value, (state, scores(value, metrics, outputs, predictions, y))
 
-        (value, (state, seen)), grad = jax.value_and_grad(objective, has_aux=True)(carry.training)
+        (value, (state, batch_scores)), grad = jax.value_and_grad(objective, has_aux=True)(carry.training)
         extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[0]}
-        updates, optimizer_state = update(grad, carry.optimizer, carry.training, **extra)
+        updates, opt_state = update(grad, carry.opt_state, carry.training, **extra)
         training = optax.apply_updates(carry.training, updates)
-        return Carry(training, optimizer_state, state, carry.step + 1), seen
+        return Carry(training, opt_state, state, carry.step + 1), batch_scores
 
     return over_batches(step)
 
 
 @functools.lru_cache(maxsize=32)
 def evaluation_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...]) -> Any:
-    """`run` over batches to measure: nothing is carried, the constants are the parameters and the state."""
+    """`run` over evaluation batches. The carry is empty; the constants are the parameters and the state."""
 
     def step(carry, constants, x, y):
         params, state = constants
@@ -71,25 +71,25 @@ def evaluation_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...]) -> Any
 
 
 def scores(value, metrics: tuple[Metric, ...], outputs, predictions, y):
-    """The loss and the metrics of a batch, in one array."""
+    """The loss and metrics of a batch, as one array."""
     return jnp.stack([value, *(metric(outputs, predictions, y) for metric in metrics)]).astype(float)
 
 
 def over_batches(step) -> Any:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
-    Batch `i` is the `size` examples named by `order[offset + i·size:]`. `sums` adds up the scores, each batch
-    by its size. The carry is donated, nothing else.
+    Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` accumulates the scores,
+    weighted by the batch size. Only the carry is donated.
     """
 
     @functools.partial(jax.jit, static_argnames="size", donate_argnums=0)
     def run(carry, sums, constants, arrays, order, offset, start, stop, size: int):
-        def body(i, both):
-            carry, sums = both
+        def body(i, loop_carry):
+            carry, sums = loop_carry
             rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
             x, y = jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
-            carry, seen = step(carry, constants, x, y)
-            return carry, sums + size * seen
+            carry, batch_scores = step(carry, constants, x, y)
+            return carry, sums + size * batch_scores
 
         return lax.fori_loop(start, stop, body, (carry, sums))
 

@@ -1,4 +1,4 @@
-"""What training returns: a network with its parameters, which predicts, saves and goes on."""
+"""`Trained`, the result of training: a network with its parameters, to predict with, save, or train further."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KEPT: Any = _Kept()
 
 @dataclass(frozen=True)
 class Session:
-    """What going on with a training needs beside the parameters; kept in memory, not in the model file."""
+    """What resuming training needs besides the parameters. It is kept in memory, not in the model file."""
 
     options: dict[str, Any]
     optimizer: Any
@@ -44,15 +44,15 @@ class Session:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained:
-    """A network and what it has learnt. Immutable: `fit` gives another.
+    """A network with its trained parameters. Immutable: `fit` returns a new one.
 
     Attributes:
         net: the network.
-        params, state: as `net.apply` takes them.
-        history: one dict an epoch of plain floats: `epoch`, `seconds`, `loss`, the metrics, and the same
-            with `val_` in front where there is validation.
-        inputs: the `jax.ShapeDtypeStruct`s of its input, for a batch of one.
-        session: the options and the optimizer's state of the `fit` that made it; None once it was a file.
+        params, state: its parameters and state, as `net.apply` takes them.
+        history: one dict of floats per epoch: `epoch`, `seconds`, `loss`, the metrics, and the same names
+            prefixed with `val_` if there is validation data.
+        inputs: the `jax.ShapeDtypeStruct` of each input, with batch size 1.
+        session: the options and the optimizer state of the `fit` that returned it; None after loading from a file.
     """
 
     net: Layer

@@ -29,7 +29,7 @@ def test_demo_prints_expressions_tables_and_progress(demo):
     assert str(load(folder / "autoencoder.safetensors").net) in printed
     assert str(load(folder / "classifier.safetensors").net) in printed
     assert "parameters  42,360" in printed
-    assert "the digits of scikit-learn" in printed and "1437 images to train on, 360 to test on" in printed
+    assert "scikit-learn's digits" in printed and "1437 training images, 360 test images" in printed
     assert sum(line.startswith("epoch") for line in printed.splitlines()) == 30
 
 

@@ -96,12 +96,12 @@ def test_predict_gives_whole_numbers_to_a_network_of_integers(cli, tmp_path, las
     (tmp_path / "bad.csv").write_text(f"1,2,3\n4,5,{last}\n")
     assert cli("predict", tmp_path / "m", tmp_path / "x.csv")[0] == 0
     status, _, complaint = cli("predict", tmp_path / "m", tmp_path / "bad.csv")
-    assert status == 1 and "expected whole numbers, as int32 holds them" in complaint
+    assert status == 1 and "expected integers that fit in int32" in complaint
 
 
 BAD = {
     "none.npy": (None, "no such file"),
-    "x.txt": (b"1,2", "cannot read this kind of file, only .npy, .npz, .csv"),
+    "x.txt": (b"1,2", "cannot read this file type, only .npy, .npz, .csv"),
     "junk.npy": (b"junk" * 9, "cannot be read: the magic string is not correct"),
     "junk.npz": (b"junk", "cannot be read: File is not a zip file"),
     "junk.png": (b"junk", "cannot be read: not a PNG file"),

@@ -1,4 +1,4 @@
-"""branch, parallel, residual and graph: where the data goes."""
+"""Graphs: tracing, nesting, arithmetic and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 
 from compose import (
-    at,
-    branch,
     compose_seq,
-    concat,
     fc,
     graph,
-    identity,
     parallel,
     parse,
     relu,
@@ -20,9 +16,7 @@ from compose import (
     sigmoid,
     softmax,
     subtract,
-    tanh,
 )
-from compose.combinators.branch import collect
 from compose.core.errors import ConfigError, ShapeError
 from tests.cases.case import label
 
@@ -37,42 +31,6 @@ def run(net, *inputs):
 
 def dense(p, x):
     return x @ p["kernel"] + p["bias"]
-
-
-def test_branch_gives_the_tuple_of_outputs():
-    params, (a, b) = run(branch(fc(3), fc(2, name="two")), x)
-    np.testing.assert_allclose(a, dense(params["fc_0"], x), rtol=1e-6)
-    np.testing.assert_allclose(b, dense(params["two"], x), rtol=1e-6)
-
-
-def test_joins_are_layers():
-    assert branch(fc(3), fc(4), join=concat()).out(5) == (7,)
-    params, z = run(branch(fc(3), fc(4), join=compose_seq(concat, fc(2))), x)
-    both = jnp.concatenate([dense(params["fc_0"], x), dense(params["fc_1"], x)], -1)
-    np.testing.assert_allclose(z, dense(params["join"]["fc_0"], both), rtol=1e-5)
-
-
-def test_nested_sums_and_products():
-    params, z = run(fc(3) + fc(3) * fc(3, tanh) + identity, x[:, :3])
-    product = params["branch_0"]
-    expected = dense(params["fc_0"], x[:, :3]) + x[:, :3]
-    expected += dense(product["fc_0"], x[:, :3]) * jnp.tanh(dense(product["fc_1"], x[:, :3]))
-    np.testing.assert_allclose(z, expected, rtol=1e-6)
-
-
-def test_parallel_gives_each_layer_its_input():
-    params, (a, b) = run(parallel(fc(3), relu), x, y)
-    np.testing.assert_allclose(a, dense(params["fc_0"], x), rtol=1e-6)
-    np.testing.assert_array_equal(b, y)
-    assert compose_seq(branch(relu, tanh), parallel(fc(3), fc(2)), at("1")).out(4) == (2,)
-
-
-def test_residual_and_its_shortcut():
-    params, z = run(residual(fc(4, relu)), x)
-    np.testing.assert_allclose(z, x + jax.nn.relu(dense(params["body"], x)), rtol=1e-6)
-    params, z = run(residual(fc(2, relu), shortcut=fc(2, bias=False)), x)
-    expected = jax.nn.relu(dense(params["body"], x)) + x @ params["shortcut"]["kernel"]
-    np.testing.assert_allclose(z, expected, rtol=1e-6)
 
 
 def test_the_graph_of_the_handbook():
@@ -122,12 +80,12 @@ def test_a_graph_is_a_value_without_its_lambda():
 def test_only_the_values_of_a_graph_are_computed_with():
     for build, text in (
         (lambda: graph(lambda x: jnp.ones(3)), "expected a graph that returns its own values"),
-        (lambda: graph(lambda x: jnp.tanh(x)), "expected layers to compute with inside a graph"),
-        (lambda: graph(lambda x: x**2), "expected layers to compute with inside a graph"),
+        (lambda: graph(lambda x: jnp.tanh(x)), "expected only layers inside a graph"),
+        (lambda: graph(lambda x: x**2), "expected only layers inside a graph"),
         (lambda: graph(lambda x: fc(3)(x, 2.0)), "fc: expected values of this graph as arguments"),
         (lambda: graph(lambda x: relu(x) if x else x), "expected a graph whose shape does not depend on data"),
-        (lambda: graph(lambda x: [*x]), "expected outputs taken apart by index"),
-        (lambda: graph(lambda *xs: xs[0]), "expected a function with one plain argument for each input"),
+        (lambda: graph(lambda x: [*x]), "expected outputs unpacked by index"),
+        (lambda: graph(lambda *xs: xs[0]), "expected a function with one positional argument per input"),
         (lambda: graph(lambda x: x[jnp.array([1])]), "expected an index of ints, slices, ... and None"),
     ):
         with pytest.raises(ConfigError) as caught:
@@ -139,7 +97,7 @@ def test_only_the_values_of_a_graph_are_computed_with():
     "net, text",
     [
         (graph(lambda x, c: x + c), "graph: expected 2 inputs, got (1, 4)"),
-        (compose_seq(parallel(relu, relu)), "parallel_0: expected a tuple of 2 inputs, one to each layer, got (1, 4)"),
+        (compose_seq(parallel(relu, relu)), "parallel_0: expected a tuple of 2 inputs, one per layer, got (1, 4)"),
         (residual(fc(3)), "residual: expected equal shapes on both sides of the sum, got body (1, 3), shortcut (1, 4)"),
         (fc(3) + fc(4), "join: expected an input that it can compute on, got ((1, 3), (1, 4))"),
     ],
@@ -148,7 +106,3 @@ def test_inputs_that_do_not_fit(net, text):
     with pytest.raises(ShapeError) as caught:
         net.init(0, 4)
     assert str(caught.value).startswith(text)
-
-
-def test_collect_is_the_join_that_joins_nothing():
-    assert branch(relu, tanh) == branch(relu, tanh, join=collect)

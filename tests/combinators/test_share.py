@@ -102,7 +102,7 @@ def test_a_shared_batch_norm_in_a_loop_runs_in_inference_and_refuses_to_train():
     net = share(batch_norm(), lambda e: repeat(2, compose_seq(fc(3), e)))
     params, state = net.init(0, 3)
     assert net.apply(params, state, jnp.ones((4, 3)))[0].shape == (4, 3)
-    with pytest.raises(ConfigError, match="repeat_0/shared_0: expected a shared layer without state to train"):
+    with pytest.raises(ConfigError, match="repeat_0/shared_0: expected a shared layer without trained state"):
         net.apply(params, state, jnp.ones((4, 3)), train=True)
     inside = repeat(2, share(batch_norm(), lambda e: compose_seq(e, fc(3), e)))
     params, state = inside.init(0, 3)
@@ -142,12 +142,12 @@ def escaped():
 @pytest.mark.parametrize(
     "build, text",
     [
-        (lambda: share(fc(3), lambda e: fc(3)), "share: expected a body that uses what is shared"),
+        (lambda: share(fc(3), lambda e: fc(3)), "share: expected a body that uses the shared layer"),
         (
             lambda: share(fc(3), lambda e: compose_seq(e, fc(4), e)),
-            "seq_0/shared_1: expected an input that gives the shared layer the same parameters as at its first use",
+            "seq_0/shared_1: expected an input for which the shared layer has the same parameters as for its first use",
         ),
-        (escaped, "shared_0: expected a place inside the share"),
+        (escaped, "shared_0: expected a use inside its own share"),
         (lambda: share(fc(3), lambda e: compose_seq(e, e.nonsense)), "seq_0/nonsense_0: expected a method of fc(3)"),
         (lambda: share(table(5, 3), lambda e: e.attend), "attend_0: expected a use of table(5, 3) before .attend"),
     ],

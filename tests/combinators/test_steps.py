@@ -34,7 +34,7 @@ def test_a_cell_keeps_no_state(x):
 
 
 def test_a_cell_gives_its_carry_as_it_got_it(x):
-    with pytest.raises(ShapeError, match=r"a cell that gives a carry as it got, \(4, 2\)"):
+    with pytest.raises(ShapeError, match=r"a cell that returns a carry like its input carry, \(4, 2\)"):
         recurrent(graph(lambda h, x: (fc(3)(h), x))).init(0, x, jnp.zeros((4, 2)))
 
 

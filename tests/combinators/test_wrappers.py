@@ -132,7 +132,7 @@ def test_when_training_is_the_identity_in_inference():
     net = when_training(scale(by=2.0))
     np.testing.assert_array_equal(net.apply({}, {}, x)[0], x)
     np.testing.assert_array_equal(net.apply({}, {}, x, train=True)[0], 2 * x)
-    with pytest.raises(ShapeError, match="expected an output like the input"):
+    with pytest.raises(ShapeError, match="expected an output with the shape of the input"):
         when_training(fc(3)).init(0, x)
 
 

@@ -104,7 +104,7 @@ repeat_0: expected equal shapes on both sides of the sum, got body (1, 2), short
   layer    residual(compose_seq(relu, fc(2)))
   built at {line}
   shapes   input (1, 4) → fc_0 (1, 3)
-  fix      give a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)"""
+  fix      use a shortcut that changes the shape too, such as fc(...) or conv(..., 1, stride=2)"""
     )
 
 
@@ -114,7 +114,7 @@ def test_a_repeated_block_that_changes_the_shape():
     assert (
         message(ShapeError, lambda: net.init(0, 4))
         == f"""\
-stack: expected a block whose output is like its input, since it is fed back, got (1, 3) into it, (1, 2) out of it
+stack: expected a block whose output has the shape of its input, got input (1, 3), output (1, 2)
   layer    repeat(2, fc(2), name="stack")
   built at {line}
   shapes   input (1, 4) → fc_0 (1, 3)"""
@@ -211,7 +211,7 @@ def test_too_few_inputs():
     assert (
         message(ShapeError, lambda: net.init(0, 4))
         == f"""\
-parallel_0: expected a tuple of 2 inputs, one to each layer, got (1, 4)
+parallel_0: expected a tuple of 2 inputs, one per layer, got (1, 4)
   layer    parallel(fc(2), fc(3))
   built at {line}
   shapes   input (1, 4)"""
@@ -273,8 +273,8 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
     [
         (lambda: fc(3).init(0), "expected at least one input"),
         (lambda: fc(3)[1:], "fc: expected a path, such as net['head/fc_0']; only sequences have positions"),
-        (lambda: compose_seq(fc(1), fc(2))[::2], "seq: expected a slice without a step, which keeps the order"),
-        (lambda: compose_seq(fc(1), fc(2))[7], "seq: expected a position below 2, got 7"),
+        (lambda: compose_seq(fc(1), fc(2))[::2], "seq: expected a slice without a step, since slices keep the order"),
+        (lambda: compose_seq(fc(1), fc(2))[7], "seq: expected an index below 2, got 7"),
         (lambda: compose_seq(fc(1), fc(2))["fc_5/x"], "seq: expected one of the layers fc_0, fc_1, got 'fc_5'"),
         (lambda: fc(3).but(depth=1), "fc: expected one of the fields name, size"),
         (lambda: fc(3)(jnp.ones((2, 4))), "fc: expected init and apply, since this layer has parameters"),

@@ -3,20 +3,7 @@
 import numpy as np
 import pytest
 
-from compose.data import DataError, Dataset, digits, iris, one_hot, split
-
-
-def test_iris_and_digits_are_what_scikit_learn_ships():
-    from sklearn.datasets import load_digits, load_iris
-
-    flowers, images = iris(), digits()
-    np.testing.assert_array_equal(flowers.x, load_iris().data.astype(np.float32))
-    np.testing.assert_array_equal(images.x * 16, load_digits().images)
-    np.testing.assert_array_equal(images.y, load_digits().target)
-    assert flowers.names == ("setosa", "versicolor", "virginica") and images.names == tuple("0123456789")
-    assert images.x.dtype == np.float32 and images.y.dtype == np.int32
-    assert images.x.min() == 0 and images.x.max() == 1
-    assert images.flat.shape == (1797, 64)
+from compose.data import DataError, Dataset, iris, one_hot, split
 
 
 def test_split_divides_without_loss_and_keeps_the_classes():
@@ -42,8 +29,8 @@ def test_split_is_decided_by_the_seed():
         (np.ones((4, 2)), np.ones(3, int), {}, r"as many labels as examples, got x \(4, 2\) and y \(3,\)"),
         (np.ones((4, 2)), np.ones(4, int), {"test": 1.5}, "between 0 and 1, got 1.5"),
         (np.ones((4, 2)), np.ones(4), {}, "labels to stratify by, got float64.*stratify=False"),
-        (np.ones((4, 2)), np.arange(4), {}, "4 examples cannot be divided so"),
-        (np.ones((0, 2)), np.ones(0, int), {}, "0 examples cannot be divided so"),
+        (np.ones((4, 2)), np.arange(4), {}, "cannot split 4 examples"),
+        (np.ones((0, 2)), np.ones(0, int), {}, "cannot split 0 examples"),
     ],
 )
 def test_split_refuses(x, y, options, message):

@@ -44,12 +44,12 @@ def test_reads_every_number_type(tmp_path, code, dtype):
         (b"\x89PNG\r\n", "not an IDX file: it starts with 89 50 4e 47"),
         (b"\0\0\x07\x03" + b"\0" * 20, "not an IDX file"),
         (b"\0\0\x08\x00", "not an IDX file"),
-        (idx(IMAGES)[:10], "cut short inside its header"),
+        (idx(IMAGES)[:10], "truncated inside its header"),
         (idx(IMAGES)[:-1], "takes 24 bytes, the file has only 23"),
         (idx(IMAGES) + b"x", "takes 24 bytes, the file has more"),
         (b"\0\0\x08\x03" + b"\xff" * 12 + b"abc", "the file has only 3"),
-        (gzip.compress(idx(IMAGES), mtime=0)[:-9], "gzip file is damaged or cut short"),
-        (b"\x1f\x8b" + b"garbage" * 4, "gzip file is damaged or cut short"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-9], "gzip file is damaged or truncated"),
+        (b"\x1f\x8b" + b"garbage" * 4, "gzip file is damaged or truncated"),
     ],
 )
 def test_a_malformed_file_says_how(tmp_path, content, message):

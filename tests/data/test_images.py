@@ -98,7 +98,7 @@ def test_found_under_compose_data(tmp_path, monkeypatch, packed, below):
 
 def test_a_folder_given(tmp_path):
     check(load(SMALL, put(tmp_path / "here"), download=False))
-    with pytest.raises(DataError, match=r"no train-images-idx3-ubyte here.*MNIST is four such files"):
+    with pytest.raises(DataError, match=r"no train-images-idx3-ubyte here.*MNIST consists of four files"):
         mnist(tmp_path)
 
 
@@ -152,17 +152,17 @@ def test_wrong_checksum(server, tmp_path):
 
 def test_cut_transfer(server, tmp_path):
     server.cut.add(LABELS)
-    fails(server, tmp_path, r"the transfer was cut: \d+ of \d+ bytes")
+    fails(server, tmp_path, r"the transfer was interrupted: \d+ of \d+ bytes")
 
 
 def test_a_page_instead_of_the_file(server, tmp_path):
     server.files[LABELS] = b"<html>please log in</html>"
-    fails(server, tmp_path, "not a whole gzip file")
+    fails(server, tmp_path, "not a complete gzip file")
 
 
 def test_more_than_the_file(server, tmp_path):
     server.files[LABELS] = bytes(1 << 20)
-    fails(server, tmp_path, "larger than the 14 bytes of its content")
+    fails(server, tmp_path, "larger than its content of 14 bytes")
 
 
 def test_a_bomb_is_not_unpacked(server, tmp_path):

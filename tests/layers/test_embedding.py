@@ -25,7 +25,7 @@ def test_ids_outside_are_an_error_where_they_are_known():
     for bad in (IDS + 2, IDS - 1):
         with pytest.raises(LayerError) as caught:
             net.apply(params, {}, bad)
-        assert "embedding_0: expected ids from 0 to 3, the rows of its table, got ids from" in str(caught.value)
+        assert "embedding_0: expected ids between 0 and 3, the rows of its table, got ids between" in str(caught.value)
 
 
 def test_ids_outside_are_nan_inside_jit_and_never_another_row():
@@ -65,7 +65,7 @@ def test_wrong_input_says_what_is_wanted():
         embedding_bag(4, 3, "mean").init(0, IDS, jnp.ones((2, 3)))
     with pytest.raises(ShapeError, match="one length for each of the 2 sequences"):
         embedding_bag(4, 3).init(0, IDS, jnp.array([1, 2, 3]))
-    with pytest.raises(ConfigError, match="a padding id from 0 to 3"):
+    with pytest.raises(ConfigError, match="a padding id between 0 and 3"):
         embedding(4, 3, padding=4)
     with pytest.raises(ConfigError, match="a count and a size of at least 1"):
         embedding(0, 3)

@@ -81,20 +81,6 @@ def test_tensorflow_moves_and_resizes_so(rng):
         assert np.array_equal(resize((9, 7), "nearest", coordinates=coordinates)(x), want)
 
 
-def test_keras_pads_and_crops_so(rng):
-    x = rng.normal(size=(2, 7, 8, 3)).astype("float32")
-    widths = ((1, 2), (0, 3))
-    assert np.array_equal(pad(widths)(x), keras.layers.ZeroPadding2D(widths)(x))
-    assert np.array_equal(crop(widths)(x), keras.layers.Cropping2D(widths)(x))
-    assert np.array_equal(center_crop((4, 5))(x), keras.layers.CenterCrop(4, 5)(x))
-
-
-@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "wrap"])
-def test_modes_are_those_of_numpy(mode):
-    x = np.arange(4, dtype=np.float32)[None, :, None]
-    assert np.array_equal(pad(3, mode)(x), np.pad(x, ((0, 0), (3, 3), (0, 0)), mode))
-
-
 @pytest.mark.parametrize(
     "layer",
     [
@@ -121,15 +107,6 @@ def test_channels_first_is_the_same_turned(layer, rng):
     np.testing.assert_allclose(np.moveaxis(first, 1, -1), layer(x), atol=1e-6)
 
 
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.booleans())
-@settings(BOUNDED, max_examples=6)
-def test_pixels_come_back(rank, factor, channels, channels_first):
-    x = np.random.default_rng(0).normal(size=(2, *range(2, 2 + rank), channels * factor**rank)).astype("float32")
-    x = np.moveaxis(x, -1, 1) if channels_first else x
-    for there, back in ((pixel_shuffle, pixel_unshuffle), (depth_to_space, space_to_depth)):
-        assert np.array_equal(back(factor, channels_first)(there(factor, channels_first)(x)), x)
-
-
 def test_integers_pass_where_nothing_is_computed():
     x = jnp.arange(16).reshape(1, 2, 2, 4)
     for layer in (pad(1, value=7), crop(0), upsample(2), pixel_shuffle(2), channel_shuffle(2), unfold(2)):
@@ -149,18 +126,18 @@ def test_doubling_repeats():
         (lambda: pad(9, "wrap"), (8, 3), ShapeError, 'widths up to 8 for "wrap"'),
         (lambda: pad(-1, "edge"), (8, 3), ConfigError, "widths of at least 0"),
         (lambda: pad(-4), (8, 3), ShapeError, "leave some of the input"),
-        (lambda: pad(1, "edge", 1.0), None, ConfigError, "a value only with the constant mode"),
+        (lambda: pad(1, "edge", 1.0), None, ConfigError, "a value only with constant mode"),
         (lambda: pad(1, "zero"), None, ConfigError, "'constant' or 'reflect'"),
         (lambda: crop(4), (8, 3), ShapeError, "leave some of the input"),
-        (lambda: crop(-1), (8, 3), ConfigError, r"add values with pad"),
+        (lambda: crop(-1), (8, 3), ConfigError, r"use pad\(...\) to add values"),
         (lambda: center_crop(9), (8, 3), ShapeError, r"an input of at least \(9,\)"),
         (lambda: unfold(9), (8, 3), ShapeError, "at least as long as the window of 9"),
-        (lambda: fold(8, 3), (8, 9), ShapeError, r"an input of shape \(1, 6, 9\), as unfold gives it"),
-        (lambda: fold(8, 3), (6, 8), ShapeError, "channels that a window of 3 divides"),
-        (lambda: pixel_shuffle(2), (4, 4, 6), ShapeError, "channels that 4 divides, got 6 channels"),
-        (lambda: pixel_unshuffle(2), (4, 5, 1), ShapeError, "spatial axes that 2 divides"),
+        (lambda: fold(8, 3), (8, 9), ShapeError, r"an input of shape \(1, 6, 9\), as from unfold"),
+        (lambda: fold(8, 3), (6, 8), ShapeError, "channels divisible by the window size 3"),
+        (lambda: pixel_shuffle(2), (4, 4, 6), ShapeError, "channels divisible by 4, got 6 channels"),
+        (lambda: pixel_unshuffle(2), (4, 5, 1), ShapeError, "spatial axes divisible by 2"),
         (lambda: pixel_shuffle(0), None, ConfigError, "a factor of at least 1"),
-        (lambda: channel_shuffle(4), (4, 6), ShapeError, "channels that 4 groups divide"),
+        (lambda: channel_shuffle(4), (4, 6), ShapeError, "channels divisible by 4 groups"),
         (lambda: channel_shuffle(0), None, ConfigError, "at least one group"),
         (lambda: upsample(0), None, ConfigError, "a factor above 0"),
         (lambda: resize(0), (8, 3), ConfigError, "an int of at least 1"),

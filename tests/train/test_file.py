@@ -115,7 +115,7 @@ def test_an_unregistered_function_says_how_to_register_it(path):
 
 def test_text_that_means_another_network(path, monkeypatch):
     monkeypatch.setattr("compose.train.file.parse", lambda text: fc(1))
-    with pytest.raises(FileError, match="reads back as another network"):
+    with pytest.raises(FileError, match="parses to a different network"):
         save(trained(), path)
 
 
@@ -140,7 +140,7 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileError, match="cannot be written, and is as it was: No space left on device"):
+    with pytest.raises(FileError, match="cannot be written, and is unchanged: No space left on device"):
         save(trained(history=()), path)
     assert path.read_bytes() == b"old"
     assert os.listdir(path.parent) == [path.name]

@@ -15,7 +15,7 @@ import compose
 from compose import branch, compose_seq, dropout, fc, relu, softmax
 from compose.core.errors import ConfigError
 from compose.train import Trained, fit
-from compose.train.optimizers import OPTIMIZERS, optimizer_of
+from compose.train.optimizers import optimizer_of
 
 NET = compose_seq(fc(8, relu), dropout(0.5), fc(3, softmax))
 X = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
@@ -80,7 +80,7 @@ def test_an_edited_network_goes_on_from_the_same_parameters(trained):
     assert len(on.history) == 3
 
 
-def test_what_it_compiled_is_found_again():
+def test_compiled_steps_are_reused():
     from compose.train.train_step import training_steps
 
     options = dict(loss="cross_entropy", optimizer="rmsprop", learning_rate=0.01, batch_size=6, verbose=False)
@@ -98,17 +98,6 @@ def test_an_epoch_compiles_once_for_full_batches_and_once_for_the_last():
     fit(NET, X, Y, loss="cross_entropy", optimizer=optimizer, batch_size=6, epochs=4, verbose=False)
     run = training_steps(NET, LOSSES["cross_entropy"], (), optimizer)
     assert run._cache_size() == 2
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers_by_name(name, rng):
-    params = {"w": jnp.ones(3)}
-    made = optimizer_of(name)
-    updates, _ = made.update({"w": jnp.ones(3)}, made.init(params), params)
-    assert (np.asarray(updates["w"]) < 0).all()
-    assert optimizer_of(name) is made
-    rate = jnp.float32(0.5)
-    assert optimizer_of(name, rate) is optimizer_of(name, 0.5)
 
 
 def test_the_package_loads_optax_only_to_train():

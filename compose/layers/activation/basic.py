@@ -1,7 +1,7 @@
-"""Activations: functions of one array, used bare (`relu`) or with options (`leaky_relu(negative_slope=0.2)`).
+"""Piecewise and basic activations: used bare (`relu`) or with options (`leaky_relu(negative_slope=0.2)`).
 
-Where two straight pieces meet the slope is torch's: that of the flat or the lower piece, so that a bound or a
-clipped value passes no gradient. `jax.nn` takes the upper piece in `leaky_relu`, `hard_tanh` and `abs`.
+Subgradients at kinks follow torch: the slope of the flat or the lower piece, so that no gradient passes at a bound.
+`jax.nn` takes that of the upper piece in `leaky_relu`, `hard_tanh` and `abs`.
 
 Shapes: any, unchanged.
 """
@@ -76,7 +76,7 @@ def tanh(x):
 
 @activation(also=(jax.nn.hard_tanh,))
 def hard_tanh(x, min_value: float = -1.0, max_value: float = 1.0):
-    """`x` cut to `min_value` and `max_value`; slope 0 at the bounds, as in torch. `clip` has slope 1 there.
+    """`x` clipped to `min_value` and `max_value`; slope 0 at the bounds, as in torch. `clip` has slope 1 there.
 
     Elsewhere: Keras `hard_tanh`, torch `Hardtanh`, Flax `hard_tanh`.
     """
@@ -87,7 +87,7 @@ def hard_tanh(x, min_value: float = -1.0, max_value: float = 1.0):
 def hard_sigmoid(x):
     """`min(max(x + 3, 0), 6) / 6`; slope 0 at ±3, as in torch.
 
-    Elsewhere: Keras `hard_sigmoid`, torch `Hardsigmoid`, Flax `hard_sigmoid` the same; Keras 2 had `0.2 x + 0.5` cut to
+    Elsewhere: Keras `hard_sigmoid`, torch `Hardsigmoid`, Flax `hard_sigmoid`; Keras 2 had `0.2 x + 0.5` clipped to
     0 and 1.
     """
     return relu6.fn(x + 3) / 6
@@ -104,7 +104,7 @@ def hard_swish(x):
 
 @activation
 def hard_shrink(x, threshold: float = 0.5):
-    """`x` where its size is above `threshold`, else 0; slope 0 at ±threshold (torch `lambd`).
+    """`x` where `|x|` is above `threshold`, else 0; slope 0 at ±threshold (torch `lambd`).
 
     Elsewhere: Keras `hard_shrink`, torch `Hardshrink`.
     """
@@ -131,7 +131,7 @@ def threshold(x, threshold: float, value: float):
 
 @activation(also=(jax.nn.sparse_plus,))
 def sparse_plus(x):
-    """0 below -1, `x` above 1, `(x + 1)² / 4` between: a softplus that reaches 0.
+    """0 below -1, `x` above 1, `(x + 1)² / 4` between: a softplus that is exactly 0 for small inputs.
 
     Elsewhere: Keras `sparse_plus`.
     """
@@ -140,7 +140,7 @@ def sparse_plus(x):
 
 @activation(also=(jax.nn.sparse_sigmoid,))
 def sparse_sigmoid(x):
-    """`(x + 1) / 2` cut to 0 and 1: the slope of `sparse_plus`, itself of slope 0 at ±1.
+    """`(x + 1) / 2` clipped to 0 and 1: the derivative of `sparse_plus`; slope 0 at ±1.
 
     Elsewhere: Keras `sparse_sigmoid`.
     """

@@ -1,4 +1,4 @@
-"""Rectifiers whose slope below zero is learned or drawn."""
+"""Rectifiers with a learned or random slope below zero."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["prelu", "rrelu"]
 class prelu(Layer):
     """`x` above 0, `negative_slope * x` below, with learned slopes (He et al., 2015); the lower slope at 0.
 
-    Shapes: any, unchanged; parameter `negative_slope`, the lengths of `axes`.
+    Shapes: any, unchanged; parameter `negative_slope`, with the lengths of `axes`.
     Elsewhere: torch `PReLU()` with these defaults, `PReLU(channels)` is `axes=(-1,)`; Keras `PReLU` starts at 0
-    and has a slope for each place: `axes=(1, 2, 3)` for images, `axes=(-1,)` for its `shared_axes=[1, 2]`;
+    and has one slope per element: `axes=(1, 2, 3)` for images, `axes=(-1,)` for its `shared_axes=[1, 2]`;
     Flax `PReLU` starts at 0.01.
 
     Args:
-        axes: the axes along which slopes differ; none for a single slope.
-        slope_init: how the slopes start.
+        axes: the axes along which slopes differ; empty for a single slope.
+        slope_init: the initialiser of the slopes.
     """
 
     axes: tuple[int, ...] = ()
@@ -34,7 +34,7 @@ class prelu(Layer):
     def params(self, x):
         expect_float(x)
         if any(not -x.ndim <= a < x.ndim for a in self.axes):
-            raise ShapeError(f"an input that has the axes {self.axes}", shape_text(x))
+            raise ShapeError(f"an input with axes {self.axes}", shape_text(x))
         shape = tuple(x.shape[a] for a in _ordered(self.axes, x.ndim))
         yield "negative_slope", Param(shape, self.slope_init, axes=("out",) * len(shape))
 
@@ -46,7 +46,7 @@ class prelu(Layer):
 
 @layer
 class rrelu(Layer):
-    """`leaky_relu` whose slope is drawn for each element in training, its mean in inference (Xu et al., 2015).
+    """`leaky_relu` with a random slope for each element in training, its mean in inference (Xu et al., 2015).
 
     Shapes: any, unchanged. Elsewhere: torch `RReLU` with these defaults.
     """

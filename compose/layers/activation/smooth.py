@@ -1,4 +1,4 @@
-"""Smooth activations: functions of one array without a corner.
+"""Smooth activations.
 
 Shapes: any, unchanged.
 """
@@ -22,7 +22,7 @@ def gelu(x, approximate: bool = False):
     """`x Φ(x)` by the error function, or its tanh form with `approximate=True` (Hendrycks & Gimpel, 2016).
 
     Elsewhere: the error function is the default of Keras `gelu`, torch `GELU` and TensorFlow; `jax.nn.gelu` and Flax
-    `gelu` take the tanh form, so that a bare `jax.nn.gelu` lifts to `gelu(approximate=True)`.
+    `gelu` take the tanh form, so a bare `jax.nn.gelu` becomes `gelu(approximate=True)`.
     """
     return jax.nn.gelu(x, approximate=approximate)
 
@@ -52,7 +52,7 @@ def mish(x):
 def softplus(x, beta: float = 1.0, threshold: float | None = None):
     """`log(1 + exp(beta x)) / beta`.
 
-    Elsewhere: Keras `softplus`, Flax `softplus`; torch `Softplus` takes `x` itself where `beta x` is above 20
+    Elsewhere: Keras `softplus`, Flax `softplus`; torch `Softplus` returns `x` where `beta x` is above 20
     (`threshold=20`), off by up to 2e-9.
     """
     y = jax.nn.softplus(x) if beta == 1 else jax.nn.softplus(beta * x) / beta

@@ -1,4 +1,4 @@
-"""Activations along an axis: probabilities, gates and the largest of a group."""
+"""Activations along an axis: softmax, gated units, maxout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def softmax(x, axis: int | tuple[int, ...] = -1):
 
 @function(floats=True, also=(jax.nn.log_softmax,))
 def log_softmax(x, axis: int = -1):
-    """The logarithm of `softmax`, without its loss of precision.
+    """The logarithm of `softmax`, computed stably.
 
     Shapes: any, unchanged. Elsewhere: Keras `log_softmax`, torch `LogSoftmax`, Flax `log_softmax`.
     """
@@ -42,8 +42,8 @@ def soft_min(x, axis: int = -1):
 def sparsemax(x, axis: int = -1):
     """The point of the probability simplex nearest to `x`, mostly zeros (Martins & Astudillo, 2016).
 
-    Shapes: any, unchanged. Elsewhere: Keras `sparsemax`, which in 3.15 subtracts too much where several stay
-    above zero, so that it does not sum to 1.
+    Shapes: any, unchanged. Elsewhere: Keras `sparsemax`, which in 3.15 subtracts too much if several elements
+    are positive, so that it does not sum to 1.
     """
     x = jnp.moveaxis(x, axis, -1)
     largest = jnp.flip(jnp.sort(x, -1), -1)
@@ -56,24 +56,24 @@ def sparsemax(x, axis: int = -1):
 
 @function(floats=True, also=(jax.nn.glu,))
 def glu(x, axis: int = -1):
-    """`a * sigmoid(b)`, `a` and `b` the halves of `x` along `axis` (Dauphin et al., 2016).
+    """`a * sigmoid(b)`, where `a` and `b` are the halves of `x` along `axis` (Dauphin et al., 2016).
 
-    Other gates are expressions: SwiGLU is `fc(n, silu) * fc(n)`, GEGLU `fc(n, gelu) * fc(n)`.
+    Other gated units are expressions: SwiGLU is `fc(n, silu) * fc(n)`, GEGLU `fc(n, gelu) * fc(n)`.
 
     Shapes: `(..., 2n) -> (..., n)`. Elsewhere: Keras `glu`, torch `GLU`, Flax `glu`.
     """
     if x.shape[axis] % 2:
-        raise ShapeError(f"an even number along axis {axis}", shape_text(x))
+        raise ShapeError(f"an even length along axis {axis}", shape_text(x))
     a, b = jnp.split(x, 2, axis)
     return a * jax.nn.sigmoid(b)
 
 
 @function(floats=True)
 def maxout(x, pieces: int = 2):
-    """The largest of each `pieces` neighbours of the last axis (Goodfellow et al., 2013): `fc(2 * n) >> maxout`.
+    """The maximum of each `pieces` adjacent features (Goodfellow et al., 2013): `fc(2 * n) >> maxout`.
 
     Shapes: `(..., n · pieces) -> (..., n)`.
     """
     if x.shape[-1] % pieces:
-        raise ShapeError(f"channels that {pieces} pieces divide", shape_text(x))
+        raise ShapeError(f"channels divisible by {pieces} pieces", shape_text(x))
     return x.reshape(*x.shape[:-1], -1, pieces).max(-1)

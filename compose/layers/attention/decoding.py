@@ -1,4 +1,4 @@
-"""One step at a time: a causal network whose layers remember the steps before."""
+"""Step-by-step decoding of a causal network, with key-value caches."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["decoding"]
 
 
 def decoding(net: Layer, steps: int) -> Layer:
-    """The same network on the same parameters, for sequences of up to `steps` steps that come a part at a time.
+    """The same network with caches, for sequences of up to `steps` steps that arrive in parts.
 
-    Causal attention, positions and transformer blocks keep what they need in the state; `init` it on a part, and give
-    each `apply` the state of the one before. Beyond `steps` the output is NaN.
+    The parameters are unchanged. Causal attention, positions and transformer blocks keep their caches in the state:
+    call `init` on one part, and pass each `apply` the state of the previous one. Beyond `steps`, the output is NaN.
 
     >>> from compose import compose_seq, decoding, embedding, encoder_block, learned_positions
     >>> gpt = compose_seq(embedding(100, 8), learned_positions(16), encoder_block(2, 32, causal=True))
@@ -25,15 +25,15 @@ def decoding(net: Layer, steps: int) -> Layer:
 
     Raises `ConfigError` for a network without causal attention.
     """
-    found = []
+    causal = []
 
-    def remember(path: str, layer: Layer) -> Layer:
+    def cached(path: str, layer: Layer) -> Layer:
         if not hasattr(layer, "cache") or not getattr(layer, "causal", True):
             return layer
-        found.append(hasattr(layer, "causal"))
+        causal.append(hasattr(layer, "causal"))
         return layer.but(cache=steps)
 
-    made = net.map(remember)
-    if not any(found):
+    decoder = net.map(cached)
+    if not any(causal):
         raise ConfigError("a network with causal attention: multi_head_attention(..., causal=True)", str(net))
-    return made
+    return decoder

@@ -1,4 +1,4 @@
-"""What every attention layer computes: who may attend to whom, weights, and the weighted sum."""
+"""Dot-product attention: masks, weights and the weighted sum, shared by all attention layers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def attend(
 ) -> tuple[Any, Any]:  # fmt: skip
     """Attention of `q (batch, queries, heads, n)` to `k`, `v (batch, keys, groups, ...)`, and its weights.
 
-    `groups` divides `heads`; the rest is as in `weigh`. The products have heads before time, a third of the time on a
-    CPU of those over the axes as they come.
+    `groups` divides `heads`; the rest is as in `weigh`. The products are computed with heads before time, which takes a
+    third of the time on the CPU.
     """
     batch, queries, heads, n = q.shape
     keys, groups = k.shape[1:3]
@@ -34,10 +34,10 @@ def attend(
 def weigh(
     s, v, *, mask=None, empty_rows: bool = False, dropout: tuple[float, Callable] | None = None
 ) -> tuple[Any, Any]:
-    """The sum of `v (batch, keys, groups, n)` by the softmax of scores `(batch, heads, queries, keys)`, and that
-    softmax.
+    """The sum of `v (batch, keys, groups, n)` weighted by the softmax of scores `(batch, heads, queries, keys)`, and
+    the weights.
 
-    It is computed in float32 at least. With `empty_rows` a query that may attend to nothing gets zeros.
+    The softmax is computed in float32 or wider. With `empty_rows`, a query with every key masked gets zeros.
     """
     s = s.astype(jnp.promote_types(s.dtype, jnp.float32))
     if mask is not None:
@@ -57,21 +57,21 @@ def weigh(
 
 
 def allowed(mask, q, k, causal: bool, window: int | None, positions=None) -> Any:
-    """Who may attend to whom: a mask that broadcasts to `(batch, heads, queries, keys)`, or None for all.
+    """The attention mask, which broadcasts to `(batch, heads, queries, keys)`, or None if nothing is masked.
 
-    `positions` are the places of the queries among the keys; None counts both from the first.
+    `positions` are the positions of the queries among the keys; None counts both from 0.
     """
     queries, keys = q.shape[1], k.shape[1]
-    made = None if mask is None else _four_axes(mask, q.shape[0], q.shape[2], queries, keys)
+    mask = None if mask is None else _four_axes(mask, q.shape[0], q.shape[2], queries, keys)
     if not causal and window is None:
-        return made
+        return mask
     at = jnp.arange(queries) if positions is None else positions
     ahead = jnp.arange(keys) - at[:, None]
     near = ahead <= 0 if causal else None
     if window is not None:
         close = ahead >= -window if causal else jnp.abs(ahead) <= window
         near = close if near is None else near & close
-    return near if made is None else made & near
+    return near if mask is None else mask & near
 
 
 def _four_axes(mask, batch: int, heads: int, queries: int, keys: int) -> Any:
@@ -80,36 +80,36 @@ def _four_axes(mask, batch: int, heads: int, queries: int, keys: int) -> Any:
             raise ShapeError(f"one length for each of the {batch} examples", shape_text(mask))
         mask = jnp.arange(keys) < mask[:, None]
     if mask.dtype != jnp.bool_:
-        raise DtypeError("a boolean mask, True where a query may attend", f"{mask.dtype}", "scores= adds numbers")
+        raise DtypeError("a boolean mask, True where a query may attend", f"{mask.dtype}", "use scores= to add numbers")
     wanted = ((batch,), (heads,), (queries,), (keys,))
     axes = {2: (0, 3), 3: (0, 2, 3), 4: (0, 1, 2, 3)}.get(mask.ndim, ())
     fits = axes and all(n in (1, *wanted[a]) for n, a in zip(mask.shape, axes))
     if not fits:
         raise ShapeError(
             f"a mask (batch, keys) = {(batch, keys)}, (batch, queries, keys) = {(batch, queries, keys)} "
-            f"or (batch, heads, queries, keys) = {(batch, heads, queries, keys)}, 1 for what is the same for all",
+            f"or (batch, heads, queries, keys) = {(batch, heads, queries, keys)}, 1 to broadcast",
             str(tuple(mask.shape)),
         )
     return jnp.expand_dims(mask, tuple(a for a in (1, 2) if a not in axes))
 
 
 def split_attention(x) -> tuple[Any, Any, Any, Any, bool]:
-    """Query, key, value, mask or None, and whether all three are one array."""
+    """Query, key, value, mask or None, and whether query, key and value are the same array."""
     parts = list(x) if isinstance(x, tuple) else [x]
     mask = parts.pop() if len(parts) > 1 and not jnp.issubdtype(parts[-1].dtype, jnp.inexact) else None
     if not 1 <= len(parts) <= 3:
-        raise ShapeError("x, (x, memory) or (query, key, value), and perhaps a mask", shape_text(x))
+        raise ShapeError("x, (x, memory) or (query, key, value), optionally with a mask", shape_text(x))
     q, k, v = (parts * 3)[:3] if len(parts) != 2 else (parts[0], parts[1], parts[1])
     if not q.shape[0] == k.shape[0] == v.shape[0] or k.shape[:2] != v.shape[:2]:
-        raise ShapeError("equal batches, and as many values as keys", shape_text((q, k, v)))
+        raise ShapeError("equal batch sizes, and as many values as keys", shape_text((q, k, v)))
     return q, k, v, mask, len(parts) == 1
 
 
 @function
 def scaled_dot_product_attention(q, k, v, mask=None, causal: bool = False, scale: float | None = None):
-    """`softmax(q @ kᵀ · scale) @ v`, the scale 1/√n unless given, for `q, k, v (batch, time, heads, n)`.
+    """`softmax(q @ kᵀ · scale) @ v`, with scale 1/√n by default, for `q, k, v (batch, time, heads, n)`.
 
-    `mask` as in `multi_head_attention`, a fourth input. Shapes: `(batch, queries, heads, n), (batch, keys, heads, n),
+    A mask, as in `multi_head_attention`, may come fourth. Shapes: `(batch, queries, heads, n), (batch, keys, heads, n),
     (batch, keys, heads, m) -> (batch, queries, heads, m)`. Elsewhere: torch
     `functional.scaled_dot_product_attention` has the heads before the time; Flax `dot_product_attention` and that of
     `jax.nn` have this layout.

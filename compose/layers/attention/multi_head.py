@@ -1,4 +1,4 @@
-"""Multi-head attention, with masks, grouped heads, windows and a cache for decoding."""
+"""Multi-head attention, with masks, grouped heads, windows and a key-value cache."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ __all__ = ["multi_head_attention"]
 
 @layer
 class multi_head_attention(StatefulLayer):
-    """`softmax(q @ kᵀ / √head_size) @ v` in several heads, projected back (Vaswani et al., 2017).
+    """Multi-head attention: `softmax(q @ kᵀ / √head_size) @ v` for each head, projected back (Vaswani et al., 2017).
 
-    Shapes: `(batch, time, n) -> (batch, time, n)`. The input may be a tuple: `(x, memory)` attends from x to memory,
-    `(query, key, value)` takes values from elsewhere; a boolean mask or integer lengths of the keys may come last.
-    A mask is True where a query may attend, as in Keras, Flax and torch's `scaled_dot_product_attention`; torch's
-    `MultiheadAttention` says True for what to ignore. It is `(batch, keys)`, `(batch, queries, keys)` or
-    `(batch, heads, queries, keys)`. `apply(..., mask=)` masks the keys of self-attention. A query that may attend to
-    nothing gets zeros from the heads, as in torch; Keras and Flax give it the mean of all values: `empty="mean"`.
+    Shapes: `(batch, time, n) -> (batch, time, n)`. The input may be a tuple: `(x, memory)` for attention from x to
+    memory, or `(query, key, value)`; a boolean mask or integer lengths of the keys may come last. A mask is True where
+    a query may attend, as in Keras, Flax and torch's `scaled_dot_product_attention`; in torch's `MultiheadAttention`,
+    True means ignore. Its shape is `(batch, keys)`, `(batch, queries, keys)` or `(batch, heads, queries, keys)`.
+    `apply(..., mask=)` masks the keys of self-attention. A query with every key masked gets zeros from the heads, as in
+    torch; in Keras and Flax it gets the mean of all values: `empty="mean"`.
 
     Parameters: `query_kernel (n, heads · head_size)`, `key_kernel`, `value_kernel`,
     `out_kernel (heads · value_size, n)`, and `query_bias`, `key_bias`, `value_bias`, `out_bias`.
     Elsewhere: torch `MultiheadAttention` with `batch_first=True` has one `in_proj_weight` for the first three; its
-    `add_bias_kv` and `add_zero_attn` are not here; Keras
-    `MultiHeadAttention` wants `head_size` as `key_dim` and keeps kernels `(n, heads, head_size)`; Keras
-    `GroupQueryAttention` is `kv_heads=`; Flax `MultiHeadDotProductAttention` is as Keras.
+    `add_bias_kv` and `add_zero_attn` are not supported; Keras
+    `MultiHeadAttention` requires `head_size` as `key_dim` and has kernels `(n, heads, head_size)`; Keras
+    `GroupQueryAttention` is `kv_heads=`; Flax `MultiHeadDotProductAttention` has Keras's layout.
 
     Args:
-        heads: how many; they divide the features unless `head_size` is given.
-        head_size, value_size: features of one head's queries and keys, and of its values; None shares the input's.
-        size: features of the output; None for those of the query.
-        kv_heads: heads of keys and values, each for an equal group of query heads (Ainslie et al., 2023).
-        causal: no query attends to a later key.
-        window: a query attends to keys at most this many places away.
-        scale: of the products of queries and keys; None for 1/√head_size.
-        dropout: the rate at which attention weights are dropped in training.
-        bias, out_bias: whether the three projections, and the last one, have biases.
-        key_bias: whether the keys' has, if the others do; Whisper's, BEiT's and Swin V2's have none.
-        rotary: a layer on queries and keys, such as `rotary`.
-        scores: a layer on the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
-        empty: what the heads give a query that may attend to nothing: `"zeros"` or the `"mean"` of all values.
-        return_weights: give `(output, weights (batch, heads, queries, keys))`.
-        cache: keep the keys and values of up to so many steps in the state: the steps of a sequence may then come one
-            by one, or some at a time. The output beyond them is NaN.
+        heads: the number of heads; it divides the features unless `head_size` is given.
+        head_size, value_size: features per head of queries and keys, and of values; None divides the input's features.
+        size: output features; None for those of the query.
+        kv_heads: the number of heads of keys and values, each shared by a group of query heads (Ainslie et al., 2023).
+        causal: mask later keys.
+        window: mask keys more than this many positions away.
+        scale: the scale of the products of queries and keys; None for 1/√head_size.
+        dropout: the dropout rate of the attention weights.
+        bias, out_bias: whether the input projections and the output projection have biases.
+        key_bias: whether the key projection has a bias if `bias=True`; Whisper, BEiT and Swin V2 have none.
+        rotary: a layer applied to queries and keys, such as `rotary`.
+        scores: a layer applied to the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
+        empty: the heads' output for a query with every key masked: `"zeros"` or the `"mean"` of all values.
+        return_weights: return `(output, weights (batch, heads, queries, keys))`.
+        cache: keep the keys and values of up to this many steps in the state, so that a sequence can arrive in parts.
+            Beyond that, the output is NaN.
 
     >>> from compose import multi_head_attention
     >>> multi_head_attention(8).out((10, 64))
@@ -85,7 +85,7 @@ class multi_head_attention(StatefulLayer):
 
     def validate(self):
         if self.heads < 1 or self.heads % self.groups:
-            raise ConfigError("heads that kv_heads divide", f"{self.heads} heads, {self.groups} kv_heads")
+            raise ConfigError("heads divisible by kv_heads", f"{self.heads} heads, {self.groups} kv_heads")
         if not 0 <= self.dropout < 1:
             raise ConfigError("a dropout rate from 0 to below 1", str(self.dropout))
         if self.window is not None and self.window < 0:
@@ -98,9 +98,9 @@ class multi_head_attention(StatefulLayer):
         return self.kv_heads or self.heads
 
     def sizes(self, features: int) -> tuple[int, int]:
-        """Features of one head's keys and of its values."""
+        """The features per head of keys and of values."""
         if self.head_size is None and features % self.heads:
-            raise ShapeError(f"features that {self.heads} heads divide", f"{features} features", "or give head_size=")
+            raise ShapeError(f"features divisible by {self.heads} heads", f"{features} features", "or pass head_size=")
         key = self.head_size or features // self.heads
         return key, self.value_size or key
 
@@ -108,7 +108,7 @@ class multi_head_attention(StatefulLayer):
         q, k, v, _, _ = split_attention(x)
         for part in (q, k, v):
             expect_rank(part, 3, "(batch, time, features)")
-            expect_float(part, "put embedding(...) first for ids")
+            expect_float(part, "for integer ids, put embedding(...) first")
         key, value = self.sizes(q.shape[-1])
         wide = {"query": (q, self.heads * key), "key": (k, self.groups * key), "value": (v, self.groups * value)}
         for name, (part, n) in wide.items():
@@ -139,7 +139,7 @@ class multi_head_attention(StatefulLayer):
             q, k = self._turned(p, q, None, ctx), self._turned(p, k, None, ctx)
         else:
             if not alone:
-                raise ShapeError("self-attention, since this layer has a cache", shape_text(x))
+                raise ShapeError("self-attention, because this layer has a cache", shape_text(x))
             positions = s["index"] + jnp.arange(q.shape[1])
             q, k = self._turned(p, q, positions, ctx), self._turned(p, k, positions, ctx)
             k, v, s = self._remember(s, k, v)
@@ -172,7 +172,7 @@ class multi_head_attention(StatefulLayer):
         return ctx.run(self.rotary, p, x if positions is None else (x, positions), "rotary")
 
     def _remember(self, s, k, v) -> tuple[Any, Any, Any]:
-        """The keys and values so far, and the state that holds them."""
+        """The keys and values so far, and the new state."""
         first, steps = jnp.zeros_like(s["index"]), k.shape[1]
         at = (first, s["index"], first, first)
         keys, values = (lax.dynamic_update_slice(s[n], a.astype(s[n].dtype), at) for n, a in (("key", k), ("value", v)))

@@ -1,4 +1,4 @@
-"""Attention without projections, with learned ways to score a query against a key."""
+"""Attention without projections, with dot-product or additive scores."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Scored(Layer):
     A mask or lengths of the keys may come last, as in `multi_head_attention`.
 
     Args:
-        causal: no query attends to a later key.
-        dropout: the rate at which attention weights are dropped in training.
-        return_weights: give `(output, weights (batch, queries, keys))`.
+        causal: mask later keys.
+        dropout: the dropout rate of the attention weights.
+        return_weights: return `(output, weights (batch, queries, keys))`.
     """
 
     causal: bool = False
@@ -46,7 +46,7 @@ class Scored(Layer):
             expect_rank(part, 3, "(batch, time, features)")
             expect_float(part)
         if q.shape[-1] != k.shape[-1]:
-            raise ShapeError("queries and keys of equal features", shape_text((q, k)))
+            raise ShapeError("queries and keys with equal features", shape_text((q, k)))
         return self.scoring(q.shape[-1])
 
     def scoring(self, n: int) -> Any:
@@ -54,7 +54,7 @@ class Scored(Layer):
         raise NotImplementedError
 
     def score(self, p, q, k) -> Any:
-        """`(batch, queries, keys)`."""
+        """The scores `(batch, queries, keys)`."""
         raise NotImplementedError
 
     def forward(self, p, x, ctx):
@@ -73,11 +73,11 @@ class dot_attention(Scored):
     """`softmax(query @ keyᵀ) @ value` (Luong et al., 2015).
 
     Shapes: `(batch, queries, n), (batch, keys, n), (batch, keys, m) -> (batch, queries, m)`; parameters: `scale ()`,
-    if asked for. Elsewhere: Keras `Attention`, whose order is (query, value, key); Keras 3 gives a query that may
-    attend to nothing the mean of the values, here zeros.
+    if enabled. Elsewhere: Keras `Attention`, whose order is (query, value, key); for a query with every key masked,
+    Keras 3 returns the mean of the values, and this layer zeros.
 
     Args:
-        scale: multiply scores by a learned number, which starts at 1.
+        scale: multiply the scores by a learned number, initialised to 1.
     """
 
     scale: bool = False
@@ -100,7 +100,7 @@ class additive_attention(Scored):
     Elsewhere: Keras `AdditiveAttention`, whose order is (query, value, key).
 
     Args:
-        scale: whether the sum over features has learned weights.
+        scale: whether the features have learned weights in the sum.
     """
 
     scale: bool = True

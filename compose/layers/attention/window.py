@@ -1,4 +1,4 @@
-"""Attention inside the windows of an image."""
+"""Self-attention within windows of an image (Swin)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["window_attention", "window_bias"]
 
 @layer
 class window_bias(Layer):
-    """`scores + embedding[offset]`, for each head, between the pixels of a square window (Liu et al., Swin, 2021).
+    """`scores + embedding[offset]` for each head, between the pixels of a square window (Liu et al., Swin, 2021).
 
-    For `multi_head_attention(3, scores=window_bias(7))` on the 49 pixels of a window, row by row. Shapes:
+    For `multi_head_attention(3, scores=window_bias(7))` on the 49 pixels of a window, in row-major order. Shapes:
     `(batch, heads, window², window²)`, unchanged; parameters `embedding ((2 window - 1)², heads)`.
     """
 
@@ -39,13 +39,13 @@ class window_bias(Layer):
 
 @unlisted
 class Windowed(Layer):
-    """Self-attention of each pixel to its window: an image is padded with zeros at its end to whole windows.
+    """Self-attention within windows; images are zero-padded at the end to a multiple of the window.
 
     Args:
-        heads: they divide the features.
-        window: side of a window.
-        shift: windows start so many pixels later, and what they wrap around does not see each other.
-        dropout: the rate at which attention weights are dropped in training.
+        heads: the number of heads; it divides the features.
+        window: the side of a window.
+        shift: shift windows cyclically by this many pixels; pixels that wrap around are masked from each other.
+        dropout: the dropout rate of the attention weights.
     """
 
     heads: int
@@ -62,7 +62,7 @@ class Windowed(Layer):
 
     @property
     def attention(self) -> Layer:
-        """What attends within a window."""
+        """The attention layer applied to each window."""
         raise NotImplementedError
 
     def validate(self):
@@ -79,7 +79,9 @@ class Windowed(Layer):
         rows, cols = -(-height // w), -(-width // w)
         if (rows * w, cols * w) != (height, width):
             x = jnp.pad(x, ((0, 0), (0, rows * w - height), (0, cols * w - width), (0, 0)))
-        shift = tuple(self.shift if count > 1 else 0 for count in (rows, cols))  # one window has nothing to wrap
+        shift = tuple(
+            self.shift if count > 1 else 0 for count in (rows, cols)
+        )  # nothing wraps around if there is one window
         if any(shift):
             x = jnp.roll(x, (-shift[0], -shift[1]), (1, 2))
         x = x.reshape(batch, rows, w, cols, w, n).transpose(0, 1, 3, 2, 4, 5).reshape(-1, w * w, n)
@@ -94,9 +96,9 @@ class Windowed(Layer):
 
 @layer
 class window_attention(Windowed):
-    """Self-attention of each pixel to its window, with a learned bias for each offset (Liu et al., Swin, 2021).
+    """Self-attention within windows, with a learned bias for each offset (Liu et al., Swin, 2021).
 
-    Shapes: `(batch, height, width, n)`, unchanged; an image is padded with zeros at its end to whole windows.
+    Shapes: `(batch, height, width, n)`, unchanged; images are zero-padded at the end to a multiple of the window.
     Parameters: those of `multi_head_attention`, with `window_bias` under `scores`, all under `attention`.
     Elsewhere: torchvision `ShiftedWindowAttention`, with one `qkv` for the first three kernels.
     """
@@ -113,14 +115,14 @@ class window_attention(Windowed):
 
 
 def offsets(w: int) -> np.ndarray:
-    """For each pair of a window's pixels the row of the bias table: `(w², w²)`."""
+    """The row of the bias table for each pair of a window's pixels: `(w², w²)`."""
     at = np.stack(np.meshgrid(np.arange(w), np.arange(w), indexing="ij"), -1).reshape(-1, 2)
     by = at[:, None] - at + w - 1
     return by[..., 0] * (2 * w - 1) + by[..., 1]
 
 
 def _seen(rows: int, cols: int, w: int, shift: tuple[int, ...]) -> np.ndarray:
-    """For each window which of its pixels were neighbours before the shift: `(rows · cols, w², w²)`."""
+    """For each window, which pairs of pixels were contiguous before the shift: `(rows · cols, w², w²)`."""
 
     def regions(count: int, by: int) -> np.ndarray:
         at = np.arange(count * w)

@@ -1,4 +1,4 @@
-"""Attention by cosine inside the windows of an image."""
+"""Cosine self-attention within windows of an image (Swin V2)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["cosine_window_attention", "cosine_window_bias"]
 
 @layer
 class cosine_window_bias(Layer):
-    """`scores · min(exp(log_scale), 100) + 16 sigmoid(mlp(offset))`, for each head, between the pixels of a window.
+    """`scores · min(exp(log_scale), 100) + 16 sigmoid(mlp(offset))` for each head, between the pixels of a window.
 
-    Liu et al., Swin V2, 2022. The net `mlp`, of one hidden layer, sees the two offsets on a scale of logarithms, so
-    that a larger window can be used later. Shapes: `(batch, heads, window², window²)`, unchanged; parameters
+    Liu et al., Swin V2, 2022. The MLP has one hidden layer and takes log-scaled offsets, so that the window can be
+    enlarged later. Shapes: `(batch, heads, window², window²)`, unchanged; parameters
     `log_scale (heads,)`, `hidden_kernel (2, hidden)`, `hidden_bias`, `out_kernel (hidden, heads)`.
     """
 
@@ -58,11 +58,11 @@ class cosine_window_bias(Layer):
 
 @layer
 class cosine_window_attention(Windowed):
-    """`window_attention` that scores by the cosine of query and key, and has no bias on keys (Swin V2, 2022).
+    """`window_attention` with scores from the cosine of query and key, and no key bias (Swin V2, 2022).
 
-    Shapes: `(batch, height, width, n)`, unchanged. Parameters: those of `multi_head_attention` but `key_bias`, with
+    Shapes: `(batch, height, width, n)`, unchanged. Parameters: those of `multi_head_attention` except `key_bias`, with
     `cosine_window_bias` under `scores`, all under `attention`. Elsewhere: torchvision `ShiftedWindowAttentionV2`, which
-    keeps a bias for the keys and sets it to zero.
+    has a key bias and sets it to zero.
     """
 
     @property
@@ -75,7 +75,7 @@ class cosine_window_attention(Windowed):
 
 
 def _log_offsets(w: int) -> np.ndarray:
-    """The offsets in a window as the net sees them: `((2w - 1)², 2)`, in float32 as published weights know them."""
+    """The log-scaled offsets that the MLP takes: `((2w - 1)², 2)`, in float32 as for published weights."""
     along = np.arange(1 - w, w, dtype=np.float32)
     by = np.stack(np.meshgrid(along, along, indexing="ij"), -1).reshape(-1, 2)
     by = by / np.float32(w - 1) * np.float32(8)

@@ -1,4 +1,4 @@
-"""Random blurs and gaps in images."""
+"""Random blur and random erasing of images."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["random_erasing", "random_gaussian_blur"]
 
 @layer
 class random_gaussian_blur(Chosen):
-    """Convolves each image with a Gaussian of deviation `sigma`, with probability `rate`; zeros lie around.
+    """Blurs each image with a Gaussian of standard deviation `sigma`, with probability `rate`, padding with zeros.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomGaussianBlur`, whose sigma may be a
     range.
 
     Args:
-        size: of the window, odd.
-        sigma: in pixels.
+        size: the window size, odd.
+        sigma: the standard deviation in pixels.
         rate: the probability.
     """
 
@@ -53,7 +53,8 @@ class random_gaussian_blur(Chosen):
 class random_erasing(Chosen):
     """Fills a box of each image at a random place with `fill_value`, with probability `rate` (Zhong et al., 2017).
 
-    The box's height and width are each the root of a share drawn from `scale` of the image's; it may stick out.
+    The box's height and width are those of the image times the root of a number drawn from `scale`; the box may extend
+    beyond the image.
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomErasing`, whose default fill is
     noise.
     """
@@ -65,7 +66,7 @@ class random_erasing(Chosen):
     def validate(self):
         super().validate()
         if not 0 <= self.scale[0] <= self.scale[1] <= 1:
-            raise ConfigError("a scale of two shares of the image, the smaller first", str(self.scale))
+            raise ConfigError("a scale of two fractions of the image, the smaller first", str(self.scale))
 
     def forward(self, p, x, ctx):
         axes = space_axes(x, False, (1, 1))

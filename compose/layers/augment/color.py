@@ -1,4 +1,4 @@
-"""Random changes of an image's colours and tones, for values from 0 to 1.
+"""Random colour transformations of images with values from 0 to 1.
 
 Shapes: `(batch, height, width, channels)`, unchanged.
 """
@@ -31,7 +31,7 @@ __all__ = [
 
 @layer
 class random_hue(Shifting):
-    """Each image's hue turned by up to `factor` of the colour circle.
+    """Shifts each image's hue by up to `factor` of the colour circle.
 
     Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomHue`, whose factor is twice ours.
     """
@@ -46,7 +46,7 @@ class random_hue(Shifting):
 
 @layer
 class random_saturation(Shifting):
-    """Each image's saturation times `1 + s`, s uniform in `± factor`.
+    """Multiplies each image's saturation by `1 + s`, with s uniform in `± factor`.
 
     Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomSaturation`, whose factor f multiplies
     by `f / (1 - f)`.
@@ -77,7 +77,7 @@ class random_color_degeneration(Shifting):
 
 @layer
 class random_sharpness(Shifting):
-    """`smooth + (1 + s) · (x - smooth)`, s uniform in `± factor`: -1 smooths, 1 sharpens.
+    """`smooth + (1 + s) · (x - smooth)`, with s uniform in `± factor`: -1 smooths, 1 sharpens.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomSharpness`, whose factor f is our
     `2 f - 1`.
@@ -94,7 +94,7 @@ class random_sharpness(Shifting):
 
 
 class Chosen(Layer):
-    """What is done to each image with a probability, in training."""
+    """A transformation applied to each image with probability `rate`, in training."""
 
     draws = True
     rate: float
@@ -115,7 +115,7 @@ class Chosen(Layer):
 
 @layer
 class random_grayscale(Chosen):
-    """Makes each image grey with probability `rate`; it keeps three channels.
+    """Converts each image to grey with probability `rate`, keeping three channels.
 
     Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomGrayscale`.
     """
@@ -128,7 +128,7 @@ class random_grayscale(Chosen):
 
 @layer
 class random_invert(Chosen):
-    """Makes each image its negative, `1 - x`, with probability `rate`. Elsewhere: Keras `RandomInvert`."""
+    """Inverts each image, `1 - x`, with probability `rate`. Elsewhere: Keras `RandomInvert`."""
 
     rate: float = 0.5
 
@@ -138,7 +138,7 @@ class random_invert(Chosen):
 
 @layer
 class random_posterization(Chosen):
-    """Keeps the `bits` highest of 8 of each value, with probability `rate`. Elsewhere: Keras `RandomPosterization`."""
+    """Keeps the `bits` highest bits of 8, with probability `rate`. Elsewhere: Keras `RandomPosterization`."""
 
     bits: int
     rate: float = 1.0
@@ -150,14 +150,14 @@ class random_posterization(Chosen):
 
 @function(floats=True)
 def solarize(x, threshold: float = 0.5, addition: float = 0.0):
-    """`x + addition`, and its negative where that reaches the threshold. Elsewhere: Keras `Solarization`."""
+    """`x + addition`, inverted where it reaches the threshold. Elsewhere: Keras `Solarization`."""
     brighter = jnp.clip(x + addition, 0, 1)
     return jnp.where(brighter < threshold, brighter, 1 - brighter)
 
 
 @function(floats=True)
 def auto_contrast(x):
-    """Each channel of each image stretched from 0 to 1; one that is constant stays. Elsewhere: Keras `AutoContrast`."""
+    """Stretches each image's channels to 0..1; constant channels are unchanged. Elsewhere: Keras `AutoContrast`."""
     low, high = (f(space_axes(x), keepdims=True) for f in (x.min, x.max))
     span = high - low
     return jnp.where(span > 0, (x - low) / jnp.where(span > 0, span, 1), x)

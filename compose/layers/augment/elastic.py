@@ -1,4 +1,4 @@
-"""A random elastic deformation of images in training."""
+"""Random elastic deformation of images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["random_elastic_transform"]
 
 @layer
 class random_elastic_transform(Chosen):
-    """Moves every pixel by normal noise smoothed over its neighbours, with probability `rate` (Simard et al., 2003).
+    """Displaces every pixel by smoothed Gaussian noise, with probability `rate` (Simard et al., 2003).
 
-    The noise of deviation `sigma = 0.05 · scale · min(height, width)` is blurred by a Gaussian of that deviation and
-    moves by `0.1 · scale · max(height, width)` times itself; rows and columns draw each their own.
+    Noise with standard deviation `sigma = 0.05 · scale · min(height, width)` is blurred by a Gaussian of the same
+    standard deviation and multiplied by `0.1 · scale · max(height, width)`, independently for rows and columns.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomElasticTransform`, which moves both
-    axes by the same noise, draws the batch's scale from 0 to its `scale` and cuts to its `value_range`: add `clip`.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomElasticTransform`, which uses one
+    noise for both axes, draws one scale per batch from 0 to its `scale` and clips to its `value_range`: add `clip`.
 
     Args:
         scale: above 0.
@@ -55,7 +55,7 @@ class random_elastic_transform(Chosen):
         return jnp.where(chosen, self.moved(x, noise), x)
 
     def moved(self, x, noise):
-        """The images moved by standard noise for each pixel's row and column, `(batch, height, width, 2)`."""
+        """The images displaced by standard noise `(batch, height, width, 2)` for rows and columns."""
         size = x.shape[1:3]
         sigma, reach = 0.05 * self.scale * min(size), 0.1 * self.scale * max(size)
         smooth = random_gaussian_blur(int(6 * sigma) | 1, sigma).change(noise * sigma)

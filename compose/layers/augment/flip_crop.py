@@ -1,4 +1,4 @@
-"""Random changes of images in training: each example's own draw; in inference nothing is random."""
+"""Random flips, crops, brightness and contrast, drawn for each example in training."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Factor = float | tuple[float, float]
 
 
 class Shifting(Layer):
-    """What changes each example by one number of its own, uniform in `± factor` or between the pair it is."""
+    """A transformation by one random number per example, uniform in `± factor` or between a pair of numbers."""
 
     draws = True
     factor: Factor
-    channels: ClassVar[int | None] = None  # how many it needs
+    channels: ClassVar[int | None] = None  # the required number of channels
 
     def validate(self):
         if (isinstance(self.factor, float) and self.factor < 0) or (
             isinstance(self.factor, tuple) and self.low > self.high
         ):
-            raise ConfigError("a factor of at least 0, or a pair of a low and a high one", str(self.factor))
+            raise ConfigError("a factor of at least 0, or a pair (low, high)", str(self.factor))
 
     def params(self, x):
         space_axes(x, False, (1, 1))
         expect_float(x)
         if self.channels not in (None, x.shape[-1]):
-            raise ShapeError(f"images of {self.channels} channels", f"{x.shape[-1]} channels in {tuple(x.shape)}")
+            raise ShapeError(f"images with {self.channels} channels", f"{x.shape[-1]} channels in {tuple(x.shape)}")
         return {}
 
     @property
@@ -52,13 +52,13 @@ class Shifting(Layer):
         return self.change(x, jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high))
 
     def change(self, x, by):
-        """The images changed by a number for each, of shape `(batch, 1, 1, 1)`."""
+        """The images, transformed by one number each, of shape `(batch, 1, 1, 1)`."""
         raise NotImplementedError
 
 
 @layer
 class random_flip(Layer):
-    """Turns each image around with probability one half along each axis named.
+    """Flips each image along each axis of `mode` with probability 1/2.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomFlip`, whose default mode is both.
     """
@@ -73,17 +73,17 @@ class random_flip(Layer):
             return x
         axes = {"horizontal": [width], "vertical": [height], "both": [height, width]}[self.mode]
         for axis in axes:
-            turn = jax.random.bernoulli(ctx.rng(str(axis)), 0.5, (x.shape[0], 1, 1, 1))
-            x = jnp.where(turn, jnp.flip(x, axis), x)
+            flipped = jax.random.bernoulli(ctx.rng(str(axis)), 0.5, (x.shape[0], 1, 1, 1))
+            x = jnp.where(flipped, jnp.flip(x, axis), x)
         return x
 
 
 @layer
 class random_crop(Layer):
-    """A part of `size` from a random place, of each example its own; in inference the middle.
+    """Crops each example to `size` at a random position; at the centre in inference.
 
-    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`. After `pad(4)` it shifts by up to 4.
-    Elsewhere: Keras `RandomCrop`, which in inference resizes.
+    Shapes: `(batch, *space, channels) -> (batch, *size, channels)`. After `pad(4)`, it shifts by up to 4.
+    Elsewhere: Keras `RandomCrop`, which resizes in inference.
     """
 
     size: Sizes
@@ -103,13 +103,13 @@ class random_crop(Layer):
 
 @layer
 class random_contrast(Shifting):
-    """`(x - mean) · (1 + c) + mean`, the mean over each example's space, c uniform in `± factor`.
+    """`(x - mean) · (1 + c) + mean`, with each example's spatial mean and c uniform in `± factor`.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, which also cuts to its
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, which also clips to its
     `value_range`: add `clip`.
 
     Args:
-        factor: a number, or a low and a high one.
+        factor: a number, or a pair (low, high).
     """
 
     factor: Factor
@@ -121,13 +121,13 @@ class random_contrast(Shifting):
 
 @layer
 class random_brightness(Shifting):
-    """`x + b`, b uniform in `± factor`, of each example its own.
+    """`x + b`, with b uniform in `± factor` for each example.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomBrightness`, whose factor is a
-    share of its `value_range`, to which it also cuts: add `clip`.
+    fraction of its `value_range`, to which it also clips: add `clip`.
 
     Args:
-        factor: a number, or a low and a high one.
+        factor: a number, or a pair (low, high).
     """
 
     factor: Factor

@@ -1,4 +1,4 @@
-"""Images of a batch mixed in training, and their labels with them."""
+"""Mixing of images in a batch, together with their labels, in training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["cut_mix", "mix_up"]
 
 
 class Mixing(Layer):
-    """What gives each image and its label a part of another of the batch."""
+    """Mixes each image and its label with another example of the batch."""
 
     draws = True
     alpha: float
@@ -41,17 +41,17 @@ class Mixing(Layer):
         return blend(kept, images, other), blend(kept.mean((1, 2, 3))[:, None], labels, other)
 
     def kept(self, weight, size, ctx):
-        """How much of each pixel stays, `(batch, height, width, 1)`, each axis perhaps 1."""
+        """The weight of the original pixels; it broadcasts to `(batch, height, width, 1)`."""
         raise NotImplementedError
 
 
 @layer
 class mix_up(Mixing):
-    """`w · x + (1 - w) · other`, for images and labels alike, w from Beta(alpha, alpha) (Zhang et al., 2017).
+    """`w · x + (1 - w) · other` for images and labels, with w from Beta(alpha, alpha) (Zhang et al., 2017).
 
-    Every example has its own w; the others are a permutation of the batch.
+    Every example has its own w; the other examples are a permutation of the batch.
 
-    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels one-hot or shares of classes.
+    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels are one-hot or probabilities.
     Elsewhere: Keras `MixUp`.
     """
 
@@ -63,13 +63,13 @@ class mix_up(Mixing):
 
 @layer
 class cut_mix(Mixing):
-    """A box of each image from another, and as much of its label as of its pixels (Yun et al., 2019).
+    """Replaces a box of each image by another image's, and mixes the labels by area (Yun et al., 2019).
 
-    The box's sides are `sqrt(1 - w)` of the image's, w from Beta(alpha, alpha), its place uniform within the image.
+    The box's sides are `sqrt(1 - w)` of the image's, with w from Beta(alpha, alpha), at a uniform position in it.
 
-    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels one-hot or shares of classes.
-    Elsewhere: Keras `CutMix`, which draws its alpha from 0 to `factor` and takes the label's share before the box
-    falls on whole pixels.
+    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels are one-hot or probabilities.
+    Elsewhere: Keras `CutMix`, which draws its alpha from 0 to `factor` and computes the area before rounding the box to
+    pixels.
     """
 
     alpha: float = 1.0
@@ -84,5 +84,5 @@ class cut_mix(Mixing):
 
 
 def blend(kept, x, other):
-    """`x`, and from `x[other]` what is not kept."""
+    """`kept · x + (1 - kept) · x[other]`."""
     return (kept * x + (1 - kept) * x[other]).astype(x.dtype)

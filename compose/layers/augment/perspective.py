@@ -1,4 +1,4 @@
-"""A random perspective: images in training as if seen from another place."""
+"""Random perspective transformation of images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["random_perspective"]
 
 @layer
 class random_perspective(Chosen):
-    """Moves each image's corners and what lies between them by a homography, with probability `rate`.
+    """Warps each image by a homography that moves its corners, with probability `rate`.
 
-    Each of a corner's two coordinates, counted from the first corner, grows by a share uniform in `± scale / 2`; so
-    the first corner stays. Below a scale of 2/3 the corners always span a convex shape.
+    Each coordinate of a corner, relative to the first corner, is multiplied by 1 plus a number uniform in
+    `± scale / 2`; so the first corner is fixed. Below a scale of 2/3, the corners always span a convex shape.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomPerspective`, whose factor f draws
     the rate from 0 to f; torchvision's moves every corner inwards.
@@ -27,7 +27,7 @@ class random_perspective(Chosen):
     Args:
         scale: from 0 to 1.
         rate: the probability.
-        fill_value: what lies beyond the edge.
+        fill_value: the value beyond the edge.
     """
 
     scale: float
@@ -53,7 +53,7 @@ class random_perspective(Chosen):
         return jnp.where(chosen, self.seen(x, grown), x)
 
     def seen(self, x, grown):
-        """The images with their corners' coordinates times `grown`, `(batch, bottom, right, row and column)`."""
+        """The images with the corners' coordinates multiplied by `grown`, `(batch, bottom, right, row and column)`."""
         far = jnp.asarray(x.shape[1:3], grown.dtype) - 1
         unit = jnp.stack(jnp.meshgrid(jnp.arange(2), jnp.arange(2), indexing="ij"), -1)
         back = adjugate(from_square(unit * far * grown))
@@ -66,8 +66,8 @@ def from_square(corners):
     """The homography `(batch, 3, 3)` from the unit square to corners `(batch, 2, 2, 2)` (Heckbert, 1989)."""
     first, right, down, last = corners[:, 0, 0], corners[:, 0, 1], corners[:, 1, 0], corners[:, 1, 1]
     cross = lambda a, b: (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])[:, None]
-    bend, whole = first - right - down + last, cross(down - last, right - last)
-    by_row, by_column = cross(bend, right - last) / whole, cross(down - last, bend) / whole
+    bend, area = first - right - down + last, cross(down - last, right - last)
+    by_row, by_column = cross(bend, right - last) / area, cross(down - last, bend) / area
     columns = [
         jnp.concatenate([down - first + by_row * down, by_row], 1),
         jnp.concatenate([right - first + by_column * right, by_column], 1),
@@ -77,6 +77,6 @@ def from_square(corners):
 
 
 def adjugate(matrix):
-    """The inverse up to a factor, which a homography does not see."""
+    """The inverse up to a factor, which does not change a homography."""
     a, b, c = (matrix[..., i] for i in range(3))
     return jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], -2)

@@ -1,4 +1,4 @@
-"""Policies: random sequences of the other changes of images, each example's own; for colours from 0 to 1."""
+"""Augmentation policies: random sequences of other augmentations per example, for values from 0 to 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["aug_mix", "rand_augment"]
 
 
 class Policy(Layer):
-    """What draws changes of the strength `factor` for each example."""
+    """Draws operations of strength `factor` for each example."""
 
     draws = True
     factor: float
@@ -36,12 +36,12 @@ class Policy(Layer):
         space_axes(x, False, (1, 1))
         expect_float(x)
         if x.shape[-1] != 3:
-            raise ShapeError("images of 3 channels", f"{x.shape[-1]} channels in {tuple(x.shape)}")
+            raise ShapeError("images with 3 channels", f"{x.shape[-1]} channels in {tuple(x.shape)}")
         return {}
 
     @property
     def changes(self) -> tuple[Layer, ...]:
-        """At factor 1 as strong as the strongest of the papers."""
+        """The operations; at factor 1 they are as strong as the strongest in the papers."""
         by = self.factor
         return (
             random_rotation(by / 12, "constant"),
@@ -58,27 +58,27 @@ class Policy(Layer):
         )
 
     def changed(self, x, ctx, step: str):
-        """One change of each example, drawn evenly from all and from leaving it as it is."""
-        drawn = jax.random.randint(ctx.rng(step), (x.shape[0], 1, 1, 1), 0, len(self.changes) + 1)
+        """One operation on each example, drawn uniformly from all operations and the identity."""
+        chosen = jax.random.randint(ctx.rng(step), (x.shape[0], 1, 1, 1), 0, len(self.changes) + 1)
         y = x
         for i, change in enumerate(self.changes):
-            y = jnp.where(drawn == i, ctx.run(change, {}, x, f"{step}_{change.kind}"), y)
+            y = jnp.where(chosen == i, ctx.run(change, {}, x, f"{step}_{change.kind}"), y)
         return jnp.clip(y, 0, 1)
 
 
 @layer
 class rand_augment(Policy):
-    """Changes each image `steps` times by an operation drawn for it (Cubuk et al., 2019).
+    """Applies `steps` random operations to each image (Cubuk et al., 2019).
 
-    Drawn from: turn, shear, move, brightness, colour, contrast, sharpness, posterize, solarize, stretch the contrast,
-    equalize, leave as it is. Every operation computes the whole batch and each image takes its own, so that shapes
-    stay fixed.
+    The operations are: rotate, shear, translate, brightness, colour, contrast, sharpness, posterize, solarize, auto
+    contrast, equalize, identity. Every operation is computed for the whole batch and then selected per image, so shapes
+    are static.
 
     Shapes: `(batch, height, width, 3)`, unchanged; values from 0 to 1. Elsewhere: Keras `RandAugment`, which draws the
-    operations once a batch and has other strengths; torchvision's magnitude is 30 times `factor`.
+    operations once per batch and has other strengths; torchvision's magnitude is 30 times `factor`.
 
     Args:
-        steps: how many operations for each image.
+        steps: the number of operations per image.
         factor: their strength, from 0 to 1.
     """
 
@@ -100,19 +100,19 @@ class rand_augment(Policy):
 
 @layer
 class aug_mix(Policy):
-    """`m · x + (1 - m) · sum(w[i] · chain[i](x))`, each chain `depth` operations of `rand_augment`.
+    """`m · x + (1 - m) · sum(w[i] · chain[i](x))`, where each chain is `depth` operations of `rand_augment`.
 
-    Each image has its own operations, its own w from Dirichlet(alpha) and m from Beta(alpha, alpha) (Hendrycks et
-    al., 2020). The chains run as one batch.
+    Each image has its own operations, w from Dirichlet(alpha) and m from Beta(alpha, alpha) (Hendrycks et al., 2020).
+    The chains run as one batch.
 
     Shapes: `(batch, height, width, 3)`, unchanged; values from 0 to 1. Elsewhere: Keras `AugMix`, which draws the
-    operations and weights once a batch (in a compiled step once for good) and has other strengths.
+    operations and weights once per batch (only once ever in a compiled step) and has other strengths.
 
     Args:
-        chains: how many changed copies are mixed.
-        depth: the operations of each, of which some may leave the image as it is.
+        chains: the number of augmented copies to mix.
+        depth: the number of operations per chain; some may be the identity.
         factor: their strength, from 0 to 1.
-        alpha: large for even mixtures, small for one that dominates.
+        alpha: large for even mixtures, small for one dominant chain.
     """
 
     chains: int = 3

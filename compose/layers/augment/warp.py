@@ -1,4 +1,4 @@
-"""Random affine maps of images in training: turned, zoomed, moved, sheared."""
+"""Random affine transformations of images in training: rotation, zoom, translation, shear."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Fill = Literal["reflect", "constant", "nearest", "wrap", "mirror"]
 
 
 class Warping(Shifting):
-    """An affine map by a number for each axis that the layer draws, `(batch, 2)`, with linear interpolation."""
+    """An affine transformation by `numbers` random numbers per image, with linear interpolation."""
 
     fill_mode: Fill
     fill_value: float
-    numbers = 1  # how many are drawn for each image
+    numbers = 1  # how many numbers are drawn per image
 
     def forward(self, p, x, ctx):
         if not ctx.train:
@@ -32,20 +32,20 @@ class Warping(Shifting):
         return sampled(x, at, self.fill_mode, self.fill_value)
 
     def affine(self, by, size):
-        """The matrix `(batch, 2, 2)` and the offset `(batch, 2)` from the output's places to the input's."""
+        """The matrix `(batch, 2, 2)` and the offset `(batch, 2)` from output to input coordinates."""
         raise NotImplementedError
 
 
 @layer
 class random_rotation(Warping):
-    """Each image turned about its middle, against the clock, by up to `factor` of a full turn.
+    """Rotates each image about its centre, counterclockwise, by up to `factor` of a full turn.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomRotation`.
 
     Args:
-        factor: a number f for `± f`, or a low and a high one.
-        fill_mode: what lies beyond the edge, as in `jax.scipy.ndimage.map_coordinates`.
-        fill_value: of the constant mode.
+        factor: a number f for `± f`, or a pair (low, high).
+        fill_mode: how to fill beyond the edge, as in `jax.scipy.ndimage.map_coordinates`.
+        fill_value: the value in constant mode.
     """
 
     factor: Factor
@@ -60,10 +60,10 @@ class random_rotation(Warping):
 
 @layer
 class random_zoom(Warping):
-    """Each image zoomed about its middle: out by up to `factor`, in below 0, both axes alike.
+    """Zooms each image about its centre, equally along both axes: positive factors zoom out, negative ones in.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomZoom`, whose `width_factor` apart
-    has no equal here.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomZoom`; its separate `width_factor` is
+    not supported.
 
     Args:
         factor, fill_mode, fill_value: as in `random_rotation`.
@@ -79,12 +79,12 @@ class random_zoom(Warping):
 
 @layer
 class random_translation(Warping):
-    """Each image moved down and to the right by up to `factor` of its height and width.
+    """Translates each image down and to the right by up to `factor` of its height and width.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomTranslation`.
 
     Args:
-        factor, fill_mode, fill_value: as in `random_rotation`; one number for both axes, each drawn by itself.
+        factor, fill_mode, fill_value: as in `random_rotation`; one range for both axes, which are drawn independently.
     """
 
     factor: Factor
@@ -99,10 +99,10 @@ class random_translation(Warping):
 
 @layer
 class random_shear(Warping):
-    """Each image sheared about its first corner: rows by `factor` of their height, columns of their width.
+    """Shears each image about its first corner: rows by `factor` of their height, columns of their width.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomShear` with `x_factor` and
-    `y_factor` alike.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomShear` with equal `x_factor` and
+    `y_factor`.
 
     Args:
         factor, fill_mode, fill_value: as in `random_translation`.
@@ -130,6 +130,6 @@ def places(size, dtype):
 
 
 def sampled(x, at, fill_mode: Fill, fill_value: float):
-    """The images' values at the places `at`, `(batch, 2, height, width)`, with linear interpolation."""
+    """The images' values at coordinates `at`, `(batch, 2, height, width)`, with linear interpolation."""
     pick = lambda plane, at: map_coordinates(plane, list(at), 1, fill_mode, fill_value)
     return jax.vmap(jax.vmap(pick, (-1, None), -1))(x, at)

@@ -28,12 +28,12 @@ class conv(Layer):
 
     Args:
         filters: output channels.
-        kernel: size along each spatial axis; one int serves all.
+        kernel: size along each spatial axis; an int applies to all.
         activation: applied last.
-        stride, dilation: as `kernel`.
+        stride, dilation: an int, or one per spatial axis.
         padding: `"same"`, `"valid"`, `"causal"`, an int, or for each axis an int or `(before, after)`.
-        groups: channels are convolved in so many separate groups.
-        channels_first: the input is `(batch, n, *space)`; the kernel stays as it is.
+        groups: the number of separate groups of channels.
+        channels_first: the input is `(batch, n, *space)`; the kernel's layout does not change.
 
     >>> conv(32, 3, stride=2).out((28, 28, 1))
     (14, 14, 32)
@@ -64,7 +64,7 @@ class conv(Layer):
 
 @layer
 class depthwise_conv(Layer):
-    """Convolution of each channel by itself, to `multiplier` channels each.
+    """Convolution of each channel separately, with `multiplier` output channels each.
 
     Shapes: `(batch, *space, n) -> (batch, *space', n · multiplier)`; parameters
     `kernel (*kernel, 1, n · multiplier)`, `bias (n · multiplier,)`.
@@ -73,7 +73,7 @@ class depthwise_conv(Layer):
 
     Args:
         kernel, activation, stride, padding, dilation, channels_first: as in `conv`.
-        multiplier: output channels for each input channel.
+        multiplier: output channels per input channel.
     """
 
     kernel: Sizes
@@ -102,15 +102,15 @@ class depthwise_conv(Layer):
 
 @layer
 class separable_conv(Composite):
-    """A depthwise convolution, then a pointwise one that mixes the channels (Chollet, Xception, 2017).
+    """A depthwise convolution followed by a pointwise convolution (Chollet, Xception, 2017).
 
-    It stands for `depthwise_conv(kernel, bias=False) >> conv(filters, 1, activation)`.
+    Equivalent to `depthwise_conv(kernel, bias=False) >> conv(filters, 1, activation)`.
     Shapes: `(batch, *space, n) -> (batch, *space', filters)`; parameters `depthwise/kernel`,
     `pointwise/kernel`, `pointwise/bias`. Elsewhere: Keras `SeparableConv1D/2D`, whose padding is `"valid"`.
 
     Args:
         filters, kernel, activation, stride, padding, dilation, channels_first: as in `conv`.
-        multiplier: channels between the two for each input channel.
+        multiplier: channels between the two convolutions per input channel.
     """
 
     filters: int

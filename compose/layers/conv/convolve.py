@@ -1,4 +1,4 @@
-"""The arithmetic that all convolutions share, in the form that is fastest where it runs."""
+"""The computation shared by all convolutions, in the fastest form for each platform."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kernel_and_bias(conv, x, filters: int):
     channels = x.shape[channel_axis(x, conv.channels_first)]
     groups = getattr(conv, "groups", channels)
     if channels % groups:
-        raise ShapeError(f"channels that {groups} groups divide", f"{channels} channels in {tuple(x.shape)}")
+        raise ShapeError(f"channels divisible by {groups} groups", f"{channels} channels in {tuple(x.shape)}")
     kernel = Param((*sizes(conv.kernel, rank), channels // groups, filters), conv.kernel_init)
     yield "kernel", kernel
     if conv.bias:
@@ -26,7 +26,7 @@ def kernel_and_bias(conv, x, filters: int):
 
 def check_groups(filters: int, groups: int) -> None:
     if filters < 1 or groups < 1 or filters % groups:
-        raise ConfigError("filters that the groups divide", f"{filters} filters, {groups} groups")
+        raise ConfigError("filters divisible by groups", f"{filters} filters, {groups} groups")
 
 
 def convolve(x, kernel, over: Window, groups: int, channels_first: bool):
@@ -44,7 +44,7 @@ def convolve(x, kernel, over: Window, groups: int, channels_first: bool):
 
 
 def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None = None):
-    """XLA's convolution; `stretch` puts zeros between the input's values, for transposed ones."""
+    """XLA's convolution; `stretch` dilates the input, for transposed convolutions."""
     letters = "DHW"[-len(over.axes) :]
     layout = f"NC{letters}" if channels_first else f"N{letters}C"
     return lax.conv_general_dilated(
@@ -54,9 +54,9 @@ def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch:
 
 
 def depthwise(x, kernel, over: Window, channels_first: bool):
-    """One channel to a group, as a sum over the positions in the window.
+    """Depthwise convolution as a sum over the positions in the window.
 
-    On a CPU XLA's own takes 15 to 40 times as long.
+    On the CPU, XLA's own convolution takes 15 to 40 times as long.
     """
     times = kernel.shape[-1] // x.shape[channel_axis(x, channels_first)]
     wide = jnp.repeat(x, times, channel_axis(x, channels_first)) if times > 1 else x

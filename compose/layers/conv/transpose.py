@@ -1,4 +1,4 @@
-"""Transposed convolution: the linear map back from a strided convolution's output."""
+"""Transposed convolution."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["conv_transpose"]
 
 @layer
 class conv_transpose(Layer):
-    """Convolution that grows: `stride - 1` zeros between the values, then a convolution of stride 1.
+    """Transposed convolution: inserts `stride - 1` zeros between the values, then convolves with stride 1.
 
     Shapes: `(batch, *space, n) -> (batch, *space', filters)`; parameters
     `kernel (*kernel, n / groups, filters)`, `bias (filters,)`. A length becomes `length · stride` for
-    `"same"`; `(length - 1) · stride + span - padding + output_padding` for numbers, where a kernel spans
-    `(kernel - 1) · dilation + 1`.
+    `"same"`, and `(length - 1) · stride + span - padding + output_padding` for numbers, where
+    `span = (kernel - 1) · dilation + 1`.
     Elsewhere: Flax `ConvTranspose` with these defaults and this kernel. Keras `Conv1D/2D/3DTranspose`, default
-    padding `"valid"`, and torch `ConvTranspose1d/2d/3d`, default padding 0, hold it turned around in space,
-    `(*kernel, filters, n)` and `(n, filters / groups, *kernel)`. Keras's `"same"` with `output_padding=o` cuts
-    `2 · (kernel // 2) - o` in all, an odd one at the end: give the pair.
+    padding `"valid"`, and torch `ConvTranspose1d/2d/3d`, default padding 0, store it flipped spatially, as
+    `(*kernel, filters, n)` and `(n, filters / groups, *kernel)`. Keras's `"same"` with `output_padding=o` crops
+    `2 · (kernel // 2) - o` in total, with an odd excess at the end: pass it as a pair.
 
     Args:
         filters, kernel, activation, stride, dilation, groups, channels_first: as in `conv`.
-        padding: `"same"`, `"valid"`, or how much is cut off each side: an int, or for each axis an int or
+        padding: `"same"`, `"valid"`, or how much to crop from the output: an int, or for each axis an int or
             `(before, after)`.
-        output_padding: how much is added to the end of each axis.
+        output_padding: how much to add at the end of each axis.
 
     >>> conv_transpose(8, 4, stride=2).out((14, 14, 32))
     (28, 28, 8)
@@ -74,7 +74,7 @@ class conv_transpose(Layer):
         extra = [after for _, after in pairs(self.output_padding, rank)]
         for n, s, k, (before, after), more in zip(space, stride, spans, cut, extra):
             if (n - 1) * s + k - before - after + more < 1:
-                raise ShapeError("padding that leaves some output", f"{before} + {after} off a length {n}")
+                raise ShapeError("padding that leaves some output", f"{before} + {after} for length {n}")
         ends = tuple((k - 1 - before, k - 1 - after + more) for k, (before, after), more in zip(spans, cut, extra))
         over = Window(axes, space, size, (1,) * rank, dilation, ends, (0,) * rank)
         return finish(self, p, general(x, p["kernel"], over, self.groups, self.channels_first, stride), ctx)

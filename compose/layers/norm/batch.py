@@ -1,4 +1,4 @@
-"""Normalisation over the batch or over the features of each example."""
+"""Batch norm, layer norm and RMS norm."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["batch_norm", "layer_norm", "rms_norm"]
 
 @layer
 class batch_norm(StatefulLayer):
-    """Zero mean and unit variance of each channel over the batch, then `scale` and `bias`.
+    """Normalises each channel over the batch to mean 0 and variance 1, then applies `scale` and `bias`.
 
-    Ioffe & Szegedy, Batch Normalization, 2015. In training by the batch's statistics, which it averages
-    into the state `mean` and `var`; in inference by those.
+    Ioffe & Szegedy, Batch Normalization, 2015. In training it uses the batch's statistics and updates the running
+    averages `mean` and `var` in the state; in inference it uses the running averages.
 
     Shapes: `(batch, ..., channels)`, unchanged; parameters and state `(channels,)`.
     Elsewhere: Flax `BatchNorm` with these defaults; torch `BatchNorm1d/2d/3d` averages the unbiased
-    variance and says momentum 0.1 for our 0.9 (`momentum=0.9, unbiased=True`); Keras
+    variance, and its momentum 0.1 is our 0.9 (`momentum=0.9, unbiased=True`); Keras
     `BatchNormalization` has `epsilon=1e-3`.
 
     Args:
-        momentum: the share of the old statistics that stays.
+        momentum: the weight of the old running averages in the update.
         epsilon: added to the variance.
-        scale, bias: whether to have them.
-        unbiased: whether the running variance divides by n - 1.
+        scale, bias: whether to have these parameters.
+        unbiased: whether the running variance is divided by n - 1.
         channels_first: the input is `(batch, channels, ...)`.
     """
 
@@ -48,7 +48,7 @@ class batch_norm(StatefulLayer):
 
     def validate(self):
         if not 0 <= self.momentum <= 1:
-            raise ConfigError("a momentum from 0 to 1, the share of the old statistics", str(self.momentum))
+            raise ConfigError("a momentum from 0 to 1, the weight of the old averages", str(self.momentum))
 
     def params(self, x):
         layout = "(batch, channels, ...)" if self.channels_first else "(batch, ..., channels)"
@@ -80,17 +80,17 @@ class batch_norm(StatefulLayer):
 
 @layer
 class layer_norm(Layer):
-    """Zero mean and unit variance of each example over its last axes, then `scale` and `bias`.
+    """Normalises each example over its last axes to mean 0 and variance 1, then applies `scale` and `bias`.
 
     Ba et al., Layer Normalization, 2016. Shapes: any, unchanged; parameters of the shape of those axes.
-    The variance is that of the centred values, exact at any mean.
+    The variance is computed from centred values, so it is accurate for any mean.
     Elsewhere: torch `LayerNorm` with these defaults; Keras `LayerNormalization` has `epsilon=1e-3`, Flax
-    `LayerNorm` `epsilon=1e-6` and by default a variance that is wrong where the mean is large.
+    `LayerNorm` `epsilon=1e-6` and by default a variance that is inaccurate for large means.
 
     Args:
-        axes: how many of the last axes are normalised together.
+        axes: the number of last axes to normalise over.
         epsilon: added to the variance.
-        scale, bias: whether to have them.
+        scale, bias: whether to have these parameters.
     """
 
     axes: int = 1
@@ -118,7 +118,7 @@ class layer_norm(Layer):
 
 @layer
 class rms_norm(Layer):
-    """Each example divided by its root mean square over its last axes, times `scale`.
+    """Divides each example by its root mean square over its last axes, then applies `scale`.
 
     Zhang & Sennrich, Root Mean Square Layer Normalization, 2019. Shapes: any, unchanged; parameter `scale`
     of the shape of those axes.
@@ -126,9 +126,9 @@ class rms_norm(Layer):
     epsilon is that of the dtype, 1.2e-7 in float32.
 
     Args:
-        axes: how many of the last axes are normalised together.
+        axes: the number of last axes to normalise over.
         epsilon: added to the mean square.
-        scale: whether to have one.
+        scale: whether to have this parameter.
     """
 
     axes: int = 1
@@ -156,10 +156,10 @@ class rms_norm(Layer):
 
 
 def moments(x, axes: tuple[int, ...], keepdims: bool = False):
-    """The mean, the centred values and their variance, in float32 at least; exact at any mean.
+    """The mean, the centred values and their variance, in float32 or wider; accurate for any mean.
 
-    The centred values are one array for the variance and for the output: XLA takes twice as long to compile a deep
-    network where they are written twice.
+    The centred values are computed once for the variance and the output: computing them twice doubles XLA's compile
+    time for a deep network.
     """
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean = wide.mean(axes, keepdims=keepdims)
@@ -168,7 +168,7 @@ def moments(x, axes: tuple[int, ...], keepdims: bool = False):
 
 
 def normalise(centred, var, epsilon: float, p, dtype):
-    """`centred / sqrt(var + epsilon)`, times `scale` and plus `bias` where there are such."""
+    """`centred / sqrt(var + epsilon)`, times `scale` and plus `bias` if present."""
     factor = lax.rsqrt(var + epsilon)
     factor = factor * p["scale"] if "scale" in p else factor
     y = centred * factor
@@ -177,7 +177,7 @@ def normalise(centred, var, epsilon: float, p, dtype):
 
 
 def affine(norm, shape: tuple[int, ...]):
-    """The `scale` and `bias` that a norm asks for."""
+    """The `scale` and `bias` parameters of a norm."""
     if norm.scale:
         yield "scale", Param(shape, norm.scale_init, axes=("out",) * len(shape))
     if norm.bias:

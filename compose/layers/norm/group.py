@@ -1,4 +1,4 @@
-"""Normalisation of each example over space: by groups of channels, or channel by channel."""
+"""Group norm and instance norm."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["group_norm", "instance_norm"]
 
 @layer
 class group_norm(Layer):
-    """Zero mean and unit variance over space and a group of channels, then `scale` and `bias` of each channel.
+    """Normalises over space and groups of channels to mean 0 and variance 1, then applies `scale` and `bias`.
 
     Wu & He, Group Normalization, 2018. Shapes: `(batch, ..., channels)`, unchanged; parameters `(channels,)`.
-    Elsewhere: torch `GroupNorm`, which asks for the groups; Flax `GroupNorm` has `epsilon=1e-6`, Keras
+    Elsewhere: torch `GroupNorm`, which requires the number of groups; Flax `GroupNorm` has `epsilon=1e-6`, Keras
     `GroupNormalization` `epsilon=1e-3`.
 
     Args:
-        groups: of how many channels there are; 1 takes all together.
+        groups: the number of groups, which divides the channels; 1 normalises over all channels.
         epsilon: added to the variance.
-        scale, bias: whether to have them.
+        scale, bias: whether to have these parameters.
         channels_first: the input is `(batch, channels, ...)`.
     """
 
@@ -44,7 +44,7 @@ class group_norm(Layer):
         expect_float(x)
         channels = x.shape[channel_axis(x, self.channels_first)]
         if channels % self.groups:
-            raise ShapeError(f"channels that {self.groups} groups divide", f"{channels} channels")
+            raise ShapeError(f"channels divisible by {self.groups} groups", f"{channels} channels")
         yield from affine(self, (channels,))
 
     def forward(self, p, x, ctx):
@@ -59,17 +59,17 @@ class group_norm(Layer):
 
 @layer
 class instance_norm(Layer):
-    """Zero mean and unit variance of each channel of each example over space, then `scale` and `bias`.
+    """Normalises each channel of each example over space to mean 0 and variance 1, then applies `scale` and `bias`.
 
     Ulyanov et al., Instance Normalization, 2016. Shapes: `(batch, *space, channels)`, unchanged; parameters
     `(channels,)`. The same in training and inference.
     Elsewhere: Flax `InstanceNorm` has `epsilon=1e-6`; torch `InstanceNorm1d/2d/3d` has by default no
-    parameters (`scale=False, bias=False`), and its `track_running_stats` has no equal here; Keras
+    parameters (`scale=False, bias=False`), and its `track_running_stats` is not supported; Keras
     `GroupNormalization(groups=-1)`.
 
     Args:
         epsilon: added to the variance.
-        scale, bias: whether to have them.
+        scale, bias: whether to have these parameters.
         channels_first: the input is `(batch, channels, *space)`.
     """
 

@@ -1,4 +1,4 @@
-"""Normalisation without statistics: by neighbouring channels, by length, by constants."""
+"""Normalisation without learned parameters: across nearby channels, to unit length, by constants."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["local_response_norm", "rescale", "standardize", "unit_norm"]
 
 @layer
 class local_response_norm(Layer):
-    """`x / (k + alpha / size · Σ x²) ** beta`, the sum over `size` channels around (Krizhevsky et al., 2012).
+    """`x / (k + alpha / size · Σ x²) ** beta`, summed over `size` nearby channels (Krizhevsky et al., 2012).
 
     Shapes: `(batch, ..., channels)`, unchanged.
     Elsewhere: torch `LocalResponseNorm` with these defaults; TensorFlow's `tf.nn.lrn` does not divide alpha by
     the size, which is `2 · depth_radius + 1`.
 
     Args:
-        size: how many channels are summed; an even one reaches one further back.
-        alpha, beta, k: as in the formula.
+        size: the number of channels in the sum; an even size extends one further back.
+        alpha, beta, k: the constants of the formula.
         channels_first: the input is `(batch, channels, ...)`.
     """
 
@@ -53,7 +53,7 @@ class local_response_norm(Layer):
 
 @function(floats=True)
 def unit_norm(x, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12):
-    """`x / |x|` along `axis`, of length 1 in the Euclidean norm; zeros stay zeros, with a finite gradient.
+    """`x / |x|` along `axis`, with the Euclidean norm; zeros stay zeros and have a finite gradient.
 
     Shapes: any, unchanged. Elsewhere: Keras `UnitNormalization`, torch `functional.normalize`.
     """
@@ -62,7 +62,7 @@ def unit_norm(x, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12):
 
 @layer
 class rescale(Layer):
-    """`x · factor + offset`, integers too: `rescale(1 / 255)` for images.
+    """`x · factor + offset`, also for integers: `rescale(1 / 255)` for images.
 
     Shapes: any, unchanged. Elsewhere: Keras `Rescaling`.
     """
@@ -76,13 +76,13 @@ class rescale(Layer):
 
 @layer
 class standardize(Layer):
-    """`(x - mean) / std`, of each channel by constants that are known beforehand.
+    """`(x - mean) / std`, with given constants per channel.
 
     Shapes: `(batch, ..., channels)`, unchanged.
-    Elsewhere: Keras `Normalization(mean=, variance=)` with the variance's root; torchvision `Normalize`.
+    Elsewhere: Keras `Normalization(mean=, variance=)`, whose variance is our std squared; torchvision `Normalize`.
 
     Args:
-        mean, std: one number, or one for each channel.
+        mean, std: a number, or one per channel.
         channels_first: the input is `(batch, channels, ...)`.
     """
 
@@ -98,7 +98,7 @@ class standardize(Layer):
         x = as_float(x)
         channels = x.shape[channel_axis(x, self.channels_first)]
         if any(isinstance(v, tuple) and len(v) != channels for v in (self.mean, self.std)):
-            raise ShapeError(f"one mean and one std for each of {channels} channels", f"{self.mean}, {self.std}")
+            raise ShapeError(f"a mean and a std for each of {channels} channels", f"{self.mean}, {self.std}")
         mean, std = (along_channels(np.asarray(v, x.dtype), x, self.channels_first) for v in (self.mean, self.std))
         return (x - mean) / std
 

@@ -25,21 +25,21 @@ __all__ = ["spectral_norm", "weight_norm"]
 
 @layer
 class weight_norm(Wrapper):
-    """Every kernel inside becomes `gain · kernel / |kernel|`, the norm over all that reaches one output.
+    """Every kernel inside becomes `gain · kernel / |kernel|`, with one norm per output.
 
     Salimans & Kingma, Weight Normalization, 2016. Parameters: those of the layer, and under `weight_norm` a gain
-    for each kernel, shaped as the kernel with 1 for what the norm is over.
-    Elsewhere: Flax `WeightNorm` with these defaults; torch `weight_norm`, whose gains start as the kernel's norms, so
-    that the layer starts as it was.
+    for each kernel, with the kernel's shape except for 1 along the axes of the norm.
+    Elsewhere: Flax `WeightNorm` with these defaults; torch `weight_norm`, whose gains are initialised to the kernel's
+    norms, so that the layer initially computes the same as without it.
     """
 
     inner: Layer
     epsilon: float = 1e-12
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        made = plan(self.inner, x, scope)
-        gains = of_kernels(self, made.params, lambda p: Param(_outputs_only(p), ones, p.dtype, p.named_axes))
-        return made.within(self, params={**made.params, "weight_norm": gains})
+        inner = plan(self.inner, x, scope)
+        gains = of_kernels(self, inner.params, lambda p: Param(_outputs_only(p), ones, p.dtype, p.named_axes))
+        return inner.within(self, params={**inner.params, "weight_norm": gains})
 
     def call(self, params, state, x, ctx: Context):
         own = {k: v for k, v in params.items() if k != "weight_norm"}
@@ -63,15 +63,15 @@ class spectral_norm(Wrapper):
     """Every kernel inside is divided by its largest singular value, as a matrix `(inputs, outputs)`.
 
     Miyato et al., Spectral Normalization, 2018. State under `spectral_norm`, for each kernel: `u`, an estimate of
-    the singular vector of the outputs, which each training step improves by power iteration, and `sigma`, the value
-    found. Before any training sigma is 1.
+    the singular vector of the outputs, updated by power iteration in each training step, and `sigma`, the estimated
+    singular value, initially 1.
     Elsewhere: Flax `SpectralNorm` with `fresh=True`; Keras `SpectralNormalization`, which overwrites the kernel;
-    torch `spectral_norm`, which iterates from the vector of the inputs: half a step apart, the same in the limit.
+    torch `spectral_norm`, which iterates from the vector of the inputs: half a step apart, with the same limit.
 
     Args:
-        iterations: of the power method at each training step.
-        epsilon: added to the squared length of a vector that is made a unit.
-        fresh: improve the estimate in inference too, where it is not kept.
+        iterations: power iterations per training step.
+        epsilon: added to the squared norm when vectors are normalised.
+        fresh: update the estimate in inference too, without keeping it.
     """
 
     inner: Layer
@@ -84,7 +84,7 @@ class spectral_norm(Wrapper):
             raise ConfigError("at least one iteration", str(self.iterations))
 
     def plan(self, x, scope: tuple = ()) -> Plan:
-        made = plan(self.inner, x, scope)
+        inner = plan(self.inner, x, scope)
 
         def start(p: Param) -> dict:
             layers = tuple(n for n, axis in zip(p.shape, p.named_axes) if axis == "layer")
@@ -92,8 +92,8 @@ class spectral_norm(Wrapper):
             dtype = jnp.promote_types(p.dtype, jnp.float32)
             return {"u": Param((*layers, outputs), normal(stddev=1.0), dtype), "sigma": Param(layers, ones, dtype)}
 
-        estimates = of_kernels(self, made.params, start)
-        return made.within(self, state={**made.state, "spectral_norm": estimates})
+        estimates = of_kernels(self, inner.params, start)
+        return inner.within(self, state={**inner.state, "spectral_norm": estimates})
 
     def call(self, params, state, x, ctx: Context):
         own = {k: v for k, v in state.items() if k != "spectral_norm"}
@@ -102,17 +102,17 @@ class spectral_norm(Wrapper):
         return y, {**after, "spectral_norm": estimates}
 
     def divide(self, params: dict, estimates: dict, train: bool) -> tuple[dict, dict]:
-        """The parameters with divided kernels, and the estimates after it."""
-        made, after = dict(params), {}
+        """The parameters with normalised kernels, and the new estimates."""
+        normalised, after = dict(params), {}
         for key, old in estimates.items():
             if "sigma" in old:
-                found = self.improve(params[key], old["u"]) if train or self.fresh else old
-                sigma = found["sigma"].reshape(*old["sigma"].shape, *[1] * (params[key].ndim - old["sigma"].ndim))
-                made[key] = (params[key] / sigma).astype(params[key].dtype)
-                after[key] = lax.stop_gradient(found) if train else old
+                new = self.improve(params[key], old["u"]) if train or self.fresh else old
+                sigma = new["sigma"].reshape(*old["sigma"].shape, *[1] * (params[key].ndim - old["sigma"].ndim))
+                normalised[key] = (params[key] / sigma).astype(params[key].dtype)
+                after[key] = lax.stop_gradient(new) if train else old
             else:
-                made[key], after[key] = self.divide(params[key], old, train)
-        return made, after
+                normalised[key], after[key] = self.divide(params[key], old, train)
+        return normalised, after
 
     def improve(self, kernel, u) -> dict:
         matrix = kernel.astype(u.dtype).reshape(*u.shape[:-1], -1, u.shape[-1])
@@ -125,22 +125,22 @@ class spectral_norm(Wrapper):
 
 
 def of_kernels(wrapper: Layer, params: dict, make: Callable[[Param], Any]) -> dict:
-    """`make(kernel)` for each kernel in a tree, under its keys. Raises `ConfigError` where there is none."""
+    """`make(kernel)` for each kernel in a tree, under the same keys. Raises `ConfigError` if there is none."""
 
     def walk(tree: dict) -> dict:
-        made = {}
+        kernels = {}
         for key, p in tree.items():
             if isinstance(p, dict):
                 inner = walk(p)
-                made.update({key: inner} if inner else {})
+                kernels.update({key: inner} if inner else {})
             elif key.endswith("kernel") and len(p.shape) > 1:
-                made[key] = make(p)
-        return made
+                kernels[key] = make(p)
+        return kernels
 
-    found = walk(params)
-    if not found:
+    result = walk(params)
+    if not result:
         raise ConfigError("a layer with kernels inside").locate(wrapper)
-    return found
+    return result
 
 
 def _outputs_only(p: Param) -> tuple[int, ...]:

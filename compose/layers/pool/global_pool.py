@@ -1,4 +1,4 @@
-"""Pooling over the whole of space, or to a given number of bins."""
+"""Global pooling, and adaptive pooling to a given number of bins."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_
 
 @function(floats=True)
 def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
-    """The mean over all of space.
+    """The mean over the spatial axes.
 
-    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1 for space.
+    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, spatial axes of length 1.
     Elsewhere: Keras `GlobalAveragePooling1D/2D/3D`, torch `AdaptiveAvgPool1d/2d/3d(1)`.
     """
     return x.mean(space_axes(x, channels_first), keepdims=keepdims)
@@ -24,21 +24,21 @@ def global_avg_pool(x, keepdims: bool = False, channels_first: bool = False):
 
 @function
 def global_max_pool(x, keepdims: bool = False, channels_first: bool = False):
-    """The maximum over all of space.
+    """The maximum over the spatial axes.
 
-    Values that tie share the gradient, as in torch's `amax`.
+    Ties share the gradient, as in torch's `amax`.
 
-    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, axes of 1 for space.
+    Shapes: `(batch, *space, channels) -> (batch, channels)`; with `keepdims`, spatial axes of length 1.
     Elsewhere: Keras `GlobalMaxPooling1D/2D/3D`, torch `AdaptiveMaxPool1d/2d/3d(1)`.
     """
     return x.max(space_axes(x, channels_first), keepdims=keepdims)
 
 
 class Adaptive(Layer):
-    """Pooling to `size` bins, of nearly equal length, for whatever length the input has.
+    """Pooling to `size` bins of nearly equal length, for any input length.
 
-    Bin i of n covers `floor(i · length / n)` up to `ceil((i + 1) · length / n)`: bins overlap where the
-    length is no multiple of n.
+    Bin i of n covers `floor(i · length / n)` up to `ceil((i + 1) · length / n)`; bins overlap if the length is not
+    a multiple of n.
     """
 
     size: int | tuple[int | None, ...]
@@ -71,14 +71,14 @@ class Adaptive(Layer):
 
 @layer
 class adaptive_avg_pool(Adaptive):
-    """The mean of each of `size` bins: a fixed output shape for any input's.
+    """The mean of each of `size` bins: a fixed output shape for any input shape.
 
     Bin i of n covers `floor(i · length / n)` up to `ceil((i + 1) · length / n)`.
     Shapes: `(batch, *space, channels) -> (batch, *size, channels)`.
     Elsewhere: torch `AdaptiveAvgPool1d/2d/3d`, Keras `AdaptiveAveragePooling1D/2D/3D`.
 
     Args:
-        size: bins along each spatial axis; one int serves all, None keeps an axis as it is.
+        size: the number of bins along each spatial axis; an int applies to all, None keeps an axis unchanged.
         channels_first: the input is `(batch, channels, *space)`.
     """
 
@@ -95,10 +95,10 @@ class adaptive_avg_pool(Adaptive):
 
 @layer
 class adaptive_max_pool(Adaptive):
-    """The maximum of each of `size` bins, as `adaptive_avg_pool`; values that tie share the gradient.
+    """The maximum of each of `size` bins, as in `adaptive_avg_pool`; ties share the gradient.
 
     Shapes: `(batch, *space, channels) -> (batch, *size, channels)`.
-    Elsewhere: torch `AdaptiveMaxPool1d/2d/3d`, where the first of them gets all of it; Keras
+    Elsewhere: torch `AdaptiveMaxPool1d/2d/3d`, where the first of several ties gets the gradient; Keras
     `AdaptiveMaxPooling1D/2D/3D`.
     """
 

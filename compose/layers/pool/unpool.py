@@ -1,4 +1,4 @@
-"""Max pooling that says where each maximum was, and its way back."""
+"""Max pooling with indices, and unpooling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["max_pool_indices", "max_unpool"]
 
 @layer
 class max_pool_indices(Layer):
-    """`max_pool`, and where in the input's space, counted in rows, each maximum was.
+    """`max_pool` that also returns the index of each maximum in the flattened spatial axes.
 
     Shapes: `(batch, *space, channels)` to two arrays `(batch, *space', channels)`, the second int32.
     Elsewhere: torch `MaxPool1d/2d/3d(return_indices=True)`.
@@ -48,14 +48,14 @@ class max_pool_indices(Layer):
 
 @layer
 class max_unpool(Layer):
-    """Each value back where `max_pool_indices` found it, zeros elsewhere.
+    """Puts each value back at its index from `max_pool_indices`, with zeros elsewhere.
 
     Shapes: two arrays `(batch, *space, channels) -> (batch, *space', channels)`, of length
     `(length - 1) · stride - padding + size`. Elsewhere: torch `MaxUnpool1d/2d/3d`.
 
     Args:
-        size, stride, padding, channels_first: as of the pooling.
-        out_size: the length along each spatial axis where pooling rounded it down; None computes it.
+        size, stride, padding, channels_first: those of the pooling.
+        out_size: the length along each spatial axis, needed if pooling rounded it down; None computes it.
     """
 
     size: Sizes = 2
@@ -66,7 +66,9 @@ class max_unpool(Layer):
 
     def forward(self, p, x, ctx):
         if not isinstance(x, tuple) or len(x) != 2 or x[0].shape != x[1].shape:
-            raise ShapeError("values and indices of one shape", shape_text(x), "as max_pool_indices(...) gives them")
+            raise ShapeError(
+                "values and indices of the same shape", shape_text(x), "use the outputs of max_pool_indices(...)"
+            )
         y, index = x
         axes, at = space_axes(y, self.channels_first, self.size), channel_axis(y, self.channels_first)
         size = sizes(self.size, len(axes))
@@ -79,6 +81,6 @@ class max_unpool(Layer):
         if min(space) < 1:
             raise ConfigError("padding that leaves some output", str(self.padding))
         rows = lambda a: jnp.moveaxis(a, at, 1).reshape(a.shape[0], a.shape[at], -1)
-        place = lambda values, at: jnp.zeros(math.prod(space), y.dtype).at[at].set(values)
-        grown = jax.vmap(jax.vmap(place))(rows(y), rows(index))
-        return jnp.moveaxis(grown.reshape(*grown.shape[:2], *space), 1, at)
+        scatter = lambda values, at: jnp.zeros(math.prod(space), y.dtype).at[at].set(values)
+        unpooled = jax.vmap(jax.vmap(scatter))(rows(y), rows(index))
+        return jnp.moveaxis(unpooled.reshape(*unpooled.shape[:2], *space), 1, at)

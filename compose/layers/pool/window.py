@@ -1,4 +1,4 @@
-"""Pooling over windows: the maximum, the mean or the Lp norm of each."""
+"""Pooling over windows: maximum, mean or Lp norm."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["avg_pool", "lp_pool", "max_pool"]
 
 @layer
 class max_pool(Layer):
-    """The largest value of each window: `max_pool(2)` halves the spatial axes.
+    """The maximum of each window: `max_pool(2)` halves the spatial axes.
 
     Shapes: `(batch, *space, channels) -> (batch, *space', channels)`, one to three spatial axes. Padding is
-    never the largest. Where values tie, the first of the window gets the gradient, as in torch.
+    never the maximum. The first of several ties gets the gradient, as in torch.
     Elsewhere: Keras `MaxPooling1D/2D/3D`, torch `MaxPool1d/2d/3d` with these defaults; Flax `max_pool`, whose
     stride is 1.
 
     Args:
-        size: of the window along each spatial axis; one int serves all.
-        stride: None for the size.
+        size: window size along each spatial axis; an int applies to all.
+        stride: None for the window size.
         padding: `"valid"`, `"same"`, an int, or for each axis an int or `(before, after)`.
         dilation: distance between the values of a window.
-        ceil_mode: also take the windows that stick out, save those that start in the padding after the input.
+        ceil_mode: include windows that extend beyond the padded input, except those that start in the padding after it.
         channels_first: the input is `(batch, channels, *space)`.
     """
 
@@ -61,7 +61,7 @@ class avg_pool(Layer):
 
     Args:
         size, stride, padding, ceil_mode, channels_first: as in `max_pool`.
-        count_padding: whether the zeros of the padding count in the mean.
+        count_padding: whether padding zeros are included in the mean.
     """
 
     size: Sizes = 2
@@ -82,14 +82,14 @@ class avg_pool(Layer):
 
 @layer
 class lp_pool(Layer):
-    """The Lp norm of each window, `(Σ |x|^power)^(1 / power)`; its gradient where all are 0 is 0.
+    """The Lp norm of each window, `(Σ |x|^power)^(1 / power)`; the gradient of an all-zero window is 0.
 
     Shapes: `(batch, *space, channels) -> (batch, *space', channels)`, one to three spatial axes.
-    Elsewhere: torch `LPPool1d/2d/3d`, which takes no absolute value: the same where the power is even. As
-    there, a window of `ceil_mode` that sticks out counts as the mean of what it covers, times its full size.
+    Elsewhere: torch `LPPool1d/2d/3d`, which takes no absolute value: it is equal for even powers. As in torch, a
+    window that extends beyond the input in `ceil_mode` counts as the mean of what it covers, times its full size.
 
     Args:
-        power: 1 sums, larger ones approach the maximum.
+        power: 1 is the sum; larger powers approach the maximum.
         size, stride, padding, ceil_mode, channels_first: as in `max_pool`.
     """
 
@@ -120,16 +120,16 @@ class lp_pool(Layer):
 
 
 def largest(x, over: Window, least):
-    """The first of the largest values of each window, position by position.
+    """The maximum of each window, with the gradient to the first of several ties.
 
-    On a CPU the gradient of XLA's own takes 15 to 50 times as long.
+    On the CPU, the gradient of XLA's own `reduce_window` takes 15 to 50 times as long.
     """
     larger = lambda a, b: jnp.where((b > a) | (b != b), b, a)  # NaN wins, as in reduce_window
     return functools.reduce(larger, over.slides(x, least))
 
 
 def pool_window(pool, x, dilation: Sizes = 1) -> Window:
-    """The window of a pooling layer. Raises `ConfigError` where a window could lie in the padding alone."""
+    """The window of a pooling layer. Raises `ConfigError` if a window could contain nothing but padding."""
     over = window(x, pool.size, pool.stride, pool.padding, dilation, pool.channels_first, pool.ceil_mode)
     if any(max(pair) >= span for pair, span in zip(over.padding, over.spans)):
         raise ConfigError("padding smaller than the window", f"padding {pool.padding}, size {pool.size}")
@@ -137,7 +137,7 @@ def pool_window(pool, x, dilation: Sizes = 1) -> Window:
 
 
 def counted(over: Window, x, padding: bool):
-    """How many values each window's mean is over: one number where all are alike, else an array."""
+    """The number of values in each window's mean: a scalar if it is the same for all, else an array."""
     counts = []
     rows = zip(over.space, over.padding, over.places, over.stride, over.size)
     for n, (before, after), places, stride, size in rows:
@@ -151,5 +151,5 @@ def counted(over: Window, x, padding: bool):
 
 
 def lowest(dtype):
-    """The number below all others of a dtype."""
+    """The lowest value of a dtype."""
     return np.asarray(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)

@@ -1,4 +1,4 @@
-"""LSTM whose affine maps are convolutions."""
+"""Convolutional LSTM."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class conv_lstm_cell(Cell):
 
     Args:
         filters: output channels.
-        kernel: size along each spatial axis; one int serves all.
-        stride, padding, dilation: of the input's convolution, as in `conv`; the output's own has stride 1 and keeps
-            its size.
-        recurrent_activation: of the three gates.
+        kernel: size along each spatial axis; an int applies to all.
+        stride, padding, dilation: those of the input's convolution, as in `conv`; the recurrent convolution has stride
+            1 and "same" padding.
+        recurrent_activation: the activation of the three gates.
     """
 
     filters: int
@@ -58,11 +58,11 @@ class conv_lstm_cell(Cell):
             raise ShapeError("one to three spatial axes at each step, (batch, *space, channels)", shape_text(x))
         expect_float(x)
         window, wide = sizes(self.kernel, rank), 4 * self.filters
-        made = Param((*window, x.shape[-1], wide), self.kernel_init)
-        yield "kernel", made
+        kernel = Param((*window, x.shape[-1], wide), self.kernel_init)
+        yield "kernel", kernel
         yield "recurrent_kernel", Param((*window, self.filters, wide), self.recurrent_init)
         if self.bias:
-            yield "bias", Param((wide,), self.bias_init, fan_in=made.fans[0])
+            yield "bias", Param((wide,), self.bias_init, fan_in=kernel.fans[0])
 
     def carry(self, x) -> Any:
         kernel = jax.ShapeDtypeStruct((*sizes(self.kernel, x.ndim - 2), x.shape[-1], self.filters), x.dtype)
@@ -95,10 +95,10 @@ class conv_lstm_cell(Cell):
 
 @layer
 class conv_lstm(OverTime, conv_lstm_cell):
-    """LSTM over images, sequences or volumes, its affine maps convolutions (Shi et al., ConvLSTM, 2015).
+    """LSTM over images, sequences or volumes, with convolutions as affine maps (Shi et al., ConvLSTM, 2015).
 
     Shapes: `(batch, time, *space, n) -> (batch, time, *space', filters)`, without time for `output="last"`; lengths,
-    masks and a first carry as in `lstm`. Parameters: `kernel (*kernel, n, 4 filters)`,
+    masks and an initial carry as in `lstm`. Parameters: `kernel (*kernel, n, 4 filters)`,
     `recurrent_kernel (*kernel, filters, 4 filters)`, `bias (4 filters,)`.
     Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last; Flax
     `linen.ConvLSTMCell` in `RNN`.

@@ -27,7 +27,7 @@ class gru_cell(DenseCell):
     reset_after: bool = True
 
     gates: ClassVar[int] = 3
-    hoisted: ClassVar[tuple[str, ...]] = ("bias",)  # the reset gate multiplies the other
+    hoisted: ClassVar[tuple[str, ...]] = ("bias",)  # the reset gate multiplies the recurrent bias
 
     def weights(self, x):
         for name, param in super().weights(x):
@@ -53,26 +53,26 @@ class gru_cell(DenseCell):
 
 @layer
 class gru(OverTime, gru_cell):
-    """The gated recurrent unit over time (Cho et al., 2014), with gates r, z, n.
+    """Gated recurrent unit (Cho et al., 2014), with gates r, z, n.
 
     `r, z = sigmoid(...)` of `x @ kernel + bias + h @ recurrent_kernel + recurrent_bias`;
     `n = tanh(x @ kernel + bias + r * (h @ recurrent_kernel + recurrent_bias))`; `h = (1 - z) * n + z * h`.
 
     Shapes: `(batch, time, n) -> (batch, time, size)`, or `(batch, size)` for `output="last"`; the input may be a tuple
-    with lengths or a mask and a first carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, 3 size)`,
+    with lengths or a mask and an initial carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, 3 size)`,
     `recurrent_kernel (size, 3 size)`, `bias (3 size,)`, `recurrent_bias (3 size,)`.
-    Elsewhere: torch `GRU` with `batch_first=True` is this, and starts all uniform in ±1/√size; Keras `GRU` has its
-    gates in the order z, r, n, its two biases as one `(2, 3 size)`, and `output="last"`, and with `reset_after=False`
-    no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); Flax's `GRUCell` has that of n alone
-    (`recurrent_bias="candidate"`).
+    Elsewhere: torch `GRU` with `batch_first=True` computes this, and initialises all parameters uniformly in ±1/√size;
+    Keras `GRU` has the gate order z, r, n, stores both biases as one `(2, 3 size)`, has `output="last"`, and with
+    `reset_after=False` no recurrent bias (`gru(64, reset_after=False, recurrent_bias=False)`); Flax's `GRUCell` has
+    only that of n (`recurrent_bias="candidate"`).
 
     Args:
-        size: features of the output.
-        activation: of the candidate n.
-        recurrent_activation: of the gates r, z.
-        reset_after: whether the reset gate comes after the product with the recurrent kernel, or before it.
+        size: output features.
+        activation: the activation of the candidate n.
+        recurrent_activation: the activation of the gates r, z.
+        reset_after: whether the reset gate is applied after the product with the recurrent kernel, or before it.
         bias, dropout, recurrent_dropout: as in `rnn`.
-        recurrent_bias: whether the map of the last output has its own, or `"candidate"`: for the candidate n alone.
+        recurrent_bias: whether the recurrent projection has a bias, or `"candidate"` for one of the candidate n only.
         output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import gru

@@ -21,7 +21,7 @@ __all__ = ["lstm", "lstm_cell", "unit_forget"]
 
 @initializer
 def unit_forget(key, shape, dtype, fans):
-    """Zero, and one for the forget gate, the second quarter (Jozefowicz et al., 2015).
+    """Zeros, with ones for the forget gate, the second quarter (Jozefowicz et al., 2015).
 
     Shapes: `(4 · size,)`. Elsewhere: Keras `LSTM(unit_forget_bias=True)`.
     """
@@ -73,24 +73,25 @@ class lstm_cell(DenseCell):
 
 @layer
 class lstm(OverTime, lstm_cell):
-    """Long short-term memory over time (Hochreiter & Schmidhuber, 1997), with gates i, f, g, o.
+    """Long short-term memory (Hochreiter & Schmidhuber, 1997), with gates i, f, g, o.
 
     `i, f, o = sigmoid(...)`, `g = tanh(...)` of `x @ kernel + bias + h @ recurrent_kernel`; `c = f * c + i * g`;
     `h = o * tanh(c)`.
 
     Shapes: `(batch, time, n) -> (batch, time, size)`, or `(batch, size)` for `output="last"`; the input may be a tuple
-    with lengths or a mask and a first carry `(h, c)`, see `recurrent`. Parameters: `kernel (n, 4 size)`,
+    with lengths or a mask and an initial carry `(h, c)`, see `recurrent`. Parameters: `kernel (n, 4 size)`,
     `recurrent_kernel (size, 4 size)`, `bias (4 size,)`.
-    Elsewhere: Keras `LSTM` with these defaults, the forget gate's bias 1 among them, but `output="last"`; torch `LSTM`
-    with `batch_first=True` has two biases, each of which gets the full gradient (`recurrent_bias=True`), starts all
-    uniform in ±1/√size (`bias_init=torch_uniform`), and calls a projection `proj_size`; Flax's `LSTMCell` has the
-    carry `(c, h)`, a recurrent bias alone, and starts it zero (`bias_init=zeros`). Peepholes: none, as there.
+    Elsewhere: Keras `LSTM` with these defaults, including a forget gate bias of 1, but `output="last"`; torch `LSTM`
+    with `batch_first=True` has two biases, each of which gets the full gradient (`recurrent_bias=True`), initialises
+    all parameters uniformly in ±1/√size (`bias_init=torch_uniform`), and calls the projection `proj_size`; Flax's
+    `LSTMCell` has the carry `(c, h)` and only a recurrent bias, initialised to zero (`bias_init=zeros`). There are no
+    peepholes, as in these.
 
     Args:
         size: features of the carry, and of the output unless there is a projection.
-        activation: of the candidate g and of the carry c.
-        recurrent_activation: of the gates i, f, o.
-        projection: features to which the output is projected before it is given and fed back.
+        activation: the activation of the candidate g and of the carry c.
+        recurrent_activation: the activation of the gates i, f, o.
+        projection: the features to which the output is projected before it is returned and fed back.
         bias, recurrent_bias, dropout, recurrent_dropout: as in `rnn`.
         output, return_carry, reverse, unroll: as in `recurrent`.
 

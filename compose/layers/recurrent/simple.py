@@ -1,4 +1,4 @@
-"""The simple recurrent network, and what it shares with LSTM and GRU."""
+"""The simple RNN, and the base class of dense recurrent cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["rnn", "rnn_cell"]
 
 @unlisted
 class DenseCell(Cell):
-    """A cell of affine maps, `gates` of them, of the input and of its own last output; fields as in `rnn`."""
+    """A cell with dense projections of the input and of its last output to `gates · size`; fields as in `rnn`."""
 
     size: int
     activation: Layer = tanh
@@ -42,7 +42,7 @@ class DenseCell(Cell):
 
     @property
     def fed_back(self) -> int:
-        """Features of the output that the next step reads."""
+        """The features of the output that is fed back."""
         return self.size
 
     def validate(self):
@@ -85,7 +85,7 @@ class DenseCell(Cell):
         return z + sum(biases[1:], start=biases[0]) if biases else z
 
     def recur(self, p, h, columns: slice = slice(None)):
-        """The product of the last output with some columns of the recurrent kernel."""
+        """The product of the last output with columns of the recurrent kernel."""
         h = h * p["recurrent_dropout"] if "recurrent_dropout" in p else h
         return h @ p["recurrent_kernel"][:, columns]
 
@@ -107,18 +107,18 @@ class rnn(OverTime, rnn_cell):
     """`h = activation(x @ kernel + bias + h @ recurrent_kernel)` over time (Elman, 1990).
 
     Shapes: `(batch, time, n) -> (batch, time, size)`, or `(batch, size)` for `output="last"`; the input may be a tuple
-    with lengths or a mask and a first carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, size)`,
+    with lengths or a mask and an initial carry `h (batch, size)`, see `recurrent`. Parameters: `kernel (n, size)`,
     `recurrent_kernel (size, size)`, `bias (size,)`.
     Elsewhere: Keras `SimpleRNN` with these defaults, but `output="last"`; torch `RNN` with `batch_first=True` has
-    `recurrent_bias=True` and starts all uniform in ±1/√size; Flax `SimpleCell` in `RNN`.
+    `recurrent_bias=True` and initialises all parameters uniformly in ±1/√size; Flax `SimpleCell` in `RNN`.
 
     Args:
-        size: features of the output.
-        activation: of the output.
-        bias: whether the map of the input has one.
-        recurrent_bias: whether the map of the last output has its own.
-        dropout, recurrent_dropout: the rates at which features of the input and of the last output are dropped in
-            training, one draw for all steps (Gal & Ghahramani, 2016).
+        size: output features.
+        activation: the activation of the output.
+        bias: whether the input projection has a bias.
+        recurrent_bias: whether the recurrent projection has a bias.
+        dropout, recurrent_dropout: dropout rates of the input's features and of the last output's, with one mask for
+            all steps (Gal & Ghahramani, 2016).
         output, return_carry, reverse, unroll: as in `recurrent`.
 
     >>> from compose import relu, rnn

@@ -1,1 +1,1 @@
-"""A network as a Python file: terms, what they have in common, and how they are laid out."""
+"""Generate a Python file from a network: terms, helper functions for repeated parts, and layout."""

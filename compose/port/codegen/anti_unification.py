@@ -1,4 +1,4 @@
-"""What two expressions have in common (Plotkin, A Note on Inductive Generalization, 1970)."""
+"""Anti-unification: the pattern common to two expressions (Plotkin, A Note on Inductive Generalization, 1970)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ Arguments = Callable[[str], dict[str, Term | None]]
 
 
 class Unlike(Exception):
-    """Two expressions that no pattern of this language covers."""
+    """Raised for two expressions without a common pattern."""
 
 
 class Generaliser:
-    """Least general generalisation; missing arguments are their defaults. `arguments` is what a word takes."""
+    """Computes least general generalisations. `arguments(name)` gives a call's arguments and their defaults."""
 
     def __init__(self, arguments: Arguments):
         self.arguments = arguments
 
     def common(self, a: Term, b: Term) -> Term:
-        """The most special pattern that both are instances of. Raises `Unlike`."""
+        """The most specific pattern that both are instances of. Raises `Unlike` if there is none."""
         return self._common(a, b, {})
 
     def match(self, pattern: Term, term: Term) -> dict[str, Term] | None:
-        """The values of the pattern's parameters that make it `term`, or None."""
-        found: dict[str, Term] = {}
-        return found if self._match(pattern, term, found) else None
+        """The values of the pattern's parameters for which it equals `term`, or None."""
+        values: dict[str, Term] = {}
+        return values if self._match(pattern, term, values) else None
 
     def _common(self, a: Term, b: Term, seen: dict) -> Term:
         if a == b and not _has_params(a):
@@ -39,18 +39,18 @@ class Generaliser:
         names, left, right = pairs
         return Term(a.kind, a.head, tuple(self._common(x, y, seen) for x, y in zip(left, right)), names)
 
-    def _match(self, pattern: Term, term: Term, found: dict[str, Term]) -> bool:
+    def _match(self, pattern: Term, term: Term, values: dict[str, Term]) -> bool:
         if pattern.kind == "param":
             if term.free() or _several(term):
                 return False
-            return found.setdefault(pattern.head, term) == term
+            return values.setdefault(pattern.head, term) == term
         if pattern == term:
             return True
         pairs = self.aligned(pattern, term)
-        return pairs is not None and all(self._match(p, t, found) for p, t in zip(*pairs[1:]))
+        return pairs is not None and all(self._match(p, t, values) for p, t in zip(*pairs[1:]))
 
     def aligned(self, a: Term, b: Term) -> tuple | None:
-        """The parts of two terms of one form, side by side: names, parts of `a`, parts of `b`."""
+        """The aligned parts of two terms of the same form: names, parts of `a`, parts of `b`; None for other forms."""
         if (a.kind, a.head) != (b.kind, b.head) or (not a.args and not b.args):
             return None
         if a.kind != "call":
@@ -70,19 +70,19 @@ class Generaliser:
 
 
 def substitute(term: Term, values: dict[str, Term]) -> Term:
-    """The term with parameters replaced."""
+    """Replace parameters of a term by values."""
     if term.kind == "param":
         return values.get(term.head, term)
     return term.but(args=tuple(substitute(arg, values) for arg in term.args)) if term.args else term
 
 
 def params(term: Term) -> list[str]:
-    """The parameters of a pattern, in the order in which they are read."""
+    """The parameters of a pattern, in order of first occurrence."""
     return list(dict.fromkeys(t.head for t in term.walk() if t.kind == "param"))
 
 
 def _several(term: Term) -> bool:
-    """Whether a term is no single value, but several in a row."""
+    """Whether a term is a sequence of several values."""
     return term.kind == "items" or (term.kind == "row" and term.head == ("*", ""))
 
 

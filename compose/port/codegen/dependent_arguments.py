@@ -1,4 +1,4 @@
-"""Arguments that follow from another in every call, as `padding=kernel // 2` or a hidden layer of `4 * size`."""
+"""Arguments that can be computed from another one in every call, such as `padding=kernel // 2` or `4 * size`."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from compose.port.codegen.terms import Term
 
 _FACTORS = (2, 3, 4, 6, 8)
 _SQUEEZED = (2, 4, 8, 12, 16, 24)
-_LEAST = 3  # sizes that must agree: two may do so by chance
+_LEAST = 3  # different sizes that must agree: two may do so by chance
 
 
-def derived(uses: list[dict[str, Term]], called: dict[str, str]) -> dict[str, Term]:
-    """The parameters that another one gives in all uses, each as an expression of that other's name."""
-    numbers = {p: [int(use[p].head) for use in uses] for p in called if all(_is_int(use[p]) for use in uses)}
-    made: dict[str, Term] = {}
-    for p in sorted(numbers, key=lambda p: called[p] != "squeeze"):
+def dependent_arguments(uses: list[dict[str, Term]], names: dict[str, str]) -> dict[str, Term]:
+    """The parameters that can be computed from another one in all uses, each as an expression in that one's name."""
+    numbers = {p: [int(use[p].head) for use in uses] for p in names if all(_is_int(use[p]) for use in uses)}
+    expressions: dict[str, Term] = {}
+    for p in sorted(numbers, key=lambda p: names[p] != "squeeze"):
         for source in numbers:
-            if source == p or source in made or any(_reads(term, called[p]) for term in made.values()):
+            if source == p or source in expressions or any(_reads(term, names[p]) for term in expressions.values()):
                 continue
-            texts = _relation(called[p], numbers[p], called[source], numbers[source])
+            texts = _relation(names[p], numbers[p], names[source], numbers[source])
             if texts:
-                made[p] = Term("row", texts, (Term("param", called[source]),))
+                expressions[p] = Term("row", texts, (Term("param", names[source]),))
                 break
-    return made
+    return expressions
 
 
-def _relation(name: str, values: list[int], other: str, given: list[int]) -> tuple[str, str] | None:
-    different = len(set(given))
-    pairs = list(zip(values, given))
+def _relation(name: str, values: list[int], other: str, others: list[int]) -> tuple[str, str] | None:
+    different = len(set(others))
+    pairs = list(zip(values, others))
     if name == "padding" and other == "kernel":
         return ("", " // 2") if different > 1 and all(a == b // 2 for a, b in pairs) else None
     if name == "squeeze" and is_size(other) and different >= _LEAST:

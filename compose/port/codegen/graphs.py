@@ -1,4 +1,4 @@
-"""The steps of a graph as statements: values with names, and the expression that is returned."""
+"""Write the steps of a graph as statements: assignments, and the returned expression."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 from compose.port.codegen.terms import Term
 
-LONGEST = 72  # characters of an expression without names for its parts
+LONGEST = 72  # the maximum length of an expression without intermediate names
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@"}
 
 
 def statements(term: Term, write: Callable[[Term], str]) -> tuple[list[str], list[tuple[str, str]], str]:
-    """The inputs' names, the assignments in turn, and the result of a graph.
+    """The input names, the assignments in order, and the result of a graph.
 
-    Steps run in their order, since it numbers the parameters' keys: a value is written where it is read
-    only if that is its turn.
+    The order of the steps must be kept, because it determines the parameters' keys: a value is written inline only if
+    that does not change the order.
     """
     inputs, wiring, output = term.head
     names = list("xyz"[:inputs]) if inputs <= 3 else [f"x{i}" for i in range(inputs)]
     uses = Counter(v for args in wiring for v in args) + Counter(_leaves(output))
     texts: dict[int, str] = dict(enumerate(names))
-    pending: list[int] = []  # values that are not yet written anywhere, in the order in which they run
+    pending: list[int] = []  # values that are not yet written, in execution order
     lines: list[tuple[str, str]] = []
 
     def settle(values: list[int]) -> None:
-        """Give the values a name, and those before them, which run earlier."""
+        """Assign the values to names, in order."""
         for v in values:
             lines.append((f"h{len(lines)}", texts[v]))
             texts[v] = lines[-1][0]
@@ -68,7 +68,7 @@ def _step(layer: Term, args: list[str], write: Callable[[Term], str]) -> str:
 
 
 def _operator(text: str) -> str:
-    """The kind of operator outside of all brackets that binds least: `+-`, `*/@`, or none."""
+    """The operator with the lowest precedence outside brackets: `+-`, `*/@`, or none."""
     depth, found = 0, ""
     for i, c in enumerate(text):
         depth += (c in "([{") - (c in ")]}")

@@ -1,4 +1,4 @@
-"""Terms as text, broken into lines as formatters break them."""
+"""Format terms as text, with line breaks as code formatters set them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from compose.port.codegen.terms import Term, atom
 
 WIDTH = 100
 
-_IN_PLACE = {"activation", "rate", "shortcut", "size"}  # arguments that need no name although they have a default
+_POSITIONAL = {"activation", "rate", "shortcut", "size"}  # arguments passed by position although they have a default
 
 
 class Layout:
     """Writes terms.
 
     Args:
-        arguments: what a word, or a helper, takes.
-        keeps: whether a term surely is no unnamed sequence, which `>>` would take apart.
+        arguments: the arguments of a registered name or a helper.
+        keeps: whether a term is certainly not an unnamed sequence, which `>>` would flatten.
     """
 
     def __init__(self, arguments: Arguments, keeps: Callable[[Term], bool]):
@@ -26,7 +26,7 @@ class Layout:
         self._flat: dict[tuple[Term, bool], str] = {}
 
     def text(self, term: Term, indent: int, used: int = 0) -> str:
-        """The term from a column on; `used` more are taken before and after it."""
+        """The text of a term at indentation `indent`; `used` characters of its line are taken."""
         flat = self.flat(term)
         if indent + used + len(flat) <= WIDTH or not term.args:
             return flat
@@ -57,11 +57,11 @@ class Layout:
         return flat
 
     def flat(self, term: Term, operand: bool = False) -> str:
-        """The term on one line; as an operand without `>>`."""
-        known = self._flat.get((term, operand))
-        if known is None:
-            known = self._flat[term, operand] = self._on_a_line(term, operand)
-        return known
+        """The term on one line; an operand is written without `>>`."""
+        text = self._flat.get((term, operand))
+        if text is None:
+            text = self._flat[term, operand] = self._on_a_line(term, operand)
+        return text
 
     def _on_a_line(self, term: Term, operand: bool) -> str:
         if term.kind == "op":
@@ -75,7 +75,7 @@ class Layout:
             return term.head[0] + "".join(part + text for part, text in zip(parts, term.head[1:]))
         if term.kind == "graph":
             names, lines, result = statements(term, self.inner)
-            if lines:  # only a function can say it; this text is for its length alone
+            if lines:  # it needs a function; this text is used only for its length
                 result = "; ".join(f"{n} = {t}" for n, t in lines) + result
             return f"graph(lambda {', '.join(names)}: {result}{self._name(term)})"
         if term.kind == "share":
@@ -87,22 +87,22 @@ class Layout:
         return f"{term.head}({', '.join(label + self.flat(arg) for label, arg in self._labelled(term))})"
 
     def inner(self, term: Term) -> str:
-        """The term where it is called, or an operand."""
+        """The text of a term that is called, or is an operand."""
         return self.flat(term, True)
 
     def _name(self, term: Term) -> str:
         return f", name={self.flat(term.args[-1])}" if term.names == ("name",) else ""
 
     def _labelled(self, term: Term) -> list[tuple[str, Term]]:
-        """The arguments with the names that they need: none while they stand in their places."""
+        """The arguments with labels `name=`, which are empty for arguments passed by position."""
         takes = self.arguments(term.head)
         free = list(takes) if None not in term.names else []
-        made = []
+        labelled = []
         for name, arg in _runs(term):
-            in_place = name is None or (free[:1] == [name] and (takes[name] is None or name in _IN_PLACE))
-            free = free[1:] if in_place else []
-            made.append(("" if in_place else f"{name}=", arg))
-        return made
+            positional = name is None or (free[:1] == [name] and (takes[name] is None or name in _POSITIONAL))
+            free = free[1:] if positional else []
+            labelled.append(("" if positional else f"{name}=", arg))
+        return labelled
 
     def _is_pair(self, term: Term) -> bool:
         return (
@@ -119,7 +119,7 @@ class Layout:
 
 
 def _spelled(term: Term) -> Term:
-    """`f + g` and `f * g` in words, where they do not fit on a line."""
+    """`f + g` and `f * g` as calls of `branch`, if they do not fit on a line."""
     join = {"+": "add", "*": "multiply"}.get(term.head)
     return Term("call", "branch", (*term.args, atom(join)), (*[None] * len(term.args), "join")) if join else term
 
@@ -129,8 +129,8 @@ def _is_number(term: Term) -> bool:
 
 
 def _runs(term: Term) -> list[tuple[str | None, Term]]:
-    """The arguments, three and more equal layers in a row as `*[f] * n`; numbers are written out."""
-    made: list[tuple[str | None, Term]] = []
+    """The arguments, with three or more equal consecutive layers as `*[f] * n`; numbers are not merged."""
+    result: list[tuple[str | None, Term]] = []
     pairs = list(zip(term.names, term.args))
     i = 0
     while i < len(pairs):
@@ -138,8 +138,8 @@ def _runs(term: Term) -> list[tuple[str | None, Term]]:
         part = pairs[i][1]
         if n >= 3 and pairs[i][0] is None and not _is_number(part):
             many = Term("row", ("*[", f"] * {n}"), (part,))
-            made.append((None, part.but(head=("*", f" * {n}")) if part.kind == "row" else many))
+            result.append((None, part.but(head=("*", f" * {n}")) if part.kind == "row" else many))
         else:
-            made += pairs[i : i + n]
+            result += pairs[i : i + n]
         i += n
-    return made
+    return result

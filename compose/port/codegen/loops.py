@@ -1,4 +1,4 @@
-"""Layers in a row that differ in one number, as a comprehension; rates that grow with the depth, as a formula."""
+"""Comprehensions for consecutive layers that differ in one number, and formulas for rates that grow with depth."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from itertools import pairwise
 
 from compose.port.codegen.terms import Term, atom
 
-_LEAST = 3  # layers of a loop
-_STEPS = 150  # the most blocks over which a rate grows
+_LEAST = 3  # the minimum number of layers in a loop
+_STEPS = 150  # the maximum number of blocks over which a rate grows
 _RATES = [n / 10 for n in range(1, 10)] + [n / 100 for n in range(1, 100)]
-_SHORT = 6  # characters of a rate that may stand as it is
+_SHORT = 6  # rates of at most this many characters need no formula
 _PLAIN = {"call", "op", "atom", "row", "param"}
 
 
-def graded(net: Term) -> Callable[[Term], Term]:
-    """What writes rates that grow evenly from block to block of a network as `0.2 * depth / 16` (stochastic depth)."""
-    given: dict[Term, list[Term]] = defaultdict(list)
+def rate_formulas(net: Term) -> Callable[[Term], Term]:
+    """A function that writes rates that grow linearly over the blocks (stochastic depth) as `0.2 * 3 / 16`."""
+    rates_of: dict[Term, list[Term]] = defaultdict(list)
     for term in net.walk():
         rate = _rate(term)
         if rate is not None:
-            given[_without_rate(term)].append(rate)
-    formulas = {key: _formula({float(v.head) for v in rates if len(v.head) > _SHORT}) for key, rates in given.items()}
+            rates_of[_without_rate(term)].append(rate)
+    formulas = {
+        key: _formula({float(v.head) for v in rates if len(v.head) > _SHORT}) for key, rates in rates_of.items()
+    }
 
     def change(term: Term) -> Term:
         if not term.args:
@@ -34,8 +36,8 @@ def graded(net: Term) -> Callable[[Term], Term]:
         i = _step(float(rate.head), highest, steps)
         if i is None:
             return term
-        grown = Term("row", (f"{highest} * ", f" / {steps}"), (atom(str(i)),), ("depth",))
-        return term.but(args=tuple(grown if arg is rate else arg for arg in term.args))
+        text = Term("row", (f"{highest} * ", f" / {steps}"), (atom(str(i)),), ("depth",))
+        return term.but(args=tuple(text if arg is rate else arg for arg in term.args))
 
     return change if any(formulas.values()) else lambda term: term
 
@@ -51,7 +53,7 @@ def _without_rate(term: Term) -> Term:
 
 
 def _formula(rates: set[float]) -> tuple[float, int] | None:
-    """The highest rate and the number of steps that make all of these, to the last bit."""
+    """The highest rate and the number of steps that give all rates exactly."""
     if len(rates) < _LEAST:
         return None
     for highest in _RATES:
@@ -62,13 +64,13 @@ def _formula(rates: set[float]) -> tuple[float, int] | None:
 
 
 def _step(rate: float, highest: float, steps: int) -> int | None:
-    """How often a rate has grown, where that gives it to the last bit."""
+    """The step at which the rate is reached exactly, or None."""
     i = round(rate / highest * steps)
     return i if 0 < i <= steps and highest * i / steps == rate else None
 
 
 def looped(term: Term) -> Term:
-    """The expression with runs of layers that differ in one number as a loop over it."""
+    """Write runs of layers that differ in one number as a loop over that number."""
     args = tuple(map(looped, term.args))
     term = term.but(args=args) if args != term.args else term
     if term.head not in ("compose_seq", "branch", "parallel"):
@@ -82,9 +84,10 @@ def looped(term: Term) -> Term:
 
 
 def _loop(term: Term, start: int) -> tuple[int, Term | None]:
-    """How many layers from there on are one, and their loop."""
+    """The number of layers from `start` that form a loop, and the loop; 1 and None if there is none."""
     first = term.args[start]
-    if term.names[start] is not None or any(t.kind not in _PLAIN for t in first.walk()):
+    starred = first.kind == "row" and first.head == ("*", "")  # `*group(64)` is not allowed in a comprehension
+    if starred or term.names[start] is not None or any(t.kind not in _PLAIN for t in first.walk()):
         return 1, None
     end, places = start + 1, None
     while end < len(term.args) and term.names[end] is None:
@@ -98,11 +101,10 @@ def _loop(term: Term, start: int) -> tuple[int, Term | None]:
     if any(len(set(row)) > 1 for row in rows):
         return 1, None
     values = [row[0].head for row in rows]
-    said = _name(first, places[0])
-    steady = all(int(b) - int(a) == 1 for a, b in pairwise(values))
-    name = "i" if steady else said
+    consecutive = all(int(b) - int(a) == 1 for a, b in pairwise(values))
+    name = "i" if consecutive else _name(first, places[0])
     over = f"range({f'{values[0]}, ' if int(values[0]) else ''}{int(values[-1]) + 1})"
-    over = over if steady else f"({', '.join(values)})"
+    over = over if consecutive else f"({', '.join(values)})"
     taken = {str(t.head) for t in term.walk()}
     if name in taken:
         return 1, None
@@ -113,20 +115,20 @@ def _loop(term: Term, start: int) -> tuple[int, Term | None]:
 
 
 def _difference(a: Term, b: Term) -> list[tuple[int, ...]] | None:
-    """Where two terms have different numbers; None if they differ in more than that."""
+    """The positions of numbers that differ between two terms; None if anything else differs."""
     if a == b:
         return []
     if a.kind == b.kind == "atom":
         return [()] if a.head.isdigit() and b.head.isdigit() else None
     if (a.kind, a.head, a.names, len(a.args)) != (b.kind, b.head, b.names, len(b.args)):
         return None
-    made: list[tuple[int, ...]] = []
+    places: list[tuple[int, ...]] = []
     for i, (x, y) in enumerate(zip(a.args, b.args)):
         inner = _difference(x, y)
         if inner is None:
             return None
-        made += [(i, *place) for place in inner]
-    return made
+        places += [(i, *place) for place in inner]
+    return places
 
 
 def _part(term: Term, place: tuple[int, ...]) -> Term:
@@ -141,6 +143,6 @@ def _with(term: Term, place: tuple[int, ...], new: Term) -> Term:
 
 
 def _name(term: Term, place: tuple[int, ...]) -> str:
-    """What the number at a place is called."""
+    """The argument name of the number at a position."""
     around = _part(term, place[:-1])
     return (around.names[place[-1]] if around.names else None) or "n"

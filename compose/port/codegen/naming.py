@@ -1,4 +1,4 @@
-"""Names for helpers and their parameters, where the source has none."""
+"""Names for helpers and their parameters if the source model has none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from compose.port.codegen.anti_unification import params
 from compose.port.codegen.terms import Term
 
 _SIZES = {"filters", "size"}
-_INNER = ["hidden", "width"]  # what the first of two sizes is called
-RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # words that a layout may need
+_INNER = ["hidden", "width"]  # names for the first of two sizes
+RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # names that a layout may need
 _SHORT = {
     "batch_norm": "norm",
     "layer_norm": "norm",
@@ -23,13 +23,14 @@ _SHORT = {
 
 
 def helper_name(pattern: Term, hint: str, taken: set[str], helpers: dict[str, Term]) -> str:
-    """The source's word for it, or one made of the words inside; not one of those taken.
+    """The source's name for a pattern, or a name made of the layers inside; different from those in `taken`.
 
     Args:
-        helpers: the bodies of those that there are.
+        hint: the source's name, or "".
+        helpers: the bodies of the existing helpers.
     """
-    of_helper = pattern.head in helpers  # the source's word is that helper's already
-    name = hint if hint and not of_helper else _described(pattern, set(helpers))
+    calls_helper = pattern.head in helpers  # then that helper already has the source's name
+    name = hint if hint and not calls_helper else _described(pattern, set(helpers))
     taken = taken | RESERVED
     if keyword.iskeyword(name) or (not hint and name in taken):
         name = f"{name}_layer" if len(pattern.args) < 2 else f"{name}_block"
@@ -41,14 +42,14 @@ def helper_name(pattern: Term, hint: str, taken: set[str], helpers: dict[str, Te
 
 
 def _difference(pattern: Term, other: Term) -> str:
-    """The first word of a pattern that another has not."""
-    there = {str(term.head) for term in other.walk()}
+    """The first layer name in a pattern that does not occur in another."""
+    others = {str(term.head) for term in other.walk()}
     heads = (str(term.head) for term in pattern.walk() if term.kind in ("call", "atom", "param"))
-    return next((head for head in heads if head.isidentifier() and known(head) and head not in there), "")
+    return next((head for head in heads if head.isidentifier() and known(head) and head not in others), "")
 
 
 def numbered(name: str, taken: set[str]) -> str:
-    """The name, or the name with the first number that makes it a new one."""
+    """The name, with a number appended if it is taken."""
     return next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in taken)
 
 
@@ -62,7 +63,7 @@ def _described(pattern: Term, helpers: set[str]) -> str:
     if pattern.head in helpers and fixed:
         return f"first_{pattern.head}" if "shortcut" in fixed else f"{pattern.head}_with_{fixed[-1]}"
     inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
-    inner = [a for a in inner if a.kind != "atom" or str(a.head).isidentifier()]  # no number
+    inner = [a for a in inner if a.kind != "atom" or str(a.head).isidentifier()]  # not a number
     if inner and pattern.head in ("compose_seq", "branch", "parallel"):
         heads = list(dict.fromkeys(_word(a) for a in inner))
         same = {"compose_seq": "stage", "branch": "branches", "parallel": "towers"}[pattern.head]
@@ -81,28 +82,28 @@ def _word(term: Term) -> str:
 
 
 def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str]) -> dict[str, str]:
-    """For each parameter the name of the argument where it stands; the last of a kind keeps it plain."""
-    where: dict[str, str] = {}
+    """A name for each parameter: that of the argument it is passed as. The last of several keeps the plain name."""
+    argument: dict[str, str] = {}
     for term in pattern.walk():
         for name, arg in zip(term.names or (None,) * len(term.args), term.args):
             if arg.kind == "param":
-                where.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
+                argument.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
     gates = [t for part in pattern.args for t in part.walk() if t.kind == "op" and t.head == "*"]
-    inside = Counter(t.head for gate in gates for t in gate.walk() if t.kind == "param")
-    often = Counter(t.head for t in pattern.walk() if t.kind == "param")
-    where |= {p: "squeeze" for p in inside if where[p] in _SIZES and inside[p] == often[p]}
-    counts = Counter(where[p] for p in params(pattern))
-    made: dict[str, str] = {}
+    in_gates = Counter(t.head for gate in gates for t in gate.walk() if t.kind == "param")
+    total = Counter(t.head for t in pattern.walk() if t.kind == "param")
+    argument |= {p: "squeeze" for p in in_gates if argument[p] in _SIZES and in_gates[p] == total[p]}
+    counts = Counter(argument[p] for p in params(pattern))
+    result: dict[str, str] = {}
     seen: Counter = Counter()
     for p in params(pattern):
-        said = where[p]
-        seen[said] += 1
-        names = [said] if seen[said] == counts[said] else []
-        names += _INNER if said in _SIZES and seen[said] == 1 else []
-        names += [f"{said}_{i}" for i in range(seen[said], 99)]
-        later = set(counts) - {said}
-        made[p] = next(n for n in names if n not in taken and n not in made.values() and n not in later)
-    return made
+        name = argument[p]
+        seen[name] += 1
+        names = [name] if seen[name] == counts[name] else []
+        names += _INNER if name in _SIZES and seen[name] == 1 else []
+        names += [f"{name}_{i}" for i in range(seen[name], 99)]
+        later = set(counts) - {name}
+        result[p] = next(n for n in names if n not in taken and n not in result.values() and n not in later)
+    return result
 
 
 def is_size(name: str) -> bool:
@@ -118,10 +119,10 @@ def _role(values: list[Term]) -> str:
 
 
 def part_name(part: Term, outer: Term, label: str | None, i: int) -> str:
-    """What a part of a call is called where it is written before it."""
-    said = part.get("name")
-    if said is not None and said.kind == "atom" and said.head[1:-1].isidentifier():
-        return said.head[1:-1]
+    """A variable name for a part of a call that is assigned before the call."""
+    name = part.get("name")
+    if name is not None and name.kind == "atom" and name.head[1:-1].isidentifier():
+        return name.head[1:-1]
     if label:
         return label
     if part.head == "conv" and part.get("groups") is not None and part.get("groups") == part.get("filters"):

@@ -1,4 +1,4 @@
-"""Helpers and what is written with them."""
+"""A program: helpers, and the network written with them."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Helper:
     params: tuple[str, ...] = ()
     defaults: dict[str, Term] = field(default_factory=dict)
     values: dict[str, tuple[Term, ...]] = field(default_factory=dict)
-    said: bool = False  # whether the source has a name for it
+    from_source: bool = False  # whether the source model has a name for it
     is_function: bool = True
 
 
 @dataclass
 class Program:
-    """The helpers, and the network in terms of them."""
+    """Helpers, and the network in terms of them."""
 
     net: Term
     helpers: dict[str, Helper]
-    words: dict[Term, str]  # what the source calls parts of the network
+    words: dict[Term, str]  # the source's names for parts of the network
 
     def arguments(self, head: str) -> dict[str, Term | None]:
         if head in self.helpers:
@@ -44,7 +44,7 @@ class Program:
         return terms.arguments(head)
 
     def keeps(self, term: Term) -> bool:
-        """Whether the term is surely not an unnamed sequence."""
+        """Whether the term is certainly not an unnamed sequence."""
         if term.kind not in ("param", "call", "atom"):
             return True
         head = str(term.head)
@@ -64,8 +64,8 @@ class Program:
         for helper in self.helpers.values():
             yield helper.body
 
-    def said(self) -> set[str]:
-        """The words in use, and the helpers' names."""
+    def names_in_use(self) -> set[str]:
+        """The registered names in use, and the names of the helpers."""
         bodies = [*self.bodies(), *(value for h in self.helpers.values() for value in h.defaults.values())]
         heads = {str(t.head) for body in bodies for t in body.walk() if t.kind in ("call", "atom")}
         return {word for head in heads if head[:1] not in "\"'" for word in _IDENTIFIER.findall(head)} | set(
@@ -79,23 +79,23 @@ class Program:
 
 
 def blocks(program: Program, name: str) -> Iterator[list[str]]:
-    """The program's text: the lines of each helper, and last those of `name = ...`."""
+    """The program's text: the lines of each helper, then those of `name = ...`."""
     layout = Layout(program.arguments, program.keeps)
     write = Statements(layout)
     for helper in _in_order(program):
         if not helper.is_function:
             yield from _assignment(write.lines(f"{helper.name} = ", looped(flattened(helper.body))))
         else:
-            given = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
-            head = f"def {helper.name}({', '.join(given)}):"
+            params = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
+            head = f"def {helper.name}({', '.join(params)}):"
             if len(head) > WIDTH:
-                head = f"def {helper.name}(\n    {', '.join(given)}\n):"
+                head = f"def {helper.name}(\n    {', '.join(params)}\n):"
             yield [head, *write.lines("return ", looped(flattened(helper.body)), 4)]
     yield from _assignment(write.lines(f"{name} = ", looped(flattened(program.net))))
 
 
 def _assignment(lines: list[str]) -> Iterator[list[str]]:
-    """Functions that were taken out of a statement, each a block of its own, and the statement."""
+    """The functions extracted from a statement, each as a separate block, then the statement."""
     starts = [i for i, line in enumerate(lines) if i and line[:1] not in ("", " ") and not lines[i - 1]]
     for a, b in zip([0, *starts], [*starts, len(lines)]):
         block = lines[a:b]
@@ -105,7 +105,7 @@ def _assignment(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _in_order(program: Program) -> list[Helper]:
-    """The helpers, each after those it uses."""
+    """The helpers, each after the ones that it uses."""
     done: dict[str, Helper] = {}
 
     def visit(helper: Helper) -> None:

@@ -1,4 +1,4 @@
-"""A network as a Python file that a person could have written."""
+"""A network as readable Python source."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from compose.port.codegen.terms import read
 
 
 def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None, doc: str = "") -> str:
-    """Python that builds `net`: imports, helpers for what occurs more than once, and one assignment.
+    """Python source that builds `net`: imports, helpers for repeated parts, and one assignment.
 
     Args:
         net: the network.
-        name: the variable that it is assigned to.
-        words: names for parts of it, as helpers are to be called: `{residual(...): "basic_block"}`.
+        name: the variable to assign it to.
+        words: names for helpers of parts of the network: `{residual(...): "basic_block"}`.
         doc: the file's docstring.
 
     >>> from compose import compose_seq, fc, relu
@@ -31,7 +31,7 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
     net = fc(250, relu) >> fc(10)
     <BLANKLINE>
     """
-    program = find_helpers(read(net), {read(part): said for part, said in (words or {}).items()})
+    program = find_helpers(read(net), {read(part): word for part, word in (words or {}).items()})
     parts = [f'"""{doc}"""'] if doc else []
     body = list(blocks(program, name))
     imports = _imports(program, "\n".join(line for block in body for line in block))
@@ -47,7 +47,7 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
 
 def _imports(program: Program, text: str) -> list[str]:
     loaded = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    names = sorted(n for n in loaded & (program.said() | RESERVED) if known(n) and n not in program.helpers)
+    names = sorted(n for n in loaded & (program.names_in_use() | RESERVED) if known(n) and n not in program.helpers)
     lines: dict[str, list[str]] = {}
     for n in names:
         lines.setdefault(_home(n), []).append(n)

@@ -1,4 +1,4 @@
-"""One statement, after the functions and values that would be too long to stand inside it."""
+"""Write a statement, preceded by functions and values that are too long to be written inside it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from compose.port.codegen.layout import WIDTH, Layout
 from compose.port.codegen.naming import numbered, part_name
 from compose.port.codegen.terms import Term, atom
 
-_LONGEST_INSIDE = 50  # characters of a layer, or of a lambda's result, that is written in its place
+_LONGEST_INSIDE = 50  # characters of a layer, or of a lambda's result, that is written inline
 _MOST_VALUES = 3
 
 
 class Statements:
-    """Writes statements; functions that it takes out of them have names of their own."""
+    """Writes statements; functions extracted from them get unique names."""
 
     def __init__(self, layout: Layout):
         self.layout = layout
         self.taken: set[str] = set()
 
     def lines(self, start: str, term: Term, indent: int = 0) -> list[str]:
-        """`start` and the term, after what it needs."""
+        """The lines of `start` and the term, after the definitions that it needs."""
         before: list[str] = []
         term = self._without_lambdas(term, indent, before)
         lines = self._broken(start, term, indent)
@@ -35,31 +35,31 @@ class Statements:
         return (" " * indent + start + self.layout.text(term, indent, len(start))).split("\n")
 
     def _with_value(self, start: str, term: Term, indent: int, taken: set[str]) -> tuple[list[str], str, Term]:
-        """The statement with that part named before it which makes it shortest: its lines, the value, the rest."""
+        """Assign the part of a statement before it that shortens it most: its lines, the assignment, the rest."""
         taken = taken | {str(t.head) for t in term.walk()}
-        tried = []
+        candidates = []
         for name, part in _named_parts(term, taken):
             value = f"{name} = {self.layout.flat(part)}"
             if len(value) - len(name) >= 20 and len(value) + indent <= WIDTH and not part.free():
                 rest = _replaced(term, part, Term("atom" if self.layout.keeps(part) else "param", name))
-                tried.append((self._broken(start, rest, indent), value, rest))
-        weight = lambda t: (len(t[0]), max(len(t[1]), *map(len, t[0])))  # few lines, and alike in length
-        return min(tried, key=weight, default=(["", *[""] * 999], "", term))
+                candidates.append((self._broken(start, rest, indent), value, rest))
+        weight = lambda t: (len(t[0]), max(len(t[1]), *map(len, t[0])))  # few lines, of similar length
+        return min(candidates, key=weight, default=(["", *[""] * 999], "", term))
 
     def _without_lambdas(self, term: Term, indent: int, before: list[str]) -> Term:
-        """The term with every long lambda as a function, whose lines go to `before`."""
+        """Replace every long lambda in the term by a function, whose lines are added to `before`."""
         if term.kind == "share":
             return self._share(term, indent, before)
         args = tuple(self._without_lambdas(arg, indent, before) for arg in term.args)
         term = term.but(args=args) if args != term.args else term
         if term.kind != "graph":
             return term
-        term, made = self._long_layers(term, indent + 4)
+        term, body = self._long_layers(term, indent + 4)
         names, lines, result = statements(term, self.layout.inner)
-        if not made and not lines and len(result) <= _LONGEST_INSIDE + 10:
+        if not body and not lines and len(result) <= _LONGEST_INSIDE + 10:
             return term
-        made += [f"{name} = {text}" for name, text in lines]
-        return self._function(term, "wiring", names, [*made, f"return {result}"], indent, before)
+        body += [f"{name} = {text}" for name, text in lines]
+        return self._function(term, "wiring", names, [*body, f"return {result}"], indent, before)
 
     def _share(self, term: Term, indent: int, before: list[str]) -> Term:
         inside: list[str] = []
@@ -69,11 +69,11 @@ class Statements:
         if not inside and len(self.layout.flat(term)) <= WIDTH - indent - 12:
             return term
         lines = [line[indent + 4 :] for line in [*inside, *self._broken("return ", body, indent + 4)]]
-        made = self._function(term, "body", [term.head], lines, indent, before)
-        return made.but(args=(shared, *made.args), names=(None, *made.names))
+        call = self._function(term, "body", [term.head], lines, indent, before)
+        return call.but(args=(shared, *call.args), names=(None, *call.names))
 
     def _long_layers(self, term: Term, indent: int) -> tuple[Term, list[str]]:
-        """A graph whose long layers have names, and the lines that give them."""
+        """A graph with its long layers replaced by names, and the lines that assign these."""
         lines: list[str] = []
         args = list(term.args)
         for i, arg in enumerate(args):
@@ -88,20 +88,20 @@ class Statements:
     ) -> Term:
         name = numbered(name, self.taken)
         self.taken.add(name)
-        made = [f"def {name}({', '.join(names)}):", *("    " + line if line else "" for line in lines)]
-        before += [*(" " * indent + line if line else "" for line in made), *[""] * (1 if indent else 2)]
-        said = [(n, arg) for n, arg in zip(term.names, term.args[-1:]) if n == "name"]
-        return Term("call", term.kind, (atom(name), *(arg for _, arg in said)), (None, *(n for n, _ in said)))
+        function = [f"def {name}({', '.join(names)}):", *("    " + line if line else "" for line in lines)]
+        before += [*(" " * indent + line if line else "" for line in function), *[""] * (1 if indent else 2)]
+        named = [(n, arg) for n, arg in zip(term.names, term.args[-1:]) if n == "name"]
+        return Term("call", term.kind, (atom(name), *(arg for _, arg in named)), (None, *(n for n, _ in named)))
 
 
 def _named_parts(term: Term, taken: set[str]) -> list[tuple[str, Term]]:
-    """The calls inside, each with a name that says what it is to the call around it."""
-    made = []
+    """The calls inside a term, each with a name for its role in the enclosing call."""
+    parts = []
     for outer in term.walk():
         for i, (label, part) in enumerate(zip(outer.names or (None,) * len(outer.args), outer.args)):
             if part.kind == "call":
-                made.append((numbered(part_name(part, outer, label, i), taken), part))
-    return made
+                parts.append((numbered(part_name(part, outer, label, i), taken), part))
+    return parts
 
 
 def _replaced(term: Term, part: Term, new: Term) -> Term:

@@ -1,4 +1,4 @@
-"""Expressions as plain trees, which can be compared, generalised and written."""
+"""Expressions as plain trees, to be compared, generalised and written."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Term:
     """One node of an expression.
 
     Attributes:
-        kind: "atom" is its own text; "call" a call, its `names` saying which argument is which (None for those
-            without a name); "op" operands around the sign `head`; "row" parts between the texts in `head`; "items"
-            several arguments in a row; "graph" the steps of a graph, `head` saying who reads whom; "share" what is
-            shared and the body, which calls it `head`; "loop" layers in a row, `head` being the variable and what it
-            runs over; "param" an argument of the helper around; "local" the variable of a lambda or a loop.
-        head: what the kind says.
+        kind: "atom" for literal text; "call" for a call, with the arguments' `names` (None for positional ones); "op"
+            for operands of the operator `head`; "row" for parts between the texts in `head`; "items" for several
+            consecutive arguments; "graph" for the steps of a graph, with its wiring in `head`; "share" for the shared
+            layer and the body, where it is called `head`; "loop" for a comprehension, with its variable and iterable
+            in `head`; "param" for a parameter of the enclosing helper; "local" for the variable of a lambda or a loop.
+        head: see `kind`.
         args: the parts.
     """
 
@@ -52,7 +52,7 @@ class Term:
         return self.args[self.names.index(name)] if name in self.names else None
 
     def free(self) -> set[str]:
-        """The variables of lambdas around that are read inside."""
+        """The variables of enclosing lambdas that occur in the term."""
         if self.kind == "local":
             return {self.head.split(".")[0]}
         inside = set().union(*(arg.free() for arg in self.args)) if self.args else set()
@@ -71,7 +71,7 @@ def read(value: Any) -> Term:
 
 
 class _Reader(Writer):
-    """Writes terms where `Writer` writes documents."""
+    """A `Writer` that produces terms instead of documents."""
 
     def value(self, v: Any) -> Any:
         if isinstance(v, graph):
@@ -81,12 +81,11 @@ class _Reader(Writer):
             name = "e" if not self.names else f"e{len(self.names)}"
             inner = _Reader((*self.names, name))
             return _named(Term("share", name, (self.value(v.shared), inner.value(v.body))), v)
-        made = super().value(v)
+        term = _term(super().value(v))
         if getattr(v, "refers", False):
-            named = _term(made)
-            local = Term("local", named.args[-1].head if v.name else named.head)
-            return named.but(args=(*named.args[:-1], local)) if v.name else local
-        return _term(made)
+            local = Term("local", term.args[-1].head if v.name else term.head)
+            return term.but(args=(*term.args[:-1], local)) if v.name else local
+        return term
 
     def call(self, head: str, args: list) -> Any:
         pairs = [(a[0], a[1]) if isinstance(a, tuple) and len(a) == 2 else (None, a) for a in args]
@@ -104,7 +103,7 @@ class _Reader(Writer):
 
 
 def _named(term: Term, layer: Layer) -> Term:
-    """`graph` and `share` with a name carry it as their last part."""
+    """Append the name of a `graph` or `share`, if any, as the term's last part."""
     return term if layer.name is None else term.but(args=(*term.args, read(layer.name)), names=("name",))
 
 
@@ -129,7 +128,7 @@ def _term(doc: Any) -> Term:
 
 
 def signature_fields(cls: type) -> list[dataclasses.Field]:
-    """The fields of a layer in the order of its arguments."""
+    """The fields of a layer in the order of its constructor's arguments."""
     return sorted(dataclasses.fields(cls), key=lambda f: f.kw_only is True)
 
 
@@ -138,15 +137,15 @@ def default_value(f: dataclasses.Field) -> Any:
 
 
 def arguments(head: str) -> dict[str, Term | None]:
-    """The named arguments that a word takes, in order, with their defaults; None where one must be given."""
+    """The named arguments of a registered name, in order, with their defaults; None for required ones."""
     return _arguments(word(head)) if known(head) else {}
 
 
 @functools.cache
 def _arguments(value: Any) -> dict[str, Term | None]:
     if isinstance(value, type) and issubclass(value, Layer):
-        kept = [f for f in signature_fields(value) if f.name != value.starred]
-        return {f.name: None if default_value(f) is dataclasses.MISSING else read(default_value(f)) for f in kept}
-    found = inspect.signature(getattr(value, "fn", value)).parameters
-    made: dict[str, Term | None] = {n: read(p.default) for n, p in found.items() if p.default is not p.empty}
-    return made | ({"name": atom("None")} if isinstance(value, Layer) else {})
+        named = [f for f in signature_fields(value) if f.name != value.starred]
+        return {f.name: None if default_value(f) is dataclasses.MISSING else read(default_value(f)) for f in named}
+    parameters = inspect.signature(getattr(value, "fn", value)).parameters
+    options: dict[str, Term | None] = {n: read(p.default) for n, p in parameters.items() if p.default is not p.empty}
+    return options | ({"name": atom("None")} if isinstance(value, Layer) else {})

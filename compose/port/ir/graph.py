@@ -1,4 +1,4 @@
-"""The one graph that every front end feeds: layers of `compose`, who feeds whom, and where the weights come from."""
+"""The graph that every front end produces: layers, their inputs and outputs, and where their weights come from."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Op:
     """One layer applied to values.
 
     Attributes:
-        layer: without a name; `structure` gives it one.
+        layer: the layer, without a name; names are assigned in `structure`.
         inputs: the values it reads, in the order of the layer's input tuple.
-        output: the value it makes.
-        weights: for each parameter of the layer (`"kernel"`, `"activation/slope"`) how it is taken; a tuple of
-            `Take`s for one that is several arrays side by side, along its last axis.
+        output: the value it computes.
+        weights: how to convert each parameter of the layer (`"kernel"`, `"activation/slope"`); a tuple of `Take`s for
+            several arrays concatenated along the last axis.
         state: the same for its state.
-        path: the source's own name of it, outermost first, as `("layer1", "0", "conv1")`; () where it has none.
-        classes: for every prefix of `path` the source's class there, as `("Sequential", "BasicBlock", "Conv2d")`.
-        where: the user's file and line, or "".
+        path: its name in the source, outermost first, such as `("layer1", "0", "conv1")`; () if it has none.
+        classes: the source's class for every prefix of `path`, such as `("Sequential", "BasicBlock", "Conv2d")`.
+        where: the file and line in the user's code, or "".
     """
 
     layer: Layer
@@ -36,21 +36,21 @@ class Op:
     where: str = ""
 
     def takes(self) -> Iterator[Take]:
-        """All that its weights and state are taken from."""
+        """All `Take`s of its weights and state."""
         for take in (*self.weights.values(), *self.state.values()):
             yield from take if isinstance(take, tuple) else (take,)
 
 
 @dataclass(frozen=True)
 class Saved:
-    """All that the source itself saves: a torch `state_dict()`, Keras's `get_weights()`, Flax's variables.
+    """The entries of the source's own checkpoint: a torch `state_dict()`, Keras's `get_weights()`, Flax's variables.
 
     Attributes:
         framework: `"torch"`, `"keras"` or `"flax"`.
-        names: every entry in the source's order, and which of `SourceGraph.arrays` it is; tied weights are the
-            same one.
-        rest: the entries that are no weight of the network, as batch norm's counter of batches.
-        fixed: those of them that are part of the network's expression.
+        names: maps every entry, in the source's order, to its array in `SourceGraph.arrays`; tied weights map to the
+            same array.
+        rest: the entries that are not weights of the network, such as batch norm's batch counter.
+        fixed: the entries of `rest` that are part of the network's expression.
     """
 
     framework: str
@@ -61,18 +61,18 @@ class Saved:
 
 @dataclass(frozen=True)
 class SourceGraph:
-    """A whole model as its front end read it.
+    """A model as read by its front end.
 
     Attributes:
-        inputs: the values that come in.
-        ops: in an order in which they can run.
-        outputs: a value, or a tuple of them (nested as the source returns them).
+        inputs: the input values.
+        ops: the operations, in topological order.
+        outputs: the output value, or a tuple of them (nested as the source returns them).
         arrays: the source's weights by name, as NumPy arrays.
-        name: the model's class or function.
-        input_axes, output_axes: for each input and output leaf, how its axes are moved from the source's:
-            ours is `source.transpose(axes)`; None where they are the same.
-        unread: parts of arrays that the source keeps and does not use.
-        saved: what the source's own files hold, where it has such.
+        name: the name of the model's class or function.
+        input_axes, output_axes: the axis permutation of each input and output leaf: ours is
+            `source.transpose(axes)`; None if the axes are the same.
+        unread: parts of arrays that the source holds but does not use.
+        saved: the entries of the source's own checkpoint, if it has one.
     """
 
     inputs: tuple[int, ...]

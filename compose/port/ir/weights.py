@@ -1,4 +1,4 @@
-"""The weight map: explicit records that say how each parameter is taken from the source, and how it goes back."""
+"""The weight map: explicit records of how each parameter is converted from the source, and back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from compose.core.errors import ParamsError
 
 @dataclass(frozen=True)
 class Take:
-    """One parameter from one array, or from a part of it, invertibly.
+    """An invertible conversion of a source array, or a part of it, to one parameter.
 
-    The steps in order: `rows` of the source's first axis and `columns` of its last; `split` to a shape; the parts along
-    an axis in another `order`; axes moved by `axes` and reversed by `flip`; `shape` given to the result.
+    The steps, in order: slice `rows` of the first axis and `columns` of the last; reshape to `split`; permute along an
+    axis by `order`; transpose by `axes`; reverse the axes in `flip`; reshape to `shape`.
 
     Attributes:
         source: the array's name.
         rows: `(start, stop)` of the first axis, or None for all.
-        columns: the same of the last axis.
-        split: a shape given before the axes move, or None.
-        order: `(axis, places)`, the parts along an axis taken from these places, each once, or None.
-        axes: how the axes move, as `numpy.transpose`; None leaves them.
-        shape: the shape given at last, or None.
-        flip: axes reversed after they moved.
-        note: the change in the field's letters, as `OIHW→HWIO`, for people.
+        columns: the same for the last axis.
+        split: the shape before the transpose, or None.
+        order: `(axis, indices)`, a permutation along an axis, or None.
+        axes: the transpose, as for `numpy.transpose`; None for none.
+        shape: the final shape, or None.
+        flip: axes that are reversed after the transpose.
+        note: the change of layout for display, such as `OIHW→HWIO`.
     """
 
     source: str
@@ -42,7 +42,7 @@ class Take:
     columns: tuple[int, int] | None = None
 
     def part(self, array: np.ndarray) -> np.ndarray:
-        """The rows and columns, a view of the source's array."""
+        """The rows and columns, as a view of the source's array."""
         if self.rows is None and self.columns is None:
             return array
         rows = slice(None) if self.rows is None else slice(*self.rows)
@@ -61,8 +61,8 @@ class Take:
         """The part of the source's array from the parameter; `like` is the source's array."""
         shape = self.part(like).shape
         split = self.split or shape
-        moved = split if self.axes is None else tuple(split[a] for a in self.axes)
-        part = param.reshape(moved)
+        transposed = split if self.axes is None else tuple(split[a] for a in self.axes)
+        part = param.reshape(transposed)
         part = np.flip(part, self.flip) if self.flip else part
         part = part if self.axes is None else part.transpose(tuple(np.argsort(self.axes)))
         part = part if self.order is None else part.take(np.argsort(self.order[1]), self.order[0])
@@ -71,13 +71,13 @@ class Take:
 
 @dataclass(frozen=True, eq=False)
 class Constant(Take):
-    """An array of the source that is no weight of it: it goes into the network, and never back."""
+    """A constant array of the source that is not a weight. It is written to the network, and never back."""
 
     source: str = ""
     array: Any = None
 
     def __eq__(self, other: object) -> bool:
-        return self is other  # two constants are two, whatever their arrays hold
+        return self is other  # constants are distinct even if their arrays are equal
 
     def __hash__(self) -> int:
         return id(self)
@@ -92,12 +92,12 @@ class Constant(Take):
 
 @dataclass(frozen=True)
 class Record:
-    """A `Take` and where it goes.
+    """A `Take` and its target.
 
     Attributes:
-        tree, target: `"params"` or `"state"`, and the path below it.
-        at: the turn of a `repeat`.
-        part: which of how many equal parts, along the last axis, it is.
+        tree, target: `"params"` or `"state"`, and the path in it.
+        at: the index of the block in a `repeat`.
+        part: `(index, count)` if it is one of several equal parts along the last axis.
     """
 
     take: Take
@@ -125,13 +125,13 @@ class WeightMap(tuple):
         return "\n".join(map(str, self))
 
     def load(
-        self, arrays: dict[str, np.ndarray], made: Callable = np.asarray, spend: bool = False
+        self, arrays: dict[str, np.ndarray], convert: Callable = np.asarray, release: bool = False
     ) -> tuple[dict, dict]:
-        """Parameters and state from the source's arrays. Raises `ParamsError` for a missing one.
+        """Parameters and state from the source's arrays. Raises `ParamsError` if an array is missing.
 
         Args:
-            made: what the trees hold of each array.
-            spend: take each array out of `arrays` when it is read for the last time, so that a large model fits.
+            convert: applied to each array, such as `jnp.asarray`.
+            release: remove each array from `arrays` after its last use, to save memory for a large model.
         """
         reads = Counter(record.take.source for record in self)
         targets: dict[tuple[str, str], list[Record]] = {}
@@ -139,35 +139,39 @@ class WeightMap(tuple):
             targets.setdefault((record.tree, record.target), []).append(record)
         trees: dict[str, dict] = {"params": {}, "state": {}}
         for (tree, target), records in targets.items():
-            turns: dict[tuple[int, ...], list] = {}
+            parts_of: dict[tuple[int, ...], list] = {}
             for record in records:
-                turns.setdefault(record.at, []).append(_forward(record.take, arrays))
+                parts_of.setdefault(record.at, []).append(_forward(record.take, arrays))
                 reads[record.take.source] -= 1
-                if spend and not reads[record.take.source]:
+                if release and not reads[record.take.source]:
                     arrays.pop(record.take.source, None)
-            whole = {at: parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for at, parts in turns.items()}
-            _put(trees[tree], target, made(whole[()] if () in whole else _stacked(whole)))
+            blocks = {at: parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for at, parts in parts_of.items()}
+            _put(trees[tree], target, convert(blocks[()] if () in blocks else _stacked(blocks)))
         return trees["params"], trees["state"]
 
     def dump(self, params: dict, state: dict, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The source's arrays from parameters and state; arrays that nothing maps to stay as in `like`."""
-        made = {name: np.array(array) for name, array in like.items()}
+        """The source's arrays from parameters and state; arrays that are not in the map are copied from `like`."""
+        arrays = {name: np.array(array) for name, array in like.items()}
         trees = {"params": params, "state": state}
         for record in self:
             if isinstance(record.take, Constant):
                 continue
             value = np.asarray(_get(trees[record.tree], record.target))[record.at]
             value = np.split(value, record.part[1], -1)[record.part[0]] if record.part[1] > 1 else value
-            old = made[record.take.source]
+            old = arrays[record.take.source]
             part = record.take.backward(value, old).astype(old.dtype)
             if record.take.rows is None and record.take.columns is None:
-                made[record.take.source] = part
+                arrays[record.take.source] = part
             else:
                 record.take.part(old)[:] = part
-        return made
+        return arrays
 
     def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[Take] = ()) -> list[str]:
-        """The arrays, or rows of them, that no record or more than one takes, and the source itself reads."""
+        """The names of arrays that are not used exactly once in every part, except parts that the source does not use.
+
+        Args:
+            unread: the parts that the source does not use.
+        """
         takes = [*(record.take for record in self if not isinstance(record.take, Constant)), *unread]
         by_columns = {take.source for take in takes if take.columns}
         shape = lambda name, array: array.shape if name in by_columns else array.shape[:1] or (1,)
@@ -177,38 +181,38 @@ class WeightMap(tuple):
         return [name for name, count in counts.items() if not (count == 1).all()]
 
     def renamed(self, names: dict[str, str]) -> WeightMap:
-        """The same map for a checkpoint whose arrays have other names."""
+        """The same map for a checkpoint with different array names."""
         return WeightMap(replace(r, take=replace(r.take, source=names.get(r.take.source, r.take.source))) for r in self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The records as plain data, what is as usual left out."""
-        return [_said(record) | {"take": _taken(record.take)} for record in self]
+        """The records as plain data, without fields that have their default value."""
+        return [_data(record) | {"take": _take_data(record.take)} for record in self]
 
     @classmethod
     def of_rows(cls, rows: list[dict[str, Any]]) -> WeightMap:
-        """The map from what `rows` gave, lists for tuples allowed."""
-        return cls(Record(**_tuples({**row, "take": _take(row["take"])})) for row in rows)
+        """The map from the output of `rows`; tuples may have become lists."""
+        return cls(Record(**_tuples({**row, "take": _take_of(row["take"])})) for row in rows)
 
     def parameters(self) -> int:
-        """How many arrays of ours the map fills."""
+        """The number of parameter and state arrays that the map fills."""
         return len({(r.tree, r.target) for r in self})
 
 
 def linear(source: str, rows: tuple[int, int] | None = None) -> Take:
-    """A matrix stored (out, in) as our (in, out)."""
+    """A matrix stored as (out, in), converted to (in, out)."""
     return Take(source, rows=rows, axes=(1, 0), note="OI→IO")
 
 
-def _taken(take: Take) -> Any:
-    return [take.array.dtype.name, take.array.tolist()] if isinstance(take, Constant) else _said(take)
+def _take_data(take: Take) -> Any:
+    return [take.array.dtype.name, take.array.tolist()] if isinstance(take, Constant) else _data(take)
 
 
-def _take(said: Any) -> Take:
-    return Take(**_tuples(said)) if isinstance(said, dict) else Constant.of_rows(*said)
+def _take_of(data: Any) -> Take:
+    return Take(**_tuples(data)) if isinstance(data, dict) else Constant.of_rows(*data)
 
 
-def _said(part: Any) -> dict[str, Any]:
-    return {f.name: getattr(part, f.name) for f in fields(part) if getattr(part, f.name) != f.default}
+def _data(record: Any) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(record) if getattr(record, f.name) != f.default}
 
 
 def _tuples(data: Any) -> Any:
@@ -225,11 +229,11 @@ def _forward(take: Take, arrays: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(take.forward(np.asarray(arrays[take.source])), order="C")
 
 
-def _stacked(turns: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
-    """The arrays of a repeat's turns as one, the turns as its leading axes."""
-    first = next(iter(turns))
-    lead = tuple(max(at[i] for at in turns) + 1 for i in range(len(first)))
-    return np.stack([turns[at] for at in np.ndindex(*lead)]).reshape(*lead, *turns[first].shape)
+def _stacked(blocks: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
+    """Stack the arrays of a repeat's blocks along leading axes."""
+    first = next(iter(blocks))
+    lead = tuple(max(at[i] for at in blocks) + 1 for i in range(len(first)))
+    return np.stack([blocks[at] for at in np.ndindex(*lead)]).reshape(*lead, *blocks[first].shape)
 
 
 def _put(tree: dict, path: str, value: Any) -> None:

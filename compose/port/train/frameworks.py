@@ -1,4 +1,4 @@
-"""Which framework an optimizer, schedule or loss comes from, without importing any."""
+"""Find out which framework an optimizer, schedule or loss comes from, without importing any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROOTS = {
 
 
 def source_of(thing: Any, role: str) -> tuple[str, str]:
-    """`("torch" | "keras" | "tf1", class name)`; a class of the user's own has no known rule."""
+    """`("torch" | "keras" | "tf1", class name)`. Raises `ConfigError` for a custom class, which has no known rule."""
     kind = type(thing)
     for framework, roots in _ROOTS.items():
         if kind.__module__.startswith(roots):
@@ -23,12 +23,12 @@ def source_of(thing: Any, role: str) -> tuple[str, str]:
     raise ConfigError(
         f"{'an' if role[0] in 'aeiou' else 'a'} {role} of torch or Keras itself",
         f"{thing!r}" if isinstance(thing, type) else f"a {kind.__module__}.{kind.__qualname__}",
-        f"it may change what {bases[0]} does: write it in JAX" if bases else f"pass the {role} object",
+        f"a subclass may change {bases[0]}: write it in JAX" if bases else f"pass the {role} object",
     )
 
 
 def numbers(value: Any) -> Any:
-    """Plain numbers for one-element tensors, within tuples too."""
+    """Convert one-element tensors to Python numbers, also in tuples."""
     if isinstance(value, (tuple, list)):
         return tuple(numbers(part) for part in value)
     return value.item() if hasattr(value, "item") else value

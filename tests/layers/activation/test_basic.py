@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy import optimize
 
 import compose as c
 from compose.core.layer import as_layer
@@ -96,37 +95,6 @@ def test_along_an_axis(x64, ours, theirs, rng):
 
 
 @pytest.mark.parametrize(
-    "axes,shape,slope",
-    [
-        ((), (2, 5, 4, 3), lambda w: w.reshape(1)),
-        ((-1,), (2, 5, 4, 3), lambda w: w),
-        ((1, -1), (2, 5, 4, 3), lambda w: w.reshape(5, 1, 3)),
-        ((-1, 1), (2, 5, 4, 3), lambda w: w.reshape(5, 1, 3)),
-    ],
-)
-def test_prelu(x64, rng, axes, shape, slope):
-    x = rng.normal(size=shape)
-    x[0, 0] = 0
-    with_torch(c.prelu(axes), lambda p, x: torch.where(x > 0, x, slope(p["negative_slope"]) * x), x)
-
-
-def test_prelu_is_torchs(x64, rng):
-    theirs = torch.nn.PReLU(3).double()
-    x = rng.normal(size=(2, 3))
-    with_torch(c.prelu((-1,)), lambda p, x: F.prelu(x, p["negative_slope"]), x)
-    made = c.prelu((-1,)).init(0, x)[0]["negative_slope"]
-    assert np.array_equal(made, theirs.weight.detach().numpy())
-
-
-def test_rrelu_draws_slopes_between_its_bounds(key):
-    x = -jnp.ones((1000,))
-    y = -c.rrelu(0.1, 0.3).apply({}, {}, x, rng=key, train=True)[0]
-    assert y.min() >= 0.1 and y.max() <= 0.3
-    assert y.mean() == pytest.approx(0.2, abs=0.01)
-    assert y.std() == pytest.approx(0.2 / 12**0.5, rel=0.1)
-
-
-@pytest.mark.parametrize(
     "ours,theirs",
     [
         (c.sparse_plus, "sparse_plus"),
@@ -147,29 +115,9 @@ def test_keras_activations(x64, rng, ours, theirs):
     assert_close(mine, wanted, 1e-10, theirs)
 
 
-def test_sparsemax_is_the_nearest_point_of_the_simplex(x64, rng):
-    """`max(x - cut, 0)` with the cut that makes it sum to 1, found by bisection; its slope is that of the mean left."""
-    x = rng.normal(size=(5, 6)) * 2
-    cuts = [optimize.brentq(lambda t, row=row: np.maximum(row - t, 0).sum() - 1, -20, 20, xtol=1e-15) for row in x]
-    y = np.maximum(x - np.array(cuts)[:, None], 0)
-    assert_close(c.sparsemax(jnp.asarray(x)), y, 1e-10, "sparsemax")
-    assert_close(c.sparsemax(jnp.asarray(x.T), axis=0), y.T, 1e-10, "sparsemax over axis 0")
-    weights = rng.normal(size=x.shape)
-    kept = (y > 0) * weights
-    slope = (y > 0) * (weights - kept.sum(-1, keepdims=True) / (y > 0).sum(-1, keepdims=True))
-    assert_close(jax.grad(lambda x: jnp.sum(c.sparsemax(x) * weights))(jnp.asarray(x)), slope, 1e-10, "gradient")
-
-
 def test_foreign_functions_lift_to_words():
     for foreign, text in [(jax.nn.gelu, "gelu(approximate=True)"), (jax.nn.swish, "silu"), (jnp.exp, "exp")]:
         assert str(as_layer(foreign)) == text
-
-
-@pytest.mark.parametrize("layer", [c.glu, c.maxout], ids=str)
-def test_groups_must_divide(layer):
-    with pytest.raises(c.LayerError, match="got") as e:
-        layer.out((5,))
-    assert str(e.value).startswith(layer.kind)
 
 
 def test_integers_are_refused():

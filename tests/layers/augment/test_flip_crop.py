@@ -1,4 +1,4 @@
-"""Augmentation with its number fixed against Keras, what it leaves alone, and errors."""
+"""Random flips and crops against Keras with a fixed draw, what each leaves unchanged, and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -77,30 +77,12 @@ def test_contrast_is_keras_but_for_its_cut(images):
     np.testing.assert_allclose(wide.std((1, 2)), 2 * images.std((1, 2)), atol=1e-5)
 
 
-def test_a_third_of_the_circle_turns_red_to_green():
-    red = jnp.array([0.8, 0.1, 0.1]).reshape(1, 1, 1, 3)
-    np.testing.assert_allclose(drawn(random_hue((1 / 3, 1 / 3)), red)[0, 0, 0], [0.1, 0.8, 0.1], atol=1e-6)
-    np.testing.assert_allclose(drawn(random_hue((-1 / 3, -1 / 3)), red)[0, 0, 0], [0.1, 0.1, 0.8], atol=1e-6)
-
-
-def test_hue_keeps_value_and_saturation(images):
-    turned = drawn(random_hue(0.5), images)
-    for end in (np.max, np.min):
-        np.testing.assert_allclose(end(turned, -1), end(images, -1), atol=1e-5)
-    np.testing.assert_allclose(drawn(random_hue((1, 1)), images), images, atol=1e-5)
-
-
 def test_shear_is_keras_in_one_of_its_two_directions(images):
     theirs = keras.layers.RandomShear((0.3, 0.3), (0.3, 0.3))(images, training=True)
     there, back = (np.asarray(drawn(random_shear((by, by)), images)) for by in (0.3, -0.3))
     for image, a, b in zip(theirs, there, back):
         assert min(np.abs(image - a).max(), np.abs(image - b).max()) < 3e-5
     assert np.abs(there - back).max() > 0.1
-
-
-def test_solarize_turns_what_reaches_the_threshold():
-    y = solarize(threshold=0.5, addition=0.1)(jnp.array([0.2, 0.39, 0.4, 0.95]))
-    np.testing.assert_allclose(y, [0.3, 0.49, 0.5, 0.0], atol=1e-6)
 
 
 def test_each_image_is_changed_by_itself(images):
@@ -113,34 +95,16 @@ def test_each_image_is_changed_by_itself(images):
         assert len(np.unique(y.round(5), axis=0)) == 2
 
 
-def test_erasing_fills_a_box_of_each_image():
-    x = jnp.zeros((300, 20, 30, 2))
-    y = np.asarray(drawn(random_erasing(0.5, (0.25, 0.25), 1.0), x))
-    erased = y.any((1, 2, 3))
-    assert abs(erased.mean() - 0.5) < 0.15 and len(np.unique(y.reshape(300, -1), axis=0)) > 100
-    for image in y[erased][..., 0]:
-        rows, columns = image.any(1), image.any(0)
-        assert np.array_equal(image, np.outer(rows, columns)) and rows.sum() <= 10 and columns.sum() <= 15
-        assert np.abs(np.diff(np.pad(rows, 1).astype(int))).sum() == 2
-    assert np.array_equal(random_erasing()(x), x)
-
-
-def test_a_constant_image_has_no_contrast_to_stretch():
-    flat = jnp.full((1, 3, 3, 1), 0.4)
-    assert np.array_equal(auto_contrast(flat), flat)
-    assert np.all(np.isfinite(jax.grad(lambda x: auto_contrast(x).sum())(flat)))
-
-
 @pytest.mark.parametrize(
     "build, shape, error, text",
     [
-        (lambda: random_hue(0.1), (8, 8, 4), ShapeError, "images of 3 channels, got 4"),
+        (lambda: random_hue(0.1), (8, 8, 4), ShapeError, "images with 3 channels, got 4"),
         (lambda: random_hue(-0.1), None, ConfigError, "a factor of at least 0"),
-        (lambda: random_zoom((0.3, 0.1)), None, ConfigError, "a low and a high one"),
+        (lambda: random_zoom((0.3, 0.1)), None, ConfigError, r"a pair \(low, high\)"),
         (lambda: random_rotation(0.1), (8, 3), ShapeError, r"\(batch, height, width, channels\)"),
         (lambda: random_invert(2), None, ConfigError, "a rate from 0 to 1"),
         (lambda: random_gaussian_blur(4), None, ConfigError, "an odd size and a sigma above 0"),
-        (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two shares of the image"),
+        (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two fractions of the image"),
         (lambda: random_rotation(0.1, "edge"), None, ConfigError, "'reflect' or 'constant'"),
     ],
 )

@@ -93,7 +93,7 @@ def test_range_rng_and_inference(layer, images):
         (lambda: rand_augment(0), None, ConfigError, "at least one step"),
         (lambda: rand_augment(factor=1.5), None, ConfigError, "a factor from 0 to 1"),
         (lambda: aug_mix(alpha=0.0), None, ConfigError, "an alpha above 0"),
-        (rand_augment, jnp.ones((2, 8, 8, 1)), ShapeError, "images of 3 channels"),
+        (rand_augment, jnp.ones((2, 8, 8, 1)), ShapeError, "images with 3 channels"),
         (aug_mix, jnp.ones((2, 8, 3)), ShapeError, "height, width"),
         (aug_mix, jnp.ones((2, 8, 8, 3), jnp.uint8), DtypeError, "a floating-point input"),
     ],

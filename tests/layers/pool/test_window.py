@@ -11,20 +11,16 @@ from hypothesis import strategies as st
 
 from compose import (
     adaptive_avg_pool,
-    adaptive_max_pool,
     avg_pool,
-    compose_seq,
     global_avg_pool,
     lp_pool,
     max_pool,
-    max_pool_indices,
-    max_unpool,
 )
 from compose.core.errors import ConfigError, DtypeError, ShapeError
 from compose.layers.pool.window import largest, lowest, pool_window
 from tests.cases.case import Case
 from tests.cases.in_torch import prove
-from tests.cases.pool import ADAPTIVE_AVG, ADAPTIVE_MAX, AVG, MAX, pooled
+from tests.cases.pool import AVG, MAX, pooled
 
 BOUNDED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -59,14 +55,6 @@ def test_avg_pool_is_torch(x64, drawn, count):
     prove(Case(layer, (x,)), pooled(AVG, size, stride, padding, ceil, count))
 
 
-@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 10))
-@settings(BOUNDED, max_examples=8)
-def test_adaptive_pools_are_torch(x64, rank, length, bins):
-    x = np.random.default_rng(length).normal(size=(2, *[length] * rank, 2))
-    prove(Case(adaptive_avg_pool(bins), (x,)), pooled(ADAPTIVE_AVG, bins))
-    prove(Case(adaptive_max_pool(bins), (x,)), pooled(ADAPTIVE_MAX, bins))
-
-
 @pytest.mark.parametrize("length", [6, 7])
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_padding_by_name_is_keras(length, padding, x64, rng):
@@ -83,17 +71,6 @@ def test_channels_first_is_the_same_turned(x64, rng):
     for layer in (max_pool(3, 2, 1), avg_pool(3, 2, 1), lp_pool(2), adaptive_avg_pool(3), global_avg_pool):
         first = layer(x, channels_first=True) if layer is global_avg_pool else layer.but(channels_first=True)(x)
         np.testing.assert_allclose(turned(first) if first.ndim > 2 else first, layer(turned(x)), atol=1e-12)
-
-
-def test_unpooling_puts_the_maxima_back(rng):
-    x = jnp.asarray(rng.normal(size=(2, 6, 4, 3)).astype("float32"))
-    back = compose_seq(max_pool_indices(), max_unpool())(x)
-    assert np.array_equal(max_pool(2)(jnp.where(back != 0, back, -jnp.inf)), max_pool(2)(x))
-    assert np.array_equal(back, jnp.where(back != 0, x, 0)) and jnp.count_nonzero(back) == 2 * 3 * 2 * 3
-    first = compose_seq(max_pool_indices(channels_first=True), max_unpool(channels_first=True))
-    assert np.array_equal(jnp.moveaxis(first(jnp.moveaxis(x, -1, 1)), 1, -1), back)
-    with pytest.raises(ShapeError, match="values and indices of one shape"):
-        max_unpool()(x)
 
 
 def test_max_pool_takes_integers():
@@ -118,11 +95,6 @@ def test_the_form_for_a_cpu_is_reduce_window(x64, rng):
     way = jnp.asarray(rng.normal(size=y.shape))
     assert np.array_equal(y, want)
     np.testing.assert_allclose(back(way)[0], want_back(way)[0], atol=1e-12)
-
-
-def test_adaptive_bins_that_divide_are_a_reshape():
-    jaxpr = str(jax.make_jaxpr(adaptive_avg_pool((2, 2)))(jnp.ones((1, 4, 4, 1))))
-    assert "slice" not in jaxpr and jaxpr.count("reduce_sum") == 2
 
 
 def test_lp_pool_of_zeros_has_gradient_zero():

@@ -221,6 +221,11 @@ def inverted(filters, rate, kernel=3):
     return residual(body >> dropout(rate)) if rate else body
 
 
+def test_groups_are_not_unpacked_in_a_comprehension():
+    sizes = (8, 16, 32, 64)
+    rebuilt(compose_seq(*[part for n in sizes for part in (conv(n, 3), batch_norm(), relu)], flatten, fc(3)))
+
+
 def test_a_rate_that_grows_with_the_depth_is_a_formula_and_its_blocks_a_loop():
     depths = {8: range(1, 5), 16: range(5, 12), 32: range(12, 16)}
     net = compose_seq(*[inverted(f, 0.3 * i / 17) for f, over in depths.items() for i in over], fc(3), dropout(0.2))

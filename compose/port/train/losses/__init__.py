@@ -1,4 +1,4 @@
-"""The loss of torch or Keras as a function of predictions and targets."""
+"""Losses of torch and Keras as functions of predictions and targets."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ __all__ = ["loss"]
 
 
 def loss(source: Any, axis: int | None = None) -> Callable[..., jax.Array]:
-    """`f(predictions, targets)`: the value and the gradients of a `torch.nn` or `keras.losses` loss object.
+    """A function `f(predictions, targets)` with the value and gradients of a `torch.nn` or `keras.losses` loss object.
 
-    A scalar, or an array where the reduction is none. Losses of several predictions take a tuple of them:
+    It returns a scalar, or an array if the reduction is none. Losses of several predictions take a tuple:
     `CosineEmbeddingLoss` and `MarginRankingLoss` `(x1, x2)`, `TripletMarginLoss` `(anchor, positive, negative)`
     and no targets, `GaussianNLLLoss` `(mean, variance)`; `CTCLoss` takes the targets `(labels, input lengths,
-    label lengths)`, labels padded. Gradients where a loss has a corner are torch's; for Keras, those of its JAX
-    backend.
+    label lengths)`, with padded labels. Subgradients at kinks are torch's, or for Keras those of its JAX backend.
 
     Args:
         source: a loss object, such as `torch.nn.CrossEntropyLoss(label_smoothing=0.1)`.
-        axis: where the classes are, for torch's `CrossEntropyLoss`, `NLLLoss`: 1 as in torch, -1 for channels last.
+        axis: the class axis for torch's `CrossEntropyLoss`, `NLLLoss`: 1 as in torch, -1 for channels last.
 
     >>> import torch
     >>> f = loss(torch.nn.CrossEntropyLoss())
@@ -37,7 +36,7 @@ def loss(source: Any, axis: int | None = None) -> Callable[..., jax.Array]:
 
         return torch_loss(source, kind, 1 if axis is None else axis)
     if axis is not None:
-        raise ConfigError("no axis, since a Keras loss has its own", str(axis), "give axis to the Keras loss")
+        raise ConfigError("no axis, since a Keras loss has its own", str(axis), "pass axis to the Keras loss")
     from compose.port.train.losses.keras import keras_loss
 
     return keras_loss(source, kind)

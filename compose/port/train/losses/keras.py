@@ -1,4 +1,4 @@
-"""keras.losses in jax.numpy: their reductions, the losses of numbers, and the table of all."""
+"""`keras.losses` in jax.numpy: reductions, regression losses, and the table of all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compose.port.train.losses import keras_overlaps as overlaps
 
 
 def keras_loss(source: Any, kind: str) -> Callable[[Any, Any], jax.Array]:
-    """The loss with its reduction; where it masks elements, the mean is over the others."""
+    """The loss function, including its reduction; if it masks elements, the mean is over the others."""
     fn = getattr(source, "fn", None)
     name = getattr(fn, "__name__", "")
     if name not in VALUES or not getattr(fn, "__module__", "").startswith("keras."):
@@ -22,8 +22,8 @@ def keras_loss(source: Any, kind: str) -> Callable[[Any, Any], jax.Array]:
     values = VALUES[name](_epsilon(), **source._fn_kwargs)
 
     def apply(predictions, targets):
-        found = values(*_same_rank(jnp.asarray(predictions), jnp.asarray(targets)))
-        value, mask = found if isinstance(found, tuple) else (found, None)
+        result = values(*_same_rank(jnp.asarray(predictions), jnp.asarray(targets)))
+        value, mask = result if isinstance(result, tuple) else (result, None)
         if mask is not None:
             value = value * mask
         if source.reduction in (None, "none") or value.ndim == 0:
@@ -42,7 +42,7 @@ def _epsilon() -> float:
 
 
 def _same_rank(x, t):
-    """Targets `(n,)` meet predictions `(n, 1)`, and the other way round."""
+    """Match targets `(n,)` with predictions `(n, 1)`, and vice versa."""
     if x.ndim == t.ndim + 1 and x.shape[-1] == 1:
         return (x, t[..., None]) if t.ndim == 1 else (x[..., 0], t)
     if t.ndim == x.ndim + 1 and t.shape[-1] == 1:
@@ -51,7 +51,7 @@ def _same_rank(x, t):
 
 
 def _mean(of: Callable[..., jax.Array]) -> Callable[..., Any]:
-    """The mean over the last axis of a function of predictions and targets without options."""
+    """The mean over the last axis of an elementwise loss without options."""
     return lambda eps: lambda x, t: of(x, t.astype(x.dtype), eps).mean(-1)
 
 
@@ -81,7 +81,7 @@ def _cosine(eps, axis=-1):
 
 
 def _signs(t):
-    """Labels that are all 0 or 1 become -1 or 1."""
+    """If all labels are 0 or 1, map them to -1 and 1."""
     return jnp.where(((t == 0) | (t == 1)).all(), 2 * t - 1, t)
 
 

@@ -1,4 +1,4 @@
-"""keras.losses of classes: probabilities, unless `from_logits`, clipped to [1e-7, 1 - 1e-7]."""
+"""`keras.losses` for classes; unless `from_logits`, they take probabilities, clipped to [1e-7, 1 - 1e-7]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import optax
 
 
 def binary_crossentropy(eps, from_logits=False, label_smoothing=0.0, axis=-1):
-    """The mean over `axis`."""
+    """Binary cross entropy, averaged over `axis`."""
 
     def values(x, t):
         t = t.astype(x.dtype) * (1 - label_smoothing) + 0.5 * label_smoothing
@@ -45,7 +45,7 @@ def _of_probabilities(x, t, eps):
 
 
 def categorical_crossentropy(eps, from_logits=False, label_smoothing=0.0, axis=-1):
-    """Of one-hot targets; probabilities are made to sum to one first."""
+    """Cross entropy for one-hot targets; probabilities are first normalised to sum to one."""
 
     def values(x, t):
         t = _smoothed(t.astype(x.dtype), label_smoothing)
@@ -66,7 +66,7 @@ def categorical_focal_crossentropy(eps, alpha=0.25, gamma=2.0, from_logits=False
 
 
 def sparse_categorical_crossentropy(eps, from_logits=False, ignore_class=None, axis=-1):
-    """Of class indices; those of `ignore_class` are masked."""
+    """Cross entropy for class indices; `ignore_class` is masked."""
 
     def values(x, t):
         t = t[..., 0] if t.ndim == x.ndim and t.shape[-1] == 1 else t
@@ -81,7 +81,7 @@ def sparse_categorical_crossentropy(eps, from_logits=False, ignore_class=None, a
 
 
 def categorical_generalized_cross_entropy(eps, q=0.5):
-    """`(1 - p**q) / q` of class indices. Zhang & Sabuncu, Generalized Cross Entropy Loss, 2018."""
+    """`(1 - p**q) / q` for class indices (Zhang & Sabuncu, Generalized Cross Entropy Loss, 2018)."""
     return lambda x, t: (1 - (x * jax.nn.one_hot(t, x.shape[-1], dtype=x.dtype)).sum(-1) ** q) / q
 
 
@@ -98,7 +98,7 @@ def _log(x, from_logits: bool, axis: int, eps: float):
 
 
 def categorical_hinge(eps):
-    """`max(0, 1 + the largest other - the target's)`."""
+    """`max(0, 1 + max(other outputs) - target's output)`."""
 
     def values(x, t):
         t = t.astype(x.dtype)
@@ -108,7 +108,7 @@ def categorical_hinge(eps):
 
 
 def ctc(eps):
-    """Of logits `(batch, time, classes)` and labels padded with 0, which is the blank too."""
+    """CTC loss of logits `(batch, time, classes)` and labels padded with 0, which is also the blank."""
 
     def values(x, t):
         return optax.ctc_loss(x, jnp.zeros(x.shape[:2], x.dtype), t, _after(t).astype(x.dtype), blank_id=0)

@@ -1,4 +1,4 @@
-"""keras.losses of overlap and similarity: Dice, Tversky, circle."""
+"""`keras.losses` of overlap and similarity: Dice, Tversky, circle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dice(eps, axis=None):
 
 
 def tversky(eps, alpha=0.5, beta=0.5, axis=None):
-    """Dice whose missed (`alpha`) and false (`beta`) parts weigh differently."""
+    """The Dice loss with separate weights for false negatives (`alpha`) and false positives (`beta`)."""
 
     def values(x, t):
         t = t.astype(x.dtype)
@@ -31,7 +31,7 @@ def tversky(eps, alpha=0.5, beta=0.5, axis=None):
 
 
 def circle(eps, gamma=80.0, margin=0.4, remove_diagonal=True):
-    """Of normalised embeddings and class indices. Sun et al., Circle Loss, 2020. Losses of 0 are masked."""
+    """Circle loss of normalised embeddings and class indices (Sun et al., 2020). Zero losses are masked."""
 
     def values(x, t):
         distance = jnp.maximum(1 - x @ x.T, 0)

@@ -1,4 +1,4 @@
-"""Where a function has a corner, torch's gradient at it."""
+"""Functions with torch's subgradients at kinks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-TINY = float(np.float32(1e-12))  # torch's constant is single precision, in double too
+TINY = float(np.float32(1e-12))  # torch's constant is float32, also for float64
 
 
 def absolute(x):
-    """`|x|` with gradient 0 at 0 (jnp: 1)."""
+    """`|x|` with gradient 0 at 0 (`jnp.abs`: 1)."""
     return x * lax.stop_gradient(jnp.sign(x))
 
 
 def clamp_min(x, least=0.0):
-    """`max(x, least)` with gradient 1 at the tie (jnp.maximum: 0.5)."""
+    """`max(x, least)` with gradient 1 at a tie (`jnp.maximum`: 0.5)."""
     return jnp.where(x >= least, x, least)
 
 
 def positive(x):
-    """`max(x, 0)` with gradient 0 at the tie."""
+    """`max(x, 0)` with gradient 0 at 0."""
     return jnp.where(x > 0, x, 0)
 
 
 def constant(tensor: Any) -> np.ndarray | None:
-    """A torch tensor of weights as an array, None as it is."""
+    """A torch tensor of weights as an array; None stays None."""
     return None if tensor is None else tensor.detach().cpu().numpy()
 
 
 def weighted(value, weight: np.ndarray | None):
-    """`value * weight` in the value's dtype; the value itself where there are no weights."""
+    """`value * weight` in the value's dtype; `value` if there are no weights."""
     return value if weight is None else value * jnp.asarray(weight, value.dtype)

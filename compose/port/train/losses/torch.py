@@ -1,4 +1,4 @@
-"""torch.nn losses in jax.numpy: of one array and its targets, element by element, and the table of all."""
+"""`torch.nn` losses in jax.numpy: the elementwise ones, and the table of all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from compose.port.train.losses.subgradients import TINY, absolute, constant, wei
 
 
 def torch_loss(source: Any, kind: str, axis: int) -> Callable[..., jax.Array]:
-    """The loss with its reduction."""
+    """The loss function, including its reduction."""
     if kind in classes.WHOLE:
         return classes.WHOLE[kind](source, axis)
     if kind not in VALUES:
-        raise ConfigError("a loss with an exact twin", f"torch.nn.{kind}", REFUSED.get(kind, "write it in JAX"))
+        raise ConfigError("a loss with an exact equivalent", f"torch.nn.{kind}", REFUSED.get(kind, "write it in JAX"))
     values, reduction = VALUES[kind](source), source.reduction
     if reduction == "batchmean":
         return lambda predictions, targets: values(predictions, targets).sum() / predictions.shape[0]
@@ -64,7 +64,7 @@ def _poisson(m):
 
 
 def _gaussian(m):
-    """The variance is clamped, and its gradient passes as if it were not."""
+    """The variance is clamped, but its gradient passes as if it were not."""
 
     def values(x, t):
         mean, var = x
@@ -86,7 +86,7 @@ def _bce(m):
 
 @jax.custom_jvp
 def _cross_entropy_of_probability(x, t):
-    """Logarithms are at least -100, and the gradient is at most 1e12: both are finite at 0 and 1."""
+    """Logarithms are clamped at -100 and gradients at 1e12, so both are finite at 0 and 1."""
     return -(t * jnp.maximum(jnp.log(x), -100) + (1 - t) * jnp.maximum(jnp.log1p(-x), -100))
 
 
@@ -122,6 +122,6 @@ VALUES: dict[str, Callable[[Any], Callable[..., jax.Array]]] = {
 }
 
 REFUSED = {
-    "LinearCrossEntropyLoss": "it has weights: a network ending in fc, and CrossEntropyLoss",
+    "LinearCrossEntropyLoss": "it has weights: use a network that ends in fc, and CrossEntropyLoss",
     "TripletMarginWithDistanceLoss": "its distance is a Python function: write it in JAX",
 }

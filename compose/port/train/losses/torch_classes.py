@@ -1,4 +1,4 @@
-"""torch.nn losses whose targets are classes or sequences: they weigh, ignore and reduce in their own ways."""
+"""`torch.nn` losses for classes and sequences, with their own weighting, masking and reduction."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Loss = Callable[..., jax.Array]
 
 
 def cross_entropy(m: Any, axis: int) -> Loss:
-    """Of logits, by class indices or by probabilities of the classes."""
+    """Cross entropy of logits, for class indices or class probabilities."""
     weight, smooth = constant(m.weight), m.label_smoothing
-    # with probabilities the mean is over all examples, whatever their weights
+    # for probabilities, the mean is over all examples, regardless of weights
     reduce = {"mean": jnp.mean, "sum": jnp.sum, "none": lambda x: x}[m.reduction]
 
     def apply(predictions, targets):
@@ -31,7 +31,7 @@ def cross_entropy(m: Any, axis: int) -> Loss:
 
 
 def nll(m: Any, axis: int) -> Loss:
-    """Of log-probabilities, by class indices."""
+    """Negative log-likelihood of log-probabilities, for class indices."""
     weight = constant(m.weight)
 
     def apply(predictions, targets):
@@ -45,7 +45,7 @@ def _classes_last(x, axis: int):
 
 
 def _of_indices(logs, targets, weight, ignored: int, reduction: str, smooth: float):
-    """The mean divides by the weights of the targets; ignored ones count as nothing."""
+    """The mean divides by the sum of the targets' weights; ignored targets have weight 0."""
     weight = jnp.ones(logs.shape[-1], logs.dtype) if weight is None else jnp.asarray(weight, logs.dtype)
     kept = targets != ignored
     index = jnp.where(kept, targets, 0)
@@ -60,7 +60,7 @@ def _of_indices(logs, targets, weight, ignored: int, reduction: str, smooth: flo
 
 
 def ctc(m: Any, axis: int) -> Loss:
-    """Of log-probabilities `(time, batch, classes)`; the mean divides each by its label's length first."""
+    """CTC loss of log-probabilities `(time, batch, classes)`; "mean" first divides each loss by its label's length."""
 
     def apply(predictions, targets):
         labels, input_lengths, label_lengths = targets

@@ -1,4 +1,4 @@
-"""torch.nn losses with a margin, of one array or of embeddings."""
+"""`torch.nn` losses with a margin, for one array or for embeddings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def triplet_margin(m: Any) -> Values:
 
 
 def multi_margin(m: Any) -> Values:
-    """The other classes' `max(0, margin - x_target + x)**p`, summed, over the number of classes."""
+    """The sum of `max(0, margin - x_target + x)**p` over the other classes, divided by the number of classes."""
     weight = constant(m.weight)
 
     def values(x, t):
@@ -67,7 +67,7 @@ def multi_margin(m: Any) -> Values:
 
 
 def multi_label_margin(m: Any) -> Values:
-    """Each target class against each other class; targets are indices, ended by a -1."""
+    """The hinge loss of each target class against each other class; targets are indices, terminated by -1."""
 
     def values(x, t):
         listed = jnp.cumprod(t >= 0, -1).astype(bool)
@@ -81,7 +81,7 @@ def multi_label_margin(m: Any) -> Values:
 
 
 def multi_label_soft_margin(m: Any) -> Values:
-    """Binary cross-entropy of logits, averaged over the classes."""
+    """Binary cross entropy of logits, averaged over classes."""
     weight = constant(m.weight)
 
     def values(x, t):

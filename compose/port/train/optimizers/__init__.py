@@ -1,4 +1,4 @@
-"""The optax transformation that does exactly what an optimizer of torch, Keras or TF1 does."""
+"""Optimizers of torch, Keras and TF1 as exactly equivalent optax transformations."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def optimizer(
     decay: Any = None,
     momentum: optax.Schedule | Sequence[optax.Schedule] | None = None,
 ) -> optax.GradientTransformation:
-    """The exact optax transformation of a `torch.optim`, `keras.optimizers` or `tf.compat.v1.train` optimizer.
+    """The optax transformation equivalent to a `torch.optim`, `keras.optimizers` or `tf.compat.v1.train` optimizer.
 
-    One of optax, as Flax is trained with, is itself.
+    An optax transformation, as used with Flax, is returned unchanged.
 
-    Built from optax where optax computes the same, from rules of our own where it does not (AMSGrad, NAdam,
-    SGD with dampening, Keras's Adam, ...); `ConfigError` where nothing can be exact. It starts fresh: momenta of
-    an optimizer that has been used are not carried over, which a warning says. One difference is left: torch
-    skips a parameter whose gradient is None, where JAX has a gradient of zeros.
+    It is built from optax where optax computes the same, and from own rules otherwise (AMSGrad, NAdam, SGD with
+    dampening, Keras's Adam, ...). Raises `ConfigError` if there is no exact equivalent. The transformation starts from
+    fresh state; if the optimizer has been used, a warning says that its state is not carried over. One difference
+    remains: torch skips a parameter whose gradient is None, while JAX has a zero gradient.
 
     Args:
         source: the optimizer object.
-        learning_rate: instead of the optimizer's own: a number or a function of the step, such as
-            `port.schedule(torch_scheduler)`; a sequence of such for several groups of parameters.
-        labels: which group each parameter is in: a tree of indices like the parameters, or a function of the
-            parameter's path (`"block/e1/kernel"`); -1 for those that stay as they are. Needed for several groups.
-        decay: Keras's `exclude_from_weight_decay` by our names: a tree of bools like the parameters, or a
-            function of the tree: which of them decay.
-        momentum: where a torch scheduler cycles it too, `port.schedule(scheduler, value="momentum")`; a sequence
-            for several groups.
+        learning_rate: overrides the optimizer's own: a number or a function of the step, such as
+            `port.schedule(torch_scheduler)`; a sequence of these for several parameter groups.
+        labels: the group of each parameter: a tree of indices like the parameters, or a function of the parameter's
+            path (`"block/e1/kernel"`); -1 for parameters that do not train. Required for several groups.
+        decay: Keras's `exclude_from_weight_decay` for our names: a tree of bools like the parameters, or a function of
+            the tree, True for parameters that decay.
+        momentum: `port.schedule(scheduler, value="momentum")` if a torch scheduler cycles the momentum; a sequence for
+            several groups.
 
     >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(3))
@@ -56,7 +56,7 @@ def optimizer(
     if framework == "torch":
         return _torch(source, kind, learning_rate, labels, momentum)
     if labels is not None or momentum is not None:
-        raise ConfigError("labels and momentum only for torch's groups of parameters", f"a {framework} {kind}")
+        raise ConfigError("labels and momentum only for torch's parameter groups", f"a {framework} {kind}")
     if isinstance(learning_rate, Sequence):
         raise ConfigError("one learning rate", f"{len(learning_rate)} for a {framework} {kind}")
     if framework == "keras":
@@ -72,7 +72,9 @@ def _torch(source, kind: str, learning_rate, labels, momentum) -> optax.Gradient
     from compose.port.train.optimizers.torch import cycled, group_transformation
 
     if any(slots.get("step", 1) for slots in source.state.values()):
-        warnings.warn(f"the momenta of this used {kind} are not carried over, as Ported.optimizer does", stacklevel=3)
+        warnings.warn(
+            f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it", stacklevel=3
+        )
     groups = [{key: numbers(value) for key, value in group.items() if key != "params"} for group in source.param_groups]
     if learning_rate is None and any("initial_lr" in group for group in groups):
         raise ConfigError(
@@ -86,27 +88,29 @@ def _torch(source, kind: str, learning_rate, labels, momentum) -> optax.Gradient
         )
     rates, momenta = _each(learning_rate, len(groups)), _each(momentum, len(groups))
     groups = [group if of is None else cycled(kind, group, of) for group, of in zip(groups, momenta)]
-    made = [group_transformation(kind, g, g["lr"] if rate is None else rate) for g, rate in zip(groups, rates)]
+    transformations = [
+        group_transformation(kind, g, g["lr"] if rate is None else rate) for g, rate in zip(groups, rates)
+    ]
     if labels is None:
-        if len(made) == 1:
-            return made[0]
+        if len(transformations) == 1:
+            return transformations[0]
         raise ConfigError(
-            f"labels, since the optimizer has {len(made)} groups of parameters",
+            f"labels, since the optimizer has {len(transformations)} parameter groups",
             hint='labels=lambda path: 1 if path.endswith("bias") else 0, or a tree of indices like the parameters',
         )
-    return optax.multi_transform({-1: optax.set_to_zero(), **dict(enumerate(made))}, _by_path(labels))
+    return optax.multi_transform({-1: optax.set_to_zero(), **dict(enumerate(transformations))}, _by_path(labels))
 
 
-def _each(given: Any, count: int) -> list:
-    """One for each group of parameters."""
-    each = list(given) if isinstance(given, Sequence) else [given] * count
-    if len(each) != count:
-        raise ConfigError(f"{count} values, one a group of parameters", str(len(each)))
-    return each
+def _each(value: Any, count: int) -> list:
+    """One value per parameter group."""
+    values = list(value) if isinstance(value, Sequence) else [value] * count
+    if len(values) != count:
+        raise ConfigError(f"{count} values, one per parameter group", str(len(values)))
+    return values
 
 
 def _by_path(labels: Any) -> Any:
-    """The labels as optax takes them; a function of the path becomes one of the tree."""
+    """The labels as optax takes them: a function of the path becomes a function of the tree."""
     if not callable(labels):
         return labels
     name = lambda path: "/".join(str(getattr(key, "key", getattr(key, "idx", key))) for key in path)

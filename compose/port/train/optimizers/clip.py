@@ -1,4 +1,4 @@
-"""Clipping gradients as torch and Keras do it."""
+"""Gradient clipping as in torch and Keras."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import optax
 
 
 def clip_grad_norm(max_norm: float, norm_type: float = 2.0) -> optax.GradientTransformation:
-    """`torch.nn.utils.clip_grad_norm_`: it divides by the norm of all plus 1e-6, which `optax.clip_by_global_norm`
-    does not. Chain it before the optimizer. (`clip_grad_value_` is `optax.clip`.)
+    """`torch.nn.utils.clip_grad_norm_`: unlike `optax.clip_by_global_norm`, it divides by the global norm plus 1e-6.
+
+    Chain it before the optimizer. (`clip_grad_value_` is `optax.clip`.)
     """
 
     def clip(updates, params):
@@ -21,13 +22,13 @@ def clip_grad_norm(max_norm: float, norm_type: float = 2.0) -> optax.GradientTra
 
 
 def clip_each_norm(max_norm: float) -> optax.GradientTransformation:
-    """Keras `clipnorm`: each array by its own norm."""
+    """Keras `clipnorm`: clips each array by its own norm."""
     clip = lambda g: g * max_norm / jnp.maximum(jnp.sqrt(jnp.square(g).sum()), max_norm)
     return optax.stateless(lambda updates, params: jax.tree.map(clip, updates))
 
 
 def clip_all_norm(max_norm: float) -> optax.GradientTransformation:
-    """Keras `global_clipnorm`: all arrays by the norm of all; where that is not finite, all become NaN."""
+    """Keras `global_clipnorm`: clips all arrays by the global norm; if it is not finite, all become NaN."""
 
     def clip(updates, params):
         norm = optax.tree.norm(updates)

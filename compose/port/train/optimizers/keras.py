@@ -1,4 +1,4 @@
-"""keras.optimizers as optax transformations."""
+"""`keras.optimizers` as optax transformations."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ Rate = optax.ScalarOrSchedule
 def transformation(opt: Any, kind: str, learning_rate: Rate | None, decay: Any) -> optax.GradientTransformation:
     """Clipping, decay, the rule, accumulation and averaging, in Keras's order.
 
-    `loss_scale_factor` needs nothing: Keras multiplies the loss by it and divides the gradients.
+    `loss_scale_factor` has no effect: Keras multiplies the loss by it and divides the gradients.
     """
     if kind in REFUSED or kind not in WHOLE | DIRECTIONS:
-        raise ConfigError("an optimizer with an exact optax twin", f"keras {kind}", REFUSED.get(kind, ""))
+        raise ConfigError("an optimizer with an exact optax equivalent", f"keras {kind}", REFUSED.get(kind, ""))
     if opt.built and _value(opt._iterations):
-        warnings.warn(f"the momenta of this used {kind} are not carried over, as Ported.optimizer does", stacklevel=4)
+        warnings.warn(
+            f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it", stacklevel=4
+        )
     every = opt.gradient_accumulation_steps or 1
     rate = _at_updates(_rate(opt) if learning_rate is None else learning_rate, every)
     if kind in WHOLE:
-        made = WHOLE[kind](opt, rate)
+        tx = WHOLE[kind](opt, rate)
     else:
-        made = optax.chain(DIRECTIONS[kind](opt), optax.scale_by_learning_rate(rate))
+        tx = optax.chain(DIRECTIONS[kind](opt), optax.scale_by_learning_rate(rate))
     if opt.weight_decay:
-        made = decay_first(made, rate, opt.weight_decay, _checked(opt, decay))
-    made = optax.chain(*_clipping(opt), made)
+        tx = decay_first(tx, rate, opt.weight_decay, _checked(opt, decay))
+    tx = optax.chain(*_clipping(opt), tx)
     if every > 1:
-        made = gather_gradients(made, every)
+        tx = gather_gradients(tx, every)
     if opt.use_ema:
-        made = optax.chain(made, average_params(opt.ema_momentum, opt.ema_overwrite_frequency, every))
-    return made
+        tx = optax.chain(tx, average_params(opt.ema_momentum, opt.ema_overwrite_frequency, every))
+    return tx
 
 
 def _rate(opt: Any) -> Rate:
-    """The optimizer's own rate, as it is stored (in Keras's float type)."""
+    """The optimizer's own rate, as stored (in Keras's float type)."""
     rate = opt._learning_rate
     if hasattr(rate, "assign"):
         return _value(rate)
@@ -61,7 +63,7 @@ def _value(variable: Any) -> float:
 
 
 def _at_updates(rate: Rate, every: int) -> Rate:
-    """Keras's schedules count batches, of which an update takes `every`."""
+    """Keras's schedules count batches, and an update takes `every` batches."""
     return (lambda update: rate(every * (update + 1) - 1)) if callable(rate) and every > 1 else rate
 
 
@@ -84,7 +86,7 @@ def _clipping(opt: Any) -> list[optax.GradientTransformation]:
 
 
 def _trace(opt: Any, rate: Rate, nesterov: bool = False) -> list[optax.GradientTransformation]:
-    """Momentum after the learning rate, where torch has it before."""
+    """Momentum after the learning rate; in torch it comes before."""
     after = [optax.trace(opt.momentum, nesterov)] if opt.momentum else []
     return [optax.scale_by_learning_rate(rate), *after]
 
@@ -122,7 +124,7 @@ WHOLE: dict[str, Callable[[Any, Rate], optax.GradientTransformation]] = {
 }
 
 REFUSED = {
-    "Muon": "it chooses by Keras's variable names: optax.contrib.muon, knowing that it differs",
-    "LossScaleOptimizer": "it skips steps that overflow: port its inner_optimizer, and optax.apply_if_finite",
+    "Muon": "it selects variables by their Keras names: use optax.contrib.muon, which differs",
+    "LossScaleOptimizer": "it skips steps that overflow: port its inner_optimizer, and use optax.apply_if_finite",
     "MultiOptimizer": "port each of its optimizers and join them with optax.multi_transform",
 }

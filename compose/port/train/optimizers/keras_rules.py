@@ -1,4 +1,4 @@
-"""The rules of keras.optimizers that optax has no exact twin of."""
+"""Update rules of `keras.optimizers` without an exact equivalent in optax."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["adafactor", "adam", "adamax", "ftrl", "lamb", "schedule_free_adamw"]
 
 
 def adam(b1: float, b2: float, eps: float, amsgrad: bool = False) -> optax.GradientTransformation:
-    """Adam whose eps is added to the uncorrected root (optax, torch: corrected); Keras's and TF1's."""
+    """Keras's and TF1's Adam: eps is added before bias correction (optax, torch: after)."""
 
     def step(g, p, t, m, v, *top):
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
@@ -23,7 +23,7 @@ def adam(b1: float, b2: float, eps: float, amsgrad: bool = False) -> optax.Gradi
 
 
 def adamax(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Adam by the largest gradient, whose eps is added at the division (optax, torch: to the gradient)."""
+    """Adamax with eps added to the denominator (optax, torch: to the gradient)."""
 
     def step(g, p, t, m, top):
         m, top = b1 * m + (1 - b1) * g, jnp.maximum(b2 * top, jnp.abs(g))
@@ -33,7 +33,7 @@ def adamax(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
 
 
 def lamb(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Adam scaled to the norm of the parameter, which has decayed already (optax: decay enters the norm)."""
+    """LAMB, where decay is applied to the parameter before its norm is taken (optax: decay is part of the update)."""
 
     def step(g, p, t, m, v):
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
@@ -54,7 +54,7 @@ def ftrl(
     shrinkage: float = 0.0,
     beta: float = 0.0,
 ) -> optax.GradientTransformation:
-    """Follow the regularised leader; the whole update. McMahan et al., Ad Click Prediction, 2013."""
+    """Follow the regularised leader (McMahan et al., Ad Click Prediction, 2013); includes the learning rate."""
 
     def step(g, p, t, total, linear):
         lr = rate_at(rate, t, p)
@@ -73,7 +73,7 @@ def adafactor(
     eps: tuple[float, float],
     threshold: float,
 ) -> optax.GradientTransformation:
-    """Adafactor over the last two axes; the whole update. Shazeer & Stern, 2018."""
+    """Adafactor over the last two axes (Shazeer & Stern, 2018); includes the learning rate."""
     rms = lambda x: jnp.sqrt(jnp.square(x).mean())
 
     def step(g, p, t, row, column):
@@ -96,7 +96,7 @@ def adafactor(
 def schedule_free_adamw(
     rate: optax.ScalarOrSchedule, b1: float, b2: float, eps: float, warmup: int
 ) -> optax.GradientTransformation:
-    """Schedule-free Adam; the whole update. Defazio et al., The Road Less Scheduled, 2024."""
+    """Schedule-free AdamW (Defazio et al., The Road Less Scheduled, 2024); includes the learning rate."""
 
     def step(g, p, t, z, v):
         n = t.astype(p.dtype)

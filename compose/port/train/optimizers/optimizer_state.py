@@ -1,4 +1,4 @@
-"""The moments of an optimizer that has been used, as the state of its optax transformation."""
+"""Convert the state of a used optimizer to the state of its optax transformation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TORCH: dict[str, Callable[[dict[str, Any]], tuple[str, ...]]] = {
     "ASGD": lambda g: ("ax",),
 }  # fmt: skip
 
-# A minus in front: the trace here has the sign of the update.
+# A leading minus: Keras's momentum has the opposite sign of the trace here.
 _MOMENTS = ("_momentums", "_velocities")
 KERAS: dict[str, Callable[[Any], tuple[str, ...]]] = {
     "SGD": lambda o: ("momentums",) * bool(o.momentum),
@@ -63,10 +63,10 @@ def carried(
     check_per_array(port.weights, source, kind)
     read = {"torch": _of_torch, "keras": _of_keras}.get(framework)
     if read is None:
-        raise ConfigError("an optimizer of torch or Keras, whose moments can be read", f"a {framework} {kind}")
+        raise ConfigError("a torch or Keras optimizer, whose state can be read", f"a {framework} {kind}")
     slots, counted = read(port, source, kind)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the momenta of this used")
+        warnings.filterwarnings("ignore", message="the state of this used")
         tx = transformation(source, learning_rate)
     count = counted if steps is None else steps
     fresh = tx.init(port.params)
@@ -74,39 +74,41 @@ def carried(
         return tx, fresh
     if count is None and callable(learning_rate):
         raise ConfigError(
-            f"steps=, how many steps {kind} has taken", "a rate that changes", "torch's SGD does not count"
+            f"steps=, the number of steps that {kind} has taken", "a schedule", "torch's SGD does not count steps"
         )
     return tx, _filled(fresh, port, slots, 1 if count is None else count)
 
 
 def _filled(state: Any, port: Result, slots: list[Arrays], count: int) -> Any:
-    """The state with the slots, in turn, for its trees that are like the parameters, and the count for its counters."""
+    """Fill the parameter-shaped trees of an optax state with the slots, in order, and its counters with `count`."""
     tree = jax.tree.structure(port.params)
     is_slot = lambda node: isinstance(node, dict) and jax.tree.structure(node) == tree
-    found = [node for node in jax.tree.leaves(state, is_leaf=is_slot) if is_slot(node)]
-    if len(found) != len(slots):
-        raise ConfigError(f"an optimizer with {len(found)} arrays for each parameter", f"{len(slots)} in its state")
-    given = iter(slots)
+    expected = sum(is_slot(node) for node in jax.tree.leaves(state, is_leaf=is_slot))
+    if expected != len(slots):
+        raise ConfigError(f"an optimizer with {expected} arrays per parameter", f"{len(slots)} in its state")
+    values = iter(slots)
 
     def fill(node: Any) -> Any:
         if is_slot(node):
-            return jax.tree.map(lambda a, b: jnp.asarray(b, a.dtype), node, _placed(port, next(given)))
+            return jax.tree.map(lambda a, b: jnp.asarray(b, a.dtype), node, _converted(port, next(values)))
         return jnp.full_like(node, count)
 
     return jax.tree.map(fill, state, is_leaf=is_slot)
 
 
-def _placed(port: Result, slot: Arrays) -> Any:
-    """A slot's arrays, which go the way of their weights; single numbers are the same for each."""
+def _converted(port: Result, slot: Arrays) -> Any:
+    """A slot's arrays, converted like their weights; a scalar is the same for every parameter."""
     if all(np.ndim(value) == 0 for value in slot.values()):
         number = next(iter(slot.values()))
         return jax.tree.map(lambda _: number, port.params)
-    zeros = {name: np.zeros_like(array) for name, array in port.graph.arrays.items()}  # what never had a gradient
+    zeros = {
+        name: np.zeros_like(array) for name, array in port.graph.arrays.items()
+    }  # for weights that never had a gradient
     return WeightMap(r for r in port.weights if r.tree == "params").load(zeros | slot)[0]
 
 
 def _names(port: Result, framework: str) -> dict[int, str]:
-    """The arrays of the source by the identity of the model's own."""
+    """The names of the source's arrays, by the `id` of the model's variables."""
     model, saved = port.reference.model, port.graph.saved  # pyright: ignore[reportAttributeAccessIssue]
     if saved is None or saved.framework != framework:
         raise ConfigError(f"the {framework} model that was ported", f"a port of {port.graph.name}")
@@ -116,12 +118,12 @@ def _names(port: Result, framework: str) -> dict[int, str]:
 
 
 def _of_torch(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
-    """The slots by the names of their weights, and the steps that were taken; None where it does not count."""
+    """The slots by weight name, and the number of steps taken; None if the optimizer does not count them."""
     if len(source.param_groups) != 1:
-        raise ConfigError("one group of parameters, to carry the moments over", f"{len(source.param_groups)}")
+        raise ConfigError("a single parameter group, to carry the state over", f"{len(source.param_groups)}")
     group = source.param_groups[0]
     if kind not in TORCH:
-        raise ConfigError("an optimizer whose moments go the way of the weights", f"torch.optim.{kind}")
+        raise ConfigError("an optimizer with state shaped like the weights", f"torch.optim.{kind}")
     names = _names(port, "torch")
     unknown = [p for p in group["params"] if id(p) not in names]
     if unknown:
@@ -129,7 +131,7 @@ def _of_torch(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int |
     states = {names[id(p)]: source.state[p] for p in group["params"] if source.state.get(p)}
     counts = {float(s["step"]) for s in states.values() if "step" in s}
     if len(counts) > 1:
-        raise ConfigError("parameters that have all made as many steps", f"{sorted(counts)}")
+        raise ConfigError("the same number of steps for all parameters", f"{sorted(counts)}")
     number = lambda value: np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
     wanted = TORCH[kind](group)
     slots = [{n: number(s[slot]) for n, s in states.items() if s.get(slot) is not None} for slot in wanted]
@@ -140,15 +142,15 @@ def _of_torch(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int |
 
 def _of_keras(port: Result, source: Any, kind: str) -> tuple[list[Arrays], int | None]:
     if source.use_ema or (source.gradient_accumulation_steps or 1) > 1:
-        raise ConfigError("an optimizer without averages of parameters or gradients, to carry its moments over", kind)
+        raise ConfigError("an optimizer without EMA or gradient accumulation, to carry its state over", kind)
     if kind not in KERAS:
-        raise ConfigError("an optimizer whose moments go the way of the weights", f"keras {kind}")
+        raise ConfigError("an optimizer with state shaped like the weights", f"keras {kind}")
     if not source.built:
         return [], 0
     names = _names(port, "keras")
     variables = source._trainable_variables
     if any(id(v) not in names for v in variables):
-        raise ConfigError("an optimizer that was built on the variables of the ported model", kind)
+        raise ConfigError("an optimizer built on the variables of the ported model", kind)
     slots = []
     for slot in KERAS[kind](source):
         sign, values = -1 if slot[0] == "-" else 1, getattr(source, slot.removeprefix("-"))

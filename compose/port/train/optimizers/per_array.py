@@ -1,4 +1,4 @@
-"""Optimizers that look at each array as a whole, and arrays that are not one in both models."""
+"""Check optimizers that take a norm of each array against weights that are split or stacked in the port."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PER_ARRAY = ("Lamb", "LARS", "Adafactor", "Muon")
 
 
 def check_per_array(weights: WeightMap, source: Any, kind: str) -> None:
-    """Raise `ConfigError` where an optimizer takes a norm of each array and an array is another here.
+    """Raise `ConfigError` if an optimizer takes a norm of each array and some array differs in the port.
 
-    The blocks of a `repeat` are one stacked array; the rows of torch's `in_proj_weight` are three.
+    The blocks of a `repeat` are one stacked array; torch's `in_proj_weight` is split into three.
     """
     clips = getattr(source, "clipnorm", None)
     if kind not in _PER_ARRAY and not clips:
@@ -26,7 +26,7 @@ def check_per_array(weights: WeightMap, source: Any, kind: str) -> None:
             raise ConfigError(
                 "weights that are one array each in both models",
                 f"{record.target}, which stacks the blocks of a repeat",
-                f"{what} a norm of each array: train p.unstacked(), whose blocks are written out",
+                f"{what} a norm of each array: train p.unstacked(), whose blocks are separate",
             )
         if record.take.rows is not None or record.take.columns is not None:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""A gradient transformation from the rule of one array."""
+"""A gradient transformation from an update rule for a single array."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compose.core.errors import ConfigError
 
 
 class RuleState(NamedTuple):
-    """How many updates were made, and a tree like the parameters for each slot of the rule."""
+    """The number of updates, and a tree like the parameters for each slot of the rule."""
 
     updates: jax.Array
     slots: tuple[optax.Params, ...]
@@ -25,7 +25,7 @@ def rule(step: Callable, *slots: float | Callable) -> optax.GradientTransformati
 
     Args:
         step: `step(gradient, parameter, t, *slots) -> (update, *slots)`, where t counts 1, 2, ...
-        slots: what each slot starts as: a number, or a function of the parameter.
+        slots: the initial value of each slot: a number, or a function of the parameter.
     """
 
     def init(params):
@@ -46,11 +46,11 @@ def rule(step: Callable, *slots: float | Callable) -> optax.GradientTransformati
 
 
 def debias(beta: float, t):
-    """`1 - beta**t`, exact in float32 too, where the subtraction would cancel."""
+    """`1 - beta**t`, without cancellation in float32."""
     return -jnp.expm1(t * math.log(beta)) if beta > 0 else 1.0
 
 
 def rate_at(learning_rate: optax.ScalarOrSchedule, t, like):
-    """The learning rate of the t-th update (from 1)."""
+    """The learning rate of update t, counted from 1."""
     value = learning_rate(t - 1) if callable(learning_rate) else learning_rate
     return jnp.asarray(value, like.dtype)

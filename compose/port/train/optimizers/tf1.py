@@ -1,4 +1,4 @@
-"""tf.compat.v1.train optimizers as optax transformations."""
+"""`tf.compat.v1.train` optimizers as optax transformations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from compose.port.train.optimizers import keras_rules as rules
 
 
 def transformation(opt: Any, kind: str, learning_rate: optax.ScalarOrSchedule | None) -> optax.GradientTransformation:
-    """The update of an optimizer of TF1, from what its constructor was given."""
+    """The transformation for a TF1 optimizer, from its constructor's arguments."""
     name = kind.removesuffix("Optimizer")
     if name not in OPTIMIZERS:
-        raise ConfigError("an optimizer with an exact optax twin", f"tf.compat.v1.train.{kind}")
+        raise ConfigError("an optimizer with an exact optax equivalent", f"tf.compat.v1.train.{kind}")
     own = getattr(opt, "_learning_rate", None) or getattr(opt, "_lr", None)
     rate = _number(own) if learning_rate is None else learning_rate
     return OPTIMIZERS[name](opt, rate)
@@ -34,14 +34,14 @@ def _number(value: Any) -> float:
 def rmsprop(
     rate: optax.ScalarOrSchedule, decay: float = 0.9, momentum: float = 0.0, eps: float = 1e-10, centered: bool = False
 ) -> optax.GradientTransformation:
-    """TF1's RMSProp: the mean square starts at 1, eps is inside the root, momentum comes after the rate."""
+    """TF1's RMSProp: the mean square starts at 1, eps is inside the square root, momentum comes after the rate."""
     scale = optax.scale_by_stddev if centered else optax.scale_by_rms
     after = [optax.trace(momentum)] if momentum else []
     return optax.chain(scale(decay, eps, initial_scale=1.0), optax.scale_by_learning_rate(rate), *after)
 
 
 def _momentum(opt: Any, rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
-    """Momentum before the rate, as torch's and not as Keras's."""
+    """Momentum before the rate, as in torch and unlike Keras."""
     trace = optax.trace(_number(opt._momentum), opt._use_nesterov)
     return optax.chain(trace, optax.scale_by_learning_rate(rate))
 

@@ -1,4 +1,4 @@
-"""torch.optim, each group of parameters as one optax transformation."""
+"""`torch.optim`: each parameter group as one optax transformation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Group = dict[str, Any]
 
 
 def group_transformation(kind: str, group: Group, rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
-    """The update of one group of parameters: ascent, decay, direction and learning rate, in torch's order."""
+    """The transformation for one parameter group: sign, decay, direction and learning rate, in torch's order."""
     if kind in REFUSED:
-        raise ConfigError("an optimizer with an exact optax twin", f"torch.optim.{kind}", REFUSED[kind])
+        raise ConfigError("an optimizer with an exact optax equivalent", f"torch.optim.{kind}", REFUSED[kind])
     sign = [optax.scale(-1.0)] if group.get("maximize") else []
     decay = [optax.add_decayed_weights(group["weight_decay"])] if group.get("weight_decay") else []
     if kind in WHOLE:
@@ -29,11 +29,9 @@ def group_transformation(kind: str, group: Group, rate: optax.ScalarOrSchedule) 
 
 
 def cycled(kind: str, group: Group, momentum: optax.Schedule) -> Group:
-    """The group with a momentum, or first beta, that is a function of the step."""
+    """The parameter group with a momentum, or first beta, that is a function of the step."""
     if kind not in ("SGD", "RMSprop", "Adam", "AdamW"):
-        raise ConfigError(
-            "SGD, RMSprop, Adam or AdamW to cycle the momentum of", kind, "train with cycle_momentum=False"
-        )
+        raise ConfigError("SGD, RMSprop, Adam or AdamW, to cycle the momentum", kind, "train with cycle_momentum=False")
     if "betas" in group:
         return {**group, "betas": (momentum, group["betas"][1])}
     return {**group, "momentum": momentum}
@@ -64,13 +62,13 @@ def _rmsprop(group: Group) -> optax.GradientTransformation:
 
 
 def _rprop(group: Group, rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
-    # torch's Rprop reads its rate once, as the first size of every step
+    # torch's Rprop uses its rate once, as the initial step size
     start = float(jnp.asarray(rate(0) if callable(rate) else rate))
     return rules.rprop(start, group["etas"], group["step_sizes"])
 
 
 def _default_dtype() -> str:
-    """torch's: the dtype in which it keeps its counters."""
+    """torch's default dtype, which it uses for counters."""
     import torch
 
     return str(torch.get_default_dtype()).removeprefix("torch.")
@@ -97,7 +95,7 @@ WHOLE: dict[str, Callable[[Group, optax.ScalarOrSchedule], optax.GradientTransfo
 }
 
 REFUSED = {
-    "LBFGS": "it calls the loss several times a step: optax.lbfgs, with the loss as value_fn",
-    "Muon": "torch's runs in bfloat16, whose sums have no order: optax.contrib.muon, knowing that it differs",
-    "SparseAdam": "it updates only the rows that a batch touches: optax.adam updates all of them",
+    "LBFGS": "it evaluates the loss several times per step: use optax.lbfgs, with the loss as value_fn",
+    "Muon": "torch's runs in bfloat16 with unspecified summation order: use optax.contrib.muon, which differs",
+    "SparseAdam": "it updates only the rows used by a batch: use optax.adam, which updates all rows",
 }

@@ -1,4 +1,4 @@
-"""The rules of torch.optim that optax has no exact twin of: each gives the direction, before the learning rate."""
+"""Update rules of `torch.optim` without an exact equivalent in optax; they exclude the learning rate unless noted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["adafactor", "adagrad", "adam", "asgd", "dampened_trace", "nadam", "r
 def dampened_trace(
     momentum: optax.ScalarOrSchedule, dampening: float = 0.0, nesterov: bool = False
 ) -> optax.GradientTransformation:
-    """Momentum whose first gradient enters whole and whose later ones by `1 - dampening`."""
+    """Momentum where the first gradient has weight 1 and later ones `1 - dampening`."""
 
     def step(g, p, t, trace):
         keep = rate_at(momentum, t, g)
@@ -28,8 +28,8 @@ def dampened_trace(
 
 
 def adam(b1: float | optax.Schedule, b2: float, eps: float, amsgrad: bool) -> optax.GradientTransformation:
-    """Adam whose first beta may change, or (AMSGrad) that divides by the largest second moment so far, taken
-    before the bias correction (optax: after).
+    """Adam with a scheduled first beta, or AMSGrad with the maximum of second moments before bias correction (optax:
+    after).
     """
 
     def step(g, p, t, m, v, *top):
@@ -43,9 +43,9 @@ def adam(b1: float | optax.Schedule, b2: float, eps: float, amsgrad: bool) -> op
 
 
 def nadam(b1: float, b2: float, eps: float, momentum_decay: float, scalars=None) -> optax.GradientTransformation:
-    """Adam with Nesterov momentum and Dozat's warming momentum (optax: a constant one). Keras's has decay 1.
+    """Adam with Nesterov momentum and Dozat's momentum warmup (optax: constant momentum). Keras's decay is 1.
 
-    torch rounds the running product of the momenta to `scalars`, its default dtype.
+    torch stores the running product of momenta in `scalars`, its default dtype.
     """
 
     def step(g, p, t, m, v, product):
@@ -60,7 +60,7 @@ def nadam(b1: float, b2: float, eps: float, momentum_decay: float, scalars=None)
 
 
 def radam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Rectified Adam whose eps is added before the bias correction (optax: after)."""
+    """Rectified Adam with eps added before bias correction (optax: after)."""
     longest = 2 / (1 - b2) - 1
 
     def step(g, p, t, m, v):
@@ -75,7 +75,7 @@ def radam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
 
 
 def adagrad(start: float, eps: float, lr_decay: float) -> optax.GradientTransformation:
-    """Adagrad whose eps is outside the root (optax: inside), with a rate that decays as `1 / (1 + lr_decay * t)`."""
+    """Adagrad with eps outside the square root (optax: inside), and a rate that decays as `1 / (1 + lr_decay * t)`."""
 
     def step(g, p, t, total):
         total = total + g * g
@@ -85,7 +85,7 @@ def adagrad(start: float, eps: float, lr_decay: float) -> optax.GradientTransfor
 
 
 def rprop(start: float, etas: tuple[float, float], sizes: tuple[float, float]) -> optax.GradientTransformation:
-    """Steps by the sign, longer while it stays and shorter where it turns; the whole update, rate and all."""
+    """Rprop: steps by the gradient's sign, growing while it stays the same; includes the learning rate."""
 
     def step(g, p, t, before, size):
         turn = jnp.sign(g * before)
@@ -97,10 +97,10 @@ def rprop(start: float, etas: tuple[float, float], sizes: tuple[float, float]) -
 
 
 def asgd(rate: optax.ScalarOrSchedule, lambd: float, alpha: float, t0: float, scalars) -> optax.GradientTransformation:
-    """Averaged SGD; the whole update. The average of the parameters is the state's only slot.
+    """Averaged SGD; includes the learning rate. The average of the parameters is the state's only slot.
 
-    torch sets the step size at the end of the step before, by that step's rate, and rounds it to `scalars`,
-    its default dtype.
+    torch computes the step size at the end of the previous step, from that step's rate, and stores it in `scalars`, its
+    default dtype.
     """
 
     def step(g, p, t, mean):
@@ -116,15 +116,15 @@ def asgd(rate: optax.ScalarOrSchedule, lambd: float, alpha: float, t0: float, sc
 def adafactor(
     rate: optax.ScalarOrSchedule, beta2_decay: float, eps: tuple[float | None, float], d: float, weight_decay: float
 ) -> optax.GradientTransformation:
-    """Adafactor over the last two axes; the whole update."""
+    """Adafactor over the last two axes; includes the learning rate."""
 
     def moments(p, axis: int):
         if p.ndim > 2:
             raise ConfigError(
-                "parameters of one or two axes",
+                "parameters with one or two axes",
                 f"shape {p.shape}",
-                "Adafactor factors over the last two axes, which are a torch kernel's height and width and ours are "
-                "the channels: use another optimizer, or optax.adafactor knowing that it differs",
+                "Adafactor factors over the last two axes, which are height and width in a torch kernel and channels "
+                "in ours: use another optimizer, or optax.adafactor, which differs",
             )
         return jnp.zeros(p.shape, p.dtype) if p.ndim < 2 else jnp.zeros_like(p.mean(axis, keepdims=True))
 

@@ -1,4 +1,4 @@
-"""What Keras does around a rule: weight decay before it, averages of gradients before and of parameters after it."""
+"""Keras's wrappers around a rule: weight decay and gradient accumulation before it, parameter averaging after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compose.port.train.optimizers.rule import rate_at
 
 
 class DecayState(NamedTuple):
-    """The number of updates and the state of the rule inside."""
+    """The number of updates, and the state of the inner rule."""
 
     updates: jax.Array
     inner: optax.OptState
@@ -21,10 +21,10 @@ class DecayState(NamedTuple):
 def decay_first(
     inner: optax.GradientTransformation, rate: optax.ScalarOrSchedule, weight_decay: float, mask: Any = None
 ) -> optax.GradientTransformation:
-    """Parameters shrink by `1 - rate * weight_decay`, and the rule sees them shrunk.
+    """Multiplies parameters by `1 - rate * weight_decay` before the rule is applied to them.
 
     Args:
-        mask: a tree of bools like the parameters, or a function of them: which ones shrink.
+        mask: a tree of bools like the parameters, or a function of them, True for parameters that decay.
     """
 
     def init(params):
@@ -49,10 +49,10 @@ class AverageState(NamedTuple):
 
 
 def average_params(momentum: float, overwrite_every: int | None, every: int) -> optax.GradientTransformation:
-    """Keras `use_ema`: keeps a moving average in the state, and every so often sets the parameters to it.
+    """Keras `use_ema`: keeps a moving average in the state, and overwrites the parameters with it periodically.
 
-    It averages after each batch and counts the updates, of `every` batches, that were made before. At the end of
-    training Keras takes the average (`finalize_variable_values`): find it in the state's `average`.
+    It averages after each batch and counts the previous updates of `every` batches each. At the end of training, Keras
+    uses the average (`finalize_variable_values`); here it is in the state's `average`.
     """
 
     def init(params):
@@ -72,7 +72,7 @@ def average_params(momentum: float, overwrite_every: int | None, every: int) -> 
 
 
 class GatherState(NamedTuple):
-    """The number of batches, the sum of gradients since the last update, and the state of the rule inside."""
+    """The number of batches, the sum of gradients since the last update, and the state of the inner rule."""
 
     batches: jax.Array
     total: optax.Updates
@@ -80,7 +80,7 @@ class GatherState(NamedTuple):
 
 
 def gather_gradients(inner: optax.GradientTransformation, every: int) -> optax.GradientTransformation:
-    """One update by the mean gradient of `every` batches (optax.MultiSteps sums in float32, whatever the gradients)."""
+    """One update per `every` batches, with their mean gradient (`optax.MultiSteps` always sums in float32)."""
 
     def init(params):
         return GatherState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.zeros_like, params), inner.init(params))

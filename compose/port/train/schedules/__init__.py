@@ -1,4 +1,4 @@
-"""The optax schedule that a learning-rate schedule of torch or Keras is."""
+"""Learning-rate schedules of torch and Keras as optax schedules."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def schedule(
 ) -> optax.Schedule:
     """The learning rate as a function of the step, counted from 0.
 
-    The whole schedule from its start, however far `source` has run. Where the schedule ends with an error in
-    torch (`OneCycleLR` after its last step), the rate is NaN.
+    It always starts at the beginning, even if `source` has already run. After the last step of a schedule that raises
+    an error in torch (`OneCycleLR`), the rate is NaN.
 
     Args:
         source: a scheduler of `torch.optim.lr_scheduler` or a schedule of `keras.optimizers.schedules`.
-        steps_per_epoch: how many optimizer steps torch's `scheduler.step()` comes after. Keras counts steps.
-        group: which of torch's groups of parameters.
-        epochs: for schedules that are Python functions (`LambdaLR`): how many values to tabulate.
-        value: "momentum" for the other number that `OneCycleLR` and `CyclicLR` change, SGD's momentum or Adam's
+        steps_per_epoch: the number of optimizer steps per call of torch's `scheduler.step()`. Keras counts steps.
+        group: the index of torch's parameter group.
+        epochs: for schedules that are Python functions (`LambdaLR`): the number of values to tabulate.
+        value: "momentum" for the momentum that `OneCycleLR` and `CyclicLR` cycle, which is SGD's momentum or Adam's
             first beta: `port.optimizer(opt, momentum=port.schedule(scheduler, value="momentum"), ...)`.
 
     >>> import torch
@@ -47,7 +47,7 @@ def schedule(
         rate = torch_momentum(source, kind, group) if momentum else torch_schedule(source, kind, group, epochs)
         return lambda step: rate(jnp.floor_divide(step, steps_per_epoch))
     if value != "rate":
-        raise ConfigError("a torch scheduler, since Keras's change the rate alone", f"a keras {kind}")
+        raise ConfigError("a torch scheduler, since Keras's change only the rate", f"a keras {kind}")
     if steps_per_epoch != 1:
         raise ConfigError("no steps_per_epoch, since Keras's schedules count steps", str(steps_per_epoch))
     from compose.port.train.schedules.keras import keras_schedule

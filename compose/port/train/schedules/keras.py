@@ -1,4 +1,4 @@
-"""keras.optimizers.schedules in jax.numpy."""
+"""`keras.optimizers.schedules` in jax.numpy."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _inverse_time(s) -> optax.Schedule:
 
 
 def _portion(step, steps, staircase: bool):
-    portion = step / float(steps)  # whole numbers divide to float32, even in float64
+    portion = step / float(steps)  # dividing integers gives float32, even with float64 enabled
     return jnp.floor(portion) if staircase else portion
 
 
 def _piecewise(s) -> optax.Schedule:
-    """A boundary belongs to what is before it; optax's to what is after."""
+    """A boundary step belongs to the interval before it; in optax, to the one after it."""
     boundaries, values = jnp.asarray(s.boundaries), jnp.asarray(s.values)
     return lambda step: values[jnp.searchsorted(boundaries, step, side="left")]
 

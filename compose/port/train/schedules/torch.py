@@ -1,4 +1,4 @@
-"""torch.optim.lr_scheduler in jax.numpy: each schedule by its closed form, as a function of the epoch."""
+"""`torch.optim.lr_scheduler` in jax.numpy: each schedule in closed form, as a function of the epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compose.port.train.frameworks import numbers
 
 
 def torch_momentum(source: Any, kind: str, group: int) -> optax.Schedule:
-    """The momentum, or first beta, of one group as a scheduler with `cycle_momentum` sets it."""
+    """The momentum, or first beta, of one parameter group under a scheduler with `cycle_momentum`."""
     if not getattr(source, "cycle_momentum", False):
         raise ConfigError("a scheduler with cycle_momentum=True", f"a torch {kind}", "leave the optimizer's momentum")
     if kind == "OneCycleLR":
@@ -24,9 +24,9 @@ def torch_momentum(source: Any, kind: str, group: int) -> optax.Schedule:
 
 
 def torch_schedule(source: Any, kind: str, group: int, epochs: int | None) -> optax.Schedule:
-    """The rate of one group of parameters as a function of how often the scheduler has stepped."""
+    """The rate of one parameter group as a function of the number of scheduler steps."""
     if kind in REFUSED:
-        raise ConfigError("a schedule that depends on the step alone", f"torch {kind}", REFUSED[kind])
+        raise ConfigError("a schedule that depends only on the step", f"torch {kind}", REFUSED[kind])
     if kind == "SequentialLR":
         return _sequential(source, group, epochs)
     if kind == "ChainedScheduler":
@@ -73,7 +73,7 @@ def _polynomial(s, base):
 
 
 def _cosine(s, base):
-    """`eta_min` is a rate, where optax's `alpha` is a share of the first one; it rises again after `T_max`."""
+    """`eta_min` is a rate; optax's `alpha` is a fraction of the initial rate. The rate rises again after `T_max`."""
     return lambda epoch: s.eta_min + (base - s.eta_min) * (1 + jnp.cos(math.pi * epoch / s.T_max)) / 2
 
 
@@ -82,7 +82,7 @@ def _cosine_restarts(s, base):
         if s.T_mult == 1:
             portion = epoch % s.T_0 / float(s.T_0)
         else:
-            # the restarts as whole numbers: a logarithm would round at them
+            # integer restarts, because a logarithm would round there
             starts = [s.T_0 * (s.T_mult**n - 1) // (s.T_mult - 1) for n in range(32)]
             starts = jnp.asarray([start for start in starts if start < 2**31])
             n = jnp.searchsorted(starts, epoch, side="right") - 1
@@ -94,7 +94,7 @@ def _cosine_restarts(s, base):
 
 def _cyclic(s, base, top):
     if s._scale_fn_custom is not None:
-        raise ConfigError("a mode of torch's own", "a CyclicLR with scale_fn", "write it as a function of the step")
+        raise ConfigError("a built-in mode", "a CyclicLR with scale_fn", "write it as a function of the step")
 
     def rate(epoch):
         cycle = jnp.floor(1 + epoch / s.total_size)
@@ -133,9 +133,9 @@ def _line_between(start, end, portion):
 
 
 def _python(s, kind: str, group: int, epochs: int | None) -> optax.Schedule:
-    """A Python function cannot be traced, so its values are tabulated; past the table the rate is NaN."""
+    """A Python function cannot be traced, so its values are tabulated; beyond the table, the rate is NaN."""
     if epochs is None:
-        raise ConfigError("epochs=, how many values to tabulate", f"a {kind}, which is a Python function")
+        raise ConfigError("epochs=, the number of values to tabulate", f"a {kind}, which is a Python function")
     factors = np.asarray([s.lr_lambdas[group](epoch) for epoch in range(epochs)], np.float64)
     if kind == "MultiplicativeLR":
         factors = np.cumprod([1.0, *factors[1:]])
@@ -148,7 +148,7 @@ def _sequential(s, group: int, epochs: int | None) -> optax.Schedule:
     for part in s._schedulers[1:]:
         if type(part).__name__ in ("MultiplicativeLR", "OneCycleLR", "ChainedScheduler", "SequentialLR"):
             raise ConfigError(
-                "parts that start from their own first rate", f"a {type(part).__name__} after another part"
+                "parts that start from their own initial rate", f"a {type(part).__name__} after another part"
             )
     if any(getattr(part, "cycle_momentum", False) for part in s._schedulers):
         raise ConfigError("cycle_momentum=False in every part", "a part that cycles the momentum")
@@ -190,6 +190,6 @@ FORMS: dict[str, Callable[[Any, float], optax.Schedule]] = {
 }
 
 REFUSED = {
-    "ReduceLROnPlateau": "it looks at the loss: optax.contrib.reduce_on_plateau with patience + 1, since torch waits "
-    "for more than `patience` bad epochs and optax and Keras for as many",
+    "ReduceLROnPlateau": "it depends on the loss: use optax.contrib.reduce_on_plateau with patience + 1, since torch "
+    "waits for more than `patience` bad epochs, and optax and Keras for `patience`",
 }

@@ -132,11 +132,11 @@ def test_a_rate_of_ones_own_and_a_rate_without_arguments():
 
 
 def test_what_cannot_be_exact_is_refused():
-    with pytest.raises(ConfigError, match="variable names"):
+    with pytest.raises(ConfigError, match="Keras names"):
         port.optimizer(keras.optimizers.Muon())
     with pytest.raises(ConfigError, match="inner_optimizer"):
         port.optimizer(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
-    with pytest.raises(ConfigError, match="groups of parameters"):
+    with pytest.raises(ConfigError, match="parameter groups"):
         port.optimizer(keras.optimizers.SGD(), labels={"kernel": 0})
     with pytest.raises(ConfigError, match="one learning rate"):
         port.optimizer(keras.optimizers.SGD(), learning_rate=[0.1, 0.2])

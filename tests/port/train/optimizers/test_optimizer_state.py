@@ -58,19 +58,19 @@ def our_steps(p, tx, x, target, count=10):
     """The same here, as a function of the optimizer's state."""
 
     @jax.jit
-    def step(params, state, memory):
+    def step(params, state, opt_state):
         def loss(params):
             y, after = p.net.apply(params, state, x, train=True)
             return jnp.mean((y - target) ** 2), after
 
         grads, after = jax.grad(loss, has_aux=True)(params)
-        updates, memory = tx.update(grads, memory, params)
-        return optax.apply_updates(params, updates), after, memory
+        updates, opt_state = tx.update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), after, opt_state
 
-    def run(memory):
+    def run(opt_state):
         params, state = p.params, p.state
         for _ in range(count):
-            params, state, memory = step(params, state, memory)
+            params, state, opt_state = step(params, state, opt_state)
         return params, state
 
     return run
@@ -93,10 +93,10 @@ def test_a_torch_optimizer_goes_on(name, rng):
         opt = getattr(torch.optim, name)(model.parameters(), lr=1e-2, **TORCH[name])
         torch_steps(model.train(), opt, x, target)
         p = port.from_torch(model, x)
-        tx, memory = p.optimizer(opt)
+        tx, opt_state = p.optimizer(opt)
         torch_steps(model.train(), opt, x, target)
         run = our_steps(p, tx, p.ours([x.numpy()])[0], target.numpy())
-        params, state = run(memory)
+        params, state = run(opt_state)
         names = [n for n, _ in model.named_parameters()] + [n for n in p.graph.arrays if "running" in n]
         made, after = p.to_source(params, state), model.state_dict()
         before = [p.graph.arrays[n] for n in names]
@@ -144,11 +144,11 @@ def test_a_keras_optimizer_goes_on(name, rng, keras_wide):
     steps()
     p = port.from_keras(model, x)
     assert "repeat(" in str(p.net)
-    tx, memory = p.optimizer(opt)
+    tx, opt_state = p.optimizer(opt)
     before = weights_of(model)
     steps()
     run = our_steps(p, tx, x, target)
-    params, _ = run(memory)
+    params, _ = run(opt_state)
     assert furthest(p.to_keras_weights(params), weights_of(model), before) <= 1e-12
     fresh, _ = run(tx.init(p.params))
     assert furthest(p.to_keras_weights(fresh), weights_of(model), before) > 1e-6
@@ -159,10 +159,10 @@ def test_a_rate_that_changes_needs_the_steps_of_sgd():
     opt = torch.optim.SGD(model.parameters(), momentum=0.9)
     p = port.from_torch(model, x)
     torch_steps(model, opt, x, 1.0, 3)
-    with pytest.raises(ConfigError, match="how many steps SGD has taken"):
+    with pytest.raises(ConfigError, match="the number of steps that SGD has taken"):
         p.optimizer(opt, learning_rate=lambda step: 0.1)
-    _, memory = p.optimizer(opt, learning_rate=lambda step: 0.1, steps=3)
-    assert [int(n) for n in jax.tree.leaves(memory) if jnp.ndim(n) == 0] == [3]
+    _, opt_state = p.optimizer(opt, learning_rate=lambda step: 0.1, steps=3)
+    assert [int(n) for n in jax.tree.leaves(opt_state) if jnp.ndim(n) == 0] == [3]
 
 
 def test_moments_that_no_map_carries():
@@ -170,7 +170,7 @@ def test_moments_that_no_map_carries():
     p = port.from_torch(model, x)
     halves = [{"params": model.blocks.parameters()}, {"params": model.head.parameters()}]
     for opt, says in (
-        (torch.optim.Adam(halves), "one group of parameters"),
+        (torch.optim.Adam(halves), "a single parameter group"),
         (torch.optim.Adam(Deep().double().parameters()), "over the parameters of the ported model"),
     ):
         torch_steps(model, opt, x, 1.0, 1)

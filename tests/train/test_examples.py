@@ -29,13 +29,13 @@ def with_value(value) -> np.ndarray:
 
 
 DATA = {
-    "lengths that differ": (dict(y=Y[:-1]), "x and y must have as many examples as each other: x has 20, y has 19"),
+    "lengths that differ": (dict(y=Y[:-1]), "x and y must have the same number of examples: x has 20, y has 19"),
     "lengths of several inputs": (dict(x=(X, X[:3])), "x[0] has 20, x[1] has 3, y has 20"),
     "no examples": (dict(x=X[:0], y=Y[:0]), "there are no examples: x and y are empty"),
-    "one number": (dict(x=3.0), "x must be an array whose first axis counts the examples; got array(3.)"),
+    "one number": (dict(x=3.0), "x must be an array with examples along the first axis; got array(3.)"),
     "words": (dict(y=np.array(["a"] * 20)), "y must hold numbers; got <U1"),
     "a ragged list": (dict(x=[[1.0], [1.0, 2.0]]), "x must be an array, or a tuple of arrays: setting an array"),
-    "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop or fill such examples first"),
+    "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop these examples or fill in the values"),
     "infinity": (dict(x=with_value(-np.inf)), "x has -inf at [7, 2]; drop"),
     "nan on the device": (dict(x=jnp.asarray(with_value(np.nan))), "x has nan at [7, 2]; drop"),
     "several": (dict(x=np.full_like(X, np.nan)), "x has nan at [0, 0], the first of 100; drop"),
@@ -43,19 +43,19 @@ DATA = {
         dict(net=fc(1), loss="mse", y=np.full((20, 1), np.nan, np.float32)),
         "y has nan at [0, 0], the first of 20",
     ),
-    "a large integer": (dict(y=Y + 2**40), "y goes from 1099511627776 to 1099511627778, which int32 cannot hold"),
+    "a large integer": (dict(y=Y + 2**40), "y ranges from 1099511627776 to 1099511627778, which does not fit in int32"),
     "a label out of range": (
         dict(y=np.where(Y == 2, 3, Y)),
-        "labels must be from 0 to 2, one for each output; they go from 0 to 3",
+        "labels must be between 0 and 2, one for each output; they range from 0 to 3",
     ),
-    "a negative label": (dict(y=Y - 1), "labels must be from 0 to 2, one for each output; they go from -1 to 1"),
+    "a negative label": (dict(y=Y - 1), "labels must be between 0 and 2, one for each output; they range from -1 to 1"),
     "labels that are not integers": (
         dict(y=Y.astype(np.float32)),
-        "labels must be integers; got float32 (y.astype(int) if they are whole numbers)",
+        "labels must be integers; got float32 (use y.astype(int) if they are integral)",
     ),
     "labels in a column": (
         dict(y=Y[:, None]),
-        "targets must be labels (n,) or one-hot (n, 3) for cross_entropy; got (n, 1); y[:, 0] takes the axis off",
+        "targets must be labels (n,) or one-hot (n, 3) for cross_entropy; got (n, 1); y[:, 0] removes the axis",
     ),
     "one-hot of another width": (
         dict(y=np.eye(4, dtype=np.float32)[Y]),
@@ -79,23 +79,23 @@ DATA = {
     ),
     "bad validation data": (
         dict(validation=(X, Y + 1)),
-        "labels must be from 0 to 2, one for each output; they go from 1 to 3",
+        "labels must be between 0 and 2, one for each output; they range from 1 to 3",
     ),
     "a vector against a column": (
         dict(net=fc(1), loss="mse", y=X[:, 0]),
-        "targets must be shaped as the outputs, (n, 1), for mse; got (n,) (y[:, None] adds the axis)",
+        "targets must have the shape of the outputs, (n, 1), for mse; got (n,) (y[:, None] adds the axis)",
     ),
     "the same with a function": (
         dict(net=fc(1), loss=lambda a, b: (a - b) ** 2, y=X[:, 0]),
-        "targets must be shaped as the outputs, (n, 1), for <lambda>; got (n,)",
+        "targets must have the shape of the outputs, (n, 1), for <lambda>; got (n,)",
     ),
     "a column against a vector": (
         dict(net=compose_seq(fc(1), lambda x: x[:, 0]), loss="mae", y=X[:, :1]),
-        "targets must be shaped as the outputs, (n,), for mae; got (n, 1) (y[:, 0])",
+        "targets must have the shape of the outputs, (n,), for mae; got (n, 1) (y[:, 0])",
     ),
     "binary targets beyond 1": (
         dict(net=fc(1, sigmoid), loss="binary_cross_entropy", y=Y[:, None]),
-        "targets for binary_cross_entropy must be from 0 to 1; they go from 0 to 2",
+        "targets for binary_cross_entropy must be between 0 and 1; they range from 0 to 2",
     ),
 }
 
@@ -106,9 +106,9 @@ def test_data_that_cannot_be_trained_on(options, text):
 
 
 OPTIONS = {
-    "epochs": (dict(epochs=0), "expected epochs to be a whole number of at least 1, got 0"),
-    "batch_size": (dict(batch_size=2.5), "expected batch_size to be a whole number of at least 1, got 2.5"),
-    "seed": (dict(seed=-1), "expected seed to be a whole number of at least 0, got -1"),
+    "epochs": (dict(epochs=0), "expected epochs to be an integer of at least 1, got 0"),
+    "batch_size": (dict(batch_size=2.5), "expected batch_size to be an integer of at least 1, got 2.5"),
+    "seed": (dict(seed=-1), "expected seed to be an integer of at least 0, got -1"),
     "loss": (dict(loss="crossentropy"), "fix      did you mean cross_entropy"),
     "Keras's loss": (dict(loss="sparse_categorical_crossentropy"), "did you mean cross_entropy?"),
     "another of Keras": (dict(loss="mean_squared_error"), "did you mean mse?"),
@@ -129,7 +129,7 @@ OPTIONS = {
         dict(y=(Y, Y)),
         "expected one output and one array of targets for cross_entropy",
     ),
-    "one class": (dict(net=fc(1), y=Y * 0), "for one output, a probability, use binary_cross_entropy"),
+    "one class": (dict(net=fc(1), y=Y * 0), "for a single probability, use binary_cross_entropy"),
     "a sigmoid for classes": (
         dict(net=fc(3, sigmoid)),
         "expected a network that ends in softmax over the last axis, or in logits, for this loss, got a final sigmoid",
@@ -142,11 +142,11 @@ OPTIONS = {
         dict(net=compose_seq(fc(3), softmax(axis=0))),
         "got a final softmax(axis=0)",
     ),
-    "a softmax of one's own": (
+    "a custom softmax": (
         dict(net=compose_seq(fc(3), lambda x: jnp.exp(x) / jnp.exp(x).sum(-1, keepdims=True))),
-        "expected logits, or softmax as the very last layer, got outputs that are probabilities already",
+        "expected logits, or softmax as the very last layer, got outputs that are already probabilities",
     ),
-    "a softmax inside remat": (dict(net=remat(fc(3, softmax))), "got outputs that are probabilities already"),
+    "a softmax inside remat": (dict(net=remat(fc(3, softmax))), "got outputs that are already probabilities"),
 }
 
 

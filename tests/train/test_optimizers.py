@@ -1,14 +1,15 @@
-"""What does not train: frozen layers and the base of `lora`, and what the optimizer keeps of them."""
+"""Optimizers by name, and frozen parameters: what does not train has no optimizer state."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from compose import compose_seq, fc, frozen, lora, relu
-from compose.train.optimizers import merge, split
+from compose.train.optimizers import OPTIMIZERS, merge, optimizer_of, split
 
 X = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 Y = np.arange(20) % 3
@@ -34,8 +35,8 @@ def test_frozen_layers_keep_their_bits_under_weight_decay():
     params, _ = net.init(0, X)
     trained = fitted(net, start=(params, {}))
     assert moved(params, trained.params) == {"fc_1/kernel", "fc_1/bias"}
-    averages = [leaf for leaf in jax.tree.leaves(trained.session.optimizer_state) if leaf.ndim > 0]
-    assert sorted(leaf.shape for leaf in averages) == [(3,), (3,), (8, 3), (8, 3)]
+    opt_state = [leaf for leaf in jax.tree.leaves(trained.session.optimizer_state) if leaf.ndim > 0]
+    assert sorted(leaf.shape for leaf in opt_state) == [(3,), (3,), (8, 3), (8, 3)]
 
 
 def test_lora_trains_its_two_factors_alone():
@@ -73,3 +74,14 @@ def test_split_and_merge(net):
     training, fixed = split(net, params)
     assert len(jax.tree.leaves(training)) + len(jax.tree.leaves(fixed)) == len(jax.tree.leaves(params))
     assert moved(params, merge(training, fixed)) == set()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_by_name(name, rng):
+    params = {"w": jnp.ones(3)}
+    optimizer = optimizer_of(name)
+    updates, _ = optimizer.update({"w": jnp.ones(3)}, optimizer.init(params), params)
+    assert (np.asarray(updates["w"]) < 0).all()
+    assert optimizer_of(name) is optimizer
+    rate = jnp.float32(0.5)
+    assert optimizer_of(name, rate) is optimizer_of(name, 0.5)

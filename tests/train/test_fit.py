@@ -32,17 +32,17 @@ def loop(net, x, y, optimizer, epochs, batch, seed):
     """The training loop as one writes it with optax, the last batch smaller."""
     logits = net.replace("fc_1", fc(3))
     params, state = net.init(seed, x)
-    averages, step, losses = optimizer.init(params), 0, []
+    opt_state, step, losses = optimizer.init(params), 0, []
 
     @jax.jit
-    def update(params, state, averages, x, y, rng):
+    def update(params, state, opt_state, x, y, rng):
         def loss(params):
             z, after = logits.apply(params, state, x, rng=rng, train=True)
             return optax.softmax_cross_entropy_with_integer_labels(z, y).mean(), after
 
         (value, state_after), grad = jax.value_and_grad(loss, has_aux=True)(params)
-        updates, averages = optimizer.update(grad, averages, params)
-        return optax.apply_updates(params, updates), state_after, averages, value
+        updates, opt_state = optimizer.update(grad, opt_state, params)
+        return optax.apply_updates(params, updates), state_after, opt_state, value
 
     for epoch in range(epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(x))
@@ -50,7 +50,7 @@ def loop(net, x, y, optimizer, epochs, batch, seed):
         for at in range(0, len(x), batch):
             rows = order[at : at + batch]
             rng = jax.random.fold_in(jax.random.key(seed), step)
-            params, state, averages, value = update(params, state, averages, x[rows], y[rows], rng)
+            params, state, opt_state, value = update(params, state, opt_state, x[rows], y[rows], rng)
             total, step = total + float(value) * len(rows), step + 1
         losses.append(total / len(x))
     return params, state, losses

@@ -32,16 +32,3 @@ def test_what_is_no_model_file(cli, tmp_path, command, content, message):
     status, _, complaint = cli(command, tmp_path / "m", *(["x.npy"] if command == "predict" else []))
     assert status == 1
     assert complaint.startswith("compose: ") and complaint.count("\n") == 1 and message in complaint
-
-
-@pytest.mark.parametrize("arguments", [("fly",), ("summary",), ("predict", "m"), ("demo", "--epochs", "0")])
-def test_bad_usage_is_status_2(cli, arguments):
-    status, printed, complaint = cli(*arguments)
-    assert (status, printed) == (2, "")
-    assert "Usage: compose" in complaint and "Traceback" not in complaint
-
-
-def test_help_names_the_commands(cli):
-    status, printed, _ = cli("--help")
-    assert status == 0
-    assert all(word in printed for word in ("demo", "summary", "predict"))

@@ -1,0 +1,18 @@
+"""The tables that ship with scikit-learn."""
+
+import numpy as np
+
+from compose.data import digits, iris
+
+
+def test_iris_and_digits_are_what_scikit_learn_ships():
+    from sklearn.datasets import load_digits, load_iris
+
+    flowers, images = iris(), digits()
+    np.testing.assert_array_equal(flowers.x, load_iris().data.astype(np.float32))
+    np.testing.assert_array_equal(images.x * 16, load_digits().images)
+    np.testing.assert_array_equal(images.y, load_digits().target)
+    assert flowers.names == ("setosa", "versicolor", "virginica") and images.names == tuple("0123456789")
+    assert images.x.dtype == np.float32 and images.y.dtype == np.int32
+    assert images.x.min() == 0 and images.x.max() == 1
+    assert images.flat.shape == (1797, 64)
