@@ -1,8 +1,9 @@
-"""Rewriting on the list of operations, before any structure: what a person would not have written goes."""
+"""Canonical form of the list of operations, before its structure is recovered."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,18 +19,22 @@ from compose.layers.shape import flatten
 from compose.layers.take import at
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant, Take
-from compose.port.structure.recognize.idioms import in_fewer_words
+from compose.port.structure.recognize import recognize
 
 _ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
 
 
-def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
-    """The operations that matter, and the one value that they make."""
+def canonicalize(graph: SourceGraph, inputs: Mapping[int, Any] | None = None) -> tuple[list[Op], int]:
+    """The operations that the output depends on, in canonical form, and the one value that they compute.
+
+    `inputs` are the abstract values of the graph's inputs, where they are known.
+    """
     _check(graph)
     ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
     ops, output = _without_idle(ops, output)
-    ops = _live(ops, output)
-    ops = _padded_alike(in_fewer_words(_growing(ops), output))
+    ops = recognize(_growing(_live(ops, output)), output, inputs or {})
+    ops, output = _without_idle(ops, output)
+    ops = _padded_alike(_live(ops, output))
     return _merged(ops, output), output
 
 

@@ -14,7 +14,7 @@ from compose.core.plan import plan
 from compose.core.run import abstract
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.weights import WeightMap
-from compose.port.structure.canonicalize import prepare
+from compose.port.structure.canonicalize import canonicalize
 from compose.port.structure.module_names import name_all, snake
 from compose.port.structure.modules import Modules
 from compose.port.structure.name_scopes import scoped
@@ -51,7 +51,7 @@ def recover(graph: SourceGraph, *inputs: Any, repeats: bool = True) -> Recovered
     Raises `PortError` where one weight is used in ways that cannot be shared, or the weights do not fill the
     network's parameters.
     """
-    ops, output = prepare(graph)
+    ops, output = canonicalize(graph, {v: abstract((x,)) for v, x in zip(graph.inputs, inputs)})
     ops = scoped(ops)
     whole = min((_piece(graph, ops, output, many) for many in (False, True)), key=_tangle)
     whole = name_all(share_all(whole))
