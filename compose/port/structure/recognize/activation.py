@@ -45,7 +45,8 @@ def _along(layer: Function) -> Callable[[Match, Operations], Layer]:
     return along
 
 
-_EXP = exp(_X), exp(_X - reduced(MAX, _X)), exp(_X - Call(STOP_GRADIENT, (reduced(MAX, _X),)))
+_SHIFTS = Call(STOP_GRADIENT, (reduced(MAX, _X),)), reduced(MAX, _X)
+_EXP = *(exp(_X - shift) for shift in _SHIFTS), exp(_X)
 
 ACTIVATIONS: tuple[Rewriter, ...] = (
     rule(reciprocal(exp(_X * -1.0) + 1.0), always(basic.sigmoid)),

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from compose.combinators import identity
 from compose.core.layer import Layer
 from compose.port.ir.graph import Op
 from compose.port.structure.recognize import words
@@ -79,7 +80,20 @@ def rewrite(graph: Operations, rewriters: Iterable[Rewriter]) -> Operations:
         ops: list[Op] = []
         for op in graph.ops:
             ops += found[op.output].new if op.output in found else () if op.output in covered else (op,)
-        graph = graph.but(ops)
+        graph = graph.but(_without_identities(ops, graph.output))
+
+
+def _without_identities(ops: list[Op], output: int) -> list[Op]:
+    """The operations without identities, but for one that computes the output."""
+    source: dict[int, int] = {}
+    kept: list[Op] = []
+    for op in ops:
+        op = replace(op, inputs=tuple(source.get(v, v) for v in op.inputs))
+        if op.layer == identity and len(op.inputs) == 1 and op.output != output:
+            source[op.output] = op.inputs[0]
+        else:
+            kept.append(op)
+    return kept
 
 
 def _roots(pattern: Pattern) -> frozenset[str]:
