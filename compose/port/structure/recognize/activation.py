@@ -12,7 +12,18 @@ from compose.port.structure.recognize.match import Match, Operations
 from compose.port.structure.recognize.pattern import Call, Pattern, Slot, Var
 from compose.port.structure.recognize.rewrite import Rewriter, always, rule
 from compose.port.structure.recognize.words import (
-    MAX, STOP_GRADIENT, SUM, absolute, activation, clip, erf, exp, log, log1p, reciprocal, reduced,
+    MAX,
+    STOP_GRADIENT,
+    SUM,
+    absolute,
+    activation,
+    clip,
+    erf,
+    exp,
+    log,
+    log1p,
+    reciprocal,
+    reduced,
 )  # fmt: skip
 
 _X = Var("x")

@@ -1,4 +1,4 @@
-"""Attention between linear maps as `multi_head_attention`, however the maps are split among queries, keys and values."""
+"""Attention between linear maps as `multi_head_attention`, however these are split among queries, keys and values."""
 
 from __future__ import annotations
 

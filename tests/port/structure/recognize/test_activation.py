@@ -7,8 +7,28 @@ import math
 import pytest
 
 from compose import (
-    abs, add, add_constant, clip, divide, erf, exp, log, log1p, max, multiply, power, reciprocal, relu6, scale,
-    sigmoid, softmax, softplus, stop_gradient, subtract, sum, tanh,
+    abs,
+    add,
+    add_constant,
+    clip,
+    divide,
+    erf,
+    exp,
+    log,
+    log1p,
+    max,
+    multiply,
+    power,
+    reciprocal,
+    relu6,
+    scale,
+    sigmoid,
+    softmax,
+    softplus,
+    stop_gradient,
+    subtract,
+    sum,
+    tanh,
 )  # fmt: skip
 from tests.port.structure.recognize.proof import recognized
 
@@ -21,7 +41,7 @@ def chain(b, x, *layers):
     return x
 
 
-def erf_gelu(b, x, root=math.sqrt(0.5), half=0.5):
+def erf_gelu(b, x, root=0.5**0.5, half=0.5):
     curve = chain(b, x, scale(by=root), erf, add_constant(value=1.0))
     return b(multiply, b(scale(by=half), x), curve)
 

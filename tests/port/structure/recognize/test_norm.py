@@ -5,8 +5,22 @@ from __future__ import annotations
 import pytest
 
 from compose import (
-    add, add_constant, clip, divide, learned_bias, learned_scale, mean, multiply, power, reciprocal, rsqrt, sqrt,
-    square, subtract, sum, var,
+    add,
+    add_constant,
+    clip,
+    divide,
+    learned_bias,
+    learned_scale,
+    mean,
+    multiply,
+    power,
+    reciprocal,
+    rsqrt,
+    sqrt,
+    square,
+    subtract,
+    sum,
+    var,
 )  # fmt: skip
 from tests.port.structure.recognize.proof import recognized
 from tests.port.structure.recognize.test_activation import chain

@@ -1,7 +1,7 @@
 """Layers that models write out and that the lowered words no longer show.
 
-These stay here because of what they read: parameters computed from others (`1 + weight`), matrices laid out `(in, out)`,
-and angles that float32 rounded, for which the buffer of frequencies is recomputed in float64.
+They stay here because of what they read: parameters computed from others (`1 + weight`), matrices laid out
+`(in, out)`, and angles that float32 rounded, whose buffer of frequencies is recomputed in float64.
 """
 
 from __future__ import annotations
