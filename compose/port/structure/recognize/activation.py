@@ -8,6 +8,7 @@ from collections.abc import Callable
 from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.layers.activation import basic, smooth, softmax
+from compose.layers.reduce import logsumexp
 from compose.port.structure.recognize.match import Match, Operations
 from compose.port.structure.recognize.pattern import Call, Pattern, Slot, Var
 from compose.port.structure.recognize.rewrite import Rewriter, always, rule
@@ -34,9 +35,9 @@ _TANH_GELU = (
     activation("tanh", _X * _ROOT + _X * _X * _X * (0.044715 * _ROOT)),
     activation("tanh", _X * (_X * _X * 0.044715 + 1.0) * _ROOT),
 )
+_CLIPPED = activation("relu6", _X + 3.0), clip(_X + 3.0, 0.0, 6.0)
 _HARD_SIGMOID = (
-    activation("relu6", _X + 3.0) * (1 / 6),
-    clip(_X + 3.0, 0.0, 6.0) * (1 / 6),
+    *(clipped * (1 / 6) for clipped in _CLIPPED),
     clip(_X * (1 / 6) + 0.5, 0.0, 1.0),
 )
 
@@ -56,7 +57,16 @@ def _along(layer: Function) -> Callable[[Match, Operations], Layer]:
     return along
 
 
+def _log_sum(match: Match, graph: Operations) -> Layer:
+    keepdims = match.numbers.get("keepdims", True)
+    return logsumexp(axis=match.numbers["axis"], **({"keepdims": True} if keepdims else {}))
+
+
 _SHIFTS = Call(STOP_GRADIENT, (reduced(MAX, _X),)), reduced(MAX, _X)
+_LOG_SUMS = (
+    log(reduced(SUM, exp(_X), keepdims=Slot("keepdims"))),
+    *(reduced("logsumexp", _X - shift) + shift for shift in _SHIFTS),
+)
 _EXP = *(exp(_X - shift) for shift in _SHIFTS), exp(_X)
 
 ACTIVATIONS: tuple[Rewriter, ...] = (
@@ -68,9 +78,11 @@ ACTIVATIONS: tuple[Rewriter, ...] = (
     rule(_X * activation("sigmoid", _X), always(smooth.silu)),
     rule(_X * activation("tanh", activation("softplus", _X)), always(smooth.mish)),
     rule(_X * activation("hard_sigmoid", _X), always(basic.hard_swish)),
+    *(rule(_X * clipped * (1 / 6), always(basic.hard_swish)) for clipped in _CLIPPED),
     rule(log(activation("sigmoid", _X)), always(smooth.log_sigmoid)),
     rule(_X / (absolute(_X) + 1.0), always(smooth.soft_sign)),
     rule(_X - activation("tanh", _X), always(smooth.tanh_shrink)),
     *(rule(power / reduced(SUM, power), _along(softmax.softmax)) for power in _EXP),
+    *(rule(pattern, _log_sum) for pattern in _LOG_SUMS),
     rule(log(activation("softmax", _X, axis=Slot("axis"))), _along(softmax.log_softmax)),
 )

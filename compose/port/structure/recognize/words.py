@@ -41,9 +41,9 @@ def rsqrt(x: Pattern) -> Pattern:
     return Call(RSQRT, (x,))
 
 
-def reduced(word: str, x: Pattern, axis: object = Slot("axis")) -> Pattern:
-    """`mean`, `sum`, ... along `axis`, which stays with length 1."""
-    return Call(word, (x,), (("axis", axis), ("keepdims", True)))
+def reduced(word: str, x: Pattern, keepdims: object = True) -> Pattern:
+    """`mean`, `sum`, ... along an axis that the match reads, and that stays with length 1 unless `keepdims` differs."""
+    return Call(word, (x,), (("axis", Slot("axis")), ("keepdims", keepdims)))
 
 
 def mean(x: Pattern) -> Pattern:

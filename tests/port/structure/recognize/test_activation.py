@@ -73,19 +73,32 @@ def over_sum(b, x, axis=-1, shift=None, keepdims=True):
     return b(divide, x, b(sum(axis=axis, keepdims=keepdims), x))
 
 
+def log_sum(b, x, axis, of):
+    """The largest along the axis `of` is subtracted, and added again."""
+    most = b(max(axis=of, keepdims=True), x)
+    return b(add, chain(b, b(subtract, x, most), exp, sum(axis=axis, keepdims=True), log), most)
+
+
 WRITTEN = {
     "gelu": [erf_gelu, erf_gelu_by_a_distribution],
     "gelu(approximate=True)": [tanh_gelu, tanh_gelu_of_products],
     "silu": [gate([sigmoid]), gate([scale(by=-1.0), exp, add_constant(value=1.0), reciprocal])],
     "mish": [gate([softplus, tanh])],
     "hard_sigmoid": [lambda b, x: chain(b, x, add_constant(value=3.0), relu6, scale(by=1 / 6))],
-    "hard_swish": [gate([add_constant(value=3.0), clip(low=0, high=6), scale(by=1 / 6)])],
+    "hard_swish": [
+        gate([add_constant(value=3.0), clip(low=0, high=6), scale(by=1 / 6)]),
+        lambda b, x: chain(b, gate([add_constant(value=3.0), relu6])(b, x), scale(by=1 / 6)),
+    ],
     "softplus": [lambda b, x: chain(b, x, exp, log1p), lambda b, x: chain(b, x, exp, add_constant(value=1), log)],
     "log_sigmoid": [lambda b, x: chain(b, x, sigmoid, log)],
     "soft_sign": [lambda b, x: b(divide, x, chain(b, x, abs, add_constant(value=1.0)))],
     "tanh_shrink": [lambda b, x: b(subtract, x, b(tanh, x))],
     "softmax": [over_sum, lambda b, x: over_sum(b, x, shift=[]), lambda b, x: over_sum(b, x, shift=[stop_gradient])],
     "softmax(axis=1)": [lambda b, x: over_sum(b, x, axis=1)],
+    "logsumexp(axis=-1)": [lambda b, x: chain(b, x, exp, sum(axis=-1), log)],
+    "logsumexp(axis=1, keepdims=True)": [
+        lambda b, x: chain(b, x, exp, sum(axis=1, keepdims=True), log), lambda b, x: log_sum(b, x, 1, 1),
+    ],
     "log_softmax(axis=1)": [lambda b, x: chain(b, x, softmax(axis=1), log)],
 }  # fmt: skip
 
@@ -105,7 +118,7 @@ NEAR_MISSES = {
     "quick gelu": (gate([scale(by=1.702), sigmoid]), "silu"),
     "another clip": (gate([add_constant(value=3.0), clip(low=0, high=5), scale(by=1 / 6)]), "hard"),
     "log of 2 + exp": (lambda b, x: chain(b, x, exp, add_constant(value=2.0), log), "softplus"),
-    "max along another axis": (
+    "exponentials of other numbers": (
         lambda b, x: b(divide, b(exp, x), b(sum(axis=1, keepdims=True), b(exp, b(scale(by=2.0), x)))), "softmax",
     ),
 }  # fmt: skip
@@ -127,3 +140,7 @@ def test_a_value_that_is_read_elsewhere_stays():
 
 def test_a_sum_without_its_axis_stays():
     assert "softmax" not in recognized(lambda b, x: over_sum(b, x, axis=0, keepdims=False), (3, 4))
+
+
+def test_what_is_shifted_along_another_axis_keeps_its_shift():
+    assert "max(" in recognized(lambda b, x: log_sum(b, x, (1, 2), 1), (3, 4))
