@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from compose.layers.attention.dot_product import scaled_dot_product_attention
@@ -13,7 +14,8 @@ from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 from compose.port.structure.recognize.words import MATMUL, activation
 
 _Q, _V = Var("q"), Var("v")
-_SCORES = Product((Call(MATMUL, (Product((_Q,), Slot("before")), Var("keys"))),), Slot("after"))
+_SIDES = Product((_Q,), Slot("on_queries")), Product((Var("keys"),), Slot("on_keys"))
+_SCORES = Product((Call(MATMUL, _SIDES),), Slot("on_scores"))
 _ATTENTION = Call(MATMUL, (activation("softmax", _SCORES, axis=Slot("axis")), _V))
 _HEADS_FIRST = permute(0, 2, 1, 3)
 _FROM_KEYS_LAST = permute(0, 3, 1, 2)
@@ -31,7 +33,7 @@ def _written_out(op: Op, graph: Operations) -> Replacement | None:
         return None
     if any((graph.shape(value) or ())[:2] != shape[:2] for value in (keys, v)):
         return None  # heads that broadcast
-    scale = match.numbers["before"] * match.numbers["after"]
+    scale = math.prod(match.numbers[name] for name in ("on_queries", "on_keys", "on_scores"))
     usual = abs(scale * shape[-1] ** 0.5 - 1) < 1e-12
     layer = scaled_dot_product_attention if usual else scaled_dot_product_attention(scale=scale)
     new: list[Op] = []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from compose.combinators import identity
 from compose.layers.conv.conv import conv, depthwise_conv, separable_conv
 from compose.layers.dense import fc
+from compose.layers.learned import learned_bias
 from compose.layers.pad import pad
 from compose.port.ir.graph import Op
 from compose.port.structure.recognize.match import Operations
@@ -15,12 +16,12 @@ from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 
 def _biased(op: Op, graph: Operations) -> Replacement | None:
     """A product without bias, and a bias of each channel in the same module."""
-    product = graph.producers.get(op.inputs[0])
+    product = graph.producers.get(op.inputs[0]) if isinstance(op.layer, learned_bias) else None
     if product is None or graph.readers[product.output] > 1 or product.path != op.path:
         return None
     layer = product.layer
     free = isinstance(layer, (fc, conv)) and not layer.bias and layer.activation == identity
-    last = op.layer.shape is None and not getattr(layer, "channels_first", False)  # pyright: ignore
+    last = op.layer == learned_bias() and not getattr(layer, "channels_first", False)
     if not free or not last or graph.shared(op) or graph.shared(product):
         return None
     weights = {**product.weights, "bias": op.weights["bias"]}

@@ -68,7 +68,7 @@ def _axes(match: Match, rank: int) -> tuple[int, ...] | None:
 def _affine(op: Op, graph: Operations) -> Replacement | None:
     """A norm without scale (or bias), and the one that follows it in the same module."""
     name = "scale" if isinstance(op.layer, learned_scale) else "bias"
-    norm = graph.producers.get(op.inputs[0])
+    norm = graph.producers.get(op.inputs[0]) if isinstance(op.layer, (learned_scale, learned_bias)) else None
     if norm is None or graph.readers[norm.output] > 1 or norm.path != op.path or graph.shared(op):
         return None
     layer = norm.layer
