@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from compose.core.layer import Layer
-from compose.layers.learned import learned_scale
+from compose.layers.learned import learned_bias, learned_scale
 from compose.layers.norm.batch import layer_norm, rms_norm
 from compose.layers.norm.group import instance_norm
 from compose.layers.norm.local import unit_norm

@@ -17,16 +17,18 @@ def attention(b, x, axis=-1, by=3**-0.5, before=None, on_keys=None, twice=False)
     q, k, v = (chain(b, x, fc(6)) for _ in range(3))
     q, k, v = (heads(b, y) for y in (q, k, v))
     q = q if before is None else b(scale(by=before), q)
+    k = b(permute(0, 1, 3, 2), k)
     k = k if on_keys is None else b(scale(by=on_keys), k)
-    scores = b(scale(by=by), b(matmul, q, b(permute(0, 1, 3, 2), k)))
+    scores = b(scale(by=by), b(matmul, q, k))
     weights = b(softmax if axis == -1 else softmax(axis=axis), scores)
     y = chain(b, b(matmul, weights, v), permute(0, 2, 1, 3), reshape(-1, 6), fc(6))
     return b(add, y, chain(b, weights, permute(0, 2, 1, 3), reshape(-1, 10), fc(6))) if twice else y
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"before": 3**-0.5, "by": 1.0}, {"before": 3**-0.25, "on_keys": 3**-0.25, "by": 1.0}]
-)
+SCALED = [{}, {"before": 3**-0.5, "by": 1.0}, {"before": 3**-0.25, "on_keys": 3**-0.25, "by": 1.0}]
+
+
+@pytest.mark.parametrize("options", SCALED)
 def test_between_linear_maps_it_is_one_layer(options):
     assert recognized(lambda b, x: attention(b, x, **options), (5, 6)) == "multi_head_attention(2)"
 

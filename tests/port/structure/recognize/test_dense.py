@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compose import add, conv, fc, learned_bias, pad, relu, tanh
+from compose import add, conv, fc, frozen, learned_bias, pad, relu, tanh
 from tests.port.structure.recognize.proof import recognized
 from tests.port.structure.recognize.test_activation import chain
 
@@ -24,6 +24,7 @@ NEAR_MISSES = {
     "an activation between": lambda b, x: chain(b, x, fc(3, relu, bias=False), learned_bias()),
     "one bias of all channels": lambda b, x: chain(b, x, fc(3, bias=False), learned_bias(shape=(1,))),
     "one of every place": lambda b, x: chain(b, x, fc(3, bias=False), learned_bias(shape=(6, 3))),
+    "a bias that is not trained": lambda b, x: chain(b, x, fc(3, bias=False), frozen(learned_bias())),
     "a product that is read elsewhere": lambda b, x: b(
         add, b(learned_bias(), h := b(fc(3, bias=False), x)), b(tanh, h)
     ),

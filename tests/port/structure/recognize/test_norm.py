@@ -9,6 +9,7 @@ from compose import (
     add_constant,
     clip,
     divide,
+    frozen,
     learned_bias,
     learned_scale,
     mean,
@@ -115,3 +116,8 @@ def test_a_root_that_is_read_elsewhere_stays():
         return b(add, b(multiply, x, root), root)
 
     assert "norm" not in recognized(read_twice, (4, 5))
+
+
+def test_a_frozen_scale_stays():
+    text = recognized(lambda b, x: rms(b, x, after=(frozen(learned_scale()),)), (4, 5))
+    assert text == "compose_seq(rms_norm(scale=False), frozen(learned_scale()))"
