@@ -13,9 +13,9 @@ from compose.port.ir.graph import Op
 from compose.port.structure.recognize.activation import ACTIVATIONS
 from compose.port.structure.recognize.attention import ATTENTION
 from compose.port.structure.recognize.dense import DENSE
-from compose.port.structure.recognize.match import Operations
 from compose.port.structure.recognize.moves import MOVES
 from compose.port.structure.recognize.norm import NORMS
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.projections import PROJECTIONS
 from compose.port.structure.recognize.rewrite import rewrite
 from compose.port.structure.recognize.shapes import Shapes

@@ -9,7 +9,8 @@ from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.layers.activation import basic, smooth, softmax
 from compose.layers.reduce import logsumexp
-from compose.port.structure.recognize.match import Match, Operations
+from compose.port.structure.recognize.match import Match
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.pattern import Call, Pattern, Slot, Var
 from compose.port.structure.recognize.rewrite import Rewriter, always, rule
 from compose.port.structure.recognize.words import (
@@ -58,8 +59,8 @@ def _along(layer: Function) -> Callable[[Match, Operations], Layer]:
 
 
 def _log_sum(match: Match, graph: Operations) -> Layer:
-    keepdims = match.numbers.get("keepdims", True)
-    return logsumexp(axis=match.numbers["axis"], **({"keepdims": True} if keepdims else {}))
+    along = logsumexp(axis=match.numbers["axis"])
+    return along(keepdims=True) if match.numbers.get("keepdims", True) else along
 
 
 _SHIFTS = Call(STOP_GRADIENT, (reduced(MAX, _X),)), reduced(MAX, _X)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from compose.layers.attention.dot_product import scaled_dot_product_attention
 from compose.layers.shape import permute
 from compose.port.ir.graph import Op
-from compose.port.structure.recognize.match import Operations
+from compose.port.structure.recognize.match import match
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.pattern import Call, Product, Slot, Var
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 from compose.port.structure.recognize.words import MATMUL, activation
@@ -23,17 +24,17 @@ _FROM_KEYS_LAST = permute(0, 3, 1, 2)
 
 def _written_out(op: Op, graph: Operations) -> Replacement | None:
     """`softmax(q @ kᵀ · scale) @ v` of `(batch, heads, time, n)`, where the axes were moved to get the heads first."""
-    match = graph.match(_ATTENTION, op)
-    shape = None if match is None else graph.shape(match.values["q"])
-    if match is None or shape is None or len(shape) != 4 or match.numbers["axis"] not in (-1, 3):
+    found = match(_ATTENTION, op, graph)
+    shape = None if found is None else graph.shape(found.values["q"])
+    if found is None or shape is None or len(shape) != 4 or found.numbers["axis"] not in (-1, 3):
         return None
-    q, keys, v = (match.values[name] for name in ("q", "keys", "v"))
+    q, keys, v = (found.values[name] for name in ("q", "keys", "v"))
     ends = (graph.producers.get(q), graph.producers.get(keys), graph.producers.get(v), graph.reader(op.output))
     if any(end is None or not isinstance(end.layer, permute) for end in ends):
         return None
     if any((graph.shape(value) or ())[:2] != shape[:2] for value in (keys, v)):
         return None  # heads that broadcast
-    scale = math.prod(match.numbers[name] for name in ("on_queries", "on_keys", "on_scores"))
+    scale = math.prod(found.numbers[name] for name in ("on_queries", "on_keys", "on_scores"))
     usual = abs(scale * shape[-1] ** 0.5 - 1) < 1e-12
     layer = scaled_dot_product_attention if usual else scaled_dot_product_attention(scale=scale)
     new: list[Op] = []
@@ -43,7 +44,7 @@ def _written_out(op: Op, graph: Operations) -> Replacement | None:
         new.append(replace(op, layer=move, inputs=(value,), output=values[-1]))
     attended = graph.fresh()
     new.append(replace(op, layer=layer, inputs=tuple(values), output=attended))
-    return Replacement(match.ops, (*new, replace(op, layer=_HEADS_FIRST, inputs=(attended,))))
+    return Replacement(found.ops, (*new, replace(op, layer=_HEADS_FIRST, inputs=(attended,))))
 
 
 ATTENTION: tuple[Rewriter, ...] = (Rewriter(frozenset((MATMUL,)), _written_out),)

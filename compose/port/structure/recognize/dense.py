@@ -10,7 +10,7 @@ from compose.layers.dense import fc
 from compose.layers.learned import learned_bias
 from compose.layers.pad import pad
 from compose.port.ir.graph import Op
-from compose.port.structure.recognize.match import Operations
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 
 

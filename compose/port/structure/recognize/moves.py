@@ -7,7 +7,7 @@ from dataclasses import replace
 from compose.combinators import identity
 from compose.layers.shape import permute
 from compose.port.ir.graph import Op
-from compose.port.structure.recognize.match import Operations
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 from compose.port.structure.recognize.words import PERMUTE
 

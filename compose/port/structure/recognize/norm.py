@@ -11,7 +11,8 @@ from compose.layers.norm.batch import layer_norm, rms_norm
 from compose.layers.norm.group import instance_norm
 from compose.layers.norm.local import unit_norm
 from compose.port.ir.graph import Op
-from compose.port.structure.recognize.match import Match, Operations
+from compose.port.structure.recognize.match import Match
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.pattern import Pattern, Slot, Var
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter, rule
 from compose.port.structure.recognize.words import SUM, VAR, clip, mean, reduced, rsqrt

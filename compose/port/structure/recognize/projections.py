@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.port.ir.graph import Op
 from compose.port.ir.weights import Take
-from compose.port.structure.recognize.match import Operations
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 
 _MOVES = ("reshape", "at", "flatten", "permute")

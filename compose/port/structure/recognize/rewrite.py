@@ -10,7 +10,8 @@ from compose.combinators import identity
 from compose.core.layer import Layer
 from compose.port.ir.graph import Op
 from compose.port.structure.recognize import words
-from compose.port.structure.recognize.match import Match, Operations
+from compose.port.structure.recognize.match import Match, match
+from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.pattern import Call, Pattern, Product, Sum
 
 
@@ -44,12 +45,12 @@ def rule(pattern: Pattern, layer: Callable[[Match, Operations], Layer | None], *
     """
 
     def replacement(op: Op, graph: Operations) -> Replacement | None:
-        match = graph.match(pattern, op)
-        found = None if match is None else layer(match, graph)
-        if match is None or found is None:
+        matched = match(pattern, op, graph)
+        found = None if matched is None else layer(matched, graph)
+        if matched is None or found is None:
             return None
-        values = tuple(match.values[name] for name in inputs or ("x",))
-        return Replacement(match.ops, (replace(op, layer=found, inputs=values),))
+        values = tuple(matched.values[name] for name in inputs or ("x",))
+        return Replacement(matched.ops, (replace(op, layer=found, inputs=values),))
 
     return Rewriter(_roots(pattern), replacement)
 
