@@ -1,4 +1,4 @@
-"""From a graph of layers to one expression, with the way of every weight into it."""
+"""From a graph of layers to one expression, with the map of its weights."""
 
 from compose.port.structure.recover import recover
 

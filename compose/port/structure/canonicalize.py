@@ -1,8 +1,9 @@
-"""Rewriting on the list of operations, before any structure: what a person would not have written goes."""
+"""Canonical form of the list of operations, before its structure is recovered."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,18 +19,22 @@ from compose.layers.shape import flatten
 from compose.layers.take import at
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant, Take
-from compose.port.structure.recognize.idioms import in_fewer_words
+from compose.port.structure.recognize import recognize
 
 _ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
 
 
-def prepare(graph: SourceGraph) -> tuple[list[Op], int]:
-    """The operations that matter, and the one value that they make."""
+def canonicalize(graph: SourceGraph, inputs: Mapping[int, Any] | None = None) -> tuple[list[Op], int]:
+    """The operations that the output depends on, in canonical form, and the one value that they compute.
+
+    `inputs` are the abstract values of the graph's inputs, where they are known.
+    """
     _check(graph)
-    ops, output = _single_output([_plain(op) for op in graph.ops], graph.outputs)
-    ops, output = _without_idle(ops, output)
-    ops = _live(ops, output)
-    ops = _padded_alike(in_fewer_words(_growing(ops), output))
+    ops, output = _single_output([_shortest(op) for op in graph.ops], graph.outputs)
+    ops, output = _without_identities(ops, output)
+    ops = recognize(_nested_concats(_live(ops, output)), output, inputs or {})
+    ops, output = _without_identities(ops, output)
+    ops = _padded_alike(_live(ops, output))
     return _merged(ops, output), output
 
 
@@ -38,20 +43,20 @@ def _check(graph: SourceGraph) -> None:
     for op in graph.ops:
         missing = [v for v in op.inputs if v not in known]
         if missing or not op.inputs:
-            raise PortError(f"{op.layer} at {'/'.join(op.path)} reads values that nothing before it makes: {missing}")
+            raise PortError(f"{op.layer} at {'/'.join(op.path)} reads values not computed before it: {missing}")
         known.add(op.output)
 
 
-def _plain(op: Op) -> Op:
-    """The operation in the fewest words."""
-    made = op.layer
-    if isinstance(made, conv) and made.kernel in (1, (1,), (1, 1), (1, 1, 1)):
-        made = made.but(padding="same") if made.padding in ("valid", 0) else made  # a window of one pads nothing
-    return replace(op, layer=made)
+def _shortest(op: Op) -> Op:
+    """The operation with defaults where they compute the same."""
+    layer = op.layer
+    if isinstance(layer, conv) and layer.kernel in (1, (1,), (1, 1), (1, 1, 1)):
+        layer = layer.but(padding="same") if layer.padding in ("valid", 0) else layer  # a window of one pads nothing
+    return replace(op, layer=layer)
 
 
 def _padded_alike(ops: list[Op]) -> list[Op]:
-    """Padding in numbers where strided windows of that size have it so: blocks then differ in their stride alone."""
+    """Padding as a number where strided windows of that size have one, so that blocks differ in their stride alone."""
     strided = Counter(op.layer.kernel for op in ops if isinstance(op.layer, conv) and _half(op.layer))
     often = {kernel for kernel, n in strided.items() if n > 1}
 
@@ -74,7 +79,7 @@ def _half(over: conv) -> bool:
 
 
 def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
-    """Several outputs are gathered by an operation of their own."""
+    """Several outputs are collected by one operation."""
     if not isinstance(outputs, (tuple, list)):
         return ops, outputs
     parts = []
@@ -86,22 +91,23 @@ def _single_output(ops: list[Op], outputs: Any) -> tuple[list[Op], int]:
     return [*ops, Op(collect, tuple(parts), value)], value
 
 
-def _without_idle(ops: list[Op], output: int) -> tuple[list[Op], int]:
-    """Without what changes nothing: the identity, dropout at rate 0, a sum or concatenation of one."""
-    stands_for: dict[int, int] = {}
+def _without_identities(ops: list[Op], output: int) -> tuple[list[Op], int]:
+    """Without operations that change nothing: the identity, dropout at rate 0, a sum or concatenation of one."""
+    source: dict[int, int] = {}
     kept = []
     for op in ops:
-        op = replace(op, inputs=tuple(stands_for.get(v, v) for v in op.inputs))
-        idle = op.layer in (identity, add, multiply) or op.layer.kind == "concat"
-        idle = idle or (isinstance(op.layer, dropout) and op.layer.rate == 0)
-        if idle and len(op.inputs) == 1:
-            stands_for[op.output] = op.inputs[0]
+        op = replace(op, inputs=tuple(source.get(v, v) for v in op.inputs))
+        unchanged = op.layer in (identity, add, multiply) or op.layer.kind == "concat"
+        unchanged = unchanged or (isinstance(op.layer, dropout) and op.layer.rate == 0)
+        if unchanged and len(op.inputs) == 1:
+            source[op.output] = op.inputs[0]
         else:
             kept.append(op)
-    return kept, stands_for.get(output, output)
+    return kept, source.get(output, output)
 
 
 def _live(ops: list[Op], output: int) -> list[Op]:
+    """The operations that the output depends on."""
     wanted, kept = {output}, []
     for op in reversed(ops):
         if op.output in wanted:
@@ -110,10 +116,10 @@ def _live(ops: list[Op], output: int) -> list[Op]:
     return kept[::-1]
 
 
-def _growing(ops: list[Op]) -> list[Op]:
-    """`cat(a, b, c)` where `cat(a, b)` is there already becomes `cat(cat(a, b), c)`, as in a DenseNet."""
-    before: dict[tuple[Layer, tuple[int, ...]], int] = {}  # what has been joined, and the value it made
-    made: list[Op] = []
+def _nested_concats(ops: list[Op]) -> list[Op]:
+    """`concat(a, b, c)` after `concat(a, b)` becomes `concat(concat(a, b), c)`, as in a DenseNet."""
+    before: dict[tuple[Layer, tuple[int, ...]], int] = {}  # a concatenation and its value
+    nested: list[Op] = []
     paths = {op.output: op.path for op in ops}
     for op in ops:
         if op.layer.kind == "concat" and isinstance(op.layer, Function):
@@ -127,40 +133,40 @@ def _growing(ops: list[Op]) -> list[Op]:
             if start is not None or len(whole) == 2:
                 path = _common(op.path, paths.get(last, op.path))
                 op = replace(op, path=path, classes=op.classes[: len(path)])
-        made.append(op)
-    return made
+        nested.append(op)
+    return nested
 
 
 def _merged(ops: list[Op], output: int) -> list[Op]:
-    """Operations that one layer says together: an activation becomes the argument of the layer before it.
+    """Operations that one layer computes together: an activation becomes the argument of the layer before it.
 
-    Only where nothing else reads the value between, and where a layer that runs several times says it each time.
+    Only where nothing else reads the value between, and where each run of a shared layer is followed by the same one.
     """
-    made = _joined(ops, output, frozenset())
+    merged = _joined(ops, output, frozenset())
     layers: dict[tuple, set[Layer]] = defaultdict(set)
-    for op in made:
+    for op in merged:
         for take in (t for t in op.takes() if not isinstance(t, Constant)):
             layers[_part(take)].add(op.layer)
     apart = frozenset(part for part, of in layers.items() if len(of) > 1)
-    return _joined(ops, output, apart) if apart else made
+    return _joined(ops, output, apart) if apart else merged
 
 
 def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
-    """Operations with what follows them, but for those on the weights in `apart`."""
+    """Operations merged with what follows them, except those on the weights in `apart`."""
     uses = Counter(v for op in ops for v in op.inputs)
     uses[output] += 1
     place: dict[int, int] = {}
-    made: list[Op] = []
+    merged: list[Op] = []
     for op in ops:
         i = place.get(op.inputs[0]) if len(op.inputs) == 1 else None
-        free = i is not None and uses[made[i].output] == 1 and not any(_part(t) in apart for t in made[i].takes())
-        both = _together(made[i], op) if i is not None and free else None
+        free = i is not None and uses[merged[i].output] == 1 and not any(_part(t) in apart for t in merged[i].takes())
+        both = _together(merged[i], op) if i is not None and free else None
         if i is not None and both is not None:
-            made[i], place[op.output] = both, i
+            merged[i], place[op.output] = both, i
         else:
-            place[op.output] = len(made)
-            made.append(op)
-    return made
+            place[op.output] = len(merged)
+            merged.append(op)
+    return merged
 
 
 def _part(take: Take) -> tuple:
@@ -188,8 +194,8 @@ def _one_index(first: str, second: str) -> str | None:
     a, b = ([part.strip() for part in index.split(",")] for index in (first, second))
     if not all(":" in part for part in (*a, *b)):
         return None
-    whole = lambda parts: [*parts, *[":"] * (max(len(a), len(b)) - len(parts))]
-    pairs = list(zip(whole(a), whole(b)))
+    padded = lambda parts: [*parts, *[":"] * (max(len(a), len(b)) - len(parts))]
+    pairs = list(zip(padded(a), padded(b)))
     return ", ".join(y if x == ":" else x for x, y in pairs) if all(":" in pair for pair in pairs) else None
 
 

@@ -1,4 +1,4 @@
-"""Which of the source's names say something that the expression does not say by itself."""
+"""Which of the source's names are kept: those that tell more than the kind of the layer does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIZE = re.compile(r"\d+x\d+")
 
 
 def leaf_label(name: str, layer: Layer, cls: str) -> str:
-    """The name of a single layer: none where it only says what kind of layer it is, or which of many."""
+    """The name of a single layer: none where it is only the kind of the layer, or its number."""
     words = _words(name)
     kinds = _KINDS | set(_words(cls)) | set(_words(layer.kind)) | {layer.kind.replace("_", "")}
     plain = [re.sub(r"\d*d?$", "", w) for w in words]
@@ -33,9 +33,9 @@ def leaf_label(name: str, layer: Layer, cls: str) -> str:
 
 
 def scope_label(name: str, cls: str = "", around: str = "") -> str:
-    """The name of a module: none where it is a number, a wrapper's, its class's, as `Block_0`, or its layers'.
+    """The name of a module: none where it is a number, a wrapper, its class, as `Block_0`, or the kinds of its layers.
 
-    A number may follow the name of the module around, as `block2-0`; `branch3x3_1` and `conv_bn` say what is inside.
+    A number may follow the name of the enclosing module, as `block2-0`; `branch3x3_1` and `conv_bn` name the contents.
     """
     counted = bool(cls) and re.fullmatch(rf"(.*_)?{re.escape(cls)}_?\d+[a-z]?", name) is not None
     numbered = name.isdigit() or name.removeprefix(around).strip("-_.").isdigit()
@@ -51,31 +51,31 @@ def snake(name: str) -> str:
 
 
 def name_all(piece: Piece) -> Piece:
-    """The labels as names, where they become keys: those of siblings alike but for a number say nothing and go."""
+    """Labels as names where they become keys; those of siblings that differ only in a number are dropped."""
     kids = _unnumbered(piece.kids)
     labels = Counter(kid.label for kid in kids)
     taken = {key for key, _ in piece.layer.children()}
-    made = []
+    parts = []
     for i, kid in enumerate(kids):
         fixed = isinstance(piece.layer, (residual, repeat)) or (isinstance(piece.layer, branch) and i == len(kids) - 1)
-        say = kid.holds and not fixed and labels[kid.label] == 1 and kid.label not in taken
-        made.append(name_all(kid if say else kid.but(label="")))
-    new = piece.around(tuple(made))
+        keeps = kid.holds and not fixed and labels[kid.label] == 1 and kid.label not in taken
+        parts.append(name_all(kid if keeps else kid.but(label="")))
+    new = piece.around(tuple(parts))
     return new.but(layer=named(piece.label, new.layer)) if piece.label else new
 
 
 def _unnumbered(kids: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Pieces that are equal but for numbers in the names within them, without those names."""
+    """Pieces that are equal except for numbers in the names inside, without those names."""
     alike: dict[tuple, list[int]] = defaultdict(list)
     for i, kid in enumerate(kids):
         alike[kid.layer, tuple(re.sub(r"\d+$", "", inner.label) for inner in kid.walk())].append(i)
-    made = list(kids)
+    parts = list(kids)
     for group in alike.values():
         labels = [[inner.label for inner in kids[i].walk()] for i in group]
         differ = [len(set(column)) > 1 for column in zip(*labels)]
         for i in group:
-            made[i] = _cleared(kids[i], iter(differ)) if any(differ) else kids[i]
-    return tuple(made)
+            parts[i] = _cleared(kids[i], iter(differ)) if any(differ) else kids[i]
+    return tuple(parts)
 
 
 def _cleared(piece: Piece, differ: Iterator[bool]) -> Piece:

@@ -1,4 +1,4 @@
-"""The source's modules as parts of the expression: whatever has one way in and one way out."""
+"""The source's modules as parts of the expression: those with one input and one output."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _leaf(op: Op) -> Piece:
 
 
 def _calls(group: list[Op]) -> list[list[Op]]:
-    """The operations of a module by its calls: a module that runs twice shows its weights twice."""
+    """The operations of a module by its calls: a module that runs twice reads its weights twice."""
     marks = Counter(tuple(take.source for take in op.takes()) for op in group if op.weights)
     n = max(marks.values(), default=1)
     size = len(group) // n
@@ -89,12 +89,12 @@ def _calls(group: list[Op]) -> list[list[Op]]:
     same = n * size == len(group) and all([op.layer for op in c] == [op.layer for op in chunks[0]] for c in chunks)
     if same and n > 1:
         return chunks
-    loose = all(op.path == group[0].path for op in group) and not marks  # a function module called here and there
+    loose = all(op.path == group[0].path for op in group) and not marks  # without weights, called in several places
     return [[op] for op in group] if loose else [group]
 
 
 def _convex(call: list[Op], around: list[Op], entries: tuple[int, ...], exit: int) -> bool:
-    """Whether no way leads out of the call and back in."""
+    """Whether no path leaves the call and enters it again."""
     inside = {op.output for op in call}
     after = {exit}
     for op in around:

@@ -1,4 +1,4 @@
-"""Modules of a flat model, by its layers' names: `block_3_expand` and `block_3_project` are of one `block_3`."""
+"""Modules of a flat model, by its layers' names: `block_3_expand` and `block_3_project` belong to one `block_3`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST = 4  # operations of a module
 
 
 def scoped(ops: list[Op]) -> list[Op]:
-    """The operations with such modules in their paths, before their own names: what has one way in and one way out."""
+    """The operations with such modules in their paths, if these have one input and one output."""
     numbered = {op.output: _numbered(op.path[-1]) if op.path else () for op in ops}
     members: dict[tuple[Scope, Scope], list[Op]] = defaultdict(list)
     for op in ops:
@@ -39,12 +39,12 @@ def scoped(ops: list[Op]) -> list[Op]:
 
 
 def _numbered(name: str) -> Scope:
-    """`conv2_block1_1_conv` is in `("conv2", "block1")`: words that end with a number, one after the other."""
-    made, at = [], 0
+    """`conv2_block1_1_conv` is in `("conv2", "block1")`: successive words that end with a number."""
+    scope, at = [], 0
     while found := _NUMBERED.match(name, at):
-        made.append(found[1])
+        scope.append(found[1])
         at = found.end()
-    return tuple(made)
+    return tuple(scope)
 
 
 def _words(part: str) -> str:
@@ -52,22 +52,22 @@ def _words(part: str) -> str:
 
 
 def _known(op: Op, scope: Scope, known: set[tuple[Scope, Scope]], torn: set[str]) -> Scope:
-    """The modules around an operation that hang together; the first of its kind may have no number."""
+    """The modules around an operation that are connected; the first of its kind may have no number."""
     around = op.path[:-1]
     if op.path and not scope:
         words = {_words(s[0]) for at, s in known if at == around and len(s) == 1 and s[0] not in torn}
         return next(((f"{w}_0",) for w in words if op.path[-1].startswith(f"{w}_") and f"{w}_0" not in torn), ())
-    made: list[str] = []
+    modules: list[str] = []
     start = 0
     for i in range(len(scope)):
         if (around, scope[: i + 1]) in known and "_".join(scope[: i + 1]) not in torn:
-            made.append("_".join(scope[start : i + 1]))
+            modules.append("_".join(scope[start : i + 1]))
             start = i + 1
-    return tuple(made)
+    return tuple(modules)
 
 
 def _fill(ops: list[Op], scopes: dict[int, Scope]) -> None:
-    """What has no number in its name is in the module that is before and after it, or prepares what that reads."""
+    """An operation without a number is in the module before and after it, or in the one whose input it prepares."""
     before, after = dict(scopes), dict(scopes)
     readers: dict[int, list[Op]] = defaultdict(list)
     for op in ops:
@@ -84,16 +84,16 @@ def _fill(ops: list[Op], scopes: dict[int, Scope]) -> None:
 
 
 def _common(scopes: Iterable[Scope]) -> Scope:
-    made: list[str] = []
+    common: list[str] = []
     for parts in zip(*scopes):
         if len(set(parts)) > 1:
             break
-        made.append(parts[0])
-    return tuple(made)
+        common.append(parts[0])
+    return tuple(common)
 
 
 def _torn(ops: list[Op], scopes: dict[int, Scope]) -> set[str]:
-    """The modules that several values enter or leave."""
+    """The modules with several inputs or outputs."""
     ends: dict[Scope, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for op in ops:
         for v in op.inputs:

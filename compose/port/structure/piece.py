@@ -22,8 +22,8 @@ class Piece:
         kids: the pieces of `layer.children()`, in their order; a `repeat`'s are its blocks.
         op: for a leaf the operation whose weights it takes, or None.
         label: the source's name of it, "" where it tells nothing.
-        title: the source's class of it, "" where it has none of its own.
-        whole: a module of its own, which is not taken apart into the sequence around it.
+        title: the source's class of it, "" where it has none.
+        whole: it stays one part; other sequences are spliced into the sequence around them.
     """
 
     layer: Layer
@@ -45,22 +45,22 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """How many operations are inside."""
+        """The number of operations inside."""
         return sum(kid.size for kid in self.kids) if self.kids else int(self.op is not None)
 
     @property
     def holds(self) -> bool:
-        """Whether weights are inside."""
+        """Whether it has weights inside."""
         return bool(self.op and (self.op.weights or self.op.state)) or any(kid.holds for kid in self.kids)
 
     def walk(self) -> Iterator[Piece]:
-        """This piece and all inside, outermost first."""
+        """This piece and all pieces inside, outermost first."""
         yield self
         for kid in self.kids:
             yield from kid.walk()
 
     def records(self, path: tuple[str, ...] = (), at: tuple[int, ...] = ()) -> Iterator[Record]:
-        """The way of every weight inside to its place."""
+        """The record of every weight inside: its source and its target."""
         if self.op is not None:
             for tree, takes in (("params", self.op.weights), ("state", self.op.state)):
                 for name, take in takes.items():
@@ -83,7 +83,7 @@ def leaf(op: Op, label: str = "") -> Piece:
 
 
 def in_turn(*pieces: Piece) -> Piece:
-    """One after the other; sequences that are no module of their own are taken apart."""
+    """Pieces in sequence; sequences that are not `whole` are spliced in."""
     parts: list[Piece] = []
     for piece in pieces:
         loose = isinstance(piece.layer, compose_seq) and not piece.whole
@@ -100,9 +100,9 @@ def side_by_side(parts: tuple[Piece, ...], join: Piece) -> Piece:
         if isinstance(first.layer, branch) and first.layer.join == add and not first.whole:
             parts = (*first.kids[:-1], *parts[1:])  # a sum of a sum, in the same order
         if len(parts) == 2:
-            made = _residual(*parts)
-            if made is not None:
-                return made
+            with_shortcut = _residual(*parts)
+            if with_shortcut is not None:
+                return with_shortcut
     if join.layer == multiply and len(parts) == 2 and parts[1] is NOTHING:
         parts = (NOTHING, parts[0])  # a gate, as people write it
     return Piece(branch(*(p.layer for p in parts), join=join.layer), (*parts, join))
@@ -127,5 +127,5 @@ def any_graph(inputs: int, steps: list[tuple[Piece, tuple[int, ...]]], output: A
     from compose.combinators.graph import Step
 
     table = tuple(Step(piece.layer, args) for piece, args in steps)
-    made: Any = (inputs, table, output)
-    return Piece(graph(made), tuple(piece for piece, _ in steps))
+    definition: Any = (inputs, table, output)
+    return Piece(graph(definition), tuple(piece for piece, _ in steps))

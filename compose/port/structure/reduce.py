@@ -1,8 +1,8 @@
-"""Series-parallel reduction: nodes of a graph are merged until one is left, or none can be.
+"""Series-parallel reduction: nodes of a graph are merged until one is left or no rule applies.
 
 Two rules, applied in the order in which the nodes run (Valdes, Tarjan & Lawler, The Recognition of Series
-Parallel Digraphs, 1982): a value made by one node and read by one other alone joins both in a sequence; a node
-all of whose inputs come from one value by ways of their own makes a branch.
+Parallel Digraphs, 1982): two nodes joined by a value that nothing else reads become a sequence; a node all of
+whose inputs come from one value by separate paths becomes a branch.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class _Reduction:
     def __init__(self, nodes: list[Node], wanted: frozenset[int]):
         self.uses = Counter(v for node in nodes for v in node.inputs)
         self.uses.update(wanted)
-        self.made: dict[int, Node] = {}
+        self.producers: dict[int, Node] = {}
 
     def run(self, nodes: list[Node]) -> list[Node]:
         for node in nodes:
             node = self.series(self.parallel(node))
-            self.made[node.output] = node
-        return list(self.made.values())
+            self.producers[node.output] = node
+        return list(self.producers.values())
 
     def series(self, node: Node) -> Node:
         before = self.alone(node.inputs[0]) if len(node.inputs) == 1 else None
         if before is None:
             return node
-        del self.made[before.output]
+        del self.producers[before.output]
         return Node(in_turn(before.piece, node.piece), before.inputs, node.output)
 
     def parallel(self, node: Node) -> Node:
@@ -56,15 +56,15 @@ class _Reduction:
             parts = [self._way(start, v, ways[v]) for v in node.inputs]
             if all(part is not None for part in parts):
                 for v in node.inputs:
-                    self.made.pop(v, None) if v != start else None
+                    self.producers.pop(v, None) if v != start else None
                 self.uses[start] -= sum(1 for v in node.inputs) - 1
                 pieces = tuple(part for part in parts if part is not None)
                 return Node(side_by_side(pieces, node.piece), (start,), node.output)
         return node
 
     def alone(self, value: int) -> Node | None:
-        """The node that makes a value which is read once, or None."""
-        return self.made.get(value) if self.uses[value] == 1 else None
+        """The node that computes a value read once, or None."""
+        return self.producers.get(value) if self.uses[value] == 1 else None
 
     def _way(self, start: int, value: int, node: Node | None) -> Piece | None:
         if value == start:
@@ -73,7 +73,7 @@ class _Reduction:
 
 
 def one_node(nodes: list[Node], inputs: tuple[int, ...], output: int) -> Node:
-    """All nodes as one: what is not series-parallel becomes a `graph`, no larger than it must be."""
+    """All nodes as one: what is not series-parallel becomes a `graph`, as small as possible."""
     nodes = _joined_inputs(nodes, inputs)
     if len(nodes) > 1:
         nodes = _joins_apart(nodes)
@@ -90,16 +90,16 @@ def one_node(nodes: list[Node], inputs: tuple[int, ...], output: int) -> Node:
 
 
 def _joins_apart(nodes: list[Node]) -> list[Node]:
-    """The nodes, with what follows a join as a node of its own, since the join may belong to a `graph`."""
-    made: list[Node] = []
+    """The nodes, with what follows a join as a separate node, since the join may belong to a `graph`."""
+    split: list[Node] = []
     for node in nodes:
         loose = isinstance(node.piece.layer, compose_seq) and not node.piece.whole
         if len(node.inputs) > 1 and loose:
             between = -1 - node.output  # a value that no front end numbers
-            made.append(Node(node.piece.kids[0], node.inputs, between))
+            split.append(Node(node.piece.kids[0], node.inputs, between))
             node = Node(in_turn(*node.piece.kids[1:]), (between,), node.output)
-        made.append(node)
-    return made
+        split.append(node)
+    return split
 
 
 def _segment(nodes: list[Node], entry: tuple[int, ...], output: int) -> Piece:
@@ -113,12 +113,12 @@ def _segment(nodes: list[Node], entry: tuple[int, ...], output: int) -> Piece:
 
 def as_read(nodes: list[Node], outputs: list[int]) -> list[Node]:
     """The nodes in the order in which an expression of `outputs` names them, each after those it reads."""
-    made = {node.output: node for node in nodes}
+    producers = {node.output: node for node in nodes}
     order: dict[int, Node] = {}
-    stack = [(made[v], iter(made[v].inputs)) for v in reversed(outputs) if v in made]
+    stack = [(producers[v], iter(producers[v].inputs)) for v in reversed(outputs) if v in producers]
     while stack:
         node, inputs = stack[-1]
-        needed = next((made[v] for v in inputs if v in made and v not in order), None)
+        needed = next((producers[v] for v in inputs if v in producers and v not in order), None)
         if needed is None:
             stack.pop()
             order.setdefault(node.output, node)
@@ -128,13 +128,13 @@ def as_read(nodes: list[Node], outputs: list[int]) -> list[Node]:
 
 
 def _joined_inputs(nodes: list[Node], inputs: tuple[int, ...]) -> list[Node]:
-    """Several inputs, each prepared by itself and then joined: `parallel` and the join."""
+    """Several inputs, each processed separately and then joined: `parallel` and the join."""
     if len(inputs) < 2:
         return nodes
     uses = Counter(v for node in nodes for v in node.inputs)
-    made = {node.output: node for node in nodes}
+    producers = {node.output: node for node in nodes}
     for join in nodes:
-        ways = [made.get(v) for v in join.inputs]
+        ways = [producers.get(v) for v in join.inputs]
         starts = tuple(v if way is None else way.inputs[0] for v, way in zip(join.inputs, ways))
         single = all(uses[v] == 1 for v in (*join.inputs, *starts))
         if starts == inputs and single and all(w is None or len(w.inputs) == 1 for w in ways):

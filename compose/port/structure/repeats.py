@@ -7,9 +7,9 @@ from compose.core.plan import Plan, uses_scope
 from compose.port.structure.piece import Piece, in_turn
 
 
-def repeat_all(piece: Piece, made: Plan) -> Piece:
-    """The piece with every run of three or more equal blocks, shaped alike, as a `repeat`."""
-    plans = dict(made.parts)
+def repeat_all(piece: Piece, planned: Plan) -> Piece:
+    """The piece with every run of three or more equal blocks of one shape as a `repeat`."""
+    plans = dict(planned.parts)
     kids = []
     for (key, _), kid in zip(piece.layer.children(), piece.kids):
         kids.append(repeat_all(kid, plans[key]) if key in plans else kid)
@@ -24,7 +24,7 @@ def repeat_all(piece: Piece, made: Plan) -> Piece:
 
 
 def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
-    made: list[Piece] = []
+    runs: list[Piece] = []
     i = 0
     while i < len(kids):
         length, times = _longest(kids, plans, i)
@@ -32,11 +32,11 @@ def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
             length, times = 1, 0  # the same run from the next on: `f, relu` rather than `relu, f`
         if times:
             blocks = tuple(in_turn(*kids[j : j + length]) for j in range(i, i + length * times, length))
-            made.append(Piece(repeat(times, blocks[0].layer), blocks))
+            runs.append(Piece(repeat(times, blocks[0].layer), blocks))
         else:
-            made.append(kids[i])
+            runs.append(kids[i])
         i += length * times or 1
-    return made
+    return runs
 
 
 def _covers(run: tuple[int, int]) -> int:
@@ -44,7 +44,7 @@ def _covers(run: tuple[int, int]) -> int:
 
 
 def _longest(kids: list[Piece], plans: list[Plan], start: int) -> tuple[int, int]:
-    """The run from `start` that covers most: how long its block is, and how many there are (0 for none)."""
+    """The longest run from `start`: the length of its block and the number of blocks (0 for none)."""
     best = (1, 0)
     for length in range(1, (len(kids) - start) // 3 + 1):
         block = [kid.layer for kid in kids[start : start + length]]

@@ -15,7 +15,7 @@ from compose.port.structure.piece import Piece
 def share_all(piece: Piece) -> Piece:
     """The piece within a `share` for every part that runs more than once on the same weights.
 
-    Raises `PortError` where one array goes to layers that differ, which no expression says.
+    Raises `PortError` where one array goes to layers that differ, which no expression can state.
     """
     for uses in _repeated(piece):
         if _still_there(piece, uses):
@@ -31,16 +31,16 @@ def share_all(piece: Piece) -> Piece:
 
 
 def _shared(piece: Piece, first: Piece, uses: dict[int, str | None]) -> Piece:
-    """`share(first, lambda e: piece)`, with `e`, or one of its methods, in the place of each of `uses`."""
-    body = _exchanged(piece, uses, 0)
+    """`share(first, lambda e: piece)`, with `e`, or one of its methods for each of `uses`."""
+    body = _substituted(piece, uses, 0)
     return Piece(share(first.layer, body.layer), (first, body))
 
 
-def _exchanged(piece: Piece, uses: dict[int, str | None], depth: int) -> Piece:
+def _substituted(piece: Piece, uses: dict[int, str | None], depth: int) -> Piece:
     if id(piece) in uses:
         return Piece(Shared(depth, uses[id(piece)]))
     deeper = [depth + (isinstance(piece.layer, share) and i == 1) for i in range(len(piece.kids))]
-    return piece.around(tuple(_exchanged(kid, uses, d) for kid, d in zip(piece.kids, deeper)))
+    return piece.around(tuple(_substituted(kid, uses, d) for kid, d in zip(piece.kids, deeper)))
 
 
 def _repeated(piece: Piece) -> list[list[Piece]]:
@@ -54,13 +54,13 @@ def _repeated(piece: Piece) -> list[list[Piece]]:
 
 
 def _still_there(piece: Piece, uses: list[Piece]) -> bool:
-    """Whether the uses were not inside of larger pieces that are shared by now."""
+    """Whether none of the uses was inside a larger piece that is shared already."""
     inside = {id(inner) for inner in piece.walk()}
     return all(id(use) in inside for use in uses)
 
 
 def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, Take]]]:
-    """The leaves that take the same rows of one array, by the array."""
+    """The leaves that take overlapping parts of one array, by the array."""
     taken: dict[str, list[tuple[Piece, Take]]] = defaultdict(list)
     for leaf in piece.walk():
         for take in (t for t in (leaf.op.takes() if leaf.op else ()) if not isinstance(t, Constant)):
@@ -82,6 +82,6 @@ def _is_embedding(piece: Piece, take: Take) -> bool:
 
 
 def _is_projection(piece: Piece, source: str) -> bool:
-    """Whether a layer is `x @ embedding.T` and nothing more."""
+    """Whether a layer is just `x @ embedding.T`."""
     plain = isinstance(piece.layer, fc) and piece.layer == fc(piece.layer.size, bias=False, name=piece.layer.name)
     return plain and piece.op is not None and next(piece.op.takes()).axes == (1, 0)

@@ -100,5 +100,5 @@ def test_weights_that_do_not_fill_the_network_are_an_error():
     h = b(fc(3), 0, at="a", weights={"kernel": Take("w"), "bias": Take("b1")})
     graph = b.graph(h)
     del graph.ops[0].weights["bias"]
-    with pytest.raises(PortError, match="nothing for bias"):
+    with pytest.raises(PortError, match="no weight for bias"):
         recover(graph, spec(3))

@@ -15,7 +15,6 @@ from compose.port.frontends.onnx.registry import named_rule
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
 from compose.port.lowering.values import Pending, Value, channels_last, identity_axes
-from compose.port.structure.recognize.attention import join_heads
 
 _IMAGE_OPS = {
     f"onnx.{op}" for op in (
@@ -54,7 +53,6 @@ class OnnxLowering(Operands):
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
-        self.ops = join_heads(self.ops, self.sizes, {v.index for v in leaves})
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(self.ops), outputs[0] if len(outputs) == 1 else outputs,
             self._arrays(), name, tuple(map(axes, inputs)), tuple(map(axes, leaves)),

@@ -27,7 +27,6 @@ from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
-from compose.port.structure.recognize.attention import join_heads
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
 _SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy")
@@ -70,7 +69,7 @@ class TorchLowering(Operands):
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
-        self.ops = join_heads(_needed(self.ops, wanted), self.sizes, wanted)
+        self.ops = _needed(self.ops, wanted)
         taken = {take.source for op in self.ops for take in op.takes()}
         arrays = parameters.arrays | {n: array for n, array in parameters.buffers.items() if n in taken}
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes

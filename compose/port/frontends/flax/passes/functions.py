@@ -1,7 +1,8 @@
-"""Functions that JAX writes out, such as softmax, found again by what they compute, whatever they are called.
+"""Functions that a jaxpr writes out, such as softmax, recognised by what they compute, whatever they are called.
 
-Each function of `KNOWN` is traced on the shapes at hand, and what it traced to is compared with the operations of the
-model, from its last one backwards.
+Each function of `KNOWN` is traced on the shapes at hand, and its jaxpr is compared with the operations of the model,
+from the last one backwards. They stay here because a jaxpr rounds their constants to float32, broadcasts every operand
+and selects between branches that no word of the lowered graph stands for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _FREE = 0.123456789  # stands for an option's number, which is read from the mod
 
 @dataclass(frozen=True)
 class Known:
-    """A function of one array (of three for attention) and the word for it.
+    """A function of one array (three for attention) and the word for it.
 
     Attributes:
         fn: of arrays, with its options by name.
@@ -66,8 +67,6 @@ KNOWN = [
     Known(jax.nn.log_softmax, "log_softmax", axes=True),
     Known(_TANH_GELU, "gelu", fixed=(("approximate", True),)),
     Known(_ERF_GELU, "gelu"),
-    Known(jax.nn.silu, "silu"),
-    Known(jax.nn.mish, "mish"),
     Known(jax.nn.softplus, "softplus"),
     Known(jax.nn.log_sigmoid, "log_sigmoid"),
     Known(jax.nn.selu, "selu"),
@@ -75,7 +74,6 @@ KNOWN = [
     Known(jax.nn.hard_sigmoid, "hard_sigmoid"),
     Known(jax.nn.relu6, "relu6"),
     Known(jax.nn.hard_tanh, "hard_tanh"),
-    Known(jax.nn.soft_sign, "soft_sign"),
     Known(jax.nn.squareplus, "squareplus"),
     Known(jax.nn.leaky_relu, "leaky_relu", ("negative_slope", 0.01)),
     Known(jax.nn.elu, "elu", ("alpha", 1.0)),

@@ -1,4 +1,7 @@
-"""Scaled dot-product attention, which exporters write as two products around a softmax."""
+"""Scaled dot-product attention, which exporters write as two products around a softmax.
+
+It stays here because a causal mask is an array of the file, which the lowering would read as a weight.
+"""
 
 from __future__ import annotations
 

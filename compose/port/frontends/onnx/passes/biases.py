@@ -1,4 +1,7 @@
-"""Biases that stand behind a move of the value they belong to."""
+"""Biases that follow a move of the value they belong to.
+
+They stay here because the weight must be moved back, which needs the shapes of the file.
+"""
 
 from __future__ import annotations
 

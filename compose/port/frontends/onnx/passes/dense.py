@@ -1,4 +1,7 @@
-"""Linear maps."""
+"""Linear maps.
+
+They stay here because the reshapes around a product are undone before the lowering, with the bias in place by then.
+"""
 
 from __future__ import annotations
 

@@ -22,21 +22,6 @@ def own(graph: Graph, name: str, op: str = "") -> Node | None:
     return made_by(graph, name, op) if once(graph, name) else None
 
 
-def chain(graph: Graph, name: str, *ops: str) -> list[Node] | None:
-    """The nodes of these operations, the last first, that make a value one from the other; in the order they run.
-
-    Each value between is read once; the last one may be read anywhere.
-    """
-    found: list[Node] = []
-    for op in ops:
-        node = made_by(graph, name, op)
-        if node is None or (found and not once(graph, name)):
-            return None
-        found.insert(0, node)
-        name = node.inputs[0]
-    return found
-
-
 def is_weight(graph: Graph, name: str) -> bool:
     """Whether a value depends on weights alone."""
     return bool(name) and name not in graph.constants and name not in graph.values

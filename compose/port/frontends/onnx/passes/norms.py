@@ -1,4 +1,7 @@
-"""Normalisations that exporters write out."""
+"""Layer norms that exporters write out with the scale inside.
+
+They stay here because of their layout: the mean is a global pooling over axes that the lowering moves.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,11 @@ from typing import Any
 
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.frontends.onnx.model import Node
-from compose.port.frontends.onnx.passes.graph_edit import is_weight, made_by, own, replace, with_number
-
-_NORMS = ("onnx.compose.LayerNorm", "onnx.compose.RmsNorm")
-
-
-def layer_norm(graph: Graph, node: Node) -> None:
-    """`(x - mean) / sqrt(var + epsilon)` over the last axis, and `x / sqrt(mean(x²) + epsilon)`."""
-    for i, j in ((0, 1), (1, 0)) if node.op == "onnx.Mul" else ((0, 1),) if node.op == "onnx.Div" else ():
-        centred, root = node.inputs[i], _root(graph, node.inputs[j], turned=node.op == "onnx.Mul")
-        inner = _variance(graph, root[0]) if root is not None else None
-        if root is None or inner is None:
-            continue
-        spread, nodes = inner
-        minus = made_by(graph, centred, "onnx.Sub")
-        mean = _mean(graph, minus.inputs[1]) if minus is not None else None
-        same = spread == centred or _alike(graph, minus, made_by(graph, spread, "onnx.Sub"))
-        if minus is not None and mean is not None and mean.inputs[0] == minus.inputs[0] and same:
-            attributes = {"axis": -1, "epsilon": root[1]}
-            made = node.but(op=_NORMS[0], inputs=(minus.inputs[0],), attributes=attributes)
-        elif spread == centred:
-            made = node.but(op=_NORMS[1], inputs=(centred,), attributes={"axis": -1, "epsilon": root[1]})
-        else:
-            continue
-        replace(graph, [*nodes, *root[2], node], made)
-        _without_unread(graph)
-        return
+from compose.port.frontends.onnx.passes.graph_edit import is_weight, made_by, replace, with_number
 
 
 def shifted_norm(graph: Graph, node: Node) -> None:
-    """Keras's on TensorFlow: `x * m + (bias - mean * m)` with `m = scale / sqrt(var + epsilon)`."""
+    """That of Keras on TensorFlow: `x * m + (bias - mean * m)` with `m = scale / sqrt(var + epsilon)`."""
     for i in (0, 1) if node.op == "onnx.Add" else ():
         scaled = made_by(graph, node.inputs[i], "onnx.Mul")
         names = scaled.inputs[:2] if scaled is not None else ()
@@ -47,7 +25,8 @@ def shifted_norm(graph: Graph, node: Node) -> None:
             axis, rank = bias[1], len(graph.shapes[x])
             given = (x, *(name for name in (spread[3], bias[0]) if name))
             layer = {"axis": -1, "epsilon": spread[2], "scale": bool(spread[3]), "bias": bool(bias[0])}
-            replace(graph, [node], node.but(op=_NORMS[0], inputs=given, attributes=layer | {"over": axis % rank}))
+            norm = node.but(op="onnx.compose.LayerNorm", inputs=given, attributes=layer | {"over": axis % rank})
+            replace(graph, [node], norm)
             _without_unread(graph)
             return
 
@@ -110,59 +89,8 @@ def _mean_over(graph: Graph, name: str) -> tuple[str, int] | None:
     return x, int(axes[0]) % rank
 
 
-def affine(graph: Graph, node: Node) -> None:
-    """The scale and the bias after such a norm."""
-    for i in (0, 1) if node.op in ("onnx.Mul", "onnx.Add") else ():
-        norm = own(graph, node.inputs[i])
-        weight = node.inputs[1 - i]
-        if norm is None or norm.op not in _NORMS or not is_weight(graph, weight):
-            continue
-        size, slots = graph.shapes[norm.inputs[0]][-1], 1 if node.op == "onnx.Mul" else 2
-        fits = graph.shapes[weight][-1:] == (size,) and all(n == 1 for n in graph.shapes[weight][:-1])
-        if fits and len(norm.inputs) == slots and (slots == 1 or norm.op == _NORMS[0]):
-            replace(graph, [norm, node], norm.but(inputs=(*norm.inputs, weight), outputs=node.outputs))
-            return
-
-
-def _root(graph: Graph, name: str, turned: bool) -> tuple[str, float, list[Node]] | None:
-    """Of `sqrt(v + epsilon)`, or of one over it: v, epsilon and the nodes."""
-    nodes: list[Node] = []
-    if turned:
-        over = own(graph, name)
-        if over is None or not (over.op == "onnx.Reciprocal" or (_is_one(graph, over))):
-            return None
-        nodes, name = [over], over.inputs[-1]
-    root = own(graph, name, "onnx.Sqrt")
-    plus = own(graph, root.inputs[0], "onnx.Add") if root is not None else None
-    shifted = with_number(graph, plus, "onnx.Add")
-    if root is None or plus is None or shifted is None:
-        return None
-    return shifted[0], shifted[1], [plus, root, *nodes]
-
-
 def _is_one(graph: Graph, node: Node) -> bool:
     return node.op == "onnx.Div" and graph.number(node.inputs[0]) == 1
-
-
-def _variance(graph: Graph, name: str) -> tuple[str, list[Node]] | None:
-    """Of the mean of squares over the last axis: what is squared, and the nodes."""
-    mean = _mean(graph, name)
-    square = own(graph, mean.inputs[0]) if mean is not None else None
-    if mean is None or square is None:
-        return None
-    by_power = square.op == "onnx.Pow" and graph.number(square.inputs[1]) == 2
-    by_product = square.op == "onnx.Mul" and square.inputs[0] == square.inputs[1]
-    return (square.inputs[0], [square, mean]) if by_power or by_product else None
-
-
-def _mean(graph: Graph, name: str) -> Node | None:
-    found = _mean_over(graph, name)
-    last = found is not None and found[1] == len(graph.shapes[found[0]]) - 1
-    return made_by(graph, name) if last else None
-
-
-def _alike(graph: Graph, a: Node | None, b: Node | None) -> bool:
-    return a is not None and b is not None and (a.op, a.inputs) == (b.op, b.inputs)
 
 
 def _without_unread(graph: Graph) -> None:

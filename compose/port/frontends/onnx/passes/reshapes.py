@@ -1,4 +1,7 @@
-"""Runs of reshapes and transpositions as one reshape, one transposition and one reshape at most."""
+"""Runs of reshapes and transpositions as one reshape, one transposition and one reshape at most.
+
+They stay here because they decide the layout that the lowering chooses for a value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Layers that TensorFlow has no operation for, known by their formula: norms, and the smooth activations."""
+"""Layers that TensorFlow has no operation for, recognised by their formula.
+
+Norms stay here because TensorFlow multiplies their scale into the root, and because those of training batches hold
+moving averages that only the graph's assignments show.
+"""
 
 from __future__ import annotations
 
@@ -57,30 +61,13 @@ def idiom(p: Poly, shape: Any, averages: Sequence[Average] = ()) -> Idiom | None
     roots = [atom for atom in atoms if atom[0] == "rsqrt"]
     if len(roots) == 1:
         return _norm(p, x, roots[0], shape, averages)
-    return _smooth(p, x) if not roots else None
+    return _gelu(p, x) if not roots else None
 
 
-def _smooth(p: Poly, x: tuple) -> Idiom | None:
-    for made, formula in _activations(x):
-        if _close(p, formula):
-            return Idiom(made, x[1])
-    return None
-
-
-def _activations(x: tuple) -> list[tuple[Any, Poly]]:
-    one = {(x,): 1.0}
-    of = lambda name, p: {((name, frozen(p)),): 1.0}
-    half = times(one, {(): 0.5})
-    cube = {(x,): math.sqrt(2 / math.pi), (x, x, x): 0.044715 * math.sqrt(2 / math.pi)}
-    gelu, gelu_tanh = word("gelu"), word("gelu")(approximate=True)
-    return [
-        (gelu, plus(half, times(half, of("erf", {(x,): math.sqrt(0.5)})))),
-        (gelu, times(half, of("erfc", {(x,): -math.sqrt(0.5)}))),
-        (gelu_tanh, plus(half, times(half, of("tanh", cube)))),
-        (word("silu"), times(one, of("sigmoid", one))),
-        (word("mish"), times(one, of("tanh", of("softplus", one)))),
-        (word("hard_swish"), times(times(one, {(): 1 / 6}), of("relu6", plus(one, {(): 3.0})))),
-    ]
+def _gelu(p: Poly, x: tuple) -> Idiom | None:
+    """`x · erfc(-x / √2) / 2`, as `tf.nn.gelu` is computed; `erfc` has no word."""
+    curve = (("erfc", frozen({(x,): -math.sqrt(0.5)})),)
+    return Idiom(word("gelu"), x[1]) if _close(p, times({(x,): 0.5}, {curve: 1.0})) else None
 
 
 def _norm(p: Poly, x: tuple, root: tuple, shape: Any, averages: Sequence[Average]) -> Idiom | None:

@@ -1,4 +1,4 @@
-"""Tensors as polynomials of few terms, so that a formula is known however it was written.
+"""Tensors as polynomials of few terms, so that a formula is recognised however it was written.
 
 `(x - m) * r * g + b` and `x * (r * g) + (b - m * (r * g))` are the same layer norm. A polynomial is a dict from a
 monomial, a sorted tuple of atoms, to its coefficient. An atom is `("x", tensor)`, `("w", tensor)` of a weight, or a

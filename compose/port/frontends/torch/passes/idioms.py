@@ -1,4 +1,8 @@
-"""What models write out in several operations, found again from the last of them: norms, rotary angles, groups."""
+"""Layers that models write out and that the lowered words no longer show.
+
+They stay here because of what they read: parameters computed from others (`1 + weight`), matrices laid out
+`(in, out)`, and angles that float32 rounded, whose buffer of frequencies is recomputed in float64.
+"""
 
 from __future__ import annotations
 
@@ -18,48 +22,10 @@ _CASTS = ("to", "_to_copy", "type_as", "contiguous", "clone")
 def idiom(low: Any, node: Any) -> Value | None:
     """The one layer that a node is the end of, emitted; None where it is but itself."""
     if _named(node, "mul"):
-        return _rms_norm(low, node) or _near_one(low, node) or _gelu(low, node)
+        return _near_one(low, node)
     if _named(node, "view"):
         return _flat_map(low, node)
     return _rotary(low, node) if _named(node, "add") else None
-
-
-def _rms_norm(low: Any, node: Any) -> Value | None:
-    """`x · rsqrt(mean(x²) + ε)`, times a weight or not."""
-    for weight, rest in (node.args[:2], node.args[1::-1]):
-        scale = low.env.get(weight) if isinstance(weight, Node) else None
-        if isinstance(scale, Weight) and scale.trained and len(scale.shape) == 1:
-            found = _divided(low, _plain(rest))
-            return None if found is None else _normed(low, *found, scale)
-    found = _divided(low, node)
-    return None if found is None else _normed(low, *found, None)
-
-
-def _normed(low: Any, x: Value, epsilon: float, scale: Weight | None) -> Value:
-    x = low.whole(x)
-    x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
-    options = {} if scale is not None else {"scale": False}
-    weights = {} if scale is None else {"scale": scale}
-    return low.emit(word("rms_norm")(epsilon=epsilon, **options), x, weights=weights)
-
-
-def _divided(low: Any, node: Any) -> tuple[Value, float] | None:
-    if not _named(node, "mul"):
-        return None
-    for x, root in (node.args[:2], node.args[1::-1]):
-        if not _named(root, "rsqrt"):
-            continue
-        total = _plain(root.args[0])
-        mean: Any = _plain(total.args[0]) if _named(total, "add") and isinstance(total.args[1], float) else None
-        square: Any = _plain(mean.args[0]) if _named(mean, "mean") and _of_last(mean) else None
-        if _named(square, "pow") and square.args[1] == 2 and _plain(square.args[0]) is _plain(x):
-            value = low.env[x]
-            return (value, total.args[1]) if isinstance(value, Value) else None
-    return None
-
-
-def _of_last(mean: Any) -> bool:
-    return len(mean.args) > 2 and mean.args[1] in ([-1], -1) and mean.args[2] is True
 
 
 def _near_one(low: Any, node: Any) -> Value | None:
@@ -73,34 +39,6 @@ def _near_one(low: Any, node: Any) -> Value | None:
                 scaled = low.emit(word("learned_scale")(), x, weights={"scale": weight})
                 return low.emit(word("add"), scaled, x)
     return None
-
-
-def _gelu(low: Any, node: Any) -> Value | None:
-    """`0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`."""
-    for half, rest in (node.args[:2], node.args[1::-1]):
-        x, factor = _scaled(half)
-        wave, one = _scaled(rest, "add")
-        inner, slope = _scaled(wave.args[0] if _named(wave, "tanh") else None)
-        if (
-            (factor, one) != (0.5, 1.0)
-            or not np.isclose(slope or 0, (2 / np.pi) ** 0.5, 1e-12)
-            or not _named(inner, "add")
-        ):
-            continue
-        cube, share = _scaled(inner.args[1])
-        known = inner.args[0] is x and share == 0.044715 and _named(cube, "pow") and cube.args == (x, 3.0)
-        value = low.env.get(x)
-        if known and isinstance(value, Value):
-            return low.emit(word("gelu")(approximate=True), value)
-    return None
-
-
-def _scaled(node: Any, by: str = "mul") -> tuple[Any, Any]:
-    """A node and the number that it is multiplied with, or that is added to it."""
-    if not _named(node, by) or len(node.args) != 2:
-        return None, None
-    a, b = node.args
-    return (b, a) if isinstance(a, (int, float)) else (a, b)
 
 
 def _flat_map(low: Any, node: Any) -> Value | None:
