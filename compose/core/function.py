@@ -66,10 +66,13 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         args = x if isinstance(x, tuple) else (x,)
         if self.floats_only and not _inexact(args[0]):
             raise DtypeError("a floating-point input", f"{args[0].dtype}", "cast or scale the data first")
-        y = self.fn(*args, **dict(self.options))
+        y = self.compute(args)
         if ctx.on_function is not None:
             ctx.on_function(self, x, y)
         return y
+
+    def compute(self, inputs: tuple) -> Any:
+        return self.fn(*inputs, **dict(self.options))
 
     __signature__ = _CallSignature()
 

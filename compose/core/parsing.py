@@ -14,7 +14,7 @@ from compose.core.errors import LayerError, ParseError
 from compose.core.function import Function
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, as_layer, walk
-from compose.core.registry import word
+from compose.core.registry import is_namespace, word
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 200
@@ -94,8 +94,11 @@ class _Reader:
     def _Name(self, node: ast.Name, names: Names, depth: int):
         if node.id in names:
             return names[node.id]
+        return self.meaning(node, node.id)
+
+    def meaning(self, node: ast.expr, name: str) -> Any:
         try:
-            return word(node.id)
+            return word(name)
         except ParseError as e:
             raise self.error(node, str(e)) from None
 
@@ -162,6 +165,8 @@ class _Reader:
         return value
 
     def _Attribute(self, node: ast.Attribute, names: Names, depth: int):
+        if isinstance(node.value, ast.Name) and node.value.id not in names and is_namespace(node.value.id):
+            return self.meaning(node, f"{node.value.id}.{node.attr}")
         value = self.read(node.value, names, depth)
         if getattr(value, "refers", False) and not node.attr.startswith("_"):
             return value.method_named(node.attr)

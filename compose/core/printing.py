@@ -11,7 +11,7 @@ import numpy as np
 from compose.core.hooks import hooks
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer
-from compose.core.registry import known, words
+from compose.core.registry import is_namespace, known, words
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _operand(doc: Doc, flat: str, width: int, indent: int, column: int) -> str:
 
 def free_name(name: str) -> str:
     """The name, with underscores appended until it is not a word of the language."""
-    while known(name):
+    while known(name) or is_namespace(name):
         name += "_"
     return name
 

@@ -8,6 +8,7 @@ from typing import Any
 from compose.core.errors import ConfigError, ParseError
 
 _words: dict[str, Any] = {}
+_namespaces: set[str] = set()  # of names such as `ops.exp`
 _aliases: dict[int, tuple[Any, Any]] = {}  # by id: a foreign function, kept alive, and its meaning
 
 
@@ -17,12 +18,14 @@ def add_word(name: str, value: Any, *aliases: Any) -> None:
     Raises `ConfigError` if the name already has another meaning. A class or function defined again under the
     same name in the same module replaces the old one, as when a notebook cell runs twice.
     """
-    if not name.isidentifier():
-        raise ConfigError(f"a name that is a Python identifier, not {name!r}")
+    *namespace, last = name.split(".")
+    if not last.isidentifier() or name in _namespaces:
+        raise ConfigError(f"a Python identifier that is no namespace, not {name!r}")
     old = _words.get(name)
     if old is not None and _origin(old) != _origin(value):
         raise ConfigError(f"a name that is free: {name!r} is registered already", hint="rename yours")
     _words[name] = value
+    _namespaces.update(namespace)
     for alias in aliases:
         add_alias(alias, value)
 
@@ -43,6 +46,11 @@ def word(name: str) -> Any:
 
 def known(name: str) -> bool:
     return name in _words
+
+
+def is_namespace(name: str) -> bool:
+    """Whether names such as `ops.exp`, for `name` "ops", are registered."""
+    return name in _namespaces
 
 
 def alias_of(value: Any) -> Any | None:
