@@ -5,6 +5,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from compose import ops
 from compose.combinators import *
 from compose.combinators.recurrent import *
 from compose.combinators.steps import *
@@ -35,7 +36,6 @@ from compose.layers.augment.mix import *
 from compose.layers.augment.perspective import *
 from compose.layers.augment.policy import *
 from compose.layers.augment.warp import *
-from compose.layers.compare import *
 from compose.layers.conv.conv import *
 from compose.layers.conv.transpose import *
 from compose.layers.dense import *
@@ -54,7 +54,6 @@ from compose.layers.norm.batch import *
 from compose.layers.norm.group import *
 from compose.layers.norm.local import *
 from compose.layers.norm.weight import *
-from compose.layers.order import *
 from compose.layers.pad import *
 from compose.layers.patches import *
 from compose.layers.pixel import *
@@ -68,12 +67,10 @@ from compose.layers.recurrent.lstm import *
 from compose.layers.recurrent.simple import *
 from compose.layers.reduce import *
 from compose.layers.resize import *
-from compose.layers.rounding import *
 from compose.layers.shape import *
 from compose.layers.spectrogram import *
 from compose.layers.take import *
 from compose.layers.transformer import *
-from compose.layers.trigonometry import *
 
 if TYPE_CHECKING:
     from compose import data, flax, port, train

@@ -31,6 +31,14 @@ ESCAPES = [
     "exec",
     "compose.fc(3)",
     "jax.nn.relu",
+    "ops",
+    "ops.nothing",
+    "ops.__class__",
+    "ops.sum.fn",
+    "ops.sum(axis=fc)",
+    "ops.sum(axis=lambda x: x)",
+    "ops.registered.jax",
+    "graph(lambda ops: ops.sum(ops))",
     "print(3)",
     "(lambda f: f(f))(lambda f: f(f))",
     "(lambda x: x)(fc(3))",
@@ -217,7 +225,7 @@ SIGNS = """( ) [ ] { } , . : := = + - * / @ >> ** ~ lambda x e ' " # \\ -1 0 3 1
 PIECES = st.one_of(st.sampled_from(WORDS), st.sampled_from([*SIGNS.split(), "\n"]), st.text(max_size=3))
 VALUES = [
     "3", "-1", "0", "0.5", "None", "True", "'a'", "relu", "fc", "fc(3)", "zeros", "(1, 2)", "()", "inf", "nan",
-    "bfloat16", "...", "1e300", "{}",
+    "bfloat16", "...", "1e300", "{}", "ops", "ops.sum", "axis=1", "y=0.5",
 ]  # fmt: skip
 
 
