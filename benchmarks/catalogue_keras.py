@@ -5,7 +5,7 @@ LAYERS = {
     "EinsumDense": 'einsum("btd,dhk->bthk", (2, 4), bias="hk")',
     "Activation": "relu",
     "Identity": "identity",
-    "Lambda": "square",
+    "Lambda": "ops.square",
     "Masking": "masked(lstm(8))",
     "Embedding": "embedding(100, 8)",
     "ReversibleEmbedding": "share(embedding(100, 8), lambda e: compose_seq(e, e.attend))",

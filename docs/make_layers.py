@@ -15,6 +15,7 @@ from compose.core import constants
 from compose.core.function import Function
 from compose.core.initializer import Initializer
 from compose.core.registry import words
+from compose.ops.registered import LISTED, OTHER_NAMES
 
 PAGE = Path(__file__).with_name("layers.md")
 CATALOGUES = {
@@ -31,6 +32,16 @@ In shapes, `...` is any number of axes, `*space` one to three of them, and a pri
 `—`: the docstring and the catalogues under `benchmarks` name no layer or function there.
 """
 
+OPERATIONS_HEAD = """## ops
+
+Functions of JAX under JAX's names, with JAX's options and gradients: `ops.log1p`, `ops.sum(axis=1)`, `ops.where`.
+Given bare, the function becomes its operation: `compose_seq(fc(3), jnp.exp)` is `compose_seq(fc(3), ops.exp)`, and
+`functools.partial(jnp.mean, axis=1)` is `ops.mean(axis=1)`; a word of the tables above for the same function, as `tanh`
+for `jnp.tanh`, comes first. Several inputs are a tuple: `branch(f, g, join=ops.maximum)`, or in a graph
+`ops.maximum(x, y)`. Any argument can be an option, by its name in JAX's signature: `ops.maximum(y=0.0)` is
+`jnp.maximum(x, 0.0)`. `help(ops.sum)` shows JAX's documentation.
+"""
+
 NAMES = "|".join(FRAMEWORKS)
 TERM = r"`[^`]+`(?:(?:, | and | or )`[^`]+`)*"
 CLAUSE = re.compile(rf"\b((?:{NAMES})(?:(?:, | and )(?:{NAMES}))*)(?:'s)?:? (?:the )?({TERM})")
@@ -40,7 +51,7 @@ def page() -> str:
     """The whole page."""
     sections = [HEAD, *(family(module, found) for module, found in sorted(families().items()))]
     named = ", ".join(f"`{name}`" for name in sorted(constant_words()))
-    return "\n".join([*sections, f"## constants\n\n{sentence(constants.__doc__)}\n\n{named}\n"])
+    return "\n".join([*sections, operations(), f"## constants\n\n{sentence(constants.__doc__)}\n\n{named}\n"])
 
 
 def families() -> dict[str, list[str]]:
@@ -51,6 +62,17 @@ def families() -> dict[str, list[str]]:
         if module.startswith("compose.") and hasattr(sys.modules[module], name):  # the others were registered by a user
             found.setdefault(module, []).append(name)
     return found
+
+
+def operations() -> str:
+    """The section of `compose.ops`: for each module of JAX the functions that it has there."""
+    modules: dict[str, list[str]] = {}
+    for path in LISTED:
+        module, _, name = path.rpartition(".")
+        modules.setdefault(f"jax.{module}", []).append(f"`{name}`")
+    lists = [f"- of `{module}`: {', '.join(names)}" for module, names in sorted(modules.items())]
+    others = ", ".join(f"`jax.{path}` as `ops.{name}`" for path, name in sorted(OTHER_NAMES.items()))
+    return "\n".join([OPERATIONS_HEAD, *lists, f"\nFunctions that are the same by another name: {others}.\n"])
 
 
 def constant_words() -> set[str]:

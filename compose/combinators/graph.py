@@ -83,7 +83,7 @@ def _trace(fn: Callable) -> tuple[int, tuple[Step, ...], Any]:
             raise
         raise ConfigError(
             "only layers inside a graph", str(e).splitlines()[0],
-            "use the layer of that name, as in tanh(x), or turn the function into a layer: compose_seq(jnp.sin)(x)",
+            "use the layer or operation of that name, as in tanh(x) and ops.sin(x)",
         ) from e  # fmt: skip
     return len(params), tuple(steps), _indices(out, steps)
 

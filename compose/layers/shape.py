@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -11,10 +10,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_rank, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 
-__all__ = [
-    "as_dtype", "broadcast_to", "expand_dims", "flatten", "flip", "permute", "repeat_vector", "reshape", "roll",
-    "squeeze", "tile", "unflatten",
-]  # fmt: skip
+__all__ = ["broadcast_to", "flatten", "permute", "repeat_vector", "reshape", "unflatten"]
 
 
 @layer
@@ -116,63 +112,9 @@ def unflatten(x, axis: int, shape: tuple[int, ...]):
 
 
 @function
-def squeeze(x, axis: int | tuple[int, ...]):
-    """Without axes of length 1.
-
-    Shapes: any, without the axes. Elsewhere: Keras `ops.squeeze`, torch `squeeze`.
-    """
-    return jnp.squeeze(x, axis)
-
-
-@function
-def expand_dims(x, axis: int | tuple[int, ...]):
-    """With a new axis of length 1.
-
-    Shapes: any, with a 1 at `axis`. Elsewhere: Keras `ops.expand_dims`, torch `unsqueeze`.
-    """
-    return jnp.expand_dims(x, axis)
-
-
-@function
 def repeat_vector(x, times: int):
     """Each example repeated along a new axis of `times`.
 
     Shapes: `(batch, n) -> (batch, times, n)`. Elsewhere: Keras `RepeatVector`.
     """
     return jnp.broadcast_to(x[:, None], (x.shape[0], times, *x.shape[1:]))
-
-
-@function
-def roll(x, shift: int | tuple[int, ...], axis: int | tuple[int, ...]):
-    """Moved by `shift` along `axis`, what leaves at one end entering at the other.
-
-    Shapes: any, unchanged. Elsewhere: Keras `ops.roll`, torch `roll`.
-    """
-    return jnp.roll(x, shift, axis)
-
-
-@function
-def tile(x, times: tuple[int, ...]):
-    """The input again and again, so many times along each of the last axes.
-
-    Shapes: `(..., n, m) -> (..., n · times[0], m · times[1])`. Elsewhere: Keras `ops.tile`, torch `tile`.
-    """
-    return jnp.tile(x, times)
-
-
-@function
-def flip(x, axis: int | tuple[int, ...]):
-    """Backwards along `axis`.
-
-    Shapes: any, unchanged. Elsewhere: Keras `ops.flip`, torch `flip`.
-    """
-    return jnp.flip(x, axis)
-
-
-@function
-def as_dtype(x, dtype: Any):
-    """The input as another dtype; `cast` computes a whole layer in one.
-
-    Shapes: any, unchanged. Elsewhere: Keras `ops.cast`, torch `Tensor.to`.
-    """
-    return x.astype(dtype)

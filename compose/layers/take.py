@@ -12,7 +12,7 @@ from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 
-__all__ = ["add_constant", "at", "scale", "split", "unbind"]
+__all__ = ["add_constant", "at", "scale", "split"]
 
 
 @function
@@ -45,15 +45,6 @@ def split(x, parts: int | tuple[int, ...], axis: int = -1):
     if ends[-1] != x.shape[axis]:
         raise ShapeError(f"an axis {axis} of {ends[-1]}, the sum of {sizes}", shape_text(x))
     return tuple(jnp.split(x, ends[:-1], axis))
-
-
-@function
-def unbind(x, axis: int = 1):
-    """A tuple of the slices along `axis`, without it.
-
-    Shapes: one array, to a tuple of arrays without `axis`. Elsewhere: Keras `ops.unstack`, torch `unbind`.
-    """
-    return tuple(jnp.moveaxis(x, axis, 0))
 
 
 @layer

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compose import argsort, at, gather, sort, top_k
+from compose import at, ops
 from tests.cases.case import Case
 from tests.cases.in_torch import in_torch
 
@@ -20,14 +20,14 @@ def places(layer, fn):
 
 
 CASES = [
-    case(sort(axis=1), lambda x: x.sort(1)[0]),
-    places(argsort, lambda x: x.argsort(-1)),
-    case(top_k(k=2) >> at("0"), lambda x: x.topk(2)[0]),
-    places(top_k(k=2) >> at("1"), lambda x: (-x).argsort(-1)[..., :2]),
-    case(gather, lambda x, i: x.gather(-1, i), X, PLACES),
+    case(ops.sort(axis=1), lambda x: x.sort(1)[0]),
+    places(ops.argsort, lambda x: x.argsort(-1)),
+    case(ops.top_k(k=2) >> at("0"), lambda x: x.topk(2)[0]),
+    places(ops.top_k(k=2) >> at("1"), lambda x: (-x).argsort(-1)[..., :2]),
+    case(ops.take_along_axis, lambda x, i: x.gather(-1, i), X, PLACES),
 ]
 
 OPTIONS = [
-    case(sort(descending=True), lambda x: x.sort(-1, descending=True)[0]),
-    places(argsort(axis=1, descending=True), lambda x: (-x).argsort(1)),
+    case(ops.sort(descending=True), lambda x: x.sort(-1, descending=True)[0]),
+    places(ops.argsort(axis=1, descending=True), lambda x: (-x).argsort(1)),
 ]
