@@ -12,7 +12,7 @@ from compose.port.codegen.terms import Term
 
 _SIZES = {"filters", "size"}
 _INNER = ["hidden", "width"]  # names for the first of two sizes
-RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "share"}  # names that a layout may need
+RESERVED = {"add", "branch", "compose_seq", "graph", "multiply", "net", "ops", "share"}  # names that a layout may need
 _SHORT = {
     "batch_norm": "norm",
     "layer_norm": "norm",
@@ -45,7 +45,13 @@ def _difference(pattern: Term, other: Term) -> str:
     """The first layer name in a pattern that does not occur in another."""
     others = {str(term.head) for term in other.walk()}
     heads = (str(term.head) for term in pattern.walk() if term.kind in ("call", "atom", "param"))
-    return next((head for head in heads if head.isidentifier() and known(head) and head not in others), "")
+    names = (_last(head) for head in heads if known(head) and head not in others)
+    return next((name for name in names if name.isidentifier()), "")
+
+
+def _last(head: str) -> str:
+    """The name without its namespace: `exp` of `ops.exp`."""
+    return head.removeprefix("ops.")
 
 
 def numbered(name: str, taken: set[str]) -> str:
@@ -63,21 +69,22 @@ def _described(pattern: Term, helpers: set[str]) -> str:
     if pattern.head in helpers and fixed:
         return f"first_{pattern.head}" if "shortcut" in fixed else f"{pattern.head}_with_{fixed[-1]}"
     inner = [a for n, a in zip(pattern.names, pattern.args) if n is None or n in ("body", "block")]
-    inner = [a for a in inner if a.kind != "atom" or str(a.head).isidentifier()]  # not a number
+    inner = [a for a in inner if a.kind != "atom" or _last(str(a.head)).isidentifier()]  # not a number
     if inner and pattern.head in ("compose_seq", "branch", "parallel"):
         heads = list(dict.fromkeys(_word(a) for a in inner))
         same = {"compose_seq": "stage", "branch": "branches", "parallel": "towers"}[pattern.head]
         return same if len(heads) == 1 and len(inner) > 1 else "_".join(heads[:3])
     if inner:
-        return f"{pattern.head}_{_word(inner[0])}" if pattern.head != "residual" else "residual_block"
+        return f"{_last(pattern.head)}_{_word(inner[0])}" if pattern.head != "residual" else "residual_block"
     kernel = pattern.get("kernel")
     if pattern.head == "conv" and kernel is not None and str(kernel.head).isdigit():
         return f"conv{kernel.head}x{kernel.head}"
-    return _SHORT.get(pattern.head, pattern.head)
+    return _SHORT.get(pattern.head, _last(pattern.head))
 
 
 def _word(term: Term) -> str:
-    head = str(term.head) if term.kind in ("call", "atom") and str(term.head).isidentifier() else "part"
+    head = _last(str(term.head)) if term.kind in ("call", "atom") else ""
+    head = head if head.isidentifier() else "part"
     return _SHORT.get(head, head)
 
 
@@ -114,8 +121,12 @@ def _role(values: list[Term]) -> str:
     if all(v.kind == "atom" and v.head.isdigit() for v in values):
         return "size"
     functions = [word(v.head) for v in values if v.kind == "atom" and known(v.head)]
-    is_activation = len(functions) == len(values) and all(getattr(f, "floats_only", False) for f in functions)
+    is_activation = len(functions) == len(values) and all(map(_is_activation, functions))
     return "activation" if is_activation else "layer"
+
+
+def _is_activation(function: object) -> bool:
+    return getattr(function, "floats_only", False) or getattr(function, "like_input", False)
 
 
 def part_name(part: Term, outer: Term, label: str | None, i: int) -> str:

@@ -13,7 +13,7 @@ from compose.port.codegen.runs import flattened
 from compose.port.codegen.statements import Statements
 from compose.port.codegen.terms import Term
 
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 
 import compose
 from compose.core.layer import Layer
-from compose.core.registry import known, word
+from compose.core.registry import is_namespace, known, word
 from compose.port.codegen.helpers import find_helpers
 from compose.port.codegen.layout import WIDTH
 from compose.port.codegen.naming import RESERVED
@@ -47,7 +47,8 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
 
 def _imports(program: Program, text: str) -> list[str]:
     loaded = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    names = sorted(n for n in loaded & (program.names_in_use() | RESERVED) if known(n) and n not in program.helpers)
+    used = loaded & (program.names_in_use() | RESERVED) - set(program.helpers)
+    names = sorted(n for n in used if known(n) or is_namespace(n))
     lines: dict[str, list[str]] = {}
     for n in names:
         lines.setdefault(_home(n), []).append(n)
