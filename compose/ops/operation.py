@@ -61,7 +61,10 @@ class Operation(Function):
             positional = [n for n, p in _parameters(self.fn).items() if p.kind in _POSITIONAL]
             numbers = {n: x for n, x in zip(positional, xs) if isinstance(x, _NUMBERS)}
             if not arrays or len(arrays) + len(numbers) < len(xs):
-                raise ConfigError(f"options by name, of {self._takes()}", f"{self.word_name}({xs[0]!r})")
+                example = f"{self.word_name}({list(_parameters(self.fn))[:2][-1]}={xs[0]!r})"
+                raise ConfigError(
+                    f"options by name, as in {example} (it takes {self._takes()})", f"{self.word_name}({xs[0]!r})"
+                )
             options = {**numbers, **options}
         return super().__call__(*arrays, name=name, **options)
 

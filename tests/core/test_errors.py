@@ -19,11 +19,11 @@ from compose import (
     parse,
     relu,
     repeat,
+    repeat_vector,
     residual,
     share,
     spec,
     tanh,
-    top_k,
 )
 from compose.core import run
 from compose.core.errors import (
@@ -289,7 +289,7 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
             "expected options by name, as in leaky_relu(negative_slope=0.1), got leaky_relu(0.1)",
         ),
         (lambda: leaky_relu(alpha=0.1), "expected an option that leaky_relu takes (negative_slope), got 'alpha'"),
-        (lambda: top_k(5), "expected options by name, as in top_k(k=5), got top_k(5)"),
+        (lambda: repeat_vector(5), "expected options by name, as in repeat_vector(times=5), got repeat_vector(5)"),
         (lambda: tanh(0.1), "expected tanh without a number, since it takes no options, got tanh(0.1)"),
         (lambda: tanh(slope=1), "expected an option that tanh takes (none), got 'slope'"),
         (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, 1"),

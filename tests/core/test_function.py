@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import compose
-from compose import add, compose_seq, fc, leaky_relu, relu, softmax, tanh, top_k
+from compose import add, compose_seq, fc, leaky_relu, relu, repeat_vector, softmax, tanh
 from compose.core.errors import ConfigError
 from compose.core.function import Function
 
@@ -35,7 +35,7 @@ def test_the_signature_shows_the_options():
     assert inspect.signature(leaky_relu(negative_slope=0.2)).parameters["negative_slope"].default == 0.2
     assert inspect.signature(tanh(name="t")).parameters["name"].default == "t"
     assert list(inspect.signature(add).parameters) == ["xs", "name"]
-    assert str(inspect.signature(top_k)) == "(x, *, k: 'int', name: 'str | None' = None)"
+    assert str(inspect.signature(repeat_vector)) == "(x, *, times: 'int', name: 'str | None' = None)"
 
 
 def test_help_shows_the_options_and_the_docstring():

@@ -136,7 +136,7 @@ def test_several_outputs_are_a_plain_tuple():
     "build,message",
     [
         (lambda: ops.sum(axes=1), r"an option that ops.sum takes \(a, axis, dtype, .*keepdims.*\), got 'axes'"),
-        (lambda: ops.sum(1), r"options by name, of a, axis, .*, got ops.sum\(1\)"),
+        (lambda: ops.sum(1), r"options by name, as in ops.sum\(axis=1\) \(it takes a, axis, .*\), got ops.sum\(1\)"),
         (lambda: ops.sum(axis=np.ones(2)), r"axis= to be a number, .*, got ops.sum\(axis=ndarray\)"),
         (lambda: ops.sum(axis={0}), "axis= to be a number"),
         (lambda: ops.where(y=fc(3)), "y= to be a number"),
