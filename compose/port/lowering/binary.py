@@ -42,7 +42,7 @@ class Arithmetic(Lowering[V]):
 
     def from_left(self, operation: str, known: Known, x: V) -> V:
         """`known - x` as `-x + known`, `known / x` as `1 / x * known`."""
-        inverse = word("reciprocal") if operation == "divide" else word("scale")(by=self.negative)
+        inverse = word("ops.reciprocal") if operation == "divide" else word("scale")(by=self.negative)
         return binary(self, _COMMUTING[operation], self.along(inverse, x), known)
 
     def with_inverse(self, operation: str, x: V, known: Known) -> V:
@@ -136,8 +136,8 @@ def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
 def bounded(operation: str, bound: float) -> Any:
     """The layer for the maximum or minimum of a value and a number."""
     if operation == "minimum":
-        return word("clip")(high=bound)
-    return word("relu") if bound == 0 else word("clip")(low=bound)
+        return word("clip")(max=bound)
+    return word("relu") if bound == 0 else word("clip")(min=bound)
 
 
 def without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -95,4 +95,4 @@ def test_extremes():
     low = Toy()
     x = low.input()
     extreme(low, "maximum", x, x), extreme(low, "maximum", 0, x), extreme(low, "minimum", x, 6.0)
-    assert low.layers() == ["maximum", "relu", "clip(high=6.0)"]
+    assert low.layers() == ["maximum", "relu", "clip(max=6.0)"]

@@ -90,7 +90,7 @@ class Facts:
             if made is not None and axes is not None:
                 places = tuple(int(a) % made[0].shape.rank for a in np.ravel(axes))
                 options = {"axis": places[0] if len(places) == 1 else places} | ({"keepdims": True} if made[2] else {})
-                found[op.outputs[0].name] = Idiom(word("logsumexp")(**options), made[0].name)
+                found[op.outputs[0].name] = Idiom(word("ops.logsumexp")(**options), made[0].name)
         for loop in self.exact.loops:
             found |= recurrent(loop, self)
         return found

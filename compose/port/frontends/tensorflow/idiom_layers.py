@@ -52,7 +52,7 @@ class IdiomLayers:
         size = found.layer.size
         if found.sequence not in lowering.facts.wanted:
             flip = lowering.producer(x)
-            if flip is not None and flip.layer == word("flip")(axis=1):
+            if flip is not None and flip.layer == word("ops.flip")(axis=1):
                 x = x.but(index=flip.inputs[0])
                 found = replace(found, layer=found.layer.but(reverse=True))
             return lowering.emit(found.layer.but(output="last"), x, shape=(x.shape[0], size), weights=found.takes)

@@ -75,7 +75,7 @@ class Operands(Records):
         if x.ndim == rank:
             return x
         x, missing = self.as_source(x), rank - x.ndim
-        layer = word("expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
+        layer = word("ops.expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
         return self.emit(layer, x, shape=(1,) * missing + x.shape, axes=identity_axes(rank))
 
     def _spread(self, x: Value, shape: tuple[int, ...]) -> Value:

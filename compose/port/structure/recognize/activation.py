@@ -8,7 +8,7 @@ from collections.abc import Callable
 from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.layers.activation import basic, smooth, softmax
-from compose.layers.reduce import logsumexp
+from compose.ops import logsumexp
 from compose.port.structure.recognize.match import Match
 from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.pattern import Call, Pattern, Slot, Var

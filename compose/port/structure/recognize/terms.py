@@ -29,7 +29,7 @@ def reading(layer: Layer) -> tuple[str, dict[str, Any]]:
         return "", {}
     options = dict(layer.options)
     if layer.kind == words.POWER:
-        word = {0.5: words.SQRT, -0.5: words.RSQRT, -1.0: words.RECIPROCAL}.get(options.get("exponent", 1.0))
+        word = {0.5: words.SQRT, -0.5: words.RSQRT, -1.0: words.RECIPROCAL}.get(options.get("x2", 1.0))
         return (word, {}) if word else (layer.kind, options)
     return layer.kind, options
 
@@ -46,8 +46,8 @@ def factors_of(op: Op) -> tuple[float, tuple[Term, ...]]:
         return 1.0, (Term(op.inputs[0], inverse=True),)
     if word == words.SCALE:
         return float(options.get("by", 1.0)), values
-    if word == words.SQUARE or (word == words.POWER and options.get("exponent") in (2, 3)):
-        return 1.0, values * int(options.get("exponent", 2))
+    if word == words.SQUARE or (word == words.POWER and options.get("x2") in (2, 3)):
+        return 1.0, values * int(options.get("x2", 2))
     return 1.0, ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compose.port.structure.recognize.pattern import Call, Pattern, Slot
 
 EXP, LOG, LOG1P, ERF = "exp", "log", "log1p", "erf"
-ABS, CLIP, SQRT, RSQRT, RECIPROCAL = "abs", "clip", "sqrt", "rsqrt", "reciprocal"
+ABS, CLIP, SQRT, RSQRT, RECIPROCAL = "absolute", "clip", "sqrt", "rsqrt", "reciprocal"
 SQUARE, POWER = "square", "power"
 MEAN, VAR, SUM, MAX = "mean", "var", "sum", "max"
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MATMUL = "add", "subtract", "multiply", "divide", "matmul"
@@ -51,7 +51,7 @@ def mean(x: Pattern) -> Pattern:
 
 
 def clip(x: Pattern, low: object, high: object) -> Pattern:
-    return Call(CLIP, (x,), (("high", high), ("low", low)))
+    return Call(CLIP, (x,), (("max", high), ("min", low)))
 
 
 def activation(word: str, x: Pattern, **options: object) -> Pattern:

@@ -21,12 +21,12 @@ OLD = {
         written([node("Upsample", "x s", mode="nearest")], {"s": np.float32([1, 1, 2, 3])}, IMAGE, 9),
         "upsample(factor=(2.0, 3.0))",
     ),
-    "clip by attributes": (written([node("Clip", "x", min=-0.5, max=0.25)], opset=7), "clip(low=-0.5, high=0.25)"),
+    "clip by attributes": (written([node("Clip", "x", min=-0.5, max=0.25)], opset=7), "clip(min=-0.5, max=0.25)"),
     "dropout by attributes": (written([node("Dropout", "x", ratio=0.3)], opset=7), "dropout"),
     "unsqueeze by attributes": (
         written([node("Unsqueeze", "x", "h", axes=[1]), node("Squeeze", "h", axes=[1])], opset=11), "identity",
     ),
-    "reduction by attributes": (written([node("ReduceSum", "x", axes=[1], keepdims=0)], opset=11), "sum(axis=1)"),
+    "reduction by attributes": (written([node("ReduceSum", "x", axes=[1], keepdims=0)], opset=11), "ops.sum(axis=1)"),
     "pad by attributes": (written([node("Pad", "x", pads=[0, 0, 1, 0, 0, 0, 0, 2])], shape=IMAGE, opset=7), "pad"),
     "slice by attributes": (written([node("Slice", "x", axes=[1], starts=[1], ends=[3])], opset=9), 'at(":, 1:3")'),
     "batch norm": (

@@ -169,7 +169,10 @@ READ = {
         lambda x: tf.nn.softmax(tf.einsum("btd,bsd->bts", x, x) + MASK),
         "branch(identity, permute(0, 2, 1), join=matmul), frozen(learned_bias(shape=(5, 5))), softmax",
     ),
-    "choice": (lambda x: tf.where(x > 0, x, 2 * x), "branch(greater(value=0.0), identity, scale(by=2.0), join=where)"),
+    "choice": (
+        lambda x: tf.where(x > 0, x, 2 * x),
+        "branch(ops.greater(y=0.0), identity, scale(by=2.0), join=ops.where)",
+    ),
     "constants": (lambda x: tf.nn.relu(x @ TABLE + TABLE[0]), "frozen(fc(4)), relu"),
 }
 
@@ -246,7 +249,7 @@ def test_a_rule_of_ones_own(monkeypatch):
     from compose.port.lowering import registry as rules
 
     monkeypatch.setattr(rules, "_custom", dict(rules._custom))
-    port.rule("tf.Expm1")(lambda low, op, x: low.emit(compose.add_constant(value=-1.0), low.emit(compose.exp, x)))
+    port.rule("tf.Expm1")(lambda low, op, x: low.emit(compose.add_constant(value=-1.0), low.emit(compose.ops.exp, x)))
     assert port.from_tf(tf.math.expm1, draw(2, 3)).verify().ok
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compose import (
+from compose import (  # fmt: skip
     add,
     add_constant,
     clip,
@@ -12,58 +12,51 @@ from compose import (
     frozen,
     learned_bias,
     learned_scale,
-    mean,
     multiply,
-    power,
-    reciprocal,
-    rsqrt,
-    sqrt,
-    square,
+    ops,
     subtract,
-    sum,
-    var,
-)  # fmt: skip
+)
 from tests.port.structure.recognize.proof import recognized
 from tests.port.structure.recognize.test_activation import chain
 
 
 def centred(b, x, axis):
-    return b(subtract, x, b(mean(axis=axis, keepdims=True), x))
+    return b(subtract, x, b(ops.mean(axis=axis, keepdims=True), x))
 
 
-def layer_norm(b, x, axis=-1, epsilon=1e-5, after=(), of_square=None, root=(sqrt, reciprocal)):
+def layer_norm(b, x, axis=-1, epsilon=1e-5, after=(), of_square=None, root=(ops.sqrt, ops.reciprocal)):
     """The centred values are computed twice, as source code often does."""
-    spread = chain(b, centred(b, x, axis), square, mean(axis=of_square or axis, keepdims=True))
+    spread = chain(b, centred(b, x, axis), ops.square, ops.mean(axis=of_square or axis, keepdims=True))
     y = b(multiply, centred(b, x, axis), chain(b, spread, add_constant(value=epsilon), *root))
     return chain(b, y, *after)
 
 
 def layer_norm_by_a_quotient(b, x):
     d = centred(b, x, 2)
-    spread = chain(b, d, power(exponent=2), mean(axis=2, keepdims=True), add_constant(value=1e-3), sqrt)
+    spread = chain(b, d, ops.power(x2=2), ops.mean(axis=2, keepdims=True), add_constant(value=1e-3), ops.sqrt)
     return chain(b, b(divide, d, spread), learned_scale(), learned_bias())
 
 
 def layer_norm_of_var(b, x, ddof=0):
-    spread = chain(b, x, var(axis=-1, keepdims=True, ddof=ddof) if ddof else var(axis=-1, keepdims=True))
-    return b(multiply, centred(b, x, -1), chain(b, spread, add_constant(value=1e-5), rsqrt))
+    spread = chain(b, x, ops.var(axis=-1, keepdims=True, ddof=ddof) if ddof else ops.var(axis=-1, keepdims=True))
+    return b(multiply, centred(b, x, -1), chain(b, spread, add_constant(value=1e-5), ops.rsqrt))
 
 
 def layer_norm_by_moments(b, x):
-    m = b(mean(axis=-1, keepdims=True), x)
-    spread = b(subtract, chain(b, x, square, mean(axis=-1, keepdims=True)), b(square, m))
-    root = chain(b, spread, add_constant(value=1e-5), rsqrt)
+    m = b(ops.mean(axis=-1, keepdims=True), x)
+    spread = b(subtract, chain(b, x, ops.square, ops.mean(axis=-1, keepdims=True)), b(ops.square, m))
+    root = chain(b, spread, add_constant(value=1e-5), ops.rsqrt)
     return b(subtract, b(multiply, x, root), b(multiply, m, root))
 
 
 def rms(b, x, axis=-1, epsilon=1e-6, after=(), outside=False):
-    spread = chain(b, x, square, mean(axis=axis, keepdims=True))
-    root = [rsqrt, add_constant(value=epsilon)] if outside else [add_constant(value=epsilon), rsqrt]
+    spread = chain(b, x, ops.square, ops.mean(axis=axis, keepdims=True))
+    root = [ops.rsqrt, add_constant(value=epsilon)] if outside else [add_constant(value=epsilon), ops.rsqrt]
     return chain(b, b(multiply, x, chain(b, spread, *root)), *after)
 
 
 def unit(b, x, low=1e-12):
-    return b(multiply, x, chain(b, x, square, sum(axis=-1, keepdims=True), clip(low=low), rsqrt))
+    return b(multiply, x, chain(b, x, ops.square, ops.sum(axis=-1, keepdims=True), clip(min=low), ops.rsqrt))
 
 
 WRITTEN = {
@@ -99,8 +92,8 @@ NEAR_MISSES = {
     "the batch's axis": lambda b, x: rms(b, x, axis=0),
     "the square's mean along another axis": lambda b, x: layer_norm(b, x, of_square=1),
     "an unbiased variance": lambda b, x: layer_norm_of_var(b, x, ddof=1),
-    "a root of the root": lambda b, x: layer_norm(b, x, root=(sqrt, rsqrt)),
-    "no epsilon": lambda b, x: b(multiply, x, chain(b, x, square, mean(axis=-1, keepdims=True), rsqrt)),
+    "a root of the root": lambda b, x: layer_norm(b, x, root=(ops.sqrt, ops.rsqrt)),
+    "no epsilon": lambda b, x: b(multiply, x, chain(b, x, ops.square, ops.mean(axis=-1, keepdims=True), ops.rsqrt)),
     "a negative limit": lambda b, x: unit(b, x, low=-1.0),
 }
 
@@ -112,7 +105,7 @@ def test_a_near_miss_stays(name):
 
 def test_a_root_that_is_read_elsewhere_stays():
     def read_twice(b, x):
-        root = chain(b, x, square, mean(axis=-1, keepdims=True), add_constant(value=1e-6), rsqrt)
+        root = chain(b, x, ops.square, ops.mean(axis=-1, keepdims=True), add_constant(value=1e-6), ops.rsqrt)
         return b(add, b(multiply, x, root), root)
 
     assert "norm" not in recognized(read_twice, (4, 5))

@@ -18,4 +18,4 @@ def _convert(lowering: FlaxLowering, eqn: Eqn, x: Value):
     kinds = [np.issubdtype(dtype, np.floating) for dtype in (eqn.outputs[0].dtype, eqn.inputs[0].dtype)]
     if kinds[0] == kinds[1]:
         return x
-    return lowering.emit(word("as_dtype")(dtype=word("float32" if kinds[0] else "int32")), x)
+    return lowering.emit(word("ops.astype")(dtype=word("float32" if kinds[0] else "int32")), x)

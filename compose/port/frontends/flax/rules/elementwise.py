@@ -19,8 +19,8 @@ from compose.port.lowering.literals import number
 from compose.port.lowering.values import Operand
 
 _PLAIN = {
-    "tanh": "tanh", "logistic": "sigmoid", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "sin": "sin",
-    "cos": "cos", "erf": "erf", "abs": "abs", "sign": "sign", "square": "square",
+    "tanh": "tanh", "logistic": "sigmoid", "exp": "ops.exp", "log": "ops.log", "sqrt": "ops.sqrt", "rsqrt": "ops.rsqrt",
+    "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf", "abs": "absolute", "sign": "ops.sign", "square": "ops.square",
 }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _power(lowering: FlaxLowering, eqn: Eqn, x: Value, exponent=None):
     y = eqn.params.get("y") if exponent is None else number(exponent)
     if y is None or not isinstance(x, Value):
         raise PortError("a value to the power of a number")
-    return lowering.emit(word("square") if y == 2 else word("power")(exponent=float(y)), x)
+    return lowering.emit(word("ops.square") if y == 2 else word("ops.power")(x2=float(y)), x)
 
 
 @rules("jax.add", "jax.add_any")
@@ -75,7 +75,7 @@ def _extremes(lowering: FlaxLowering, eqn: Eqn, a: Operand, b: Operand):
 
 @rule("jax.clamp")
 def _clamp(lowering: FlaxLowering, eqn: Eqn, least, x, most):
-    return lowering.emit(word("clip")(low=_number(least), high=_number(most)), x)
+    return lowering.emit(word("clip")(min=_number(least), max=_number(most)), x)
 
 
 def _number(constant: Any) -> float:
@@ -103,7 +103,7 @@ def _mean(lowering: FlaxLowering, count: Any) -> Value | None:
     axes = before.params["axes"]
     if number(count) != np.prod([x.shape[a] for a in axes]) or (kept and not keeps(x.shape, axes, shape)):
         return None
-    return lowering.emit(reduced("mean", axes, x, keepdims=kept), x)
+    return lowering.emit(reduced("ops.mean", axes, x, keepdims=kept), x)
 
 
 @rules("flax.linen.activation.PReLU", "flax.nnx.nn.activations.PReLU")

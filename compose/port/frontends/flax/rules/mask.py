@@ -16,10 +16,10 @@ from compose.port.frontends.flax.values import Value
 from compose.port.lowering.literals import number
 
 _COMPARED = {
-    "eq": ("equals", True), "ne": ("equals", False), "gt": ("greater", True), "lt": ("less", True),
-    "ge": ("less", False), "le": ("greater", False),
+    "eq": ("ops.equal", True), "ne": ("ops.equal", False), "gt": ("ops.greater", True), "lt": ("ops.less", True),
+    "ge": ("ops.less", False), "le": ("ops.greater", False),
 }  # fmt: skip
-_MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
+_MIRRORED = {"ops.greater": "ops.less", "ops.less": "ops.greater", "ops.equal": "ops.equal"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +42,14 @@ def _compare(low, eqn, a, b):
     elif eqn.name == "ne" and number(b) == 0:
         return boolean(low, a)
     elif number(b) is not None:
-        made = low.emit(word(name)(value=number(b)), a)
+        made = low.emit(word(name)(y=number(b)), a)
     else:
         if not np.issubdtype(a.dtype, np.floating):
-            a = low.emit(word("as_dtype")(dtype=word("float32")), a, shape=a.shape)
+            a = low.emit(word("ops.astype")(dtype=word("float32")), a, shape=a.shape)
         shape = eqn.outputs[0].shape
         a = a if a.shape == shape else low.emit(word("broadcast_to")(*shape[1:]), a)
-        made = low.emit(word(name)(value=0.0), low.with_known("add", a, -b.astype(np.float64)))
-    return made if holds else low.emit(word("logical_not"), made)
+        made = low.emit(word(name)(y=0.0), low.with_known("add", a, -b.astype(np.float64)))
+    return made if holds else low.emit(word("ops.logical_not"), made)
 
 
 @rules("jax.and", "jax.or")
@@ -58,7 +58,7 @@ def _both(low, eqn, a, b):
         raise PortError(f"booleans joined by {eqn.name}")
     a, b = (a, b) if isinstance(a, Value) else (b, a)
     if isinstance(b, Value):
-        return low.emit(word(f"logical_{eqn.name}"), a, b)
+        return low.emit(word(f"ops.logical_{eqn.name}"), a, b)
     everywhere = number(b)
     if everywhere is not None and bool(everywhere) == (eqn.name == "and"):
         return a
@@ -69,7 +69,7 @@ def _both(low, eqn, a, b):
 
 @rule("jax.not")
 def _not(low, eqn, x):
-    return low.emit(word("logical_not"), x)
+    return low.emit(word("ops.logical_not"), x)
 
 
 def boolean(low: Any, mask: Value) -> Value:
@@ -77,18 +77,20 @@ def boolean(low: Any, mask: Value) -> Value:
     if mask.dtype == bool:
         return mask
     before = low.producer(mask)
-    if before is not None and before.layer.kind == "as_dtype":
+    if before is not None and before.layer.kind == "astype":
         given = next(v for v in low.env.values() if isinstance(v, Value) and v.index == before.inputs[0])
         if given.dtype == bool:
             return given
-    return low.emit(word("logical_not"), low.emit(word("equals")(value=0.0), mask, shape=mask.shape), shape=mask.shape)
+    return low.emit(
+        word("ops.logical_not"), low.emit(word("ops.equal")(y=0.0), mask, shape=mask.shape), shape=mask.shape
+    )
 
 
 @rule("jax.select_n")
 def _select(lowering: FlaxLowering, eqn: Eqn, which, *cases):
     chosen = number(which)
     if isinstance(which, Value) and all(isinstance(case, Value) for case in cases):
-        return lowering.emit(word("where"), which, *cases[::-1])
+        return lowering.emit(word("ops.where"), which, *cases[::-1])
     if chosen is None:
         raise PortError("a choice that is the same everywhere; make others a function under @compose.register")
     return cases[int(chosen)]

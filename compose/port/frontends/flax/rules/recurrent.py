@@ -38,7 +38,7 @@ def _rnn(low, module, x, initial_carry=None, seq_lengths=None, return_carry=None
         carry = _back(low, module.cell, low.emit(word("at")("1"), y))
         y = low.emit(word("at")("0"), y, shape=shape)
     if told["reverse"] and not told["keep_order"]:
-        y = low.emit(word("flip")(axis=1), y, shape=shape)
+        y = low.emit(word("ops.flip")(axis=1), y, shape=shape)
     y = _time_second(low, y) if told["time_major"] else y
     return y if carry is None else (carry, y)
 

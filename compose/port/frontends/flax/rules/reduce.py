@@ -17,8 +17,8 @@ def keeps(before: tuple[int, ...], axes: tuple[int, ...], after: tuple[int, ...]
 def reduced(name: str, axes: tuple[int, ...], x: Value, keepdims: bool = False) -> Any:
     """A reduction as its word: over all space, that of global pooling."""
     options: dict[str, Any] = {"keepdims": True} if keepdims else {}
-    if name in ("mean", "max") and x.ndim > 2 and tuple(axes) == tuple(range(1, x.ndim - 1)):
-        made = word("global_avg_pool" if name == "mean" else "global_max_pool")
+    if name in ("ops.mean", "ops.max") and x.ndim > 2 and tuple(axes) == tuple(range(1, x.ndim - 1)):
+        made = word("global_avg_pool" if name == "ops.mean" else "global_max_pool")
         return made(**options) if options else made
     if len(axes) < x.ndim:
         last = tuple(a - x.ndim if a == x.ndim - 1 else a for a in axes)
@@ -26,7 +26,7 @@ def reduced(name: str, axes: tuple[int, ...], x: Value, keepdims: bool = False) 
     return word(name)(**options) if options else word(name)
 
 
-REDUCED = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod"}
+REDUCED = {"reduce_sum": "ops.sum", "reduce_max": "ops.max", "reduce_min": "ops.min", "reduce_prod": "ops.prod"}
 
 
 @rules(*(f"jax.{name}" for name in REDUCED))
@@ -36,11 +36,11 @@ def _reduce(low, eqn, x):
 
 @rule("jax.argmax")
 def _argmax(low, eqn, x):
-    return low.emit(word("argmax")(axis=eqn.params["axes"][0]), x)
+    return low.emit(word("ops.argmax")(axis=eqn.params["axes"][0]), x)
 
 
 @rule("jax.cumsum")
 def _cumsum(low, eqn, x):
-    made = low.emit(word("flip")(axis=eqn.params["axis"]), x) if eqn.params["reverse"] else x
-    made = low.emit(word("cumsum")(axis=eqn.params["axis"]), made)
-    return low.emit(word("flip")(axis=eqn.params["axis"]), made) if eqn.params["reverse"] else made
+    made = low.emit(word("ops.flip")(axis=eqn.params["axis"]), x) if eqn.params["reverse"] else x
+    made = low.emit(word("ops.cumsum")(axis=eqn.params["axis"]), made)
+    return low.emit(word("ops.flip")(axis=eqn.params["axis"]), made) if eqn.params["reverse"] else made

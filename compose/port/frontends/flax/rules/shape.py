@@ -67,7 +67,7 @@ def _ones(given: tuple[int, ...], made: tuple[int, ...]) -> Any:
     if rest or len(longer) == len(shorter):
         return word("reshape")(*made, batch=False)
     axis = axes[0] if len(axes) == 1 else tuple(axes)
-    return word("expand_dims" if longer is made else "squeeze")(axis=axis)
+    return word("ops.expand_dims" if longer is made else "ops.squeeze")(axis=axis)
 
 
 @rule("jax.broadcast_in_dim")
@@ -107,7 +107,7 @@ def _squeeze(low, eqn, x):
     before = low.maker(0)
     if before is not None and before.name == "slice" and isinstance(low.value(before.inputs[0]), Value):
         return low.emit(index_layer(before, axes), low.value(before.inputs[0]))
-    return low.emit(word("squeeze")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
+    return low.emit(word("ops.squeeze")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
 
 
 @rule("jax.split")
@@ -144,7 +144,7 @@ def _stack(low, eqn, *xs):
 @rule("jax.rev")
 def _reverse(low, eqn, x):
     axes = eqn.params["dimensions"]
-    return low.emit(word("flip")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
+    return low.emit(word("ops.flip")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
 
 
 @rule("jax.pad")

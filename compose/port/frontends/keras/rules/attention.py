@@ -106,7 +106,7 @@ def _scored(walk, layer, inputs, mask=None, return_attention_scores=False, use_c
     y = walk.emit(made, *inputs, *hidden, weights={"scale": layer.scale if layer.use_scale else None})
     y, *scores = [walk.emit(word("at")(str(i)), y) for i in (0, 1)] if return_attention_scores else [y]
     if of_query is not None:
-        y = walk.emit(word("multiply"), y, walk.emit(word("expand_dims")(axis=-1), of_query))
+        y = walk.emit(word("multiply"), y, walk.emit(word("ops.expand_dims")(axis=-1), of_query))
     return [y, *scores] if scores else y
 
 
@@ -129,17 +129,17 @@ def _attention_mask(walk: Any, layer: Any, masks: dict[str, Any], scores: bool) 
         asked = walk.keywords(walk.node)["query_mask"]
         of_query = None if unread(walk, walk.node.outputs[0], asked) else of_query
     if keys:
-        keys = keys[:1] if len(set(keys)) == 1 else [walk.emit(word("logical_and"), *keys)]
+        keys = keys[:1] if len(set(keys)) == 1 else [walk.emit(word("ops.logical_and"), *keys)]
         wide = of_query is not None or "attention_mask" in given
-        made = walk.emit(word("expand_dims")(axis=-2), *keys) if wide else keys[0]
+        made = walk.emit(word("ops.expand_dims")(axis=-2), *keys) if wide else keys[0]
     if of_query is not None:
-        rows = walk.emit(word("expand_dims")(axis=-1), of_query)
-        made = rows if made is None else walk.emit(word("logical_and"), rows, made)
+        rows = walk.emit(word("ops.expand_dims")(axis=-1), of_query)
+        made = rows if made is None else walk.emit(word("ops.logical_and"), rows, made)
     whole = given.get("attention_mask")
     if whole is not None:
         if len(walk.keywords(walk.node)["attention_mask"].shape) != 3:
             raise PortError("an attention_mask (batch, queries, keys)")
-        made = whole if made is None else walk.emit(word("logical_and"), whole, made)
+        made = whole if made is None else walk.emit(word("ops.logical_and"), whole, made)
     return () if made is None else (made,), not zeros and (of_query is not None or whole is not None)
 
 

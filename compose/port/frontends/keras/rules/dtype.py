@@ -13,4 +13,4 @@ def _cast(walk, op, x):
         return walk.emit(word("scale")(by=1.0), x)
     if given == op.dtype or ("float" in given and "float" in op.dtype):
         return x
-    return walk.emit(word("as_dtype")(dtype=word("float32" if "float" in op.dtype else "int32")), x)
+    return walk.emit(word("ops.astype")(dtype=word("float32" if "float" in op.dtype else "int32")), x)

@@ -20,7 +20,7 @@ ACTIVATIONS = {
     "silu": "silu", "swish": "silu", "elu": "elu", "selu": "selu", "softplus": "softplus", "softsign": "soft_sign",
     "hard_sigmoid": "hard_sigmoid", "hard_silu": "hard_swish", "hard_swish": "hard_swish", "relu6": "relu6",
     "mish": "mish",
-    "exponential": "exp", "log_softmax": "log_softmax", "leaky_relu": "leaky_relu", "log_sigmoid": "log_sigmoid",
+    "exponential": "ops.exp", "log_softmax": "log_softmax", "leaky_relu": "leaky_relu", "log_sigmoid": "log_sigmoid",
     "tanh_shrink": "tanh_shrink", "celu": "celu", "squareplus": "squareplus", "sparse_plus": "sparse_plus",
     "sparsemax": "sparsemax", "hard_tanh": "hard_tanh", "hard_shrink": "hard_shrink", "soft_shrink": "soft_shrink",
 }  # fmt: skip
@@ -101,14 +101,15 @@ def mask_of(tensor: Any) -> Any:
 
 
 _FUNCTIONS = {
-    "Arccos": "acos", "Arccosh": "acosh", "Arcsin": "asin", "Arcsinh": "asinh", "Arctan": "atan", "Arctanh": "atanh",
-    "Cosh": "cosh", "Sinh": "sinh", "Tan": "tan", "Ceil": "ceil", "Floor": "floor", "Expm1": "expm1", "Log1p": "log1p",
-    "StopGradient": "stop_gradient", "ConvertToTensor": "identity", "Copy": "identity",
+    "Arccos": "ops.acos", "Arccosh": "ops.acosh", "Arcsin": "ops.asin", "Arcsinh": "ops.asinh", "Arctan": "ops.atan",
+    "Arctanh": "ops.atanh", "Cosh": "ops.cosh", "Sinh": "ops.sinh", "Tan": "ops.tan", "Ceil": "ops.ceil",
+    "Floor": "ops.floor", "Expm1": "ops.expm1", "Log1p": "ops.log1p", "StopGradient": "ops.stop_gradient",
+    "ConvertToTensor": "identity", "Copy": "identity",
 }  # fmt: skip
 _OPTIONS = {
-    "Argsort": ("argsort", "axis"), "Sort": ("sort", "axis"), "Cumprod": ("cumprod", "axis"), "Glu": ("glu", "axis"),
-    "Sparsemax": ("sparsemax", "axis"), "Squareplus": ("squareplus", "b"), "SoftShrink": ("soft_shrink", "threshold"),
-    "HardShrink": ("hard_shrink", "threshold"),
+    "Argsort": ("ops.argsort", "axis"), "Sort": ("ops.sort", "axis"), "Cumprod": ("ops.cumprod", "axis"),
+    "Glu": ("glu", "axis"), "Sparsemax": ("sparsemax", "axis"), "Squareplus": ("squareplus", "b"),
+    "SoftShrink": ("soft_shrink", "threshold"), "HardShrink": ("hard_shrink", "threshold"),
 }  # fmt: skip
 _LOGS = {"Log2": math.log(2), "Log10": math.log(10)}
 
@@ -129,14 +130,14 @@ def _with_option(walk, op, x):
 
 @rules("keras.ops.Log2", "keras.ops.Log10")
 def _log(walk, op, x):
-    return walk.emit(word("scale")(by=1 / _LOGS[type(op).__name__]), walk.emit(word("log"), x))
+    return walk.emit(word("scale")(by=1 / _LOGS[type(op).__name__]), walk.emit(word("ops.log"), x))
 
 
 @rule("keras.ops.Round")
 def _round(walk, op, x):
     if op.decimals:
         raise PortError("rounding to whole numbers")
-    return walk.emit(word("round"), x)
+    return walk.emit(word("ops.round"), x)
 
 
 @rule("keras.ops.Threshold")
@@ -166,8 +167,9 @@ _PLAIN = {
     "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Selu": "selu",
     "Softplus": "softplus", "Softsign": "soft_sign", "LogSigmoid": "log_sigmoid", "HardSigmoid": "hard_sigmoid",
     "HardSilu": "hard_swish", "TanhShrink": "tanh_shrink", "SparsePlus": "sparse_plus", "HardTanh": "hard_tanh",
-    "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Square": "square", "Sin": "sin", "Cos": "cos",
-    "Erf": "erf", "Reciprocal": "reciprocal", "Absolute": "abs", "Abs": "abs", "Sign": "sign",
+    "Exp": "ops.exp", "Log": "ops.log", "Sqrt": "ops.sqrt", "Rsqrt": "ops.rsqrt", "Square": "ops.square",
+    "Sin": "ops.sin", "Cos": "ops.cos", "Erf": "ops.erf", "Reciprocal": "ops.reciprocal", "Absolute": "absolute",
+    "Abs": "absolute", "Sign": "ops.sign",
 }  # fmt: skip
 
 
@@ -207,12 +209,12 @@ def _negative(walk, op, x):
 def _power(walk, op, x, exponent):
     if not isinstance(exponent, (int, float)) or not isinstance(x, GraphValue):
         raise PortError("a value to the power of a number")
-    return walk.emit(word("square") if exponent == 2 else word("power")(exponent=float(exponent)), x)
+    return walk.emit(word("ops.square") if exponent == 2 else word("ops.power")(x2=float(exponent)), x)
 
 
 @rule("keras.ops.Clip")
 def _clip(walk, op, x):
-    return walk.emit(word("clip")(low=float(op.x_min), high=float(op.x_max)), x)
+    return walk.emit(word("clip")(min=float(op.x_min), max=float(op.x_max)), x)
 
 
 @rules("keras.ops.Maximum", "keras.ops.Minimum")
@@ -221,4 +223,4 @@ def _extremes(walk, op, a, b):
         return walk.emit(word(type(op).__name__.lower()), a, b)
     low = type(op).__name__ == "Maximum"
     value, bound = (a, b) if isinstance(a, GraphValue) else (b, a)
-    return walk.emit(word("clip")(**{"low" if low else "high": float(bound)}), value)
+    return walk.emit(word("clip")(**{"min" if low else "max": float(bound)}), value)

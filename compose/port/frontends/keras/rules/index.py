@@ -34,13 +34,13 @@ def _encoded(walk: Any, x: Any, mode: str, size: int) -> Any:
     if mode == "int":
         return x
     if mode == "one_hot":
-        x = walk.emit(word("squeeze")(axis=-1), x) if len(given) > 1 and given[-1] == 1 else x
+        x = walk.emit(word("ops.squeeze")(axis=-1), x) if len(given) > 1 and given[-1] == 1 else x
         return walk.emit(word("one_hot")(size=size), x)
     if len(given) < 2:
         raise PortError(f'rows of ids for the output mode {mode!r}, got one id each; use "one_hot"')
     if mode == "multi_hot":
         return walk.emit(word("multi_hot")(size=size), x)
-    return walk.emit(word("sum")(axis=-2), walk.emit(word("one_hot")(size=size), x))
+    return walk.emit(word("ops.sum")(axis=-2), walk.emit(word("one_hot")(size=size), x))
 
 
 _TEXT = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
@@ -59,7 +59,7 @@ def _text(walk, layer, *inputs, **_):
 def _gather(walk, op, x, indices):
     if op.axis is None:
         raise PortError("take_along_axis with an axis")
-    return walk.emit(word("gather")(axis=op.axis), x, indices)
+    return walk.emit(word("ops.take_along_axis")(axis=op.axis), x, indices)
 
 
 @rule("keras.ops.Slice")

@@ -12,10 +12,10 @@ from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.values import GraphValue
 
 _COMPARED = {
-    "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True), "Less": ("less", True),
-    "GreaterEqual": ("less", False), "LessEqual": ("greater", False),
+    "Equal": ("ops.equal", True), "NotEqual": ("ops.equal", False), "Greater": ("ops.greater", True),
+    "Less": ("ops.less", True), "GreaterEqual": ("ops.less", False), "LessEqual": ("ops.greater", False),
 }  # fmt: skip
-_MIRRORED = {"greater": "less", "less": "greater", "equals": "equals"}
+_MIRRORED = {"ops.greater": "ops.less", "ops.less": "ops.greater", "ops.equal": "ops.equal"}
 
 
 @rules(*(f"keras.ops.{name}" for name in _COMPARED))
@@ -23,26 +23,26 @@ def _compare(walk, op, a, b):
     name, holds = _COMPARED[type(op).__name__]
     if not isinstance(a, GraphValue):
         a, b, name = b, a, _MIRRORED[name]
-    made = walk.emit(word(name), a, b) if isinstance(b, GraphValue) else walk.emit(word(name)(value=b), a)
-    return made if holds else walk.emit(word("logical_not"), made)
+    made = walk.emit(word(name), a, b) if isinstance(b, GraphValue) else walk.emit(word(name)(y=b), a)
+    return made if holds else walk.emit(word("ops.logical_not"), made)
 
 
 @rule("keras.ops.LogicalNot")
 def _not(walk, op, x):
-    return walk.emit(word("logical_not"), x)
+    return walk.emit(word("ops.logical_not"), x)
 
 
 @rule("keras.ops.LogicalAnd")
 def _and(walk, op, a, b):
-    return a if a == b else walk.emit(word("logical_and"), a, b)
+    return a if a == b else walk.emit(word("ops.logical_and"), a, b)
 
 
 @rule("keras.ops.LogicalOr")
 def _or(walk, op, a, b):
     if a == b:
         return a
-    neither = walk.emit(word("logical_and"), *(walk.emit(word("logical_not"), v) for v in (a, b)))
-    return walk.emit(word("logical_not"), neither)
+    neither = walk.emit(word("ops.logical_and"), *(walk.emit(word("ops.logical_not"), v) for v in (a, b)))
+    return walk.emit(word("ops.logical_not"), neither)
 
 
 @rules("keras.ops.Any", "keras.ops.All")
@@ -50,14 +50,14 @@ def _any(walk, op, x):
     options = {"keepdims": True} if op.keepdims else {}
     axis = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else op.axis
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    return walk.emit(word("max" if type(op).__name__ == "Any" else "min")(axis=axis, **options), x)
+    return walk.emit(word("ops.max" if type(op).__name__ == "Any" else "ops.min")(axis=axis, **options), x)
 
 
 @rule("keras.ops.Where")
 def _where(walk, op, condition, a, b):
     like = a if isinstance(a, GraphValue) else b
     a, b = (v if isinstance(v, GraphValue) else _constant(walk, like, v) for v in (a, b))
-    return walk.emit(word("where"), condition, a, b)
+    return walk.emit(word("ops.where"), condition, a, b)
 
 
 def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
@@ -70,8 +70,8 @@ def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
 def _masking(walk, layer, x):
     if layer.mask_value == 0:
         return x  # what is hidden is zero already
-    real = walk.emit(word("logical_not"), walk.emit(word("equals")(value=layer.mask_value), x))
-    return walk.emit(word("multiply"), x, walk.emit(word("max")(axis=-1, keepdims=True), real))
+    real = walk.emit(word("ops.logical_not"), walk.emit(word("ops.equal")(y=layer.mask_value), x))
+    return walk.emit(word("multiply"), x, walk.emit(word("ops.max")(axis=-1, keepdims=True), real))
 
 
 _EACH_STEP = {

@@ -36,8 +36,8 @@ def _global_pool(walk, layer, x, mask=None):
 def _mean_of_real(walk: Any, x: Any, mask: Any, options: dict[str, Any]) -> Any:
     """The mean over the steps that a mask `(batch, time)` keeps."""
     first = options.pop("channels_first", False)
-    real = walk.emit(word("expand_dims")(axis=1 if first else 2), mask)
-    total = word("sum")(axis=2 if first else 1, **options)
+    real = walk.emit(word("ops.expand_dims")(axis=1 if first else 2), mask)
+    total = word("ops.sum")(axis=2 if first else 1, **options)
     return walk.emit(word("divide"), walk.emit(total, walk.emit(word("multiply"), x, real)), walk.emit(total, real))
 
 

@@ -45,7 +45,7 @@ def _with_states(walk: Any, layer: Any, cell: Any, y: Any) -> tuple[Any, list]:
 
 def _given(walk: Any, layer: Any, y: Any, states: list) -> Any:
     if layer.go_backwards and layer.return_sequences:
-        y = walk.emit(word("flip")(axis=1), y)
+        y = walk.emit(word("ops.flip")(axis=1), y)
     return [y, *states] if states else y
 
 

@@ -11,12 +11,12 @@ from compose.port.frontends.keras.registry import rule, rules
 
 @rule("keras.ops.Argmin")
 def _argmin(walk, op, x):
-    return walk.emit(word("argmin")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
+    return walk.emit(word("ops.argmin")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
 
 
 @rule("keras.ops.TopK")
 def _top_k(walk, op, x):
-    both = walk.emit(word("top_k")(k=op.k), x)
+    both = walk.emit(word("ops.top_k")(k=op.k), x)
     return [walk.emit(word("at")(str(i)), both) for i in (0, 1)]
 
 
@@ -24,7 +24,7 @@ def _top_k(walk, op, x):
 def _average(walk, op, x, weights=None):
     if weights is not None:
         raise PortError("an average without weights")
-    return walk.emit(word("mean")(axis=op.axis), x)
+    return walk.emit(word("ops.mean")(axis=op.axis), x)
 
 
 @rule("keras.ops.Moments")
@@ -32,7 +32,7 @@ def _moments(walk, op, x):
     axes = tuple(op.axes) if isinstance(op.axes, (list, tuple)) else (op.axes,)
     options: dict[str, Any] = {"axis": axes[0] if len(axes) == 1 else axes}
     options |= {"keepdims": True} if op.keepdims else {}
-    return [walk.emit(word(name)(**options), x) for name in ("mean", "var")]
+    return [walk.emit(word(name)(**options), x) for name in ("ops.mean", "ops.var")]
 
 
 _REDUCED = ("Mean", "Sum", "Max", "Min", "Amax", "Amin", "Prod", "Var", "Std", "Logsumexp")
@@ -45,12 +45,12 @@ def _reduce(walk, op, x):
         axes = list(op.axis) if isinstance(op.axis, (list, tuple)) else [op.axis]
         options["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
     name = type(op).__name__.lower()
-    return walk.emit(word({"amax": "max", "amin": "min"}.get(name, name))(**options), x)
+    return walk.emit(word({"amax": "ops.max", "amin": "ops.min", "std": "std"}.get(name, f"ops.{name}"))(**options), x)
 
 
 @rule("keras.ops.Argmax")
 def _argmax(walk, op, x):
-    return walk.emit(word("argmax")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
+    return walk.emit(word("ops.argmax")(axis=op.axis, **({"keepdims": True} if op.keepdims else {})), x)
 
 
 @rules("keras.ops.Norm", "keras.ops.Normalize")

@@ -66,7 +66,7 @@ def _tile(walk, op, x):
     times = (op.repeats,) if isinstance(op.repeats, int) else tuple(op.repeats)
     if len(times) >= walk.rank and any(n != 1 for n in times[: len(times) - walk.rank + 1]):
         raise PortError(f"copies along the axes after the batch, got {times}")
-    return walk.emit(word("tile")(times=times[-(walk.rank - 1) :]), x)
+    return walk.emit(word("ops.tile")(reps=times[-(walk.rank - 1) :]), x)
 
 
 @rule("keras.ops.Repeat")
@@ -76,7 +76,7 @@ def _repeat(walk, op, x):
         raise PortError("each value repeated along an axis after the batch")
     sizes = walk.node.output_tensors[0].shape
     times = tuple(op.repeats if i == axis + 1 else 1 for i in range(1, walk.rank + 1))
-    y = walk.emit(word("tile")(times=times), walk.emit(word("expand_dims")(axis=axis + 1), x))
+    y = walk.emit(word("ops.tile")(reps=times), walk.emit(word("ops.expand_dims")(axis=axis + 1), x))
     if None in sizes[1:]:
         raise PortError("values of known sizes to repeat")
     return walk.emit(word("reshape")(*sizes[1:]), y)
@@ -176,21 +176,21 @@ def _axes(walk, op, x):
     axis = tuple(op.axis) if isinstance(op.axis, (list, tuple)) else op.axis
     if axis is None:
         raise PortError("squeeze with an axis")
-    return walk.emit(word("expand_dims" if type(op).__name__ == "ExpandDims" else "squeeze")(axis=axis), x)
+    return walk.emit(word("ops.expand_dims" if type(op).__name__ == "ExpandDims" else "ops.squeeze")(axis=axis), x)
 
 
 @rules("keras.ops.Flip", "keras.ops.Cumsum")
 def _along(walk, op, x):
     if op.axis is None:
         raise PortError(f"{type(op).__name__.lower()} with an axis")
-    return walk.emit(word(type(op).__name__.lower())(axis=op.axis), x)
+    return walk.emit(word(f"ops.{type(op).__name__.lower()}")(axis=op.axis), x)
 
 
 @rule("keras.ops.Roll")
 def _roll(walk, op, x):
     if op.axis is None:
         raise PortError("roll with an axis")
-    return walk.emit(word("roll")(shift=op.shift, axis=op.axis), x)
+    return walk.emit(word("ops.roll")(shift=op.shift, axis=op.axis), x)
 
 
 @rule("keras.ops.Pad")

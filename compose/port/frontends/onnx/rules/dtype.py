@@ -25,8 +25,8 @@ def _cast(low, node, x, *like):
         return x
     x = low.whole(x)
     if after == TensorProto.BOOL:
-        return low.emit(word("logical_not"), low.emit(word("equals")(value=0), x))
+        return low.emit(word("ops.logical_not"), low.emit(word("ops.equal")(y=0), x))
     if after in _FLOAT or after in (TensorProto.INT64, TensorProto.INT32):
-        return low.emit(word("as_dtype")(dtype=word("float32" if after in _FLOAT else "int32")), x)
+        return low.emit(word("ops.astype")(dtype=word("float32" if after in _FLOAT else "int32")), x)
     kind = TensorProto.DataType.Name(after)
     raise PortError(f"a cast to floats, whole numbers of 32 bits or more, or truth, got one to {kind}")

@@ -17,11 +17,12 @@ from compose.port.lowering.values import Operand, Value, Weight
 
 PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Mish": "mish",
-    "Softplus": "softplus", "Softsign": "soft_sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Abs": "abs",
-    "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign", "compose.Silu": "silu",
-    "compose.Square": "square", "compose.LogSigmoid": "log_sigmoid", "compose.Relu6": "relu6",
-    "Acos": "acos", "Acosh": "acosh", "Asin": "asin", "Asinh": "asinh", "Atan": "atan", "Atanh": "atanh", "Tan": "tan",
-    "Sinh": "sinh", "Cosh": "cosh", "Floor": "floor", "Ceil": "ceil", "Round": "round",
+    "Softplus": "softplus", "Softsign": "soft_sign", "Exp": "ops.exp", "Log": "ops.log", "Sqrt": "ops.sqrt",
+    "Abs": "absolute", "Sin": "ops.sin", "Cos": "ops.cos", "Erf": "ops.erf", "Reciprocal": "ops.reciprocal",
+    "Sign": "ops.sign", "compose.Silu": "silu", "compose.Square": "ops.square", "compose.LogSigmoid": "log_sigmoid",
+    "compose.Relu6": "relu6", "Acos": "ops.acos", "Acosh": "ops.acosh", "Asin": "ops.asin", "Asinh": "ops.asinh",
+    "Atan": "ops.atan", "Atanh": "ops.atanh", "Tan": "ops.tan", "Sinh": "ops.sinh", "Cosh": "ops.cosh",
+    "Floor": "ops.floor", "Ceil": "ops.ceil", "Round": "ops.round",
 }  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _clip(lowering: Operands, node: Node, x: Value, least=None, most=None):
     if bounds == [0, None]:
         return lowering.emit(word("relu"), x)
     low_end, high_end = bounds
-    return lowering.emit(word("clip")(**{k: v for k, v in (("low", low_end), ("high", high_end)) if v is not None}), x)
+    return lowering.emit(word("clip")(**{k: v for k, v in (("min", low_end), ("max", high_end)) if v is not None}), x)
 
 
 @rules("onnx.Softmax", "onnx.LogSoftmax")
@@ -118,7 +119,7 @@ def _pow(lowering: Operands, node: Node, x: Value, exponent):
     power = lowering.number(exponent)
     if power is None or not isinstance(x, Value) or lowering.graph.kinds.get(node.outputs[0]) in WHOLE:
         raise PortError("a power of a value by a number")
-    return lowering.emit(word("square") if power == 2 else word("power")(exponent=float(power)), x)
+    return lowering.emit(word("ops.square") if power == 2 else word("ops.power")(x2=float(power)), x)
 
 
 @rule("onnx.Swish")

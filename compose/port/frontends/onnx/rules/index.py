@@ -32,7 +32,9 @@ def _gather(low, node, x, ids):
 @rule("onnx.GatherElements")
 def _gather_each(low, node, x, places):
     x, places = low.whole(low.value(x)), low.value(places)
-    return low.emit(word("gather")(axis=x.axis(node.get("axis", 0))), x, low.moved(places, x.axes), axes=x.axes)
+    return low.emit(
+        word("ops.take_along_axis")(axis=x.axis(node.get("axis", 0))), x, low.moved(places, x.axes), axes=x.axes
+    )
 
 
 def gathered(low, x: Any, ids: Any, axis: int) -> Any:
@@ -91,7 +93,7 @@ def _slice(low, node, x, starts, stops, axes=None, steps=None):
             if s != -1 or len(range(x.shape[axis])[a:b:s]) != x.shape[axis] or isinstance(x, Weight):
                 raise PortError(f"a slice with a step above 0, or a whole axis backwards, got step {s}")
             x = low.whole(x)
-            x = low.emit(word("flip")(axis=x.axis(axis)), x, shape=x.shape)
+            x = low.emit(word("ops.flip")(axis=x.axis(axis)), x, shape=x.shape)
             continue
         places = range(x.shape[axis])[a:b:s]
         x = part_of(low, x, axis, slice(places.start, places.stop), s)

@@ -13,10 +13,10 @@ from compose.port.ir.weights import Constant
 from compose.port.lowering.values import Value, Weight
 
 _COMPARED = {
-    "Equal": ("equals", True), "Greater": ("greater", True), "LessOrEqual": ("greater", False),
-    "Less": ("less", True), "GreaterOrEqual": ("less", False),
+    "Equal": ("ops.equal", True), "Greater": ("ops.greater", True), "LessOrEqual": ("ops.greater", False),
+    "Less": ("ops.less", True), "GreaterOrEqual": ("ops.less", False),
 }  # fmt: skip
-_TURNED = {"greater": "less", "less": "greater", "equals": "equals"}
+_TURNED = {"ops.greater": "ops.less", "ops.less": "ops.greater", "ops.equal": "ops.equal"}
 
 
 @rules(*(f"onnx.{name}" for name in _COMPARED))
@@ -28,18 +28,18 @@ def _compare(low, node, a, b):
     if value is None:
         made = low.joined(name, low.value(a), as_value(low, b, a))
     else:
-        made = low.emit(word(name)(value=value), low.whole(low.value(a)))
-    return made if holds else low.emit(word("logical_not"), made)
+        made = low.emit(word(name)(y=value), low.whole(low.value(a)))
+    return made if holds else low.emit(word("ops.logical_not"), made)
 
 
 @rules("onnx.And", "onnx.Or")
 def _both(low, node, a, b):
-    return low.joined("logical_and" if node.op == "onnx.And" else "logical_or", low.value(a), low.value(b))
+    return low.joined("ops.logical_and" if node.op == "onnx.And" else "ops.logical_or", low.value(a), low.value(b))
 
 
 @rule("onnx.Not")
 def _not(low, node, x):
-    return low.emit(word("logical_not"), low.whole(x))
+    return low.emit(word("ops.logical_not"), low.whole(x))
 
 
 @rule("onnx.Where")
@@ -51,7 +51,7 @@ def _where(low, node, condition, a, b):
     parts = [as_value(low, v, like) for v in (condition, a, b)]
     if any(v.ndim != like.ndim for v in parts):
         raise PortError(f"a choice between values of {like.ndim} axes each")
-    return low.emit(word("where"), *(low.moved(v, like.axes) for v in parts), axes=like.axes)
+    return low.emit(word("ops.where"), *(low.moved(v, like.axes) for v in parts), axes=like.axes)
 
 
 def as_value(low: Any, given: Any, like: Value) -> Value:

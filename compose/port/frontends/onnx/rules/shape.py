@@ -88,7 +88,7 @@ def _tile(low, node, x, times):
         raise PortError(f"a tiling that leaves the first axis alone, got {x.shape} to {after}")
     if all(n in (1, m) for n, m in zip(x.shape, after)):
         return low.emit(word("broadcast_to")(*(after[a] for a in x.axes[1:])), x) if x.axes[0] == 0 else _refused(x)
-    return low.emit(word("tile")(tuple(after[a] // x.shape[a] for a in x.axes)), x)
+    return low.emit(word("ops.tile")(reps=tuple(after[a] // x.shape[a] for a in x.axes)), x)
 
 
 def _refused(x):

@@ -17,4 +17,4 @@ def _cast(lowering: Operands, op: tf.Operation, x):
         return x
     if after == tf.bool or before.is_complex or after.is_complex:
         raise PortError(f"a cast to floats or whole numbers, got one from {before.name} to {after.name}")
-    return lowering.emit(word("as_dtype")(dtype=word("float32" if after.is_floating else "int32")), lowering.whole(x))
+    return lowering.emit(word("ops.astype")(dtype=word("float32" if after.is_floating else "int32")), lowering.whole(x))

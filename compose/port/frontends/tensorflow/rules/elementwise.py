@@ -17,11 +17,13 @@ from compose.port.lowering.values import Operand
 
 PLAIN = {
     "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Selu": "selu", "Elu": "elu",
-    "Softplus": "softplus", "Softsign": "soft_sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Rsqrt": "rsqrt",
-    "Square": "square", "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Inv": "reciprocal",
-    "Abs": "abs", "Sign": "sign", "Expm1": "expm1", "Log1p": "log1p", "Tan": "tan", "Asin": "asin", "Acos": "acos",
-    "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
-    "Floor": "floor", "Ceil": "ceil", "Round": "round", "Rint": "round", "StopGradient": "stop_gradient",
+    "Softplus": "softplus", "Softsign": "soft_sign", "Exp": "ops.exp", "Log": "ops.log", "Sqrt": "ops.sqrt",
+    "Rsqrt": "ops.rsqrt", "Square": "ops.square", "Sin": "ops.sin", "Cos": "ops.cos", "Erf": "ops.erf",
+    "Reciprocal": "ops.reciprocal", "Inv": "ops.reciprocal", "Abs": "absolute", "Sign": "ops.sign",
+    "Expm1": "ops.expm1", "Log1p": "ops.log1p", "Tan": "ops.tan", "Asin": "ops.asin", "Acos": "ops.acos",
+    "Atan": "ops.atan", "Sinh": "ops.sinh", "Cosh": "ops.cosh", "Asinh": "ops.asinh", "Acosh": "ops.acosh",
+    "Atanh": "ops.atanh", "Floor": "ops.floor", "Ceil": "ops.ceil", "Round": "ops.round", "Rint": "ops.round",
+    "StopGradient": "ops.stop_gradient",
 }  # fmt: skip
 
 
@@ -42,18 +44,18 @@ def _neg(lowering: Operands, op: tf.Operation, x):
 
 @rule("tf.Erfc")
 def _erfc(lowering: Operands, op: tf.Operation, x):
-    negative = lowering.along(word("scale")(by=-1.0), lowering.along(word("erf"), x))
+    negative = lowering.along(word("scale")(by=-1.0), lowering.along(word("ops.erf"), x))
     return lowering.along(word("add_constant")(value=1.0), negative)
 
 
 @rule("tf.Pow")
 def _pow(lowering: Operands, op: tf.Operation, x, exponent):
     if isinstance(x, np.ndarray) and x.size == 1 and x.ravel()[0] > 0 and isinstance(exponent, Value):
-        return lowering.along(word("exp"), lowering.along(word("scale")(by=float(np.log(x.ravel()[0]))), exponent))
+        return lowering.along(word("ops.exp"), lowering.along(word("scale")(by=float(np.log(x.ravel()[0]))), exponent))
     if not isinstance(x, Value) or isinstance(exponent, (Value, Weight)) or exponent.size != 1:
         raise PortError("a value to the power of a number")
     power = float(exponent.reshape(-1)[0])
-    return lowering.each(word("square") if power == 2 else word("power")(exponent=power), x)
+    return lowering.each(word("ops.square") if power == 2 else word("ops.power")(x2=power), x)
 
 
 @rules(
@@ -105,7 +107,7 @@ def _div(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
 def _whole_times(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     if not isinstance(a, Value) or not isinstance(b, np.ndarray) or not op.outputs[0].dtype.is_floating:
         raise PortError(f"{op.type} of a floating-point value by numbers")
-    quotient = lowering.along(word("floor"), binary(lowering, "divide", a, b))
+    quotient = lowering.along(word("ops.floor"), binary(lowering, "divide", a, b))
     if op.type == "FloorDiv":
         return quotient
     return binary(lowering, "subtract", a, binary(lowering, "multiply", quotient, b))
@@ -114,23 +116,23 @@ def _whole_times(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
 @rule("tf.SquaredDifference")
 def _squared_difference(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     a, b = (b, a) if not isinstance(a, Value) else (a, b)
-    return lowering.each(word("square"), binary(lowering, "subtract", a, b))
+    return lowering.each(word("ops.square"), binary(lowering, "subtract", a, b))
 
 
 @rules("tf.Maximum", "tf.Minimum")
 def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
-    name, side = op.type.lower(), "low" if op.type == "Maximum" else "high"
+    name, side = op.type.lower(), "min" if op.type == "Maximum" else "max"
     value, bound = (a, b) if isinstance(a, Value) else (b, a)
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:
         return lowering.emit(word(name), *(as_value(lowering, v, value) for v in (a, b)))
     limit = float(bound.ravel()[0])
-    if side == "low" and limit == 0 and value is b:  # where both are equal the gradient is the first one's
+    if side == "min" and limit == 0 and value is b:  # where both are equal the gradient is the first one's
         return lowering.each(word("relu"), value)
     before = None if lowering.is_shared(value) else lowering.producer(value)
     if before is not None and before.layer.kind == "clip":
         clip: Any = before.layer
         ends = {**dict(clip.options), side: limit}
-        if len(clip.options) == 1 and len(ends) == 2 and ends["low"] < ends["high"]:
+        if len(clip.options) == 1 and len(ends) == 2 and ends["min"] < ends["max"]:
             lowering.replace_op(before, layer=word("clip")(**dict(sorted(ends.items(), reverse=True))))
             return value.but(shape=lowering.shape, ours=value.ours if value.ours != value.shape else lowering.shape)
     return lowering.each(word("clip")(**{side: limit}), value)
@@ -138,4 +140,4 @@ def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
 
 @rule("tf.ClipByValue")
 def _clip(lowering: Operands, op: tf.Operation, x, least, most):
-    return lowering.each(word("clip")(low=float(least), high=float(most)), x)
+    return lowering.each(word("clip")(min=float(least), max=float(most)), x)

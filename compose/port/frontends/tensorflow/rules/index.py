@@ -36,7 +36,7 @@ def _gather(low, op, table, ids, axis=0):
         ids, rest = low.whole(ids), table.ndim - ids.ndim
         wide = (*ids.shape, *(1,) * rest)
         ids = low.emit(word("reshape")(*wide[1:]), ids, shape=wide) if rest else ids
-        layer = word("gather") if place == table.ndim - 1 else word("gather")(axis=place)
+        layer = word("ops.take_along_axis") if place == table.ndim - 1 else word("ops.take_along_axis")(axis=place)
         return low.emit(layer, table, ids)
     raise PortError("places of each example along one axis, as in tf.gather(x, ids, axis=1, batch_dims=1)")
 

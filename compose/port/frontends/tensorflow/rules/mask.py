@@ -11,8 +11,8 @@ from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
 
 _COMPARED = {
-    "Equal": ("equals", True), "NotEqual": ("equals", False), "Greater": ("greater", True),
-    "LessEqual": ("greater", False), "Less": ("less", True), "GreaterEqual": ("less", False),
+    "Equal": ("ops.equal", True), "NotEqual": ("ops.equal", False), "Greater": ("ops.greater", True),
+    "LessEqual": ("ops.greater", False), "Less": ("ops.less", True), "GreaterEqual": ("ops.less", False),
 }  # fmt: skip
 
 
@@ -21,21 +21,23 @@ def _compare(low, op, a, b):
     name, holds = _COMPARED[op.type]
     if isinstance(b, np.ndarray) and np.ptp(b) == 0 and isinstance(a, Value) and low.shape == a.shape:
         number = b.reshape(-1)[0]
-        made = low.emit(word(name)(value=number.item()), low.whole(a))
+        made = low.emit(word(name)(y=number.item()), low.whole(a))
     else:
         like = low.whole(a if isinstance(a, Value) else b)
         made = low.emit(word(name), *(as_value(low, v, like) for v in (a, b)))
-    return made if holds else low.emit(word("logical_not"), made)
+    return made if holds else low.emit(word("ops.logical_not"), made)
 
 
 @rule("tf.LogicalNot")
 def _not(low, op, x):
-    return low.emit(word("logical_not"), low.whole(x))
+    return low.emit(word("ops.logical_not"), low.whole(x))
 
 
 @rules("tf.LogicalAnd", "tf.LogicalOr")
 def _both(low, op, a, b):
-    return low.emit(word("logical_and" if op.type == "LogicalAnd" else "logical_or"), low.whole(a), low.whole(b))
+    return low.emit(
+        word("ops.logical_and" if op.type == "LogicalAnd" else "ops.logical_or"), low.whole(a), low.whole(b)
+    )
 
 
 @rules("tf.SelectV2", "tf.Select")
@@ -51,7 +53,7 @@ def _where(low, op, condition, a, b):
         )
     like = next((v for v in (a, b) if isinstance(v, Value)), condition)
     plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
-    return low.emit(word("where"), condition, *(as_value(low, v, like) for v in plain))
+    return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
 
 
 @rule("tf.MatrixBandPart")

@@ -11,7 +11,15 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
 
-_REDUCE = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Any": "max", "All": "min"}
+_REDUCE = {
+    "Mean": "ops.mean",
+    "Sum": "ops.sum",
+    "Max": "ops.max",
+    "Min": "ops.min",
+    "Prod": "ops.prod",
+    "Any": "ops.max",
+    "All": "ops.min",
+}
 
 
 @rules(*(f"tf.{name}" for name in _REDUCE))
@@ -46,14 +54,14 @@ def _reduced(low: Any, op: Any, x: Any, dims: list[int], kept: bool, shape: Any)
 @rule("tf.L2Loss")
 def _l2_loss(low, op, x):
     x = low.whole(x)
-    total = low.emit(word("sum"), low.emit(word("square"), x, shape=x.shape))
+    total = low.emit(word("ops.sum"), low.emit(word("ops.square"), x, shape=x.shape))
     return low.emit(word("scale")(by=0.5), total)
 
 
 @rules("tf.ArgMax", "tf.ArgMin")
 def _position(low, op, x, axis):
     x = low.whole(x)
-    return low.emit(word(op.type.lower())(axis=_last(axis, x)), x)
+    return low.emit(word(f"ops.{op.type.lower()}")(axis=_last(axis, x)), x)
 
 
 @rules("tf.Cumsum", "tf.Cumprod")
@@ -61,9 +69,9 @@ def _cumulated(low, op, x, axis):
     x = low.whole(x)
     if op.get_attr("exclusive") and op.type == "Cumprod":
         raise PortError("products that include each place, got exclusive=True")
-    turn = word("flip")(axis=_last(axis, x))
+    turn = word("ops.flip")(axis=_last(axis, x))
     made = low.emit(turn, x) if op.get_attr("reverse") else x
-    made = low.emit(word(op.type.lower())(axis=_last(axis, x)), made)
+    made = low.emit(word(f"ops.{op.type.lower()}")(axis=_last(axis, x)), made)
     made = low.emit(turn, made) if op.get_attr("reverse") else made
     return low.emit(word("subtract"), made, x) if op.get_attr("exclusive") else made
 
@@ -71,7 +79,7 @@ def _cumulated(low, op, x, axis):
 @rules("tf.TopKV2", "tf.TopK")
 def _top_k(low, op, x, k):
     shape = low.shape_of(op.outputs[0])
-    made = low.emit(word("top_k")(k=int(k)), low.whole(x), shape=shape)
+    made = low.emit(word("ops.top_k")(k=int(k)), low.whole(x), shape=shape)
     return [low.emit(word("at")(str(i)), made, shape=shape) for i in range(2)]
 
 
@@ -95,4 +103,4 @@ def _picked(low, logits, shares):
     """The cross entropy of these shares; nothing reads the second output, a gradient."""
     logs = low.emit(word("log_softmax"), low.whole(logits), shape=logits.shape)
     each = low.emit(word("multiply"), shares, logs, shape=logits.shape)
-    return [low.emit(word("scale")(by=-1.0), low.emit(word("sum")(axis=-1), each)), None]
+    return [low.emit(word("scale")(by=-1.0), low.emit(word("ops.sum")(axis=-1), each)), None]

@@ -65,7 +65,7 @@ def _pack(low, op, *values):
 @rule("tf.Unpack")
 def _unpack(low, op, x):
     axis = op.get_attr("axis") % x.ndim
-    return _parts(low, op, low.emit(word("unbind")(axis=axis), low.whole(x), shape=x.shape))
+    return _parts(low, op, low.emit(word("ops.unstack")(axis=axis), low.whole(x), shape=x.shape))
 
 
 @rule("tf.Split")
@@ -93,7 +93,7 @@ def _parts(low: Any, op: Any, made: Value) -> list[Value]:
 def _reverse(low, op, x, axes):
     x, order = low.permutation(low.whole(x)) or (low.whole(x), None)
     dims = [int(a) % x.ndim if order is None else order[int(a)] for a in np.ravel(axes)]
-    made = low.emit(word("flip")(axis=tuple(dims) if len(dims) > 1 else dims[0]), x, shape=x.shape)
+    made = low.emit(word("ops.flip")(axis=tuple(dims) if len(dims) > 1 else dims[0]), x, shape=x.shape)
     return made if order is None else low.permuted(made, order)
 
 
@@ -109,14 +109,14 @@ def _tile(low, op, x, times):
     if times[0] != 1:
         raise PortError(f"the batch once, got tf.tile(x, {list(times)})")
     kept = next((i for i, n in enumerate(times) if n != 1), None)
-    return x if kept is None else low.emit(word("tile")(times=times[kept:]), x)
+    return x if kept is None else low.emit(word("ops.tile")(reps=times[kept:]), x)
 
 
 @rule("tf.Roll")
 def _roll(low, op, x, shift, axis):
     moves, axes = (tuple(int(n) for n in np.ravel(v)) for v in (shift, axis))
     one = len(moves) == 1
-    return low.emit(word("roll")(shift=moves[0] if one else moves, axis=axes[0] if one else axes), low.whole(x))
+    return low.emit(word("ops.roll")(shift=moves[0] if one else moves, axis=axes[0] if one else axes), low.whole(x))
 
 
 @rules("tf.Pad", "tf.PadV2", "tf.MirrorPad")
@@ -139,6 +139,6 @@ def _padded(low: Any, op: Any, x: Value, around: tuple, value: Any, shape: tuple
         return low.emit(word("pad")(around[1:-1], **options), x, shape=shape)
     if not any(around[1]) and x.ndim > 2:
         return low.emit(word("pad")(around[2:], channels_first=True, **options), x, shape=shape)
-    apart = low.emit(word("expand_dims")(axis=-1), x, shape=(*x.shape, 1))
+    apart = low.emit(word("ops.expand_dims")(axis=-1), x, shape=(*x.shape, 1))
     made = low.emit(word("pad")(around[1:], **options), apart, shape=(*shape, 1))
-    return low.emit(word("squeeze")(axis=-1), made, shape=shape)
+    return low.emit(word("ops.squeeze")(axis=-1), made, shape=shape)

@@ -112,7 +112,7 @@ def _multi_head(low, call, *tensors):
     shape = (q.shape[axes[0]], module.num_heads, q.shape[axes[1]], k.shape[axes[1]])
     found = low.emit(word("at")("1"), pair, shape=shape, axes=identity_axes(4))
     if call.options["average_attn_weights"]:
-        found = low.emit(word("mean")(axis=1), found, shape=(shape[0], *shape[2:]), axes=identity_axes(3))
+        found = low.emit(word("ops.mean")(axis=1), found, shape=(shape[0], *shape[2:]), axes=identity_axes(3))
     return y, found
 
 

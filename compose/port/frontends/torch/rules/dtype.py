@@ -17,7 +17,7 @@ def _to(low, node, x: Any, *args: Any, **options: Any):
     if before == after:
         return x
     x = low.whole(x.value() if isinstance(x, Pending) else x)
-    return low.emit(word("as_dtype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
+    return low.emit(word("ops.astype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
 
 
 def _kind(dtype: torch.dtype) -> str:

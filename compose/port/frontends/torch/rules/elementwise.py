@@ -15,8 +15,9 @@ from compose.port.lowering.values import Operand, Value
 PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",
     "hardsigmoid": "hard_sigmoid", "mish": "mish", "relu6": "relu6", "selu": "selu", "log_sigmoid": "log_sigmoid",
-    "softsign": "soft_sign", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "square": "square", "sin": "sin", "cos": "cos", "erf": "erf", "reciprocal": "reciprocal", "sign": "sign",
+    "softsign": "soft_sign", "exp": "ops.exp", "log": "ops.log", "sqrt": "ops.sqrt", "rsqrt": "ops.rsqrt",
+    "abs": "absolute", "square": "ops.square", "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf",
+    "reciprocal": "ops.reciprocal", "sign": "ops.sign",
 }  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def _rrelu(lowering: LayoutLowering, node: Any, x: Value, low_end=1 / 8, high_en
 @rules("aten.clamp", "aten.clamp_min", "aten.clamp_max")
 def _clamp(lowering: LayoutLowering, node: Any, x: Value, first=None, last=None, min=None, max=None):
     below, above = (None, first) if "clamp_max" in str(node.target) else (first, last)
-    bounds = {"low": min if below is None else below, "high": max if above is None else above}
+    bounds = {"min": min if below is None else below, "max": max if above is None else above}
     return lowering.emit(word("clip")(**{k: v for k, v in bounds.items() if v is not None}), x)
 
 
@@ -116,7 +117,7 @@ def _softmax(lowering: LayoutLowering, node: Any, x: Value, axis, dtype=None):
 
 @rule("aten.pow")
 def _pow(lowering: LayoutLowering, node: Any, x: Value, exponent):
-    return lowering.emit(word("power")(exponent=exponent), x)
+    return lowering.emit(word("ops.power")(x2=exponent), x)
 
 
 @rule("aten.neg")

@@ -42,7 +42,7 @@ class Allowed(Pending):
         if not self.known.all():
             known = as_value(self.low, self.known, made)
             shape = np.broadcast_shapes(known.shape, made.shape)
-            made = self.low.emit(word("logical_and"), made, known, shape=shape)
+            made = self.low.emit(word("ops.logical_and"), made, known, shape=shape)
         if made.shape == self.shape:
             return made
         made = self.low.as_source(made)
@@ -84,13 +84,13 @@ def four_axes(low: Any, mask: Value) -> Value:
     missing = 4 - mask.ndim
     if not missing:
         return mask
-    layer = word("expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
+    layer = word("ops.expand_dims")(axis=0 if missing == 1 else tuple(range(missing)))
     return low.emit(layer, mask, shape=(1,) * missing + mask.shape, axes=identity_axes(4))
 
 
 def shown(low: Any, hidden: Value, heads: int, of_keys: bool) -> Value:
     """A mask of `nn.MultiheadAttention` that depends on data, inverted: `(batch, keys)`, or with heads and queries."""
-    mask = low.emit(word("logical_not"), low.as_source(hidden), shape=hidden.shape)
+    mask = low.emit(word("ops.logical_not"), low.as_source(hidden), shape=hidden.shape)
     if of_keys:
         return mask
     if mask.ndim == 3:  # (batch · heads, queries, keys)
@@ -102,13 +102,13 @@ def shown(low: Any, hidden: Value, heads: int, of_keys: bool) -> Value:
 def both(low: Any, of_keys: Value, other: Value) -> Value:
     """The conjunction of a mask of keys and one of four axes."""
     batch, keys = of_keys.shape
-    wide = low.emit(word("expand_dims")(axis=(1, 2)), of_keys, shape=(batch, 1, 1, keys), axes=identity_axes(4))
-    return low.emit(word("logical_and"), wide, other, shape=(batch, *other.shape[1:]), axes=identity_axes(4))
+    wide = low.emit(word("ops.expand_dims")(axis=(1, 2)), of_keys, shape=(batch, 1, 1, keys), axes=identity_axes(4))
+    return low.emit(word("ops.logical_and"), wide, other, shape=(batch, *other.shape[1:]), axes=identity_axes(4))
 
 
 _COMPARED = {
-    "eq": ("equals", True), "ne": ("equals", False), "gt": ("greater", True), "le": ("greater", False),
-    "lt": ("less", True), "ge": ("less", False),
+    "eq": ("ops.equal", True), "ne": ("ops.equal", False), "gt": ("ops.greater", True), "le": ("ops.greater", False),
+    "lt": ("ops.less", True), "ge": ("ops.less", False),
 }  # fmt: skip
 
 
@@ -116,16 +116,16 @@ _COMPARED = {
 def _compare(low, node, a, b):
     name, holds = _COMPARED[str(node.target).split(".")[1]]
     if isinstance(b, (int, float)):
-        made = low.emit(word(name)(value=b), low.whole(a))
+        made = low.emit(word(name)(y=b), low.whole(a))
     else:
         a, b = _alike(low, a, b)
         made = low.emit(word(name), a, b)
-    return made if holds else low.emit(word("logical_not"), made)
+    return made if holds else low.emit(word("ops.logical_not"), made)
 
 
 @rules("aten.logical_not", "aten.bitwise_not")
 def _not(low, node, x):
-    return low.emit(word("logical_not"), low.whole(x))
+    return low.emit(word("ops.logical_not"), low.whole(x))
 
 
 @rules("aten.logical_and", "aten.bitwise_and", "aten.__and__")
@@ -133,7 +133,7 @@ def _and(low, node, a, b):
     known, other = (a, b) if isinstance(a, np.ndarray) else (b, a)
     if not isinstance(known, np.ndarray):
         return low.emit(
-            word("logical_and"), *_alike(low, *(v.value() if isinstance(v, Pending) else v for v in (a, b)))
+            word("ops.logical_and"), *_alike(low, *(v.value() if isinstance(v, Pending) else v for v in (a, b)))
         )
     if isinstance(other, Allowed):
         known, other = known & other.known, other.by
@@ -142,15 +142,15 @@ def _and(low, node, a, b):
 
 @rules("aten.logical_or", "aten.bitwise_or", "aten.__or__")
 def _or(low, node, a, b):
-    hidden = (low.emit(word("logical_not"), v) for v in _alike(low, a, b))
-    return low.emit(word("logical_not"), low.emit(word("logical_and"), *hidden))
+    hidden = (low.emit(word("ops.logical_not"), v) for v in _alike(low, a, b))
+    return low.emit(word("ops.logical_not"), low.emit(word("ops.logical_and"), *hidden))
 
 
 @rules("aten.where")
 def _where(low, node, condition, a, b):
     like = next(v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape))
     arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
-    return low.emit(word("where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
+    return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
 
 
 def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:

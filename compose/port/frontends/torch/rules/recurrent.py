@@ -125,5 +125,5 @@ class States(Pending):
 
     def value(self) -> Value:
         parts = [part() for part in self.each]
-        layer = word("expand_dims")(axis=0) if len(parts) == 1 else word("stack_inputs")(axis=0)
+        layer = word("ops.expand_dims")(axis=0) if len(parts) == 1 else word("stack_inputs")(axis=0)
         return self.low.emit(layer, *parts, shape=(len(parts), *parts[0].shape), axes=(0, 1, 2))

@@ -14,7 +14,9 @@ from compose.port.lowering.values import Value, identity_axes
 @rules("aten.mean", "aten.sum", "aten.amax", "aten.amin", "aten.logsumexp", "aten.prod")
 def _plain(low, node, x, axes: Any = None, keepdim=False, dtype=None):
     name = str(node.target).split(".")[1]
-    return _reduced(low, {"amax": "max", "amin": "min"}.get(name, name), x, axes, keepdim)
+    return _reduced(
+        low, {"amax": "ops.max", "amin": "ops.min", "std": "std"}.get(name, f"ops.{name}"), x, axes, keepdim
+    )
 
 
 @rules("aten.var", "aten.std")
@@ -22,7 +24,9 @@ def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False,
     if isinstance(axes, bool):  # var(x, unbiased)
         axes, unbiased = None, axes
     ddof = int(correction if unbiased else 0)
-    return _reduced(low, str(node.target).split(".")[1], x, axes, keepdim, **({"ddof": ddof} if ddof else {}))
+    return _reduced(
+        low, "std" if "std" in str(node.target) else "ops.var", x, axes, keepdim, **({"ddof": ddof} if ddof else {})
+    )
 
 
 @rules("aten.max", "aten.min")
@@ -32,14 +36,14 @@ def _largest(low, node, x, axis: Any = None, keepdim=False):
     if isinstance(axis, Value):
         raise PortError(f"torch.{name}imum of two values, got torch.{name}")
     if axis is None:
-        return _reduced(low, name, x, None, False)
+        return _reduced(low, f"ops.{name}", x, None, False)
     values, places = low.node.meta["val"]
-    made = _reduced(low, name, x, axis, keepdim, shape=sizes_of(values))
+    made = _reduced(low, f"ops.{name}", x, axis, keepdim, shape=sizes_of(values))
     if not any(user.args[1] == 1 for user in node.users):
         return made, None
     if name == "min":
         x = low.emit(word("scale")(by=-1), x, shape=x.shape)
-    return made, _reduced(low, "argmax", x, axis, keepdim, shape=sizes_of(places))
+    return made, _reduced(low, "ops.argmax", x, axis, keepdim, shape=sizes_of(places))
 
 
 @rules("aten.argmax", "aten.argmin")
@@ -48,7 +52,7 @@ def _place(low, node, x, axis: Any = None, keepdim=False):
         x = low.emit(word("scale")(by=-1), x, shape=x.shape)
     if axis is None:
         raise PortError("argmax along an axis (dim=...)")
-    return _reduced(low, "argmax", x, axis, keepdim)
+    return _reduced(low, "ops.argmax", x, axis, keepdim)
 
 
 @rules("aten.linalg_vector_norm", "aten.norm")
@@ -60,7 +64,7 @@ def _norm(low, node, x, order: Any = 2, axes: Any = None, keepdim=False, dtype=N
 @rule("aten.cumsum")
 def _cumsum(low, node, x, axis, dtype=None):
     x = low.whole(x)
-    return low.emit(word("cumsum")(axis=x.axis(axis)), x)
+    return low.emit(word("ops.cumsum")(axis=x.axis(axis)), x)
 
 
 def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:
@@ -69,8 +73,8 @@ def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any
     given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
     dims = [a % x.ndim for a in given]
     ours = sorted(x.axis(a) for a in dims)
-    if name in ("mean", "max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0:
-        layer = word("global_avg_pool" if name == "mean" else "global_max_pool")
+    if name in ("ops.mean", "ops.max") and ours == list(range(1, x.ndim - 1)) and x.axes[0] == 0:
+        layer = word("global_avg_pool" if name == "ops.mean" else "global_max_pool")
     else:
         layer = word(name)(axis=tuple(ours) if len(ours) > 1 else ours[0], **options)
     layer = layer(keepdims=True) if keepdim else layer

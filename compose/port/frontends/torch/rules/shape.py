@@ -151,7 +151,7 @@ def _unbind(low, node, x, axis=0):
 def _flip(low, node, x, axes):
     x = low.whole(x)
     ours = sorted(x.axis(a) for a in axes)
-    return low.emit(word("flip")(axis=tuple(ours) if len(ours) > 1 else ours[0]), x)
+    return low.emit(word("ops.flip")(axis=tuple(ours) if len(ours) > 1 else ours[0]), x)
 
 
 @rule("aten.roll")
@@ -162,7 +162,9 @@ def _roll(low, node, x, shifts, axes=()):
         raise PortError("roll along given axes (dims=...)")
     ours = [x.axis(a) for a in axes]
     one = len(ours) == 1
-    return low.emit(word("roll")(shift=shifts[0] if one else tuple(shifts), axis=ours[0] if one else tuple(ours)), x)
+    return low.emit(
+        word("ops.roll")(shift=shifts[0] if one else tuple(shifts), axis=ours[0] if one else tuple(ours)), x
+    )
 
 
 _FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None, "new_full": None}

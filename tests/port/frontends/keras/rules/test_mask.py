@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compose import branch, compose_seq, embedding, equals, logical_not, lstm, port
+from compose import branch, compose_seq, embedding, lstm, ops, port
 from compose.core.errors import PortError
 from compose.port.frontends.keras.examples import examples_for
 from tests.port.levels import proofs
@@ -93,7 +93,7 @@ def test_the_examples_have_padding():
 
 
 def test_the_text_says_what_is_padding():
-    made = branch(embedding(5, 4), compose_seq(equals(value=0), logical_not), join=lstm(3, output="last"))
+    made = branch(embedding(5, 4), compose_seq(ops.equal(y=0), ops.logical_not), join=lstm(3, output="last"))
     assert port.from_keras(ids(L.LSTM(3))).net == made
 
 

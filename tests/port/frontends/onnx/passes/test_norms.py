@@ -125,7 +125,7 @@ CASES = {
             ],
             {"zero": np.int64(0), "at": ints(0), "rest": ints(2, 2), "axes": ints(2)},
         ),
-        "compose_seq(reshape(2, 2), sum(axis=2))",
+        "compose_seq(reshape(2, 2), ops.sum(axis=2))",
     ),
     "slices": (
         written(

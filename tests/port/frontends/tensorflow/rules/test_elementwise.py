@@ -40,7 +40,7 @@ def test_gradients(name):
 
 
 def test_the_clipped_is_one_word():
-    assert str(port.from_tf(lambda x: tf.clip_by_value(x, -1.0, 2.0), X).net) == "clip(low=-1.0, high=2.0)"
+    assert str(port.from_tf(lambda x: tf.clip_by_value(x, -1.0, 2.0), X).net) == "clip(min=-1.0, max=2.0)"
 
 
 @pytest.mark.parametrize(
