@@ -1,7 +1,7 @@
 # ruff: noqa: F401
 """A functional layer language for JAX: a network is one expression, compiled to pure functions."""
 
-import importlib
+import importlib as _importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ _NAMES = {"Trained": "train", "fit": "train", "load": "train"}
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"compose.{name}")
+    return _importlib.import_module(f"compose.{name}")
 
 
 _hooks.later(
