@@ -40,7 +40,7 @@ class Arithmetic(Lowering[V]):
         """A layer of two values."""
         return self.emit(word(operation), a, b)
 
-    def from_left(self, operation: str, known: Known, x: V) -> V:
+    def from_left(self, operation: str, known: Any, x: V) -> V:
         """`known - x` as `-x + known`, `known / x` as `1 / x * known`."""
         inverse = word("ops.reciprocal") if operation == "divide" else word("scale")(by=self.negative)
         return binary(self, _COMMUTING[operation], self.along(inverse, x), known)
@@ -54,7 +54,7 @@ class Arithmetic(Lowering[V]):
         negative = word("scale")(by=self.negative)
         return self.along(negative, binary(self, "add", self.along(negative, x), known))
 
-    def with_known(self, operation: str, x: V, known: Known) -> V:
+    def with_known(self, operation: str, x: V, known: Any) -> V:
         """`x + known` or `x * known` of an array or a weight: positions, the bias of a product, or a new layer."""
         if operation not in _LEARNED or not isinstance(known, (np.ndarray, BroadcastWeight)):
             what = "an array of constants" if isinstance(known, np.ndarray) else "a weight computed from others"
