@@ -1,4 +1,4 @@
-"""Which layer of a port is the first to differ, for the message of a proof that failed."""
+"""The first layer of a port that differs from the source, for the message of a failed proof."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 def first_divergence(port: Ported, report: Report, seed: int) -> str:
-    """One or two lines that name the first layer whose value the source never computes, or whose weight differs."""
+    """One or two lines that name the first layer whose output the source never computes, or the weight that differs."""
     failed = next(row for row in report.rows if not row.ok)
     if failed.check == "weights":
         return f"weights that are not used exactly once: {failed.worst}"
     if failed.check == "outputs":
         path = _first_unmatched(port, seed)
         if path is not None:
-            return f"the first layer that differs: {path} = {_layer(port, path)}{_from(port, path)}"
+            return f"the first layer that differs: {path} = {_layer(port, path)}{_origin(port, path)}"
     records = [r for r in port.weights if r.take.source == failed.worst]
     if records:
         path = records[0].target.rpartition("/")[0]
         return f"the weight that differs most: {records[0]}, of {_layer(port, path)}"
-    return "no layer could be named: the values inside agree"
+    return "no single layer could be named: every intermediate value agrees"
 
 
 def _first_unmatched(port: Ported, seed: int) -> str | None:
-    """The first of our values that is none of the source's, in whatever order its axes are."""
+    """The path of our first intermediate value that the source does not compute, up to a permutation of its axes."""
     arrays, inputs = perturbed(port.graph.arrays, seed), port.original.inputs()
     theirs: dict[int, list[np.ndarray]] = {}
     for value in port.original.intermediates(arrays, inputs):
@@ -52,7 +52,7 @@ def _first_unmatched(port: Ported, seed: int) -> str | None:
 
 
 def _layer(port: Ported, path: str) -> Any:
-    """The layer at a path of values, in which the turns of a repeat are numbers."""
+    """The layer at the path of a value, in which the iterations of a repeat are numbers."""
     for candidate in (path, "/".join(p for p in path.split("/") if not p.isdigit())):
         try:
             return " ".join(str(port.net[candidate]).split())[:120]
@@ -61,7 +61,7 @@ def _layer(port: Ported, path: str) -> Any:
     return "?"
 
 
-def _from(port: Ported, path: str) -> str:
+def _origin(port: Ported, path: str) -> str:
     bare = "/".join(p for p in path.split("/") if not p.isdigit())
     inside = (f"{bare}/", f"{path}/")
     sources = [r.take.source for r in port.weights if r.target.startswith(inside)]

@@ -1,4 +1,4 @@
-"""Gradients of a source that has none: central differences along random directions."""
+"""Gradients of a source without automatic differentiation: central differences along random directions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from compose.port.proof.reference import Arrays, cotangents
 from compose.port.proof.report import Row
 
 WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)
-TOLERANCE = 1e-6  # what differences reach in float64 is 1e-8 to 1e-10; a wrong gradient is off by 1e-3 and more
+TOLERANCE = 1e-6  # differences in float64 are accurate to 1e-8 or better; a wrong gradient is off by 1e-3 or more
 
 
 class Differences:
     """The outputs of a source, and the derivative of `sum(output * cotangent)` along one direction for each array.
 
-    Differences of the fourth order are taken at several widths: the two that agree best are believed, since a wide one
-    crosses a corner of a rectifier and a narrow one is rounding.
+    Fourth-order differences are taken at several widths, and the two that agree best are used: a wide one may cross the
+    kink of a ReLU, and a narrow one is dominated by rounding.
 
     Args:
         outputs: the source, on arrays and inputs in float64.
@@ -26,10 +26,10 @@ class Differences:
     def __init__(self, outputs: Callable, arrays: Arrays, inputs: list[np.ndarray], seed: int):
         self._run, self._arrays, self._inputs, self._seed = outputs, arrays, inputs, seed
         self.outputs: list[np.ndarray] = outputs(arrays, inputs)
-        self._given = cotangents(self.outputs, seed)
+        self._cotangents = cotangents(self.outputs, seed)
 
     def rows(self, inputs: list[np.ndarray], weights: Arrays) -> list[Row]:
-        """Our gradients of the floating-point inputs and of the weights against the differences."""
+        """Compare our gradients of the floating-point inputs and of the weights with the differences."""
         rng = np.random.default_rng([self._seed, 13])
         floats = [i for i, x in enumerate(self._inputs) if np.issubdtype(x.dtype, np.floating)]
         ours = {f"input {i}": self._along_input(i, g, rng) for i, g in zip(floats, inputs)}
@@ -54,7 +54,7 @@ class Differences:
         return self._along(self._arrays[name], gradient, rng, lambda d: self._total(move(d), self._inputs))
 
     def _along(self, at: np.ndarray, gradient: np.ndarray, rng, total: Callable) -> tuple[float, float, float]:
-        """Our slope along a random direction of length 1, the source's, and the gradient's length."""
+        """Our slope along a random unit direction, the source's slope, and the root mean square of our gradient."""
         direction = rng.normal(size=at.shape)
         direction /= max(float(np.linalg.norm(direction)), 1e-300)
         slopes = []
@@ -62,8 +62,8 @@ class Differences:
             near, far = ((total(k * h * direction) - total(-k * h * direction)) / (2 * k * h) for k in (1, 2))
             slopes.append((4 * near - far) / 3)
         best = min(range(len(WIDTHS) - 1), key=lambda i: abs(slopes[i] - slopes[i + 1]))
-        mine = float(np.sum(gradient * direction))
-        return mine, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
+        ours = float(np.sum(gradient * direction))
+        return ours, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
 
     def _total(self, arrays: Arrays, inputs: list[np.ndarray]) -> float:
-        return float(sum(np.sum(y * c) for y, c in zip(self._run(arrays, inputs), self._given)))
+        return float(sum(np.sum(y * c) for y, c in zip(self._run(arrays, inputs), self._cotangents)))

@@ -1,4 +1,4 @@
-"""The result of a proof, as a table for people and as JSON."""
+"""The result of a proof, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def compare(
 ) -> Row:
     """Compare ours with theirs, array by array, relative to each array's largest entry.
 
-    An array that is all but zero beside the others and those in `beside` (the gradient of a bias before batch norm is
-    pure rounding) is held to a ten-thousandth of the largest of all instead.
+    An array that is almost zero (the gradient of a bias before batch norm is pure rounding) is compared relative to a
+    ten-thousandth of the largest entry of all arrays, those in `beside` included.
     """
     all_of_theirs = [*beside, *(b for _, b in pairs.values())]
     largest = max((float(np.max(np.abs(b), initial=0.0)) for b in all_of_theirs), default=0.0)
