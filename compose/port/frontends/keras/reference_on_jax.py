@@ -40,8 +40,9 @@ def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[
     optimizer.build(model.trainable_variables)
     trainable, fixed = _values(model)
     memory = [v.value for v in optimizer.variables]
-    outputs = [np.asarray(o) for o in keras.tree.flatten(model(*inputs, **mode(model, False)))]
-    aims = [jnp.asarray(t) for t in targets(outputs)]
+    call = lambda trainable, fixed: model.stateless_call(trainable, fixed, *inputs, **mode(model, False))[0]
+    shapes = keras.tree.flatten(jax.eval_shape(call, trainable, fixed))  # a call would compile operation by operation
+    aims = [jnp.asarray(t) for t in targets([np.zeros(o.shape) for o in shapes])]
 
     def loss(trainable, fixed):
         outputs, after = model.stateless_call(trainable, fixed, *inputs, **mode(model, True))
