@@ -153,7 +153,7 @@ class Images(nn.Module):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_a_scan_over_weights_is_written_out(reverse):
+def test_a_scan_over_weights_is_written_out(reverse, x64):
     """Constants, a carry of several parts and stacked outputs are told apart whatever JAX calls them."""
 
     def run(weights, bias, x):
@@ -163,7 +163,7 @@ def test_a_scan_over_weights_is_written_out(reverse):
 
         return jax.lax.scan(body, (x, 0), weights, reverse=reverse)
 
-    weights, bias, x = floats(3, 4), floats(4), floats(2, 4)
+    weights, bias, x = (floats(*shape).astype(np.float64) for shape in ((3, 4), (4,), (2, 4)))
     closed = jax.make_jaxpr(run)(weights, bias, x)
     flat = Flat(closed, 2)
     assert "scan" not in {eqn.name for eqn in flat.eqns}
@@ -172,7 +172,7 @@ def test_a_scan_over_weights_is_written_out(reverse):
         env.update(zip(eqn.outputs, eqn.run([env[v] if isinstance(v, Var) else v for v in eqn.inputs])))
     outputs = [env[v] if isinstance(v, Var) else v for v in flat.outputs]
     for ours, theirs in zip(outputs, jax.tree.leaves(run(weights, bias, x)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     assert "scan" in {eqn.name for eqn in Flat(closed).eqns}
 
 
@@ -182,7 +182,7 @@ def test_what_has_no_equal_says_so():
     with pytest.raises(PortError, match="under vmap with shared weights"):
         port.from_flax(Images(), variables, x)
     dense = nnx.WeightNorm(nnx.Linear(4, 3, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
-    with pytest.raises(PortError, match="got bare ones: scales"):
+    with pytest.raises(PortError, match="got bare ones: scales|in WeightNorm"):  # variables in newer versions of Flax
         port.from_flax(dense, floats(3, 4))
 
 
