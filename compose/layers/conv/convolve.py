@@ -7,6 +7,7 @@ from jax import numpy as jnp
 
 from compose.core.errors import ConfigError, ShapeError, expect_float
 from compose.core.param import Param
+from compose.layers.conv.kernel_gradient import with_kernel_gradient
 from compose.layers.window import Window, along_channels, channel_axis, sizes, space_axes
 
 
@@ -47,10 +48,15 @@ def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch:
     """XLA's convolution; `stretch` dilates the input, for transposed convolutions."""
     letters = "DHW"[-len(over.axes) :]
     layout = f"NC{letters}" if channels_first else f"N{letters}C"
-    return lax.conv_general_dilated(
-        x, kernel, over.stride, over.padding, lhs_dilation=stretch, rhs_dilation=over.dilation,
-        feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
-    )  # fmt: skip
+
+    @with_kernel_gradient
+    def convolution(x, kernel):
+        return lax.conv_general_dilated(
+            x, kernel, over.stride, over.padding, lhs_dilation=stretch, rhs_dilation=over.dilation,
+            feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
+        )  # fmt: skip
+
+    return convolution(x, kernel)
 
 
 def depthwise(x, kernel, over: Window, channels_first: bool):

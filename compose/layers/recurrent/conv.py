@@ -14,6 +14,7 @@ from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
 from compose.core.param import Param
 from compose.layers.activation.basic import sigmoid, tanh
+from compose.layers.conv.kernel_gradient import with_kernel_gradient
 from compose.layers.initializers import glorot_uniform, orthogonal
 from compose.layers.recurrent.lstm import unit_forget
 from compose.layers.window import Padding, Sizes, explicit_padding, sizes
@@ -107,7 +108,12 @@ class conv_lstm(OverTime, conv_lstm_cell):
 
 def _convolve(x, kernel, stride, padding, dilation):
     letters = "DHW"[-(x.ndim - 2) :]
-    return lax.conv_general_dilated(
-        x, kernel, stride, padding, rhs_dilation=dilation,
-        dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
-    )  # fmt: skip
+
+    @with_kernel_gradient
+    def convolution(x, kernel):
+        return lax.conv_general_dilated(
+            x, kernel, stride, padding, rhs_dilation=dilation,
+            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+        )  # fmt: skip
+
+    return convolution(x, kernel)
