@@ -68,14 +68,14 @@ class Operation(Function):
             options = {**numbers, **options}
         return super().__call__(*arrays, name=name, **options)
 
-    def with_options(self, label: str, skip: int, given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """The options after `given`, in the order of the signature, without those that equal its defaults.
+    def with_options(self, label: str, skip: int, changes: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """The options updated with `changes`, in the order of the signature, without those that equal its defaults.
 
         Raises `ConfigError` for an option that the function does not take, or a value that cannot be one.
         """
         known = _parameters(self.fn)
         merged = dict(self.options)
-        for name, value in given.items():
+        for name, value in changes.items():
             if name not in known or known[name].kind in _OPEN:
                 raise ConfigError(f"an option that {self.word_name} takes ({self._takes()})", repr(name))
             merged[name] = option_value(self.word_name, name, value)
