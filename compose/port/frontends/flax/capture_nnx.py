@@ -84,10 +84,8 @@ def _shown(call: Any, seen: Recorder) -> Any:
 
 
 def _attention(*args: Any, **options: Any) -> Any:
-    """NNX's attention written out: the fused one of JAX, which it calls without dropout, rounds to float32."""
-    return nnx.dot_product_attention(
-        *args, **{**options, "dropout_rate": 0.5, "deterministic": True}
-    )  # a rate that is not applied
+    """NNX's attention written out, at a rate that is not applied: with none it calls JAX's, which rounds to float32."""
+    return nnx.dot_product_attention(*args, **{**options, "dropout_rate": 0.5, "deterministic": True})
 
 
 def _arrays(module: nnx.Module) -> Arrays:

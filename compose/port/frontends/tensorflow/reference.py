@@ -80,7 +80,7 @@ class TensorFlowModel:
         for n in range(1, counts[-1] + 1):
             slopes, after = session.run([grads, news], {values[name]: array for name, array in now.items()})
             apply(slopes)
-            now |= {name: np.array(v) for name, v in variables.items()} | after
+            now |= {name: np.asarray(v).copy() for name, v in variables.items()} | after
             if n in counts:
                 snapshots.append(dict(now))
         session.close()

@@ -182,7 +182,7 @@ def test_what_has_no_equal_says_so():
     with pytest.raises(PortError, match="under vmap with shared weights"):
         port.from_flax(Images(), variables, x)
     dense = nnx.WeightNorm(nnx.Linear(4, 3, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
-    with pytest.raises(PortError, match="got bare ones: scales|in WeightNorm"):  # variables in newer versions of Flax
+    with pytest.raises(PortError, match=r"got bare ones: scales|in WeightNorm"):  # variables in newer versions of Flax
         port.from_flax(dense, floats(3, 4))
 
 
