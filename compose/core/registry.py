@@ -20,7 +20,7 @@ def add_word(name: str, value: Any, *aliases: Any) -> None:
     """
     *namespace, last = name.split(".")
     if not last.isidentifier() or name in _namespaces:
-        raise ConfigError(f"a Python identifier that is no namespace, not {name!r}")
+        raise ConfigError(f"a Python identifier other than a namespace, not {name!r}")
     old = _words.get(name)
     if old is not None and _origin(old) != _origin(value):
         raise ConfigError(f"a name that is free: {name!r} is registered already", hint="rename yours")

@@ -101,9 +101,9 @@ def flatten(x, start: int = 1, end: int = -1):
 
 @function
 def unflatten(x, axis: int, shape: tuple[int, ...]):
-    """One axis taken apart into `shape`, one size of which may be -1.
+    """One axis split into `shape`, one size of which may be -1.
 
-    Shapes: any, `shape` in the place of one axis. Elsewhere: torch `Unflatten`.
+    Shapes: any, `shape` for one axis. Elsewhere: torch `Unflatten`.
     """
     axis, free = axis % x.ndim, math.prod(n for n in shape if n != -1)
     if x.shape[axis] != free if -1 not in shape else x.shape[axis] % free:

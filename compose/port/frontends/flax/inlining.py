@@ -1,4 +1,4 @@
-"""A jaxpr as one flat list of operations: functions inside of it taken apart, constants computed."""
+"""A jaxpr as one flat list of operations: inner functions inlined, constants folded."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Eqn:
 
 
 class Flat:
-    """A jaxpr taken apart: `inputs`, `eqns`, `outputs`.
+    """A flat jaxpr: `inputs`, `eqns`, `outputs`.
 
     Its first `weights` inputs are the model's arrays; a loop over them alone, as over stacked layers, is written out.
     """

@@ -108,6 +108,6 @@ class Recorder:
 
 
 def _kept(module: Any) -> bool:
-    """Whether a rule says what the module computes; not where it was given an attention function of one's own."""
+    """Whether the module has a rule; False for a module with a custom attention function."""
     own = getattr(module, "attention_fn", None)
     return class_rule(type(module)) is not None and (own is None or own.__module__.startswith(("flax.", "compose.")))

@@ -86,7 +86,7 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # layers of one's own that build when they are called
+            warnings.simplefilter("ignore", UserWarning)  # custom layers that build when they are called
             made = type(model).from_config(_wide(model.get_config()))
         if not made.built:
             tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)

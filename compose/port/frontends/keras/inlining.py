@@ -1,4 +1,4 @@
-"""A call of one's own, traced symbolically: the weights it reads become values, and the losses it adds are left out."""
+"""A custom call, traced symbolically: the weights it reads become values, and the losses it adds are dropped."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _OF_NUMBERS = {
 
 
 def settle(flat: Flat, outputs: list[str]) -> None:
-    """Put in the place of every branch and loop what it does; what depends on data stays as it is."""
+    """Inline every branch and loop whose condition is known; those that depend on data stay."""
     _without_switches(flat, outputs)
     left: set[str] = set()
     while True:

@@ -79,7 +79,7 @@ class Flat:
         return results
 
     def become(self, node: Any, results: list[str]) -> None:
-        """Tensors in the place of a node's outputs."""
+        """The tensors that replace a node's outputs."""
         self.nodes.pop(node.name, None)
         self.stands.update({f"{node.name}:{i}": tensor for i, tensor in enumerate(results)})
 

@@ -35,7 +35,7 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
 def read(
     model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False
 ) -> tuple[SourceGraph, tuple, dict]:
-    """The model as the graph that `Ported` is made from, the example inputs, of a batch that is no 1, and what the
+    """The model as the graph that `Ported` is made from, the example inputs with batch size > 1, and what the
     model rounded to float32, exactly."""
     try:
         import torch

@@ -1,4 +1,4 @@
-"""Looking around in a graph: who makes a value, who reads it, and putting other nodes in the place of some."""
+"""Query a graph for producers and readers of a value, and replace nodes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def factors(graph: Graph, name: str, inner: bool = False) -> tuple[float, list[s
 
 
 def replace(graph: Graph, old: list[Node], *new: Node) -> None:
-    """New nodes in the place of the last of the old."""
+    """Replace the last of the old nodes by new ones."""
     for node in new:
         graph.follow(node)
     at = next(i for i, node in enumerate(graph.nodes) if node is old[-1])

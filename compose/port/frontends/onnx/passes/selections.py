@@ -37,7 +37,7 @@ def _index(graph: Graph, name: str) -> int | None:
 
 
 def ways(graph: Graph, node: Node) -> None:
-    """The outputs of both ways of a recurrent layer, taken apart and joined: what the layer gives."""
+    """Both directions of a recurrent layer, split and concatenated again: the output of the layer."""
     if node.op != "onnx.Concat" or len(node.inputs) != 2:
         return
     picked = [made_by(graph, name, "onnx.Gather") for name in node.inputs]

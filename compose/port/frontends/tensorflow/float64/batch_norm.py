@@ -13,7 +13,7 @@ FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 
 
 def batch_norm(node: Any) -> tuple[list[Any], dict[str, str]]:
-    """Nodes in the place of this one, and the tensors in the place of its second and third output."""
+    """The nodes that replace this one, and the tensors that replace its second and third output."""
     x, scale, bias, mean, var = node.input
     name = node.name
     made: list[Any] = [constant(f"{name}/epsilon", np.float32(node.attr["epsilon"].f))]

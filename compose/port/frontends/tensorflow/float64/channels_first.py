@@ -19,7 +19,7 @@ def first(node: Any) -> bool:
 
 
 def channels_last(node: Any) -> tuple[list[Any], dict[str, str]]:
-    """Nodes in the place of this one, transposed before and after, and the tensors of its further outputs."""
+    """The nodes that replace this one, transposed before and after, and the tensors of its other outputs."""
     rank = len(node.attr["data_format"].s)
     to, back = (0, *range(2, rank), 1), (0, rank - 1, *range(1, rank - 1))
     name, data = node.name, _DATA.get(node.op, 0)

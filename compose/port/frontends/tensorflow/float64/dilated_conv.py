@@ -39,7 +39,7 @@ def undilated(imported: Any, graph: Any, idioms: dict[str, Idiom]) -> Any:
 
 
 def _spread(op: Any, known: Known, idioms: dict[str, Idiom]) -> list[Any]:
-    """Nodes in the place of the last of a dilated convolution; none where this is something else."""
+    """The nodes that replace the last one of a dilated convolution; none for any other node."""
     conv, around = op, None
     if op.type == "BatchToSpaceND":
         conv = op.inputs[0].op

@@ -49,7 +49,7 @@ def between_casts(node: Any) -> list[Any]:
 
 
 def by_formula(imported: Any, graph: Any, idioms: dict[str, Idiom]) -> Any:
-    """The graph with formulas in the place of what is between casts; the layers that they are go to `idioms`."""
+    """The graph with operations between casts replaced by formulas; the layers they compute are added to `idioms`."""
     known = Known(imported)
     gone: set[str] = set()
     made: list[Any] = []

@@ -16,7 +16,7 @@ _KNOWN = {np.float32(v): v for v in (math.sqrt(2), math.sqrt(0.5), math.sqrt(2 /
 
 
 def widened(given: Any) -> Any:
-    """A node with float64 in the place of float32, and without what only its old graph knew."""
+    """A copy of a node with float64 for float32, without attributes that belong to its old graph."""
     made: Any = NodeDef(name=given.name, op=given.op, input=given.input)
     for key, value in given.attr.items():
         if key.startswith("_") or key in ("shared_name", "container", "debug_name"):

@@ -49,7 +49,7 @@ def without_lists(flat: Flat, outputs: list[str], number: Callable[[str], Any]) 
 
 
 class _Parts(list):
-    """The slices of a tensor along its first axis, taken apart where one is read."""
+    """The slices of a tensor along its first axis, split where one is read."""
 
     def __init__(self, flat: Flat, node: Any, tensor: str):
         super().__init__()
