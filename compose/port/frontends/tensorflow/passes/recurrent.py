@@ -76,7 +76,7 @@ class _Trial:
 
     @classmethod
     def of(cls, loop: Loop, facts: Any) -> _Trial | None:
-        """None for a step that reads other data, that starts from no zeros, or carries something other than a row of numbers."""
+        """None for a step that reads other data, starts from anything but zeros, or carries anything but rows."""
         tensor = facts.graph.get_tensor_by_name
         starts = [facts.constant(tensor(c[0])) for c in loop.carries]
         if any(s is None or s.ndim != 2 or np.any(s) for s in starts) or len({s.shape for s in starts}) != 1:
