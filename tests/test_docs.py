@@ -22,6 +22,29 @@ def test_porting(tmp_path, monkeypatch):
     assert run_blocks(DOCS / "porting.md", monkeypatch) >= 7
 
 
+def test_design(monkeypatch):
+    assert run_blocks(DOCS / "design.md", monkeypatch) == 1
+
+
+def test_design_names_folders_that_exist():
+    page = (DOCS / "design.md").read_text()
+    root = DOCS.parent / "compose"
+    around, porting = page.partition("## Porting")[::2]
+    names = [
+        n for line in around.splitlines() if line.startswith("| `") for n in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    inner = [
+        n
+        for line in porting.splitlines()
+        if line.startswith("| `")
+        for n in re.findall(r"`([a-z_]+)`", line.split("|")[1])
+    ]
+    assert set(names) == {p.name for p in root.iterdir() if p.is_dir() and p.name != "port"} - {"__pycache__"} | {
+        "port"
+    }
+    assert {p.name for p in (root / "port").iterdir() if (p / "__init__.py").exists()} <= {*inner, "frontends"}
+
+
 def test_the_tables_name_words_of_ours():
     section = (DOCS / "porting.md").read_text().partition("## Layers and their defaults")[2].partition("## Pitfalls")[0]
     firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
