@@ -12,7 +12,7 @@ def test_a_word_has_one_meaning():
     assert word("fc") is compose.fc and known("fc") and not known("no_such_word")
     with pytest.raises(ConfigError, match="a name that is free: 'fc' is registered already"):
         add_word("fc", compose.conv)
-    with pytest.raises(ConfigError, match="a name that is a Python identifier, not 'a b'"):
+    with pytest.raises(ConfigError, match="a Python identifier other than a namespace, not 'a b'"):
         add_word("a b", compose.fc)
 
 

@@ -49,13 +49,14 @@ def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch:
     letters = "DHW"[-len(over.axes) :]
     layout = f"NC{letters}" if channels_first else f"N{letters}C"
 
-    @with_kernel_gradient
     def convolution(x, kernel):
         return lax.conv_general_dilated(
             x, kernel, over.stride, over.padding, lhs_dilation=stretch, rhs_dilation=over.dilation,
             feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
         )  # fmt: skip
 
+    if groups == 1 and stretch is None and not channels_first:  # the others are as fast, or as slow, either way
+        convolution = with_kernel_gradient(convolution)
     return convolution(x, kernel)
 
 

@@ -48,7 +48,8 @@ def _along_kernel(convolution: Convolution, x, dkernel, y):
         gradient = lambda g: _canonical_gradient(convolution, x, like_kernel, g)
         return jax.linear_transpose(gradient, like_y)(dkernel)[0]
 
-    return lax.platform_dependent(x, dkernel, cpu=on_cpu, default=convolution)
+    choose = lambda x, dkernel: lax.platform_dependent(x, dkernel, cpu=on_cpu, default=convolution)
+    return jax.checkpoint(choose, prevent_cse=False)(x, dkernel)  # keeps `x` for the gradient, nothing by platform
 
 
 def _canonical_gradient(convolution: Convolution, x, like_kernel, g):

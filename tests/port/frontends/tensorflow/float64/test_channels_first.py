@@ -57,8 +57,8 @@ def test_images_that_go_out_and_rows_of_pixels():
     x = draw(2, 3, 6, 5)
     ported = port.from_tf(convolved, x)
     assert str(ported.net) == "conv(4, 3, bias=False)" and ported.verify().ok
-    theirs = convolved(tf.constant(x)).numpy()  # in float32 oneDNN has them
-    ours, _ = ported.net.apply(ported.params, {}, x.transpose(0, 2, 3, 1))
-    np.testing.assert_allclose(ours, theirs.transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-5)
+    last = x.transpose(0, 2, 3, 1)  # TensorFlow runs channels first on some CPUs alone
+    ours, _ = ported.net.apply(ported.params, {}, last)
+    np.testing.assert_allclose(ours, tf.nn.conv2d(last, kernel, 1, "SAME"), rtol=1e-4, atol=1e-5)
     flat = port.from_tf(lambda x: tf.reshape(convolved(x), [x.shape[0], -1]) @ matrix, x)
     assert "permute(0, 3, 1, 2)" in str(flat.net) and flat.verify().ok
