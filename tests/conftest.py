@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-pytest_plugins = ("tests.missing_packages",)
+pytest_plugins = ("tests.missing_packages", "tests.fast_cases")
 
 
 def pytest_addoption(parser):

@@ -53,6 +53,7 @@ def test_no_strength_changes_only_what_has_none(images):
     assert np.all(stretched | equalized) and stretched.any() and equalized.any()
 
 
+@pytest.mark.slow
 def test_more_steps_change_more(images):
     moved = [np.abs(drawn(rand_augment(steps), images) - images).mean() for steps in (1, 3)]
     assert moved[1] > 1.3 * moved[0]
@@ -73,6 +74,7 @@ def test_aug_mix_lies_between_the_image_and_its_chain(images):
         assert 2 <= len(share) < N / 3 and share.max() < 1 + 1e-5 and len(np.unique(share.round(4))) == len(share)
 
 
+@pytest.mark.slow
 def test_many_even_chains_agree_more_than_one(images):
     spread = [drawn(aug_mix(chains, 1, 0.8, 50.0), images[:40]).std(0).mean() for chains in (1, 12)]
     assert spread[1] < 0.6 * spread[0]

@@ -28,6 +28,7 @@ print(keras.backend.backend())
 """
 
 
+@pytest.mark.slow
 def test_twenty_steps():
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": "torch"}
     done = subprocess.run([sys.executable, "-c", MODEL], capture_output=True, text=True, timeout=500, env=environment)

@@ -166,6 +166,7 @@ for layers in (mlp, [*images, L.Flatten(), L.Dropout(0.2), L.Dense(5)]):
 """
 
 
+@pytest.mark.slow
 def test_keras_on_tensorflow_and_what_it_exports(tmp_path):
     pytest.importorskip("keras")
     done = _python(KERAS, str(tmp_path / "exported"), KERAS_BACKEND="tensorflow")

@@ -133,6 +133,7 @@ for layers in (
 """
 
 
+@pytest.mark.slow
 def test_recurrent_layers_of_keras_in_a_function():
     pytest.importorskip("keras")
     done = _python(KERAS, KERAS_BACKEND="tensorflow")
