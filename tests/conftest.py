@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -11,6 +12,8 @@ os.environ["XLA_FLAGS"] = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true " + os.environ.get("XLA_FLAGS", "")
 ).strip()
 
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401  before TensorFlow: after it, the first export of a CUDA build of torch would crash
 import jax
 import numpy as np
 import pytest
