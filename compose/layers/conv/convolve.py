@@ -56,7 +56,7 @@ def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch:
         )  # fmt: skip
 
     if groups == 1 and stretch is None and not channels_first:  # the others are as fast, or as slow, either way
-        convolution = with_kernel_gradient(convolution)
+        return with_kernel_gradient(convolution)(x, kernel)
     return convolution(x, kernel)
 
 
