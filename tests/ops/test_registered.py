@@ -122,7 +122,7 @@ def test_text_reaches_the_list_and_nothing_else(text):
 
 
 def test_the_namespace_cannot_be_taken():
-    with pytest.raises(ConfigError, match="no namespace"):
+    with pytest.raises(ConfigError, match="other than a namespace"):
 
         @compose.register
         def ops(x):
