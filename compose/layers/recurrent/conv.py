@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from compose.combinators.over_time import Cell, OverTime
 from compose.core.errors import ConfigError, ShapeError, expect_float, shape_text
@@ -14,10 +13,10 @@ from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
 from compose.core.param import Param
 from compose.layers.activation.basic import sigmoid, tanh
-from compose.layers.conv.kernel_gradient import with_kernel_gradient
+from compose.layers.conv.convolve import general
 from compose.layers.initializers import glorot_uniform, orthogonal
 from compose.layers.recurrent.lstm import unit_forget
-from compose.layers.window import Padding, Sizes, explicit_padding, sizes
+from compose.layers.window import Padding, Sizes, sizes, window
 
 __all__ = ["conv_lstm", "conv_lstm_cell"]
 
@@ -78,8 +77,8 @@ class conv_lstm_cell(Cell):
 
     def step(self, p, carry, z, ctx):
         h, c = carry
-        rank = h.ndim - 2
-        i, f, g, o = jnp.split(z + _convolve(h, p["recurrent_kernel"], (1,) * rank, "SAME", (1,) * rank), 4, axis=-1)
+        over = window(h, self.kernel, 1, "same", 1, False)
+        i, f, g, o = jnp.split(z + general(h, p["recurrent_kernel"], over, 1, False), 4, axis=-1)
         i, f, o = (ctx.run(self.recurrent_activation, p, a, "recurrent_activation") for a in (i, f, o))
         c = f * c + i * ctx.run(self.activation, p, g)
         return o * ctx.run(self.activation, p, c), c
@@ -88,10 +87,8 @@ class conv_lstm_cell(Cell):
         return carry[0]
 
     def _over_input(self, x, kernel):
-        rank = x.ndim - 2
-        stride, dilation = sizes(self.stride, rank), sizes(self.dilation, rank)
-        padding = explicit_padding(self.padding, x.shape[1:-1], sizes(self.kernel, rank), stride, dilation)
-        return _convolve(x, kernel, stride, padding, dilation)
+        over = window(x, self.kernel, self.stride, self.padding, self.dilation, False)
+        return general(x, kernel, over, 1, False)
 
 
 @layer
@@ -104,16 +101,3 @@ class conv_lstm(OverTime, conv_lstm_cell):
     Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last; Flax
     `linen.ConvLSTMCell` in `RNN`.
     """
-
-
-def _convolve(x, kernel, stride, padding, dilation):
-    letters = "DHW"[-(x.ndim - 2) :]
-
-    @with_kernel_gradient
-    def convolution(x, kernel):
-        return lax.conv_general_dilated(
-            x, kernel, stride, padding, rhs_dilation=dilation,
-            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
-        )  # fmt: skip
-
-    return convolution(x, kernel)
