@@ -1,9 +1,9 @@
 """Convolutions on CPUs: the forms that are fast there, inside loops and outside.
 
 XLA's own form is the fastest for a convolution without groups and with the channels last. The others become such
-convolutions: groups one convolution each, channels that come first move last. Derivatives are sums over the positions
-in the window, of matrix products, if there are enough channels for these, and convolutions in canonical layout
-otherwise. `benchmarks/convolution.py` measures all forms by shape.
+convolutions: groups one convolution each, channels that come first move last. Derivatives are products of matrices if
+there are enough channels for these, and convolutions in canonical layout otherwise. `benchmarks/convolution.py`
+measures all forms by shape.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def derivative(
     def plain(x, kernel, over, groups):
         channels, filters = kernel.shape[-2:]
         if channels >= 3 and filters >= 32 and groups == 1 and jnp.finfo(x.dtype).bits >= 32:
-            return by_position(x, kernel, over, stretch)
+            wide = argument == 0 and stretch is None
+            return all_positions(x, kernel, over) if wide else by_position(x, kernel, over, stretch)
         return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
 
     return _without_layout(plain, x, kernel, over, groups, channels_first)
@@ -62,6 +63,13 @@ def _without_layout(plain: Callable[..., Any], x, kernel, over: Window, groups: 
         return plain(x, kernel, over, groups)
     parts = (lax.split(a, [a.shape[-1] // groups] * groups, axis=a.ndim - 1) for a in (x, kernel))
     return lax.concatenate([plain(*part, over, 1) for part in zip(*parts, strict=True)], x.ndim - 1)
+
+
+def all_positions(x, kernel, over: Window):
+    """The convolution as one product of the kernel and the values at all positions in the window, side by side."""
+    seen = lax.concatenate(over.slides(x), x.ndim - 1)
+    rows = seen.reshape(math.prod(seen.shape[:-1]), seen.shape[-1])
+    return lax.dot(rows, kernel.reshape(-1, kernel.shape[-1])).reshape(*seen.shape[:-1], -1)
 
 
 def by_position(x, kernel, over: Window, stretch: tuple[int, ...] | None = None):
