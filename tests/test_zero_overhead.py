@@ -139,9 +139,14 @@ def operations(fn, args, platform: str) -> Counter[str]:
     return Counter(re.findall(r"stablehlo\.(\w+)", text))
 
 
-def test_no_more_operations_and_bytes(pair):
+# The LSTM scales the arguments of its gates. A loop's body counts once, and the product that is the gradient of the
+# recurrent kernel, 196,608 operations here, is behind the loop instead of in it.
+LIMITS = {"lstm inference": {"flops": 1.01, "bytes_": 1.04}, "lstm training step": {"flops": 1.75}}
+
+
+def test_no_more_operations_and_bytes(pair, request):
     ours, hand, args = pair
-    expect_no_more(ours, hand, args)
+    expect_no_more(ours, hand, args, **LIMITS.get(request.node.callspec.id, {}))
 
 
 def test_no_more_equations(pair):

@@ -44,6 +44,21 @@ class Cell(Layer):
     def read(self, carry) -> Any:
         return carry
 
+    def scan(self, p, carry, z, real, how, ctx) -> Any:
+        """The final carry and the outputs of all steps, for the projected inputs and the mask with time first.
+
+        `how` has the fields of `recurrent`; without `output="sequence"` there are no outputs.
+        """
+
+        def step(carry, turn):
+            z, real = turn
+            after = self.step(p, carry, z, ctx)
+            if real is not None:
+                after = jax.tree.map(lambda new, old: jnp.where(_like(real, new), new, old), after, carry)
+            return after, self.read(after) if how.output == "sequence" else None
+
+        return lax.scan(step, carry, (z, real), reverse=how.reverse, unroll=how.unroll)
+
     def params(self, x):
         return self.weights(_pair(x)[1])
 
@@ -82,16 +97,7 @@ def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
         raise ShapeError(f"an initial carry {shape_text(specs(zeros))}", shape_text(specs(carry)))
     p = cell.prepare(p, now, ctx)
     z = cell.project(p, jnp.moveaxis(xs, 1, 0), ctx)
-
-    def step(carry, turn):
-        z, real = turn
-        after = cell.step(p, carry, z, ctx)
-        if real is not None:
-            after = jax.tree.map(lambda new, old: jnp.where(_like(real, new), new, old), after, carry)
-        return after, cell.read(after) if how.output == "sequence" else None
-
-    turns = (z, None if real is None else real.T)
-    carry, ys = lax.scan(step, zeros if carry is None else carry, turns, reverse=how.reverse, unroll=how.unroll)
+    carry, ys = cell.scan(p, zeros if carry is None else carry, z, None if real is None else real.T, how, ctx)
     if how.output == "last":
         y = cell.read(carry)
     else:

@@ -93,6 +93,8 @@ class _Steps:
         self.layer, self.first = layer, first
         self.folds = draws(layer)
 
+    scan = Cell.scan
+
     def carry(self, x):
         return specs(self.first)
 

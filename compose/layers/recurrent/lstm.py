@@ -13,7 +13,8 @@ from compose.core.errors import ConfigError
 from compose.core.initializer import Initializer, initializer
 from compose.core.layer import Layer, layer
 from compose.core.param import Param
-from compose.layers.activation.basic import sigmoid
+from compose.layers.activation.basic import sigmoid, tanh
+from compose.layers.recurrent.lstm_scan import scan_lstm
 from compose.layers.recurrent.simple import DenseCell
 
 __all__ = ["lstm", "lstm_cell", "unit_forget"]
@@ -69,6 +70,15 @@ class lstm_cell(DenseCell):
 
     def read(self, carry):
         return carry[0]
+
+    def scan(self, p, carry, z, real, how, ctx):
+        usual = self.activation == tanh and self.recurrent_activation == sigmoid and self.projection is None
+        if not usual:
+            return super().scan(p, carry, z, real, how, ctx)
+        return scan_lstm(
+            p["recurrent_kernel"], z, *carry, real, p.get("recurrent_dropout"),
+            reverse=how.reverse, unroll=how.unroll, sequence=how.output == "sequence",
+        )  # fmt: skip
 
 
 @layer
