@@ -19,6 +19,7 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.core.function import Function
 from compose.core.layer import Layer
+from compose.core.precision import call_in
 from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
 
@@ -56,10 +57,10 @@ class Outputs:
         return self.before
 
 
-def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
-    """Run the network and find its final activation. Returns the outputs and the new state."""
+def forward(net: Layer, params, state, x, ctx: Context, dtype: Any = None) -> tuple[Outputs, Any]:
+    """Run the network, in `dtype` if given, and find its final activation. Returns the outputs and the new state."""
     calls: list[tuple[Function, Any, Any]] = []
-    y, after = net.call(params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
+    y, after = call_in(dtype, net, params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
     steps = [(fn, z, out) for fn, z, out in calls if out is not z]
     final = next(((fn, z) for fn, z, out in reversed(steps) if out is y), (None, None))
     return Outputs(y, *final, tuple(fn for fn, _, _ in steps)), after
