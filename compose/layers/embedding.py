@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.core import Tracer
 
@@ -136,7 +137,8 @@ class _ZeroRow:
 def lookup(table, ids, ctx):
     """Rows of a table. An id out of range raises an error if its value is known, and gives NaN otherwise."""
     if not isinstance(ids, Tracer) and ids.size:
-        low, high = int(ids.min()), int(ids.max())
+        known = np.asarray(ids)  # NumPy's, since inside `jit` JAX would trace the minimum
+        low, high = int(known.min()), int(known.max())
         if low < 0 or high >= table.shape[0]:
             outside = LayerError(
                 f"ids between 0 and {table.shape[0] - 1}, the rows of its table", f"ids between {low} and {high}"

@@ -44,17 +44,22 @@ def structural_key(value: Any) -> Any:
         return value
 
 
-def by_structure(build: Callable, kept: int = 32) -> Callable:
-    """`build`, a function of values, with its last results remembered by the structural keys of the values."""
-    results: collections.OrderedDict[Any, tuple[tuple, Any]] = collections.OrderedDict()
+def by_structure(build: Callable[[Callable[[], tuple]], Any], kept: int = 32) -> Callable:
+    """A function of values that calls `build(values)` and remembers its last results by the keys of the values.
+
+    `values()` are those of the latest call. What is built reads them when it is traced: those of an earlier call have
+    the same key, but may have changed since; even the schedules of optax change what they captured when they run.
+    """
+    results: collections.OrderedDict[Any, tuple[list[tuple], Any]] = collections.OrderedDict()
 
     @functools.wraps(build)
     def remembered(*values: Any) -> Any:
         key = tuple(map(structural_key, values))
-        built_of, result = results.pop(key, (None, None))
-        if built_of is None or tuple(map(structural_key, built_of)) != key:  # what it was built of may have changed
-            built_of, result = values, build(*values)
-        results[key] = built_of, result
+        latest, result = results.pop(key, ([], None))
+        latest[:] = [values]
+        if result is None:
+            result = build(lambda: latest[0])
+        results[key] = latest, result
         if len(results) > kept:
             results.popitem(last=False)
         return result

@@ -8,6 +8,7 @@ the batch, compute the gradient, update.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -38,20 +39,22 @@ class Carry(NamedTuple):
 
 
 @by_structure
-def optimizer_start(optimizer) -> Any:
-    """`init` of an optimizer, compiled: its first state for the trainable parameters."""
-    return jax.jit(optimizer.init)
+def optimizer_start(values) -> Any:
+    """For an optimizer, its `init`, compiled: the first state for the trainable parameters."""
+    return jax.jit(lambda training: values()[0].init(training))
 
 
 @by_structure
-def training_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], optimizer, dtype: Any = None) -> Compiled:
-    """`run` over training batches. The carry is a `Carry`; the constants are the fixed parameters and the key.
+def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any, Any]]) -> Compiled:
+    """For a network, loss, metrics, optimizer and dtype, `run` over training batches.
 
-    The network is computed in `dtype`; with None, in that of its parameters.
+    The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
+    with None, in that of its parameters.
     """
-    update = optax.with_extra_args_support(optimizer).update
 
     def step(carry: Carry, constants, x, y):
+        net, loss, metrics, optimizer, dtype = values()
+        update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
         rng = jax.random.fold_in(key, carry.step)
         scaled = (lambda v: v) if carry.scale is None else lambda v: v * carry.scale.factor
@@ -82,10 +85,14 @@ def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Car
 
 
 @by_structure
-def evaluation_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], dtype: Any = None) -> Compiled:
-    """`run` over evaluation batches. The carry is empty; the constants are the parameters and the state."""
+def evaluation_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any]]) -> Compiled:
+    """For a network, loss, metrics and dtype, `run` over evaluation batches.
+
+    The carry is empty; the constants are the parameters and the state.
+    """
 
     def step(carry, constants, x, y):
+        net, loss, metrics, dtype = values()
         params, state = constants
         outputs, _ = forward(net, params, state, x, Context(), dtype)
         predictions = loss.predictions(outputs)

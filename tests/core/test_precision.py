@@ -108,7 +108,7 @@ def test_repeated_blocks_and_integer_inputs():
     for precision in HALF:
         y = net.apply(params, state, ids, precision=precision)[0]
         assert y.dtype == jnp.float32
-        np.testing.assert_allclose(y, exact, atol=0.05)
+        np.testing.assert_allclose(y, exact, atol=0.15 if precision == "bfloat16" else 0.02)
 
 
 @pytest.mark.parametrize("dtype", HALF)
@@ -136,6 +136,6 @@ def test_a_trained_network_predicts_in_float32_unless_asked():
 def test_names_and_dtypes():
     assert compute_dtype(None) is None
     assert compute_dtype("bfloat16") == compute_dtype(jnp.bfloat16) == compute_dtype(bfloat16) == jnp.bfloat16
-    for wrong in ("float32", "half", 16, float):
+    for wrong in ("float32", "narrow", 16, float):
         with pytest.raises(ConfigError, match='precision "bfloat16" or "float16", or None'):
             net.apply(params, state, x, precision=wrong)

@@ -69,3 +69,13 @@ def test_wrong_input_says_what_is_wanted():
         embedding(4, 3, padding=4)
     with pytest.raises(ConfigError, match="a count and a size of at least 1"):
         embedding(0, 3)
+
+
+def test_known_ids_inside_jit_are_checked_too():
+    net = embedding(9, 4)
+    ids = jnp.arange(6).reshape(2, 3)
+    params, state = net.init(0, ids)
+    run = jax.jit(lambda p, ids=ids: net.apply(p, state, ids)[0])
+    np.testing.assert_array_equal(run(params), net.apply(params, state, ids)[0])
+    with pytest.raises(LayerError, match="ids between 0 and 8"):
+        jax.jit(lambda p: net.apply(p, state, np.asarray(ids) + 9)[0])(params)

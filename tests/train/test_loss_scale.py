@@ -10,6 +10,7 @@ import pytest
 
 import compose
 from compose import (
+    at,
     batch_norm,
     compose_seq,
     conv,
@@ -44,7 +45,7 @@ NETWORKS = {
         IMAGES, (IMAGES[:, :4].mean((1, 2, 3)) > 0).astype(int),
     ),
     "transformer": (
-        compose_seq(embedding(12, 16), repeat(2, BLOCK), lambda x: x[:, 0], fc(3, softmax)), IDS, IDS[:, 0] % 3,
+        compose_seq(embedding(12, 16), repeat(2, BLOCK), at(":, 0"), fc(3, softmax)), IDS, IDS[:, 0] % 3,
     ),
 }  # fmt: skip
 

@@ -224,9 +224,9 @@ def test_an_address_is_not_reused():
     assert len(opaque) == 50
 
 
-def test_results_are_remembered_until_what_they_were_built_of_changes():
+def test_results_are_remembered_by_the_keys_of_the_values():
     built = []
-    build = by_structure(lambda f, n: built.append(n) or object(), kept=2)
+    build = by_structure(lambda values: built.append(values()[1]) or object(), kept=2)
     make = lambda w: lambda p: w[0] * p
     one = build(make([1]), 0)
     assert build(make([1]), 0) is one and built == [0]
@@ -234,8 +234,27 @@ def test_results_are_remembered_until_what_they_were_built_of_changes():
     assert build(make([1]), 1) is not one
     build(make([3]), 3)
     assert build(make([1]), 0) is not one, "only the last ones are kept"
+
+
+def test_what_is_traced_later_are_the_values_of_the_latest_call():
+    build = by_structure(lambda values: jax.jit(lambda p: values()[0](p)))
     weights = [5]
-    changing = make(weights)
-    first = build(changing, 0)
+    changing = lambda p: weights[0] * p
+    same = lambda weights: lambda p: weights[0] * p
+    first = build(changing)
+    assert first(1) == 5
     weights[0] = 6
-    assert build(make([5]), 0) is not first, "it would be traced with what it holds now"
+    assert build(changing) is not first and build(changing)(1) == 6
+    again = build(same([5]))
+    assert again(1) == 5 and again(jnp.ones(2))[0] == 5
+    held = [5]
+    build(same(held))
+    held[0] = 7
+    assert build(same([5])) is again and again(jnp.ones(3))[0] == 5, "traced anew for another shape"
+
+
+def test_a_schedule_that_changes_what_it_captured():
+    optimizer = lambda: optax.adam(optax.cosine_decay_schedule(1e-3, 45))
+    used = optimizer()
+    used.update({"w": jnp.ones(2)}, used.init({"w": jnp.ones(2)}))
+    assert structural_key(optimizer()) == structural_key(optimizer())
