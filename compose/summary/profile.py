@@ -21,7 +21,7 @@ from compose.core.run import as_arrays, check_params, pack
 from compose.summary.brief import is_leaf
 from compose.summary.flops import flops
 from compose.summary.printed import Printed, scaled
-from compose.summary.rows import Row, chain, rows
+from compose.summary.rows import Row, chain, hidden, rows
 
 ROUNDS, ROUND_SECONDS = 5, 0.01  # each time is the median of so many rounds, which take at least so long
 SIDES = {"cpu": 1024}  # of the square matrices whose product measures the peak
@@ -200,15 +200,19 @@ def _peak(dtype: Any) -> float:
 def _timed(i: int, listed: list[Row], planned: Plan, measured: dict, whole: tuple[float, int]) -> Timed:
     """The row with its time and FLOPs: its own measurement, or the sum of those inside."""
     row = listed[i]
-    inside = list(_inside(i, listed))
-    if inside:
-        parts = [_timed(j, listed, planned, measured, whole) for j in inside]
-        turns = row.times
-        return Timed(row, turns * sum(p.seconds or 0.0 for p in parts), turns * sum(p.flops for p in parts))
-    if row.out is None:  # where a shared layer is defined; it runs where it is used
-        return Timed(row, None, 0)
-    seconds, operations = measured.get(run_path(planned, row.path), whole)
-    return Timed(row, row.merged * seconds, row.merged * operations)
+    path, at = run_path(planned, row.path)
+    below = list(_inside(i, listed))
+    if not below:
+        if row.out is None:  # where a shared layer is defined; it runs where it is used
+            return Timed(row, None, 0)
+        seconds, operations = measured.get(path, whole)
+        return Timed(row, row.merged * seconds, row.merged * operations)
+    parts = [_timed(j, listed, planned, measured, whole) for j in below]
+    pairs = [(part.seconds or 0.0, part.flops) for part in parts]
+    inside = "/".join([path, *_turns(at)] if path else _turns(at))
+    joins = (f"{inside}/{key}" if inside else key for key, part in chain(at)[-1].parts if hidden(key, part))
+    pairs += [measured[join] for join in joins if join in measured]
+    return Timed(row, row.times * sum(s for s, _ in pairs), row.times * sum(n for _, n in pairs))
 
 
 def _inside(i: int, listed: list[Row]) -> Iterator[int]:
@@ -220,18 +224,21 @@ def _inside(i: int, listed: list[Row]) -> Iterator[int]:
             yield j
 
 
-def run_path(planned: Plan, path: str) -> str:
-    """The path at which a layer runs, in the first iteration of each `repeat` around it; "" for the whole network."""
+def run_path(planned: Plan, path: str) -> tuple[str, Plan]:
+    """Where a row's layer runs, in the first iteration of each `repeat` around it, and its plan; "" for the network."""
     at, found, rest = planned, [], path
     if len(chain(planned)) > 1 or is_leaf(planned):  # the first row is the network itself, under its own name
         rest = path.partition("/")[2]
     while rest:
-        around = chain(at)
-        found += ["0"] * sum(isinstance(p.layer, repeat) for p in around)
-        parts = dict(around[-1].parts)
+        parts = dict(chain(at)[-1].parts)
         key = next((k for k in parts if rest == k or rest.startswith(k + "/")), None)
         if key is None:
-            return "/".join(found)
-        found.append(key)
+            break
+        found += [*_turns(at), key]
         at, rest = parts[key], rest[len(key) + 1 :]
-    return "/".join(found)
+    return "/".join(found), at
+
+
+def _turns(at: Plan) -> list[str]:
+    """The keys of the first iteration of the `repeat`s that a layer is wrapped in."""
+    return ["0" for p in chain(at) if isinstance(p.layer, repeat)]

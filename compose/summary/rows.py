@@ -90,6 +90,11 @@ def cost(plan: Plan, scope: Scope = ()) -> int:
 _cost_alone = functools.lru_cache(maxsize=4096)(cost)
 
 
+def hidden(key: str, plan: Plan) -> bool:
+    """Whether a layer has no row: the identity, and the plain joins of branches and residuals."""
+    return plan.layer in (identity, collect) or (key == "join" and plan.layer in (add, multiply))
+
+
 def _inside(plan: Plan, path: str, depth: int, scope: Scope) -> Iterator[Row]:
     parts = plan.parts
     if isinstance(plan.layer, share):
@@ -103,7 +108,7 @@ def _inside(plan: Plan, path: str, depth: int, scope: Scope) -> Iterator[Row]:
 
 def _row(run: list[tuple[str, Plan]], path: str, depth: int, scope: Scope) -> Iterator[Row]:
     (key, first), last = run[0], run[-1][0]
-    if first.layer in (identity, collect) or (key == "join" and first.layer in (add, multiply)):
+    if hidden(key, first):
         return
     around = chain(first)
     label = key if len(run) == 1 else f"{key}…{last.removeprefix(_stem(key, last))}"

@@ -73,13 +73,14 @@ class Bar(Lines):
     def __init__(self, first: int, last: int, count: int, console: Any):
         super().__init__(first, last, count)
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[scores]}"),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),  # whole on a narrow terminal too
         )
         self.bar = Progress(*columns, console=console, transient=True)
         total = (last - first + 1) * count

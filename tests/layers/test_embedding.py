@@ -78,4 +78,4 @@ def test_known_ids_inside_jit_are_checked_too():
     run = jax.jit(lambda p, ids=ids: net.apply(p, state, ids)[0])
     np.testing.assert_array_equal(run(params), net.apply(params, state, ids)[0])
     with pytest.raises(LayerError, match="ids between 0 and 8"):
-        jax.jit(lambda p: net.apply(p, state, np.asarray(ids) + 9)[0])(params)
+        jax.jit(lambda p, far=ids + 9: net.apply(p, state, far)[0])(params)
