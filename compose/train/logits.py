@@ -22,6 +22,7 @@ from compose.core.layer import Layer
 from compose.core.precision import call_in
 from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
+from compose.train.structural_key import by_structure
 
 _CLASSES, _ELEMENTS = (softmax.fn, log_softmax.fn), (sigmoid.fn,)
 PROBABILITIES = {"classes": _CLASSES, "elements": _ELEMENTS}  # activations that a loss can skip
@@ -66,6 +67,12 @@ def forward(net: Layer, params, state, x, ctx: Context, dtype: Any = None) -> tu
     return Outputs(y, *final, tuple(fn for fn, _, _ in steps)), after
 
 
+@by_structure
+def _outputs(values) -> Any:
+    """For a network, its output, compiled."""
+    return jax.jit(lambda params, state, x: forward(values()[0], params, state, x, Context())[0].value)
+
+
 def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None:
     """Raise `ConfigError` if the outputs are probabilities but no final activation was found to skip.
 
@@ -84,7 +91,7 @@ def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None
         fn.fn in kinds or not fn.registered for fn in outputs.inner
     ):
         return
-    y = np.asarray(jax.jit(run)(params, state, x).astype(jnp.float32))
+    y = np.asarray(_outputs(net)(params, state, x).astype(jnp.float32))
     inside = y.min() >= 0 and y.max() <= 1
     if inside and (over == "elements" or np.allclose(y.sum(-1), 1, atol=1e-3)):
         last = "softmax" if over == "classes" else "sigmoid"

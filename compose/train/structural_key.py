@@ -127,7 +127,7 @@ class _Walk:
             return self._class(v)
         if isinstance(v, Layer):
             return tuple(self.of(getattr(v, f.name)) for f in dataclasses.fields(v))
-        if _written_in_python(type(v)):
+        if _written_in_python(type(v)) or type(v) is types.SimpleNamespace:
             return self._attributes(v)
         raise _Unreadable
 
@@ -136,8 +136,9 @@ class _Walk:
 
     def _class(self, cls: type) -> Any:
         ignored = ("__dict__", "__weakref__", "__doc__", "__module__", "_abc_impl")
-        members = ((name, m) for name, m in vars(cls).items() if name not in ignored and "annot" not in name)
-        return _Itself(cls), self.of(cls.__bases__), tuple((name, self.of(m)) for name, m in members)
+        derived = ("__dataclass_", "__annot")  # what they say is in the other members too
+        members = ((n, m) for n, m in vars(cls).items() if n not in ignored and not n.startswith(derived))
+        return _Itself(cls), self.of(cls.__bases__), tuple((n, self.of(m)) for n, m in members)
 
     def _function(self, f: types.FunctionType) -> Any:
         captured = tuple(map(self._cell, f.__closure__ or ()))

@@ -217,6 +217,24 @@ def test_code_that_looks_names_up_equals_only_itself(body):
     assert structural_key(f) is f
 
 
+def test_a_layer_of_ones_own_counts_by_what_it_does():
+    source = """
+from compose import Layer, Param
+from compose.core.layer import unlisted
+@unlisted
+class mine(Layer):
+    size: int = 3
+    def forward(self, p, x, ctx):
+        return K * x
+"""
+    made = made_by(source, "mine", K=2)
+    assert structural_key(made()) == structural_key(made()) != structural_key(made(size=4))
+    before = structural_key(made())
+    made.forward.__globals__["K"] = 3
+    assert structural_key(made()) != before
+    assert isinstance(before, tuple), "it could be read"
+
+
 def test_an_address_is_not_reused():
     keys = {structural_key(made_by("def f(p, t): return g(p)", g=len)) for _ in range(50)}
     assert len(keys) == 1
