@@ -9,6 +9,7 @@ import site
 import sys
 import sysconfig
 from types import CodeType
+from typing import Any
 
 _FOLDERS = (*site.getsitepackages(), *(sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")))
 _INSTALLED = tuple({os.path.join(folder, "") for folder in _FOLDERS})
@@ -21,7 +22,8 @@ def globals_of(code: CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
     `config.rates.low` gives `("config", ("rates", "low"))`. A module that the code itself imports counts as a global.
     """
     found: dict[tuple[str, tuple[str, ...]], None] = {}
-    name, attributes = None, ()
+    name: Any = None
+    attributes: tuple[str, ...] = ()
     for opcode, argument in (*((step.opname, step.argval) for step in dis.get_instructions(code)), ("", None)):
         if name is not None and opcode in ("LOAD_ATTR", "LOAD_METHOD"):
             attributes = (*attributes, argument)
@@ -48,14 +50,14 @@ def installed(module: str) -> bool:
     return file is not None and file.startswith(_INSTALLED)
 
 
-def of_library(value: object) -> bool:
+def of_library(value: Any) -> bool:
     """Whether a value is a class of an installed module, or what such a module calls by the value's own name."""
     if isinstance(value, type(sys)):
         return installed(value.__name__)
     module = getattr(value, "__module__", None)
     if not isinstance(module, str) or not installed(module):
         return False
-    found: object = sys.modules.get(module)
+    found: Any = sys.modules.get(module)
     for part in getattr(value, "__qualname__", "<unnamed>").split("."):
         found = getattr(found, part, None)
     return found is value or isinstance(value, type)

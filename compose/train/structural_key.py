@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from compose.core.layer import Layer
 from compose.train.globals_of import globals_of, installed, of_library
@@ -25,7 +27,7 @@ from compose.train.globals_of import globals_of, installed, of_library
 _ATOMS = (bool, int, str, bytes, type(None), type(...), type(NotImplemented), np.dtype, enum.Enum, range)
 _DESCRIPTORS = (
     types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, types.MethodDescriptorType,
-    type(collections.namedtuple("_pair", "first").first),
+    type(vars(collections.namedtuple("_Pair", "first"))["first"]),
 )  # fmt: skip
 _REFLECTIVE = ("globals", "locals", "vars", "eval", "exec", "__import__")
 _JITTED = type(jax.jit(len))
@@ -114,7 +116,7 @@ class _Walk:
         if isinstance(v, functools.partial):
             return self.of(v.func), self.of(v.args), self.of(v.keywords)
         if isinstance(v, _JITTED):
-            return self.of(v.__wrapped__)
+            return self.of(vars(v)["__wrapped__"])
         if isinstance(v, (tuple, list)):
             return tuple(map(self.of, v))
         if isinstance(v, dict):
@@ -185,9 +187,9 @@ class _Empty:
 
 
 def _array(a: Any) -> Any:
-    if isinstance(a, jax.core.Tracer):
+    if isinstance(a, Tracer):
         raise _Unreadable
-    if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
         return str(a.dtype), _array(jax.random.key_data(a))
     held = np.asarray(a)
     if held.dtype.hasobject or (isinstance(a, np.ndarray) and type(a) is not np.ndarray):

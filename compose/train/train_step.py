@@ -57,18 +57,22 @@ def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], A
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
         rng = jax.random.fold_in(key, carry.step)
-        scaled = (lambda v: v) if carry.scale is None else lambda v: v * carry.scale.factor
+        factor = None if carry.scale is None else carry.scale.factor
 
         def objective(training):
             params = merge(training, fixed)
             outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
             predictions = loss.predictions(outputs)
             value = loss(predictions, y)
-            return scaled(value), (value, state, scores(value, metrics, outputs, predictions, y))
+            return value if factor is None else value * factor, (
+                value,
+                state,
+                scores(value, metrics, outputs, predictions, y),
+            )
 
         grad, (value, state, batch_scores) = jax.grad(objective, has_aux=True)(carry.training)
-        if carry.scale is not None:
-            grad = jax.tree.map(lambda g: g / carry.scale.factor, grad)
+        if factor is not None:
+            grad = jax.tree.map(lambda g: g / factor, grad)
         extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[1][0]}
         updates, opt_state = update(grad, carry.opt_state, carry.training, **extra)
         training = optax.apply_updates(carry.training, updates)
@@ -80,8 +84,8 @@ def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], A
 
 def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Carry:
     ok = finite(grad)
-    kept = chosen(ok, (after.training, after.opt_state, after.state), (before.training, before.opt_state, before.state))
-    return Carry(*kept, after.step, adjusted(scale, ok))
+    kept = chosen(ok, after._replace(step=None, scale=None), before._replace(step=None, scale=None))
+    return kept._replace(step=after.step, scale=adjusted(scale, ok))
 
 
 @by_structure
