@@ -175,7 +175,7 @@ def _ones(y: Any) -> Any:
 def _seconds(fn: Callable, *args: Any) -> float:
     """The median time of a call, compiled; many calls a round where one is short."""
     run = jax.jit(fn)
-    jax.block_until_ready(run(*args))
+    result = jax.block_until_ready(run(*args))
     times, calls = [], 1
     while len(times) < ROUNDS:
         began = time.perf_counter()

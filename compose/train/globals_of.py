@@ -24,7 +24,7 @@ def globals_of(code: CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found: dict[tuple[str, tuple[str, ...]], None] = {}
     name: Any = None
     attributes: tuple[str, ...] = ()
-    for opcode, argument in (*((step.opname, step.argval) for step in dis.get_instructions(code)), ("", None)):
+    for opcode, argument in (*((step.opname, str(step.argval)) for step in dis.get_instructions(code)), ("", "")):
         if name is not None and opcode in ("LOAD_ATTR", "LOAD_METHOD"):
             attributes = (*attributes, argument)
             continue
