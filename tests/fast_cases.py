@@ -1,8 +1,10 @@
 """Which cases of parametrised tests the fast suite runs; the others are marked `slow`.
 
-- Front ends: the first two cases of each test.
-- The suite over all layers: each word's first case goes through every transformation. Of the others the fast suite
-  checks the text, the reference and the plan.
+- Every case prints and parses.
+- The suites over all layers: the first case of each word is compared with its reference, its plan and finite
+  differences; the first case of every fourth word goes through every transformation and into a file.
+- Porting: the first two cases of each test.
+- Any other test: its first eight cases.
 """
 
 from __future__ import annotations
@@ -12,27 +14,45 @@ from typing import Any
 
 import pytest
 
-FRONT_ENDS, CASES = "tests/port/frontends/", 2
-EVERY_LAYER = "tests/layers/test_every_layer.py"
-OF_EVERY_CASE = ("test_prints_and_parses", "test_float64_is_the_reference", "test_the_plan_is_what_runs")
+OF_EVERY_CASE = ("test_prints_and_parses", "test_prints_parses_and_plans", "test_is_the_function_of_jax")
+OF_EVERY_WORD = (
+    "test_float64_is_the_reference",
+    "test_the_plan_is_what_runs",
+    "test_gradient_is_that_of_finite_differences",
+    "test_inference",
+)
+EVERY = 4
+PORT_CASES, CASES = 2, 8
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     counts: Counter[Any] = Counter()
+    words: dict[str, list[str]] = {}
     for item in items:
         callspec: Any = getattr(item, "callspec", None)
-        if callspec is None or item.get_closest_marker("slow"):
+        name = item.nodeid.partition("[")[0]
+        if callspec is None or item.get_closest_marker("slow") or name.endswith(OF_EVERY_CASE):
             continue
-        function = item.nodeid.partition("[")[0]
-        if function.startswith(FRONT_ENDS):
-            group, most = function, CASES
-        elif function.startswith(EVERY_LAYER) and "subject" in callspec.params:
-            if function.endswith(OF_EVERY_CASE):
-                continue
-            group, most = (function, callspec.params["subject"].layer.kind), 1
+        word = _word(callspec.params)
+        if word is None:
+            group, most = name, PORT_CASES if name.startswith("tests/port/") else CASES
         else:
-            continue
+            seen = words.setdefault(name, [])
+            if word not in seen:
+                seen.append(word)
+            runs = name.endswith(OF_EVERY_WORD) or seen.index(word) % EVERY == 0
+            others = tuple(str(value) for value in callspec.params.values() if _layer(value) is None)
+            group, most = (name, word, others), int(runs)
         counts[group] += 1
         if counts[group] > most:
             item.add_marker(pytest.mark.slow)
+
+
+def _word(params: dict[str, Any]) -> str | None:
+    """The word of the layer that a case is about, in the suites over all layers."""
+    return next((layer.kind for layer in map(_layer, params.values()) if layer is not None), None)
+
+
+def _layer(value: Any) -> Any:
+    return getattr(value, "layer", None) if type(value).__name__ in ("Case", "Subject") else None

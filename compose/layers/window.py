@@ -76,10 +76,10 @@ class Window:
         padded = lax.pad(x, np.asarray(fill, x.dtype), config) if any(map(any, config)) else x
         slices = []
         for position in itertools.product(*map(range, self.size)):
-            cut = [slice(None)] * x.ndim
+            first, stop, step = [0] * x.ndim, list(padded.shape), [1] * x.ndim
             for axis, i, d, s, n in zip(self.axes, position, self.dilation, self.stride, self.places):
-                cut[axis] = slice(i * d, i * d + (n - 1) * s + 1, s)
-            slices.append(padded[tuple(cut)])
+                first[axis], stop[axis], step[axis] = i * d, i * d + (n - 1) * s + 1, s
+            slices.append(lax.slice(padded, first, stop, step))
         return slices
 
 

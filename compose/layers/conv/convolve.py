@@ -7,7 +7,8 @@ from jax import numpy as jnp
 
 from compose.core.errors import ConfigError, ShapeError, expect_float
 from compose.core.param import Param
-from compose.layers.conv.kernel_gradient import with_kernel_gradient
+from compose.layers.bilinear import with_cpu_derivative
+from compose.layers.conv import cpu
 from compose.layers.window import Window, along_channels, channel_axis, sizes, space_axes
 
 
@@ -45,19 +46,13 @@ def convolve(x, kernel, over: Window, groups: int, channels_first: bool):
 
 
 def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None = None):
-    """XLA's convolution; `stretch` dilates the input, for transposed convolutions."""
-    letters = "DHW"[-len(over.axes) :]
-    layout = f"NC{letters}" if channels_first else f"N{letters}C"
-
-    def convolution(x, kernel):
-        return lax.conv_general_dilated(
-            x, kernel, over.stride, over.padding, lhs_dilation=stretch, rhs_dilation=over.dilation,
-            feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
-        )  # fmt: skip
-
-    if groups == 1 and stretch is None and not channels_first:  # the others are as fast, or as slow, either way
-        return with_kernel_gradient(convolution)(x, kernel)
-    return convolution(x, kernel)
+    """XLA's convolution, but on CPUs; `stretch` dilates the input, for transposed convolutions."""
+    how = (over, groups, channels_first, stretch)
+    return with_cpu_derivative(
+        lambda x, kernel: cpu.xla(x, kernel, *how),
+        lambda x, kernel, argument: cpu.derivative(x, kernel, *how, argument),
+        (lambda x, kernel: cpu.forward(x, kernel, *how)) if groups > 1 or channels_first else None,
+    )(x, kernel)
 
 
 def depthwise(x, kernel, over: Window, channels_first: bool):

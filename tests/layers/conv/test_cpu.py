@@ -1,7 +1,8 @@
-"""The canonical gradient of kernels is XLA's own, through every transformation."""
+"""The forms of convolutions for CPUs have the values and derivatives of XLA's own, through every transformation."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 
@@ -12,7 +13,9 @@ import pytest
 from jax import lax
 
 from compose import compose_seq, conv, conv_lstm, relu, repeat
-from compose.layers.conv.kernel_gradient import with_kernel_gradient
+from compose.layers.conv.convolve import general
+from compose.layers.conv.cpu import xla
+from compose.layers.window import Window
 
 CASES = {
     "1-D": {"space": (11,), "size": (3,)},
@@ -20,31 +23,32 @@ CASES = {
     "3-D": {"space": (5, 4, 6), "size": (2, 3, 2)},
     "strided": {"space": (9, 8), "size": (3, 3), "stride": (2, 3)},
     "stride that leaves a rest": {"space": (8, 9), "size": (3, 2), "stride": (3, 2), "padding": ((1, 0), (0, 2))},
-    "dilated": {"space": (9, 9), "size": (3, 2), "dilation": (2, 3), "padding": "SAME"},
+    "padded beyond the input": {"space": (2, 3), "size": (2, 2), "padding": ((2, 2), (3, 1))},
+    "dilated": {"space": (9, 9), "size": (3, 2), "dilation": (2, 3), "padding": ((2, 2), (1, 2))},
     "grouped": {"space": (6, 6), "size": (3, 3), "groups": 2},
-    "grouped and strided": {"space": (9,), "size": (3,), "stride": (2,), "groups": 4, "padding": "SAME"},
+    "grouped and strided": {"space": (9,), "size": (3,), "stride": (2,), "groups": 4, "padding": ((1, 1),)},
     "transposed": {"space": (5, 4), "size": (3, 3), "stretch": (2, 2), "padding": ((2, 1), (1, 2))},
+    "transposed and cut": {"space": (5, 4), "size": (2, 2), "stretch": (3, 2), "padding": ((-1, 1), (0, -2))},
+    "transposed and dilated": {"space": (5,), "size": (3,), "stretch": (2,), "dilation": (2,), "padding": ((3, 4),)},
     "transposed, grouped": {"space": (5,), "size": (4,), "stretch": (3,), "groups": 2, "padding": ((3, 3),)},
-    "channels first": {"space": (6, 5), "size": (3, 3), "first": True, "padding": "SAME"},
+    "channels first": {"space": (6, 5), "size": (3, 3), "first": True, "padding": ((1, 1), (1, 1))},
     "channels first, 1-D, strided": {"space": (9,), "size": (2,), "stride": (2,), "first": True},
+    "channels first, grouped": {"space": (6, 5), "size": (2, 2), "groups": 2, "first": True},
 }
+FILTERS = {"few filters": 8, "many filters": 64}  # convolutions in canonical layout, and sums over positions
 
 
-def build(space, size, stride=None, dilation=None, stretch=None, groups=1, padding="VALID", first=False):
-    """A convolution of two float64 arrays, and these."""
-    letters = "DHW"[-len(space) :]
-    layout = f"NC{letters}" if first else f"N{letters}C"
-    rng = np.random.default_rng(0)
-    shape = (2, 4, *space) if first else (2, *space, 4)
-    x, kernel = rng.normal(size=shape), rng.normal(size=(*size, 4 // groups, 8))
-
-    def plain(x, kernel):
-        return lax.conv_general_dilated(
-            x, kernel, stride or (1,) * len(space), padding, lhs_dilation=stretch, rhs_dilation=dilation,
-            feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
-        )  # fmt: skip
-
-    return plain, jnp.asarray(x), jnp.asarray(kernel)
+def build(space, size, filters=8, stride=None, dilation=None, stretch=None, groups=1, padding=None, first=False):
+    """Ours and XLA's own form of a convolution of two float64 arrays, and these."""
+    ones, rng = (1,) * len(space), np.random.default_rng(0)
+    axes = tuple(range(2 if first else 1, len(space) + (2 if first else 1)))
+    none = ((0, 0),) * len(space)
+    over = Window(axes, space, size, stride or ones, dilation or ones, padding or none, (0,) * len(space))
+    shape = (2, 8, *space) if first else (2, *space, 8)
+    x, kernel = rng.normal(size=shape), rng.normal(size=(*size, 8 // groups, filters))
+    ours = lambda x, kernel: general(x, kernel, over, groups, first, stretch)
+    plain = lambda x, kernel: xla(x, kernel, over, groups, first, stretch)
+    return ours, plain, jnp.asarray(x), jnp.asarray(kernel)
 
 
 def close(ours, theirs):
@@ -52,18 +56,20 @@ def close(ours, theirs):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-11)
 
 
+@pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("name", CASES)
-def test_every_derivative_is_that_of_the_plain_convolution(name, x64):
-    plain, x, kernel = build(**CASES[name])
-    ours = with_kernel_gradient(plain)
-    g = jnp.asarray(np.random.default_rng(1).normal(size=plain(x, kernel).shape))
+def test_every_derivative_is_that_of_the_plain_convolution(name, filters, x64):
+    ours, plain, x, kernel = build(**CASES[name], filters=FILTERS[filters])
+    g = jnp.asarray(np.random.default_rng(1).normal(size=jax.eval_shape(plain, x, kernel).shape))
     dx, dk = (jnp.asarray(np.random.default_rng(2).normal(size=a.shape)) for a in (x, kernel))
-    loss = lambda f: lambda x, k: jnp.sum(jnp.sin(f(x, k)) * g)
-    for f in (lambda c: c(x, kernel), lambda c: jax.vjp(c, x, kernel)[1](g)):
-        close(f(ours), f(plain))
-    close(jax.jvp(ours, (x, kernel), (dx, dk)), jax.jvp(plain, (x, kernel), (dx, dk)))
-    for outer, inner in itertools.product((jax.grad, "forward"), repeat=2):
-        close(*(second(loss(c), outer, inner, x, kernel, dx, dk) for c in (ours, plain)))
+
+    def derivatives(c, x, kernel):
+        loss = lambda x, k: jnp.sum(jnp.sin(c(x, k)) * g)
+        modes = itertools.product(("reverse", "forward"), repeat=2)
+        seconds = [second(loss, *mode, x, kernel, dx, dk) for mode in modes]
+        return c(x, kernel), jax.vjp(c, x, kernel)[1](g), jax.jvp(c, (x, kernel), (dx, dk)), seconds
+
+    close(*(jax.jit(functools.partial(derivatives, c))(x, kernel) for c in (ours, plain)))
 
 
 def second(loss, outer, inner, x, kernel, dx, dk):
@@ -79,22 +85,22 @@ def _dot(a, b):
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])
 def test_batched_over_inputs_and_kernels(axes, x64):
-    plain, x, kernel = build(**CASES["grouped"])
+    ours, plain, x, kernel = build(**CASES["grouped"])
     many = lambda a, axis: a if axis is None else jnp.stack([a, 2 * a, a - 1])
     xs, kernels = many(x, axes[0]), many(kernel, axes[1])
     gradients = lambda c: jax.vmap(jax.grad(lambda x, k: jnp.sum(c(x, k) ** 3), (0, 1)), axes)(xs, kernels)
-    close(gradients(with_kernel_gradient(plain)), gradients(plain))
+    close(gradients(ours), gradients(plain))
 
 
 @pytest.mark.parametrize("argument", [0, 1])
 def test_the_gradient_of_one_argument_computes_nothing_for_the_other(argument):
-    plain, x, kernel = build(**CASES["2-D"])
+    ours, plain, x, kernel = build(**CASES["2-D"])
 
     def convolutions(c):
         gradient = jax.grad(lambda *a: c(*a).sum(), argument)
         return jax.jit(gradient).lower(x, kernel).compile().as_text().count("convolution(")
 
-    assert convolutions(with_kernel_gradient(plain)) == convolutions(plain)
+    assert convolutions(ours) == convolutions(plain)
 
 
 NETWORKS = {

@@ -1,0 +1,93 @@
+"""Convolutions on CPUs: the forms that are fast there, inside loops and outside.
+
+XLA's own form is the fastest for a convolution without groups and with the channels last. The others become such
+convolutions: groups one convolution each, channels that come first move last. Derivatives are products of matrices if
+there are enough channels for these, and convolutions in canonical layout otherwise. `benchmarks/convolution.py`
+measures all forms by shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from compose.layers.conv.canonical import canonical
+from compose.layers.window import Window
+
+MOST_GROUPS = 64  # more convolutions than this take long to compile
+
+
+def xla(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None):
+    """XLA's convolution; `stretch` dilates the input, for transposed convolutions."""
+    letters = "DHW"[-len(over.axes) :]
+    layout = f"NC{letters}" if channels_first else f"N{letters}C"
+    return lax.conv_general_dilated(
+        x, kernel, over.stride, over.padding, lhs_dilation=stretch, rhs_dilation=over.dilation,
+        feature_group_count=groups, dimension_numbers=(layout, f"{letters}IO", layout),
+    )  # fmt: skip
+
+
+def forward(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None):
+    """The convolution, as a CPU runs it fast."""
+    plain = lambda x, kernel, over, groups: xla(x, kernel, over, groups, False, stretch)
+    return _without_layout(plain, x, kernel, over, groups, channels_first)
+
+
+def derivative(
+    x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None, argument: int
+):
+    """The convolution, in a form whose transpose in `argument` (0 or 1) a CPU runs fast."""
+
+    def plain(x, kernel, over, groups):
+        channels, filters = kernel.shape[-2:]
+        if channels >= 3 and filters >= 32 and groups == 1 and jnp.finfo(x.dtype).bits >= 32:
+            wide = argument == 0 and stretch is None
+            return all_positions(x, kernel, over) if wide else by_position(x, kernel, over, stretch)
+        return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
+
+    return _without_layout(plain, x, kernel, over, groups, channels_first)
+
+
+def _without_layout(plain: Callable[..., Any], x, kernel, over: Window, groups: int, channels_first: bool):
+    """Run `plain(x, kernel, over, groups)` with the channels last, and once for each of a few groups."""
+    if channels_first:
+        over = dataclasses.replace(over, axes=tuple(a - 1 for a in over.axes))
+        return jnp.moveaxis(_without_layout(plain, jnp.moveaxis(x, 1, -1), kernel, over, groups, False), -1, 1)
+    if not 1 < groups <= MOST_GROUPS:
+        return plain(x, kernel, over, groups)
+    parts = (lax.split(a, [a.shape[-1] // groups] * groups, axis=a.ndim - 1) for a in (x, kernel))
+    return lax.concatenate([plain(*part, over, 1) for part in zip(*parts, strict=True)], x.ndim - 1)
+
+
+def all_positions(x, kernel, over: Window):
+    """The convolution as one product of the kernel and the values at all positions in the window, side by side."""
+    seen = lax.concatenate(over.slides(x), x.ndim - 1)
+    rows = seen.reshape(math.prod(seen.shape[:-1]), seen.shape[-1])
+    return lax.dot(rows, kernel.reshape(-1, kernel.shape[-1])).reshape(*seen.shape[:-1], -1)
+
+
+def by_position(x, kernel, over: Window, stretch: tuple[int, ...] | None = None):
+    """The convolution as a sum over the positions in the window, each a product of two matrices."""
+    rows = kernel.reshape(-1, *kernel.shape[-2:])
+    product = lambda a, row: lax.dot(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), row).reshape(*a.shape[:-1], -1)
+    if stretch is None:
+        parts = [product(seen, row) for seen, row in zip(over.slides(x), rows, strict=True)]
+    else:
+        parts = [
+            _placed(product(x, row), position, over, stretch)
+            for position, row in zip(itertools.product(*map(range, over.size)), rows, strict=True)
+        ]
+    return sum(parts[1:], parts[0])
+
+
+def _placed(y, position: tuple[int, ...], over: Window, stretch: tuple[int, ...]):
+    """What one position of the window adds to a transposed convolution: `y` stretched, shifted and cut."""
+    rows = zip(position, over.dilation, over.spans, over.padding, stretch)
+    config = [(lo - i * d, hi - (span - 1 - i * d), s - 1) for i, d, span, (lo, hi), s in rows]
+    return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *config, (0, 0, 0)])
