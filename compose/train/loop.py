@@ -43,6 +43,7 @@ def train(
         scoring.check(part)
     scoring.check_end(data, before.params, before.state)
     training, fixed = split(net, before.params)
+    optimizer_key = structural_key(update)  # before it runs: schedules may change what they captured
     carry = _carry(before, update, training, len(before.history) * -(-data.count // batch_size), scoring.dtype)
     run = training_steps(net, scoring.loss, scoring.metrics, update, scoring.dtype)
     batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
@@ -73,7 +74,7 @@ def train(
                 message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
                 warnings.warn(message, stacklevel=3)
                 break
-    session = Session(options, update, carry.opt_state, int(carry.step), carry.scale)
+    session = Session(options, update, optimizer_key, carry.opt_state, int(carry.step), carry.scale)
     return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
 
 
@@ -83,7 +84,7 @@ def _carry(before: Trained, update: Any, training: Any, steps: int, dtype: Any) 
     if session is not None:
         steps = session.steps
         scale = scale and (session.scale or scale)
-    if session is not None and structural_key(session.optimizer) == structural_key(update):
+    if session is not None and (session.optimizer == update or session.optimizer_key == structural_key(update)):
         opt_state = session.optimizer_state
     else:
         opt_state = optimizer_start(update)(training)

@@ -64,11 +64,8 @@ def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], A
             outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
             predictions = loss.predictions(outputs)
             value = loss(predictions, y)
-            return value if factor is None else value * factor, (
-                value,
-                state,
-                scores(value, metrics, outputs, predictions, y),
-            )
+            seen = value, state, scores(value, metrics, outputs, predictions, y)
+            return (value if factor is None else value * factor), seen
 
         grad, (value, state, batch_scores) = jax.grad(objective, has_aux=True)(carry.training)
         if factor is not None:

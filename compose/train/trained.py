@@ -39,6 +39,7 @@ class Session:
 
     options: dict[str, Any]
     optimizer: Any
+    optimizer_key: Any  # equal for an optimizer made anew with the same settings
     optimizer_state: Any
     steps: int
     scale: Any = None  # the loss scale, in float16

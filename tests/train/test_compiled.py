@@ -66,13 +66,19 @@ def test_another_rate_or_loss_compiles_anew():
         assert len(compiled) > 0
 
 
-def test_going_on_with_the_optimizer_made_anew_keeps_its_state():
-    optimizer = lambda: optax.adam(optax.linear_schedule(1e-2, 0.0, 99))
+@pytest.mark.parametrize(
+    "schedule", [lambda: optax.linear_schedule(1e-2, 0.0, 99), lambda: optax.cosine_decay_schedule(1e-2, 99)],
+    ids=["linear", "cosine"],
+)  # fmt: skip
+def test_going_on_with_the_optimizer_made_anew_keeps_its_state(schedule):
+    optimizer = lambda: optax.adam(schedule())
     options = dict(loss="cross_entropy", batch_size=8, verbose=False)
     whole = fit(network(), X, Y, optimizer=optimizer(), epochs=2, **options)
     half = fit(network(), X, Y, optimizer=optimizer(), epochs=1, **options)
     on = half.fit(X, Y, optimizer=optimizer())
     assert [e["loss"] for e in on.history] == [e["loss"] for e in whole.history]
+    again = half.fit(X, Y)
+    assert [e["loss"] for e in again.history] == [e["loss"] for e in whole.history]
 
 
 @pytest.mark.parametrize("static", [{}, {"size": 3}])
