@@ -1,5 +1,7 @@
-"""The traced program is the one that an expert writes by hand: the same operations, bytes and number of equations."""
+"""The traced program costs no more than one written by hand: operations, bytes and number of equations."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -123,15 +125,37 @@ def equations(jaxpr) -> int:
     return total
 
 
-def test_the_same_operations_and_bytes(pair):
+def expect_no_more(fn, hand, args, bytes_: float = 1.0, flops: float = 1.0) -> None:
+    """Raise if `fn` costs more than `hand`, or more than the given multiple of it."""
+    ours, theirs = cost(fn, args), cost(hand, args)
+    limits = {"flops": flops, "transcendentals": 1.0, "bytes accessed": bytes_}
+    more = {key: (ours[key], theirs[key]) for key, limit in limits.items() if ours[key] > limit * theirs[key]}
+    assert not more
+
+
+def operations(fn, args, platform: str) -> Counter[str]:
+    """How often each operation occurs in the program for a platform, as it goes to the compiler."""
+    text = jax.jit(fn).trace(*args).lower(lowering_platforms=(platform,)).as_text()
+    return Counter(re.findall(r"stablehlo\.(\w+)", text))
+
+
+def test_no_more_operations_and_bytes(pair):
     ours, hand, args = pair
-    assert cost(ours, args) == cost(hand, args)
+    expect_no_more(ours, hand, args)
 
 
-def test_the_same_number_of_equations(pair):
+def test_no_more_equations(pair):
     ours, hand, args = pair
     counted, expected = (equations(jax.make_jaxpr(fn)(*args).jaxpr) for fn in (ours, hand))
-    assert counted == expected
+    assert counted <= expected
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_the_products_are_xlas_own_on_other_platforms(pair, platform):
+    ours, hand, args = pair
+    counted, expected = (operations(fn, args, platform) for fn in (ours, hand))
+    for name in ("convolution", "dot_general", "while"):
+        assert counted[name] == expected[name], name
 
 
 @pytest.mark.parametrize("name", CASES)

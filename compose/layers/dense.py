@@ -8,6 +8,7 @@ from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
 from compose.core.param import Param
 from compose.layers.initializers import glorot_uniform, zeros
+from compose.layers.product import product
 
 __all__ = ["fc"]
 
@@ -44,5 +45,5 @@ class fc(Layer):
             yield "bias", Param((self.size,), self.bias_init, fan_in=x.shape[-1])
 
     def forward(self, p, x, ctx):
-        y = x @ p["kernel"]
+        y = product(x, p["kernel"])
         return ctx.run(self.activation, p, y + p["bias"] if self.bias else y)

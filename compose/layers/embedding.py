@@ -137,7 +137,7 @@ class _ZeroRow:
 def lookup(table, ids, ctx):
     """Rows of a table. An id out of range raises an error if its value is known, and gives NaN otherwise."""
     if not isinstance(ids, Tracer) and ids.size:
-        known = np.asarray(ids)  # NumPy's, since inside `jit` JAX would trace the minimum
+        known = np.asarray(ids)  # also inside jit, where ids.min() would be traced
         low, high = int(known.min()), int(known.max())
         if low < 0 or high >= table.shape[0]:
             outside = LayerError(

@@ -15,6 +15,7 @@ from compose.core.param import Param
 from compose.layers.attention.cudnn import by_cudnn
 from compose.layers.attention.dot_product import allowed, attend, split_attention
 from compose.layers.initializers import glorot_uniform, zeros
+from compose.layers.product import product
 
 __all__ = ["multi_head_attention"]
 
@@ -160,7 +161,7 @@ class multi_head_attention(StatefulLayer):
             y, weights = by_cudnn(lambda *qkv: written_out(*qkv)[0], q, k, v, self.causal, self.scale), None
         if self.cache is not None:
             y = jnp.where(s["index"] <= self.cache, y, jnp.nan)
-        y = y.reshape(*y.shape[:2], -1) @ p["out_kernel"]
+        y = product(y.reshape(*y.shape[:2], -1), p["out_kernel"])
         y = y + p["out_bias"] if self.out_bias else y
         return ((y, weights) if self.return_weights else y), s
 
@@ -168,7 +169,7 @@ class multi_head_attention(StatefulLayer):
         return self.bias and (self.key_bias or name != "key")
 
     def _heads(self, p, name: str, x, heads: int):
-        y = x @ p[f"{name}_kernel"]
+        y = product(x, p[f"{name}_kernel"])
         y = y + p[f"{name}_bias"] if self._biased(name) else y
         return y.reshape(*y.shape[:2], heads, -1)
 

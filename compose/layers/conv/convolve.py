@@ -9,6 +9,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_float
 from compose.core.param import Param
 from compose.layers.bilinear import with_cpu_derivative
 from compose.layers.conv import cpu
+from compose.layers.product import product
 from compose.layers.window import Window, along_channels, channel_axis, sizes, space_axes
 
 
@@ -41,7 +42,7 @@ def convolve(x, kernel, over: Window, groups: int, channels_first: bool):
         )  # fmt: skip
     if groups == 1 and max(over.size) == 1 and not channels_first and not any(map(any, over.padding)):
         picked = x if max(over.stride) == 1 else over.slides(x)[0]
-        return picked @ kernel.reshape(kernel.shape[-2:])
+        return product(picked, kernel.reshape(kernel.shape[-2:]))
     return general(x, kernel, over, groups, channels_first)
 
 

@@ -14,6 +14,7 @@ from compose.core.layer import Layer, layer, unlisted
 from compose.core.param import Param
 from compose.layers.activation.basic import tanh
 from compose.layers.initializers import glorot_uniform, orthogonal, zeros
+from compose.layers.product import product
 
 __all__ = ["rnn", "rnn_cell"]
 
@@ -80,7 +81,7 @@ class DenseCell(Cell):
         return {**p, **kept}
 
     def project(self, p, x, ctx):
-        z = (x * p["dropout"] if "dropout" in p else x) @ p["kernel"]
+        z = product(x * p["dropout"] if "dropout" in p else x, p["kernel"])
         biases = [p[key] for key in self.hoisted if key in p]
         return z + sum(biases[1:], start=biases[0]) if biases else z
 
