@@ -90,6 +90,7 @@ def _module(name: str) -> ModuleType:
 _hooks.later(
     fit=lambda: _module("train").fit,
     summary=lambda: _module("summary").summary,
+    profile=lambda: _module("summary").profile,
     html=lambda: _module("summary").html,
 )
 

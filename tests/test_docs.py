@@ -26,6 +26,11 @@ def test_design(monkeypatch):
     assert run_blocks(DOCS / "design.md", monkeypatch) == 1
 
 
+def test_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(DOCS / "training.md", monkeypatch) == 4
+
+
 def test_design_names_folders_that_exist():
     page = (DOCS / "design.md").read_text()
     root = DOCS.parent / "compose"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,18 +64,17 @@ class repeat(Layer):
             return self.block.call(p, s, x, inner)
 
         turns = (params, state, jnp.arange(self.times) if fold else None)
-        if ctx.on_output is not None:
-            return self._written_out(x, turns, ctx, ctx.on_output)
+        if ctx.on_layer is not None:
+            return self._written_out(x, turns, ctx)
         step = jax.checkpoint(body) if self.remat else body
         return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
 
-    def _written_out(self, x, turns, ctx: Context, on_output: Callable):
+    def _written_out(self, x, turns, ctx: Context):
         """Unrolled, so that inner values can be recorded: `intermediates` has them under `repeat_0/3/...`."""
         states = []
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
-            x, after = self.block.call(p, s, x, ctx.at(str(i)))
-            on_output((*ctx.path, str(i)), x)
+            x, after = ctx.call(str(i), self.block, {str(i): p}, {str(i): s}, x)
             states.append(after)
         return x, stack(states)
 

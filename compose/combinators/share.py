@@ -71,8 +71,8 @@ class share(Layer):
     def call(self, params, state, x, ctx: Context):
         (key, _), (body_key, _) = self.children()
         cell = Cell(self.shared, ctx.scope, params.get(key, {}), state.get(key, {}))
-        inner = ctx.at(body_key).but(scope=(*ctx.scope, cell))
-        y, after = self.body.call(params.get(body_key, {}), state.get(body_key, {}), x, inner)
+        inner = ctx.but(scope=(*ctx.scope, cell))
+        y, after = inner.call(body_key, self.body, params, state, x)
         return y, {k: v for k, v in ((key, cell.state), (body_key, after)) if v}
 
     def source(self, write):

@@ -74,6 +74,8 @@ class remat(Wrapper):
     inner: Layer
 
     def call(self, params, state, x, ctx: Context):
+        if ctx.on_layer is not None:  # observed: what is inside must not be hidden in a trace of its own
+            return self.inner.call(params, state, x, ctx)
         inside = ctx.looping()
         return jax.checkpoint(lambda p, s, x: self.inner.call(p, s, x, inside))(params, state, x)
 

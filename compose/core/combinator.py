@@ -42,11 +42,9 @@ class Combinator(Layer):
         after = dict(state)
 
         def run(key: str, child: Layer, x):
-            y, new = child.call(params.get(key, {}), state.get(key, {}), x, ctx.at(key))
+            y, new = ctx.call(key, child, params, state, x)
             if new:
                 after[key] = new
-            if ctx.on_output is not None:
-                ctx.on_output((*ctx.path, key), y)
             return y
 
         return self.flow(x, run), after

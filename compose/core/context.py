@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 
@@ -15,6 +15,17 @@ from compose.core.errors import MissingRng
 if TYPE_CHECKING:
     from compose.core.function import Function
     from compose.core.layer import Layer
+
+
+class Call(NamedTuple):
+    """One call of a layer: what it was called with, and its output."""
+
+    layer: Layer
+    params: Any
+    state: Any
+    x: Any
+    ctx: Context
+    y: Any
 
 
 class Planner(Protocol):
@@ -40,7 +51,8 @@ class Context:
         scope: the layers shared around here, innermost last.
         looped: how many of `scope` are outside a scan or a checkpoint, where their state cannot be updated.
         planner: plans the layers inside a leaf while the leaf is planned.
-        on_output: called with the path and the output of every layer that a combinator runs (`intermediates`).
+        on_layer: called with the path of every layer that a combinator runs, and with its call (`intermediates`,
+            `profile`).
         on_function: called with every function layer that runs, its input and its output (a loss looks for the
             logits before a final softmax).
     """
@@ -52,7 +64,7 @@ class Context:
     scope: tuple[Any, ...] = ()
     looped: int = 0
     planner: Planner | None = field(default=None, compare=False)
-    on_output: Callable[[tuple[str, ...], Any], None] | None = field(default=None, compare=False)
+    on_layer: Callable[[tuple[str, ...], Call], None] | None = field(default=None, compare=False)
     on_function: Callable[[Function, Any, Any], None] | None = field(default=None, compare=False)
 
     def but(self, **changes) -> Context:
@@ -60,12 +72,24 @@ class Context:
         return dataclasses.replace(self, **changes)
 
     def looping(self, **changes) -> Context:
-        """The context inside a scan or a checkpoint."""
-        return self.but(looped=len(self.scope), **changes)
+        """The context inside a scan or a checkpoint, whose values cannot be observed from outside."""
+        return self.but(looped=len(self.scope), on_layer=None, **changes)
 
     def at(self, key: str) -> Context:
         """The context of the child under `key`."""
         return dataclasses.replace(self, path=(*self.path, key))
+
+    def call(self, key: str, child: Layer, params, state, x) -> tuple[Any, Any]:
+        """Run the layer under `key` on its part of `params` and `state`: its output and its new state.
+
+        Profilers show its operations under the same path as its parameters.
+        """
+        inner, own, held = self.at(key), params.get(key, {}), state.get(key, {})
+        with jax.named_scope(key):
+            y, after = child.call(own, held, x, inner)
+        if self.on_layer is not None:
+            self.on_layer(inner.path, Call(child, own, held, x, inner, y))
+        return y, after
 
     def rng(self, label: str = ""):
         """This layer's random key: the rng of the network, folded with a stable hash of the path.
@@ -91,7 +115,8 @@ class Context:
         """
         if self.planner is not None:
             return self.planner.run(key, child, x)
-        return child.call(params.get(key, {}), {}, x, self.at(key))[0]
+        with jax.named_scope(key):
+            return child.call(params.get(key, {}), {}, x, self.at(key))[0]
 
 
 def path_hash(path: tuple[str, ...]) -> int:

@@ -37,6 +37,7 @@ class Hooks:
     join: Callable[[str, Any, Any], Layer]
     # loaded on first use
     summary: Callable[..., Any]
+    profile: Callable[..., Any]
     html: Callable[[Layer], str]
     fit: Callable[..., Any]
 

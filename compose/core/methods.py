@@ -10,7 +10,7 @@ from compose.core.hooks import hooks
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
-    from compose.summary import Summary
+    from compose.summary import Profile, Summary
     from compose.train.fit import fit as _fit
 
 
@@ -34,13 +34,16 @@ class Methods:
 
         Args:
             key: a `jax.random.key`, or an int seed.
-            inputs: arrays, `jax.ShapeDtypeStruct`s, or shapes without the batch axis: `784`, `(28, 28, 1)`.
+            inputs: arrays, `jax.ShapeDtypeStruct`s, or shapes without the batch axis: `784`, `(28, 28, 1)`. For inputs
+                in half precision the parameters are in float32 too.
 
         Raises `LayerError` if a layer does not fit its input.
         """
         return hooks.init(self, key, *inputs)
 
-    def apply(self: Any, params, state, *inputs, rng=None, train: bool = False, mask=None) -> tuple[Any, Any]:
+    def apply(
+        self: Any, params, state, *inputs, rng=None, train: bool = False, mask=None, precision: Any = None
+    ) -> tuple[Any, Any]:
         """Run the network: `(output, state)`, a pure function of its arguments.
 
         Args:
@@ -49,10 +52,12 @@ class Methods:
             rng: for layers that draw random numbers, such as dropout in training.
             train: whether this is a training step.
             mask: boolean `(batch, time)`, True at real steps, for recurrent and attention layers.
+            precision: `"bfloat16"` or `"float16"` to compute in it: parameters and inputs are cast to it; the output,
+                statistics, softmax and state are in float32. None computes in the dtype of the parameters.
 
         Raises `LayerError` if the input, the parameters or the rng do not fit.
         """
-        return hooks.apply(self, params, state, *inputs, rng=rng, train=train, mask=mask)
+        return hooks.apply(self, params, state, *inputs, rng=rng, train=train, mask=mask, precision=precision)
 
     def intermediates(self: Any, params, state, *inputs, mask=None) -> dict[str, Any]:
         """The output of every layer inside by path, in execution order, in inference mode.
@@ -73,6 +78,21 @@ class Methods:
     def summary(self: Any, *inputs) -> Summary:
         """A table of paths, output shapes, parameters and FLOPs (of one example for a shape without a batch axis)."""
         return hooks.summary(self, *inputs)
+
+    def profile(self: Any, params, state, *inputs, gradient: bool = False, mask=None, precision: Any = None) -> Profile:
+        """A table of how long each layer takes, its FLOPs, and how much of the machine's measured peak that is.
+
+        Each layer is compiled by itself and run on its real input; the total is compared with the whole network. What
+        XLA saves by fusing neighbours shows in the difference.
+
+        Args:
+            params, state, inputs, mask, precision: as in `apply`.
+            gradient: measure a training step's forward pass and gradient, by parameters and, but for the first layer,
+                by inputs. Without it, inference.
+
+        Raises `LayerError` if the input or the parameters do not fit.
+        """
+        return hooks.profile(self, params, state, *inputs, gradient=gradient, mask=mask, precision=precision)
 
     def replace(self: Any, path: str, new: Any) -> Layer:
         """The network with another layer at `path` (`"block/e1"`); the new layer keeps the key."""

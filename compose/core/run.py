@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.context import Context, path_hash
+from compose.core.context import Call, Context, path_hash
 from compose.core.errors import ConfigError, LayerError, ParamsError, shape_text
 from compose.core.hooks import hooks
 from compose.core.layer import Layer
 from compose.core.param import Param
 from compose.core.place import locate
 from compose.core.plan import Plan, plan, specs
+from compose.core.precision import as_wide_as, call_in, compute_dtype, wide_specs
 
 
 def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
@@ -32,8 +33,8 @@ def pack(inputs: tuple) -> Any:
 
 
 def abstract(inputs: tuple) -> Any:
-    """`pack`, as shapes and dtypes."""
-    return specs(as_arrays(pack(inputs)))
+    """`pack`, as shapes and dtypes; half precision becomes float32, so that parameters are in float32."""
+    return wide_specs(specs(as_arrays(pack(inputs))))
 
 
 def init(net: Layer, key, *inputs) -> tuple[dict, dict]:
@@ -43,29 +44,30 @@ def init(net: Layer, key, *inputs) -> tuple[dict, dict]:
     return _draw(net_plan.params, key, ()), _draw(net_plan.state, key, ())
 
 
-def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None) -> tuple[Any, Any]:
+def apply(net: Layer, params, state, *inputs, rng=None, train=False, mask=None, precision=None) -> tuple[Any, Any]:
     """See `Layer.apply`."""
-    x = as_arrays(pack(inputs))
+    dtype = compute_dtype(precision)
+    x = as_wide_as(params, as_arrays(pack(inputs)))
     net_plan = plan(net, specs(x))
     check_params(net, net_plan, params, state)
     rng = jax.random.key(rng) if isinstance(rng, (int, np.integer)) else rng
     ctx = Context(train=train, key=rng, mask=mask)
     try:
-        return net.call(params, state, x, ctx)
+        return call_in(dtype, net, params, state, x, ctx)
     except LayerError as e:
         raise e if e.layer is not None else locate(e, net, net_plan, e.path)
 
 
 def intermediates(net: Layer, params, state, *inputs, mask=None) -> dict[str, Any]:
     """See `Layer.intermediates`."""
-    x = as_arrays(pack(inputs))
+    x = as_wide_as(params, as_arrays(pack(inputs)))
     check_params(net, plan(net, specs(x)), params, state)
     outputs: dict[str, Any] = {}
 
-    def collect(path: tuple[str, ...], y: Any) -> None:
-        outputs["/".join(path)] = y
+    def collect(path: tuple[str, ...], call: Call) -> None:
+        outputs["/".join(path)] = call.y
 
-    net.call(params, state, x, Context(mask=mask, on_output=collect))
+    net.call(params, state, x, Context(mask=mask, on_layer=collect))
     return outputs
 
 

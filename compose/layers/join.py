@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
+from compose.core.precision import narrow, wide
 from compose.layers.reduce import norm
 
 __all__ = [
@@ -99,7 +100,8 @@ def dot(a, b, axes: int | tuple[int, int] = -1, normalize: bool = False):
     if a.shape[i] != b.shape[j] or a.shape[0] != b.shape[0] or 0 in (i, j):
         raise ShapeError(f"equal batch sizes, and equal lengths along axes {i} and {j}", shape_text((a, b)))
     if normalize:
-        a, b = (x * jnp.reciprocal(jnp.maximum(norm.fn(x, axis=k, keepdims=True), 1e-6)) for x, k in ((a, i), (b, j)))
+        sizes = (jnp.maximum(norm.fn(wide(x), axis=k, keepdims=True), 1e-6) for x, k in ((a, i), (b, j)))
+        a, b = (narrow(wide(x) * jnp.reciprocal(size), x) for x, size in zip((a, b), sizes))
     letters = "abcdefghijklmnopqrstuvw"
     left = "z" + letters[: a.ndim - 1]
     right = "z" + letters[a.ndim - 1 : a.ndim + b.ndim - 2]
@@ -115,8 +117,9 @@ def cosine_similarity(a, b, axis: int = -1, epsilon: float = 1e-8):
     Shapes: `(..., n), (..., n) -> (...)`. Elsewhere: torch `CosineSimilarity` has `axis=1`, and still
     differentiates norms that are below epsilon.
     """
-    sizes = [jnp.maximum(norm.fn(x, axis=axis, keepdims=True), epsilon) for x in (a, b)]
-    return jnp.sum((a / sizes[0]) * (b / sizes[1]), axis)
+    sizes = [jnp.maximum(norm.fn(wide(x), axis=axis, keepdims=True), epsilon) for x in (a, b)]
+    like = a if a.dtype == jnp.result_type(a, b) else b
+    return narrow(jnp.sum((wide(a) / sizes[0]) * (wide(b) / sizes[1]), axis), like)
 
 
 @function

@@ -13,6 +13,7 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError, ShapeError, expect_rank, shape_text
 from compose.core.layer import Layer, layer
 from compose.core.plan import Plan, draws, plan
+from compose.core.precision import narrow, wide
 from compose.layers.activation.basic import relu, sigmoid
 from compose.layers.dense import fc
 from compose.layers.pool.global_pool import global_avg_pool
@@ -93,11 +94,13 @@ class mixture(Layer):
 
         def run(p, s, i):
             key = jax.random.fold_in(ctx.key, i) if fold else ctx.key
-            return self.expert.call(p, s, x, ctx.at("expert").but(looped=True, key=key))
+            inner = ctx.looping(key=key)
+            return inner.call("expert", self.expert, {"expert": p}, {"expert": s}, x)
 
         turns = (params["expert"], state.get("expert", {}), jnp.arange(self.experts) if fold else None)
         ys, after = jax.vmap(run, in_axes=(0, 0, 0 if fold else None), axis_size=self.experts)(*turns)
-        weights = self.weights(x @ params["gate"]["kernel"])
+        logits = x @ params["gate"]["kernel"]
+        weights = narrow(self.weights(wide(logits)), logits)
         return jnp.einsum("...e,e...m->...m", weights, ys), {"expert": after} if after else state
 
     def weights(self, logits):

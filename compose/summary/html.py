@@ -10,7 +10,7 @@ from compose.core.layer import Layer
 from compose.core.printing import source
 
 if TYPE_CHECKING:
-    from compose.summary.table import Summary
+    from compose.summary.printed import Printed
 
 
 def html(net: Layer) -> str:
@@ -25,20 +25,25 @@ def _branches(net: Layer) -> tuple[tuple[str, Layer], ...]:
     return net.children() if type(net).forward is Layer.forward else ()
 
 
-def table(summary: Summary) -> str:
-    """A summary as an HTML table."""
-    head = "".join(f"<th>{name}</th>" for name in ("path", "layer", "output", "parameters", "FLOPs"))
-    body = "".join("<tr>" + "".join(map(_cell, range(5), row)) + "</tr>" for row in summary.cells())
-    totals = "<br>".join(f"{escape(label)}: {escape(text)}" for label, text in summary.totals())
+def table(printed: Printed) -> str:
+    """A summary or profile as an HTML table."""
+    head = "".join(f"<th>{name}</th>" for name in printed.columns)
+    body = "".join(
+        "<tr>"
+        + "".join(_cell(name, text, name in printed.counts) for name, text in zip(printed.columns, row))
+        + "</tr>"
+        for row in printed.cells()
+    )
+    totals = "<br>".join(f"{escape(label)}: {escape(text)}" for label, text in printed.totals())
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{totals}</p>"
 
 
-def _cell(column: int, text: str) -> str:
+def _cell(column: str, text: str, is_count: bool) -> str:
     inner = text.lstrip(" ")
     indent = (len(text) - len(inner)) / 2
-    style = f"text-align: {'right' if column > 2 else 'left'}; padding-left: {0.5 + indent:.1f}em"
+    style = f"text-align: {'right' if is_count else 'left'}; padding-left: {0.5 + indent:.1f}em"
     escaped = escape(inner)
-    return f'<td style="{style}">{f"<code>{escaped}</code>" if column == 1 and escaped else escaped}</td>'
+    return f'<td style="{style}">{f"<code>{escaped}</code>" if column == "layer" and escaped else escaped}</td>'
 
 
 def _tree(net: Layer, key: str = "") -> str:

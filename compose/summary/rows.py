@@ -30,6 +30,7 @@ class Row:
         label: the last part of the path.
         depth: the nesting depth.
         times: the number of such layers; the rows inside describe one of them.
+        merged: the number of equal neighbours in this row; `times` counts what a `repeat` repeats too.
         layer: its expression, without layers that have their own rows.
         out: its output, a tree of `jax.ShapeDtypeStruct`; None for the definition of a shared layer.
         parameters, flops: the total for all of them.
@@ -43,6 +44,12 @@ class Row:
     out: Any
     parameters: int
     flops: int
+    merged: int = 1
+
+    @property
+    def heading(self) -> str:
+        """The first column: the label, indented, with the number of layers."""
+        return "  " * self.depth + self.label + (f" × {self.times}" if self.times > 1 else "")
 
 
 def rows(plan: Plan) -> tuple[Row, ...]:
@@ -83,6 +90,11 @@ def cost(plan: Plan, scope: Scope = ()) -> int:
 _cost_alone = functools.lru_cache(maxsize=4096)(cost)
 
 
+def hidden(key: str, plan: Plan) -> bool:
+    """Whether a layer has no row: the identity, and the plain joins of branches and residuals."""
+    return plan.layer in (identity, collect) or (key == "join" and plan.layer in (add, multiply))
+
+
 def _inside(plan: Plan, path: str, depth: int, scope: Scope) -> Iterator[Row]:
     parts = plan.parts
     if isinstance(plan.layer, share):
@@ -96,7 +108,7 @@ def _inside(plan: Plan, path: str, depth: int, scope: Scope) -> Iterator[Row]:
 
 def _row(run: list[tuple[str, Plan]], path: str, depth: int, scope: Scope) -> Iterator[Row]:
     (key, first), last = run[0], run[-1][0]
-    if first.layer in (identity, collect) or (key == "join" and first.layer in (add, multiply)):
+    if hidden(key, first):
         return
     around = chain(first)
     label = key if len(run) == 1 else f"{key}…{last.removeprefix(_stem(key, last))}"
@@ -104,7 +116,8 @@ def _row(run: list[tuple[str, Plan]], path: str, depth: int, scope: Scope) -> It
     turns = math.prod(p.times for p in around) * len(run)
     text = brief(around, len(scope))
     path = _join(path, key)
-    yield Row(path, label, depth, turns, text, first.out, len(run) * count(first.params), len(run) * ops)
+    merged = len(run)
+    yield Row(path, label, depth, turns, text, first.out, merged * count(first.params), merged * ops, merged)
     if not is_leaf(around[-1]):
         yield from _inside(around[-1], path, depth + 1, scope)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.train.batches import Batches
+from compose.train.compiled import Compiled
 
 CALL_SECONDS = 0.4  # the target duration of one call: how long the progress bar and Ctrl-C may wait
 
@@ -28,7 +30,7 @@ class StepsPerCall:
 
 
 def run_epoch(
-    run: Callable,
+    run: Compiled,
     carry: Any,
     constants: Any,
     batches: Batches,
@@ -37,10 +39,11 @@ def run_epoch(
     steps_per_call: StepsPerCall | None = None,
     report: Callable[[int, np.ndarray], None] = lambda examples, means: None,
     stopped: Callable[[], bool] = lambda: False,
+    compiling: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[Any, np.ndarray]:
     """Run the batches of `order` until the end or until `stopped()`. Returns the carry and the mean scores.
 
-    The host prepares the next chunk of data while the device computes.
+    Compiling happens within `compiling()`. The host prepares the next chunk of data while the device computes.
     """
     steps_per_call = steps_per_call or StepsPerCall()
     sums, examples = jnp.zeros(scores, float), 0
@@ -52,7 +55,8 @@ def run_epoch(
         while start < steps and not stopped():
             stop = min(steps, start + steps_per_call.steps)
             began = time.perf_counter()
-            carry, sums = run(carry, sums, constants, arrays, on_device, offset, start, stop, size=size)
+            batch = arrays, on_device, offset, start, stop
+            carry, sums = run(carry, sums, constants, *batch, size=size, compiling=compiling)
             if stop == steps:
                 following = next(chunks, None)
             jax.block_until_ready(sums)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
 
 
@@ -27,8 +28,8 @@ class Examples:
         return Examples(x, y, stop - start)
 
     def specs(self, batch: int) -> Any:
-        """The abstract input with batch size `batch`."""
-        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((batch, *a.shape[1:]), _dtype(a)), self.x)
+        """The abstract input with batch size `batch`; half precision becomes float32, the dtype of the parameters."""
+        return wide_specs(jax.tree.map(lambda a: jax.ShapeDtypeStruct((batch, *a.shape[1:]), _dtype(a)), self.x))
 
     @property
     def nbytes(self) -> int:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import time
-import warnings
+import os
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
-from compose.core.plan import plan
-from compose.core.run import check_params, init
-from compose.train.batches import Batches
-from compose.train.epoch import StepsPerCall, run_epoch
+from compose.core.precision import compute_dtype
+from compose.train.disk_cache import disk_cache
 from compose.train.evaluate import Scoring
 from compose.train.examples import Examples, examples, hold_out
-from compose.train.interrupt import Interrupt
+from compose.train.loop import train
 from compose.train.losses import loss_of
-from compose.train.optimizers import merge, optimizer_of, split
-from compose.train.progress import progress
-from compose.train.train_step import Carry, training_steps
-from compose.train.trained import Session, Trained
-from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Rate
+from compose.train.optimizers import optimizer_of
+from compose.train.trained import Trained
+from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Precision, Rate
 
 
 def fit(
@@ -43,6 +36,8 @@ def fit(
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
     memory: int = 2 << 30,
+    precision: Precision = None,
+    cache: str | os.PathLike | None = None,
     verbose: bool = True,
 ) -> Trained:
     """Train `net` on inputs `x` and targets `y`.
@@ -70,6 +65,10 @@ def fit(
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
+        precision: `"bfloat16"` or `"float16"` to compute in it, validation too; parameters, optimizer, outputs, loss,
+            statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is
+            skipped. None computes in float32.
+        cache: a folder in which compiled programs are kept, so that another process need not compile them.
         verbose: show a progress bar on a terminal, or one line per epoch elsewhere.
 
     Raises `DataError` for invalid examples, and `LayerError` if they do not fit the network or an option is
@@ -84,80 +83,16 @@ def fit(
     """
     options = dict(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
-        seed=seed, memory=memory, verbose=verbose,
+        seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
     _at_least(1, epochs=epochs, batch_size=batch_size)
     _at_least(0, seed=seed)
-    update = optimizer_of(optimizer, learning_rate)
+    update, dtype = optimizer_of(optimizer, learning_rate), compute_dtype(precision)
     data, held_out = _parts(examples(x, y), validation)
     if batch_size > data.count:
         raise DataError(f"a batch of {batch_size} is larger than the {data.count} examples to train on")
-
-    scoring = Scoring(net, loss_of(loss), metrics)
-    before = _begin(net, data, seed, start)
-    for part in (data,) if held_out is None else (data, held_out):
-        scoring.check(part)
-    scoring.check_end(data, before.params, before.state)
-    training, fixed = split(net, before.params)
-    carry = _carry(before, update, training, len(before.history) * -(-data.count // batch_size))
-    run = training_steps(net, scoring.loss, scoring.metrics, update)
-    batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
-    validating = None if held_out is None else Batches(held_out, min(batch_size, held_out.count), memory)
-
-    key, history = jax.random.key(seed), list(before.history)
-    first, last = len(history) + 1, len(history) + epochs
-    with Interrupt() as interrupt, progress(verbose, first, last, data.count) as shown:
-        for epoch in range(first, last + 1):
-            shown.begin(epoch)
-            began = time.perf_counter()
-            order = np.random.default_rng([seed, epoch - 1]).permutation(data.count)
-            carry, means = run_epoch(
-                run, carry, (fixed, key), batches, order, scoring.size, steps_per_call,
-                report=lambda done, means: shown.advance(done, scoring.named(means)),
-                stopped=lambda: interrupt.asked,
-            )  # fmt: skip
-            if interrupt.asked:
-                shown.note(f"stopped in epoch {epoch}; returning the network trained so far")
-                break
-            record = {"epoch": float(epoch), "seconds": time.perf_counter() - began, **scoring.named(means)}
-            if validating is not None:
-                params = merge(carry.training, fixed)
-                record |= scoring.named(scoring.measure(params, carry.state, validating), "val_")
-            history.append(record)
-            shown.end(record)
-            if not np.isfinite(record["loss"]):
-                message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
-                warnings.warn(message, stacklevel=2)
-                break
-    session = Session(options, update, carry.opt_state, int(carry.step))
-    return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
-
-
-def _carry(before: Trained, update: Any, training: Any, steps: int) -> Carry:
-    """The carry of the first step. The optimizer's state is kept if the optimizer is the one of `before`."""
-    session = before.session
-    if session is not None:
-        steps = session.steps
-    if session is not None and session.optimizer == update:
-        opt_state = session.optimizer_state
-    else:
-        opt_state = jax.jit(update.init)(training)
-    carry = Carry(training, opt_state, before.state, jnp.int32(steps))
-    return jax.tree.map(jnp.copy, carry)  # the carry is donated, so the caller's arrays must not be in it
-
-
-def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
-    """The network to start from: `start`, after checking its parameters, or freshly initialised."""
-    inputs = data.specs(1)
-    if start is None:
-        params, state = init(net, seed, inputs)
-        return Trained(net, params, state, (), inputs)
-    if not isinstance(start, Trained):
-        params, state = start
-        start = Trained(net, params, state, (), inputs)
-    check_params(net, plan(net, inputs), start.params, start.state)
-    params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
-    return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
+    with disk_cache(cache):
+        return train(net, data, held_out, Scoring(net, loss_of(loss), metrics, dtype), update, start, epochs, options)
 
 
 def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:

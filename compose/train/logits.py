@@ -19,8 +19,10 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.core.function import Function
 from compose.core.layer import Layer
+from compose.core.precision import call_in
 from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
+from compose.train.structural_key import by_structure
 
 _CLASSES, _ELEMENTS = (softmax.fn, log_softmax.fn), (sigmoid.fn,)
 PROBABILITIES = {"classes": _CLASSES, "elements": _ELEMENTS}  # activations that a loss can skip
@@ -56,13 +58,19 @@ class Outputs:
         return self.before
 
 
-def forward(net: Layer, params, state, x, ctx: Context) -> tuple[Outputs, Any]:
-    """Run the network and find its final activation. Returns the outputs and the new state."""
+def forward(net: Layer, params, state, x, ctx: Context, dtype: Any = None) -> tuple[Outputs, Any]:
+    """Run the network, in `dtype` if given, and find its final activation. Returns the outputs and the new state."""
     calls: list[tuple[Function, Any, Any]] = []
-    y, after = net.call(params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
+    y, after = call_in(dtype, net, params, state, x, ctx.but(on_function=lambda *call: calls.append(call)))
     steps = [(fn, z, out) for fn, z, out in calls if out is not z]
     final = next(((fn, z) for fn, z, out in reversed(steps) if out is y), (None, None))
     return Outputs(y, *final, tuple(fn for fn, _, _ in steps)), after
+
+
+@by_structure
+def _outputs(values) -> Any:
+    """For a network, its output, compiled."""
+    return jax.jit(lambda params, state, x: forward(values()[0], params, state, x, Context())[0].value)
 
 
 def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None:
@@ -83,7 +91,7 @@ def refuse_hidden_probabilities(net: Layer, params, state, x, over: str) -> None
         fn.fn in kinds or not fn.registered for fn in outputs.inner
     ):
         return
-    y = np.asarray(jax.jit(run)(params, state, x).astype(jnp.float32))
+    y = np.asarray(_outputs(net)(params, state, x).astype(jnp.float32))
     inside = y.min() >= 0 and y.max() <= 1
     if inside and (over == "elements" or np.allclose(y.sum(-1), 1, atol=1e-3)):
         last = "softmax" if over == "classes" else "sigmoid"

@@ -37,7 +37,7 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None) -> Any:
     Raises `ConfigError` for an unknown name, and for a learning rate given with an optax transformation.
     """
     if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
-        return _named(optimizer, learning_rate if callable(learning_rate) else _rate(optimizer, learning_rate))
+        return OPTIMIZERS[optimizer](learning_rate if callable(learning_rate) else _rate(optimizer, learning_rate))
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         hint = "call it with its learning rate, as in optax.adam(1e-3)" if callable(optimizer) else ""
         error = unknown("an optimizer", optimizer, OPTIMIZERS, "an optax transformation")
@@ -56,11 +56,6 @@ def _rate(name: str, learning_rate: Any) -> float:
     if not rate > 0:
         raise ConfigError("a learning_rate above 0, or a schedule", repr(learning_rate))
     return rate
-
-
-@functools.lru_cache(maxsize=64)  # one object per name and rate, so that compiled steps are reused
-def _named(name: str, rate: Any) -> Any:
-    return OPTIMIZERS[name](rate)
 
 
 def split(net: Layer, params) -> tuple[Any, Any]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+
+PATIENCE = 1.0  # seconds that compiling may take before a line says so
 
 
 class Silent:
@@ -24,6 +29,10 @@ class Silent:
     def end(self, record: dict[str, float]) -> None:
         """An epoch ended with this record."""
 
+    def compiling(self) -> AbstractContextManager:
+        """A context in which the steps are compiled."""
+        return nullcontext()
+
     def note(self, text: str) -> None:
         """Show a message."""
 
@@ -36,6 +45,16 @@ class Lines(Silent):
 
     def end(self, record: dict[str, float]) -> None:
         self.note(self.line(record))
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        late = threading.Timer(PATIENCE, self.note, ("compiling",))
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
 
     def note(self, text: str) -> None:
         print(text, flush=True)
@@ -54,17 +73,18 @@ class Bar(Lines):
     def __init__(self, first: int, last: int, count: int, console: Any):
         super().__init__(first, last, count)
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[scores]}"),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),  # whole on a narrow terminal too
         )
         self.bar = Progress(*columns, console=console, transient=True)
         total = (last - first + 1) * count
-        self.task = self.bar.add_task(f"epoch {first}/{last}", total=total, scores="compiling", rate="")
+        self.task = self.bar.add_task(f"epoch {first}/{last}", total=total, scores="", rate="")
         self.started, self.done = None, 0
 
     def __enter__(self):
@@ -76,6 +96,15 @@ class Bar(Lines):
 
     def begin(self, epoch: int) -> None:
         self.bar.update(self.task, description=f"epoch {epoch}/{self.last}")
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        scores = self.bar.tasks[self.task].fields["scores"]
+        self.bar.update(self.task, scores="compiling")
+        try:
+            yield
+        finally:
+            self.bar.update(self.task, scores=scores)
 
     def advance(self, examples: int, scores: dict[str, float]) -> None:
         now = time.perf_counter()

@@ -8,6 +8,7 @@ the batch, compute the gradient, update.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,53 +18,84 @@ from jax import lax
 
 from compose.core.context import Context
 from compose.core.layer import Layer
+from compose.train.compiled import Compiled
 from compose.train.logits import forward
+from compose.train.loss_scale import LossScale, adjusted, chosen, finite
 from compose.train.losses import Loss
 from compose.train.metrics import Metric
 from compose.train.optimizers import merge
+from compose.train.structural_key import by_structure
 
 
 class Carry(NamedTuple):
-    """What a step updates: the trainable parameters, the state of optimizer and network, and the step count."""
+    """What a step updates: the trainable parameters, the state of optimizer and network, the step count and, in
+    float16, the loss scale."""
 
     training: Any
     opt_state: Any
     state: Any
     step: Any
+    scale: LossScale | None = None
 
 
-@functools.lru_cache(maxsize=32)
-def training_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...], optimizer) -> Any:
-    """`run` over training batches. The carry is a `Carry`; the constants are the fixed parameters and the key."""
-    update = optax.with_extra_args_support(optimizer).update
+@by_structure
+def optimizer_start(values) -> Any:
+    """For an optimizer, its `init`, compiled: the first state for the trainable parameters."""
+    return jax.jit(lambda training: values()[0].init(training))
+
+
+@by_structure
+def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any, Any]]) -> Compiled:
+    """For a network, loss, metrics, optimizer and dtype, `run` over training batches.
+
+    The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
+    with None, in that of its parameters.
+    """
 
     def step(carry: Carry, constants, x, y):
+        net, loss, metrics, optimizer, dtype = values()
+        update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
         rng = jax.random.fold_in(key, carry.step)
+        factor = None if carry.scale is None else carry.scale.factor
 
         def objective(training):
             params = merge(training, fixed)
-            outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng))
+            outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
             predictions = loss.predictions(outputs)
             value = loss(predictions, y)
-            return value, (state, scores(value, metrics, outputs, predictions, y))
+            seen = value, state, scores(value, metrics, outputs, predictions, y)
+            return (value if factor is None else value * factor), seen
 
-        (value, (state, batch_scores)), grad = jax.value_and_grad(objective, has_aux=True)(carry.training)
-        extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[0]}
+        grad, (value, state, batch_scores) = jax.grad(objective, has_aux=True)(carry.training)
+        if factor is not None:
+            grad = jax.tree.map(lambda g: g / factor, grad)
+        extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[1][0]}
         updates, opt_state = update(grad, carry.opt_state, carry.training, **extra)
         training = optax.apply_updates(carry.training, updates)
-        return Carry(training, opt_state, state, carry.step + 1), batch_scores
+        after = Carry(training, opt_state, state, carry.step + 1, carry.scale)
+        return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), batch_scores
 
     return over_batches(step)
 
 
-@functools.lru_cache(maxsize=32)
-def evaluation_steps(net: Layer, loss: Loss, metrics: tuple[Metric, ...]) -> Any:
-    """`run` over evaluation batches. The carry is empty; the constants are the parameters and the state."""
+def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Carry:
+    ok = finite(grad)
+    kept = chosen(ok, after._replace(step=None, scale=None), before._replace(step=None, scale=None))
+    return kept._replace(step=after.step, scale=adjusted(scale, ok))
+
+
+@by_structure
+def evaluation_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any]]) -> Compiled:
+    """For a network, loss, metrics and dtype, `run` over evaluation batches.
+
+    The carry is empty; the constants are the parameters and the state.
+    """
 
     def step(carry, constants, x, y):
+        net, loss, metrics, dtype = values()
         params, state = constants
-        outputs, _ = forward(net, params, state, x, Context())
+        outputs, _ = forward(net, params, state, x, Context(), dtype)
         predictions = loss.predictions(outputs)
         return carry, scores(loss(predictions, y), metrics, outputs, predictions, y)
 
@@ -75,7 +107,7 @@ def scores(value, metrics: tuple[Metric, ...], outputs, predictions, y):
     return jnp.stack([value, *(metric(outputs, predictions, y) for metric in metrics)]).astype(float)
 
 
-def over_batches(step) -> Any:
+def over_batches(step) -> Compiled:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
     Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` accumulates the scores,
@@ -93,4 +125,4 @@ def over_batches(step) -> Any:
 
         return lax.fori_loop(start, stop, body, (carry, sums))
 
-    return run
+    return Compiled(run)

@@ -15,11 +15,12 @@ import jax.numpy as jnp
 from compose.core.errors import ConfigError, DataError
 from compose.core.hooks import hooks
 from compose.core.layer import Layer
+from compose.core.precision import compute_dtype
 from compose.core.run import apply, as_arrays
 from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
 from compose.train.file import save
-from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Rate
+from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Precision, Rate
 
 
 class _Kept:
@@ -38,8 +39,10 @@ class Session:
 
     options: dict[str, Any]
     optimizer: Any
+    optimizer_key: Any  # equal for an optimizer made anew with the same settings
     optimizer_state: Any
     steps: int
+    scale: Any = None  # the loss scale, in float16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,6 +79,8 @@ class Trained:
         metrics: MetricLike | Sequence[MetricLike] = KEPT,
         seed: int = KEPT,
         memory: int = KEPT,
+        precision: Precision = KEPT,
+        cache: str | os.PathLike | None = KEPT,
         verbose: bool = KEPT,
     ) -> Trained:
         """Continue training. Options default to those of the last `fit`, except `epochs` and `validation`.
@@ -94,13 +99,15 @@ class Trained:
             metrics: names, or functions of (predictions, targets).
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
+            precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
+            cache: a folder in which compiled programs are kept.
             verbose: show a progress bar on a terminal, one line per epoch elsewhere.
 
         Raises `ConfigError` if a network loaded from a file is given no loss, and what `compose.train.fit` raises.
         """
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
-            seed=seed, memory=memory, verbose=verbose,
+            seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
         last = dict(self.session.options) if self.session else {}
@@ -119,8 +126,11 @@ class Trained:
         loss: LossLike | None = None,
         metrics: MetricLike | Sequence[MetricLike] | None = None,
         batch_size: int = 1024,
+        precision: Precision = None,
     ) -> dict[str, float]:
         """The loss and the metrics on examples; None for those of the last `fit`.
+
+        It computes in float32, unless `precision` is `"bfloat16"` or `"float16"`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
@@ -128,12 +138,16 @@ class Trained:
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
             raise _no_loss()
-        return evaluate(self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, batch_size=batch_size)
+        return evaluate(
+            self.net, self.params, self.state, x, y,
+            loss=loss, metrics=metrics, batch_size=batch_size, precision=precision,
+        )  # fmt: skip
 
-    def predict(self, x: Data, batch_size: int = 1024) -> jax.Array:
+    def predict(self, x: Data, batch_size: int = 1024, precision: Precision = None) -> jax.Array:
         """The output of the network for `x`, computed `batch_size` examples at a time.
 
-        A network with several outputs returns a tuple of arrays.
+        A network with several outputs returns a tuple of arrays. It computes in float32, unless `precision` is
+        `"bfloat16"` or `"float16"`; the output is in float32.
 
         Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
@@ -141,7 +155,7 @@ class Trained:
         n = len(jax.tree.leaves(x)[0])
         if n == 0:
             raise DataError("no examples to predict")
-        run = functools.partial(_forward(self.net), self.params, self.state)
+        run = functools.partial(_forward(self.net, compute_dtype(precision)), self.params, self.state)
         if n <= batch_size:
             return run(as_arrays(x))
         batches = (slice(i, i + batch_size) for i in range(0, n, batch_size))
@@ -166,8 +180,8 @@ def _no_loss() -> ConfigError:
 
 
 @functools.lru_cache(maxsize=128)
-def _forward(net: Layer):
+def _forward(net: Layer, dtype: Any):
     def forward(params, state, x):
-        return apply(net, params, state, *(x if isinstance(x, tuple) else (x,)))[0]
+        return apply(net, params, state, *(x if isinstance(x, tuple) else (x,)), precision=dtype)[0]
 
     return jax.jit(forward)

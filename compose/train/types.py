@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
@@ -13,4 +14,5 @@ Data = ArrayLike | jax.Array | tuple[Any, ...] | dict[str, Any]  # an array, or 
 LossLike = str | Callable[[Any, Any], Any]
 MetricLike = str | Callable[[Any, Any], Any]
 OptimizerLike = str | optax.GradientTransformation
+Precision = str | np.dtype | type | None  # "bfloat16", "float16", or one of these dtypes
 Rate = float | Callable[[Any], Any]  # a number, or an optax schedule

@@ -87,17 +87,21 @@ def test_gradient_is_that_of_finite_differences(subject: Subject):
     assert slope == pytest.approx((along(h) - along(-h)) / (2 * h), rel=2e-6, abs=2e-6)
 
 
-def test_bfloat16(subject: Subject):
-    narrow = lambda a: a.astype(jnp.bfloat16) if a.dtype == jnp.float64 else a
-    params, inputs = jax.tree.map(narrow, (subject.params, subject.inputs))
-    state = jax.tree.map(lambda a: a.astype(jnp.float32) if a.dtype == jnp.float64 else a, subject.state)
-    run = jax.jit(lambda p, s, x: subject.apply(p, s, x, False)[0], compiler_options=FAST_COMPILE)
-    y = run(params, state, inputs)
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
+def test_half_precision_is_near_float64(subject: Subject, precision: str):
+    """With inputs and parameters that half precision holds exactly, so that only what it computes is off."""
+    held = lambda a: a.astype(precision).astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a
+    single = lambda a: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a
+    params, inputs = jax.tree.map(held, (subject.params, subject.inputs))
+    state = jax.tree.map(single, subject.state)
+    apply = lambda p, s, x: subject.layer.apply(p, s, *x, precision=precision)
+    y, after = jax.jit(apply, compiler_options=FAST_COMPILE)(params, state, inputs)
     widen = lambda a: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a
     exact = subject.run(False, *jax.tree.map(widen, (params, state, inputs)))[0]
     for got, want in zip(jax.tree.leaves(y), jax.tree.leaves(exact)):
-        assert got.dtype == (jnp.bfloat16 if want.dtype == jnp.float64 else want.dtype)
-    assert_close(y, exact, 0.05, "bfloat16")
+        assert got.dtype == (jnp.float32 if want.dtype == jnp.float64 else want.dtype)
+    assert_close(y, exact, 0.05 if precision == "bfloat16" else 0.01, precision)
+    assert specs(after) == specs(state)
 
 
 def test_float64_is_the_reference(subject: Subject):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+import time
 
 import numpy as np
 from rich.console import Console
 
 from compose import compose_seq, fc, relu
 from compose.train import fit
-from compose.train.progress import Bar, format_scores
+from compose.train import progress as shown
+from compose.train.progress import Bar, Lines, Silent, format_scores
 
 NET = compose_seq(fc(8, relu), fc(3))
 X = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
@@ -55,3 +58,41 @@ def test_the_bar_shows_scores_rate_and_time_left():
 
 def test_small_scores_keep_their_digits():
     assert format_scores({"loss": 0.03125, "mse": 1.25e-5}) == "loss 0.0312  mse 1.25e-05"
+
+
+def test_the_bar_says_when_it_compiles():
+    out = io.StringIO()
+    with Bar(1, 2, 100, Console(file=out, force_terminal=True, width=60, color_system=None)) as bar:
+        bar.begin(1)
+        with bar.compiling():
+            bar.bar.refresh()
+        assert "compiling" in out.getvalue()
+        bar.advance(50, {"loss": 0.5})
+        with bar.compiling():
+            bar.bar.refresh()
+        out.truncate(0)
+        bar.bar.refresh()
+    assert "compiling" not in out.getvalue() and "loss 0.5000" in out.getvalue()
+
+
+def test_a_line_says_so_if_it_takes_long(capsys, monkeypatch):
+    monkeypatch.setattr(shown, "PATIENCE", 0.05)
+    lines = Lines(1, 1, 10)
+    with lines.compiling():
+        time.sleep(0.3)
+    assert capsys.readouterr().out == "compiling\n"
+    with lines.compiling():
+        pass
+    time.sleep(0.2)
+    assert capsys.readouterr().out == ""
+
+
+def test_fit_compiles_within_it(monkeypatch):
+    entered = []
+    monkeypatch.setattr(Silent, "compiling", lambda self: entered.append(1) or contextlib.nullcontext())
+    net = compose_seq(fc(7, relu), fc(3))
+    options = dict(loss="cross_entropy", batch_size=9, validation=0.4, verbose=False)
+    trained = fit(net, X, Y, **options)
+    assert len(entered) == 3, "the full batches, the last one, and those of the validation"
+    trained.fit(X, Y, validation=0.4, epochs=2)
+    assert len(entered) == 3

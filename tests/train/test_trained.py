@@ -15,7 +15,6 @@ import compose
 from compose import branch, compose_seq, dropout, fc, relu, softmax
 from compose.core.errors import ConfigError
 from compose.train import Trained, fit
-from compose.train.optimizers import optimizer_of
 
 NET = compose_seq(fc(8, relu), dropout(0.5), fc(3, softmax))
 X = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
@@ -78,26 +77,6 @@ def test_an_edited_network_goes_on_from_the_same_parameters(trained):
     on = edited.fit(X, Y, loss="cross_entropy", batch_size=10, start=trained, verbose=False)
     assert on.net == edited
     assert len(on.history) == 3
-
-
-def test_compiled_steps_are_reused():
-    from compose.train.train_step import training_steps
-
-    options = dict(loss="cross_entropy", optimizer="rmsprop", learning_rate=0.01, batch_size=6, verbose=False)
-    fit(NET, X, Y, **options)
-    run = training_steps.cache_info().currsize
-    fit(NET, X, Y, seed=1, epochs=3, **options).fit(X, Y)
-    assert training_steps.cache_info().currsize == run
-
-
-def test_an_epoch_compiles_once_for_full_batches_and_once_for_the_last():
-    from compose.train.losses import LOSSES
-    from compose.train.train_step import training_steps
-
-    optimizer = optimizer_of("sgd", 0.012)
-    fit(NET, X, Y, loss="cross_entropy", optimizer=optimizer, batch_size=6, epochs=4, verbose=False)
-    run = training_steps(NET, LOSSES["cross_entropy"], (), optimizer)
-    assert run._cache_size() == 2
 
 
 def test_the_package_loads_optax_only_to_train():

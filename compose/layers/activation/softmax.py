@@ -7,17 +7,18 @@ import jax.numpy as jnp
 
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
+from compose.core.precision import narrow, wide
 
 __all__ = ["glu", "log_softmax", "maxout", "soft_min", "softmax", "sparsemax"]
 
 
 @function(floats=True, also=(jax.nn.softmax,))
 def softmax(x, axis: int | tuple[int, ...] = -1):
-    """`exp(x) / sum(exp(x))` over `axis`, or over several at once.
+    """`exp(x) / sum(exp(x))` over `axis`, or over several at once, computed in float32 or wider.
 
     Shapes: any, unchanged. Elsewhere: Keras `Softmax`, torch `Softmax`, Flax `softmax`.
     """
-    return jax.nn.softmax(x, axis=axis)
+    return narrow(jax.nn.softmax(wide(x), axis=axis), x)
 
 
 @function(floats=True, also=(jax.nn.log_softmax,))
@@ -26,7 +27,7 @@ def log_softmax(x, axis: int = -1):
 
     Shapes: any, unchanged. Elsewhere: Keras `log_softmax`, torch `LogSoftmax`, Flax `log_softmax`.
     """
-    return jax.nn.log_softmax(x, axis=axis)
+    return narrow(jax.nn.log_softmax(wide(x), axis=axis), x)
 
 
 @function(floats=True)
@@ -35,7 +36,7 @@ def soft_min(x, axis: int = -1):
 
     Shapes: any, unchanged. Elsewhere: torch `Softmin`.
     """
-    return jax.nn.softmax(-x, axis=axis)
+    return narrow(jax.nn.softmax(-wide(x), axis=axis), x)
 
 
 @function(floats=True)
@@ -45,13 +46,13 @@ def sparsemax(x, axis: int = -1):
     Shapes: any, unchanged. Elsewhere: Keras `sparsemax`, which in 3.15 subtracts too much if several elements
     are positive, so that it does not sum to 1.
     """
-    x = jnp.moveaxis(x, axis, -1)
-    largest = jnp.flip(jnp.sort(x, -1), -1)
-    count = jnp.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    z = jnp.moveaxis(wide(x), axis, -1)
+    largest = jnp.flip(jnp.sort(z, -1), -1)
+    count = jnp.arange(1, z.shape[-1] + 1, dtype=z.dtype)
     totals = jnp.cumsum(largest, -1)
     support = jnp.sum(1 + count * largest > totals, -1, keepdims=True)
-    cut = (jnp.take_along_axis(totals, support - 1, -1) - 1) / support.astype(x.dtype)
-    return jnp.moveaxis(jnp.where(x > cut, x - cut, 0), -1, axis)
+    cut = (jnp.take_along_axis(totals, support - 1, -1) - 1) / support.astype(z.dtype)
+    return narrow(jnp.moveaxis(jnp.where(z > cut, z - cut, 0), -1, axis), x)
 
 
 @function(floats=True, also=(jax.nn.glu,))

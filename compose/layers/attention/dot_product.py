@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from compose.core.errors import DtypeError, ShapeError, shape_text
 from compose.core.function import function
+from compose.layers.attention.cudnn import by_cudnn
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -114,5 +115,8 @@ def scaled_dot_product_attention(q, k, v, mask=None, causal: bool = False, scale
     `functional.scaled_dot_product_attention` has the heads before the time; Flax `dot_product_attention` and that of
     `jax.nn` have this layout.
     """
-    y, _ = attend(q, k, v, mask=allowed(mask, q, k, causal, None), empty_rows=mask is not None, scale=scale)
-    return y
+
+    def written_out(q, k, v):
+        return attend(q, k, v, mask=allowed(mask, q, k, causal, None), empty_rows=mask is not None, scale=scale)[0]
+
+    return written_out(q, k, v) if mask is not None else by_cudnn(written_out, q, k, v, causal, scale)

@@ -12,6 +12,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_float, expect_ra
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
+from compose.layers.attention.cudnn import by_cudnn
 from compose.layers.attention.dot_product import allowed, attend, split_attention
 from compose.layers.initializers import glorot_uniform, zeros
 from compose.layers.product import product
@@ -145,7 +146,7 @@ class multi_head_attention(StatefulLayer):
             q, k = self._turned(p, q, positions, ctx), self._turned(p, k, positions, ctx)
             k, v, s = self._remember(s, k, v)
         run = lambda scores: ctx.run(self.scores, p, scores if positions is None else (scores, positions), "scores")
-        y, weights = attend(
+        written_out = lambda q, k, v: attend(
             q, k, v,
             scores=None if self.scores is identity else run,
             mask=allowed(mask, q, k, self.causal, self.window, positions),
@@ -153,6 +154,11 @@ class multi_head_attention(StatefulLayer):
             scale=self.scale,
             dropout=(self.dropout, ctx.rng) if ctx.train and self.dropout else None,
         )  # fmt: skip
+        masked = mask is not None or positions is not None or self.window is not None
+        if masked or self.scores is not identity or self.return_weights or (ctx.train and self.dropout):
+            y, weights = written_out(q, k, v)
+        else:
+            y, weights = by_cudnn(lambda *qkv: written_out(*qkv)[0], q, k, v, self.causal, self.scale), None
         if self.cache is not None:
             y = jnp.where(s["index"] <= self.cache, y, jnp.nan)
         y = product(y.reshape(*y.shape[:2], -1), p["out_kernel"])

@@ -9,6 +9,7 @@ from jax import lax
 from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank
 from compose.core.function import function
 from compose.core.layer import Layer, layer
+from compose.core.precision import narrow, wide
 from compose.layers.window import Window, along_channels, channel_axis
 
 __all__ = ["local_response_norm", "rescale", "standardize", "unit_norm"]
@@ -47,8 +48,9 @@ class local_response_norm(Layer):
         at = channel_axis(x, self.channels_first)
         around = ((self.size // 2, (self.size - 1) // 2),)
         over = Window((at,), (x.shape[at],), (self.size,), (1,), (1,), around, (0,))
-        total = over.reduce(jnp.square(x), np.zeros((), x.dtype), lax.add)
-        return x / (self.k + self.alpha / self.size * total) ** self.beta
+        z = wide(x)
+        total = over.reduce(jnp.square(z), np.zeros((), z.dtype), lax.add)
+        return narrow(z / (self.k + self.alpha / self.size * total) ** self.beta, x)
 
 
 @function(floats=True)
@@ -57,7 +59,8 @@ def unit_norm(x, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12):
 
     Shapes: any, unchanged. Elsewhere: Keras `UnitNormalization`, torch `functional.normalize`.
     """
-    return x * lax.rsqrt(jnp.maximum(jnp.square(x).sum(axis, keepdims=True), epsilon))
+    z = wide(x)
+    return narrow(z * lax.rsqrt(jnp.maximum(jnp.square(z).sum(axis, keepdims=True), epsilon)), x)
 
 
 @layer

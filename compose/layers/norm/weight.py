@@ -18,6 +18,7 @@ from compose.core.errors import ConfigError
 from compose.core.layer import Layer, layer
 from compose.core.param import Param
 from compose.core.plan import Plan, plan
+from compose.core.precision import narrow, wide
 from compose.layers.initializers import normal, ones
 
 __all__ = ["spectral_norm", "weight_norm"]
@@ -50,7 +51,8 @@ class weight_norm(Wrapper):
 
         def normalised(kernel, gain):
             axes = tuple(i for i, n in enumerate(gain.shape) if n == 1)
-            return kernel * (gain * lax.rsqrt(jnp.square(kernel).sum(axes, keepdims=True) + self.epsilon))
+            size = jnp.square(wide(kernel)).sum(axes, keepdims=True)
+            return narrow(kernel * (gain * lax.rsqrt(size + self.epsilon)), kernel)
 
         return {
             k: v if k not in gains else self.merge(v, gains[k]) if isinstance(v, dict) else normalised(v, gains[k])
