@@ -20,6 +20,8 @@ from compose.port.proof.finite_differences import Differences
 class OnnxModel:
     """See `compose.port.ir.reference.Reference`; a file has no gradients, so `gradients` takes differences."""
 
+    trains = False
+
     def __init__(self, model: onnx.ModelProto, examples: list[np.ndarray], graph: SourceGraph):
         self.examples, self.names = examples, [x.name for x in model.graph.input]
         self.run = _evaluator(model, set(graph.arrays))
