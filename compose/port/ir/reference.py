@@ -33,7 +33,10 @@ class Directional(Protocol):
 
 
 class Reference(Protocol):
-    """The source model, run in float64 on given weights; arrays go in and out in the source's axes."""
+    """The source model, run in float64 on given weights; arrays go in and out in the source's axes.
+
+    A source that computes something for sizes that it does not take has a method `takes(inputs)` that says so.
+    """
 
     def inputs(self) -> list[np.ndarray]:
         """The example inputs, floating-point ones in float64."""
