@@ -10,11 +10,16 @@ Arrays = dict[str, np.ndarray]
 
 
 class Gradients(NamedTuple):
-    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight."""
+    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight.
+
+    Attributes:
+        exist: False if no output is a differentiable function of an input or a weight, so that all are zero.
+    """
 
     outputs: list[np.ndarray]
     inputs: list[np.ndarray]
     weights: Arrays
+    exist: bool = True
 
 
 class Directional(Protocol):
@@ -28,7 +33,10 @@ class Directional(Protocol):
 
 
 class Reference(Protocol):
-    """The source model, run in float64 on given weights; arrays go in and out in the source's axes."""
+    """The source model, run in float64 on given weights; arrays go in and out in the source's axes.
+
+    A source that computes something for sizes that it does not take has a method `takes(inputs)` that says so.
+    """
 
     def inputs(self) -> list[np.ndarray]:
         """The example inputs, floating-point ones in float64."""
@@ -48,7 +56,8 @@ class Reference(Protocol):
         """All weights after each of these numbers of training steps, which ascend, from one run.
 
         The loss is `mse` to the `cotangents` as targets, in training mode without dropout. A source whose computation
-        has no modes sets `has_modes = False`, and its steps are in inference mode.
+        has no modes sets `has_modes = False`, and its steps are in inference mode. One that cannot train sets
+        `trains = False`.
         """
         ...
 

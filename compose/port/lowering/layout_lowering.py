@@ -101,6 +101,9 @@ class LayoutLowering(Arithmetic[Value]):
     def joined(self, operator: str, a: Value, b: Value) -> Value:
         """A layer of two values that broadcast; the second moves to the layout of the first."""
         shape, a, b = self.shape, self.whole(a), self.whole(b)
+        if _one(a, b) or _one(b, a):  # of any layout
+            axes = b.axes if _one(a, b) else a.axes
+            return self.emit(word(operator), a, b, shape=shape, axes=axes)
         if a.ndim == b.ndim:
             return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
         return self.emit(
@@ -120,6 +123,11 @@ class LayoutLowering(Arithmetic[Value]):
         return self.emit(layer, x, weights={name.removeprefix("learned_"): laid_out(known, shape, x.axes, ours)})
 
 
+def _one(a: Value, b: Value) -> bool:
+    """Whether one number is joined with a value of more axes."""
+    return a.ndim < b.ndim and all(n == 1 for n in a.shape)
+
+
 def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
     """How a weight or array is taken: reshaped to `shape`, its axes moved, and reshaped to ours."""
     if not isinstance(known, Weight):
@@ -129,5 +137,6 @@ def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int
         raise PortError("a parameter in the order of axes in which it is stored")
     order = [a for a in axes if shape[a] != 1]
     if order == sorted(order):
-        return Take(take.source, take.rows, shape=None if ours == known.array.shape else ours)
+        stored = take.shape is None and ours == known.array.shape
+        return Take(take.source, take.rows, shape=None if stored else ours)
     return Take(take.source, take.rows, split=shape, axes=axes, shape=ours)

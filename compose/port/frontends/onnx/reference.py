@@ -20,12 +20,20 @@ from compose.port.proof.finite_differences import Differences
 class OnnxModel:
     """See `compose.port.ir.reference.Reference`; a file has no gradients, so `gradients` takes differences."""
 
+    trains = False
+
     def __init__(self, model: onnx.ModelProto, examples: list[np.ndarray], graph: SourceGraph):
         self.examples, self.names = examples, [x.name for x in model.graph.input]
         self.run = _evaluator(model, set(graph.arrays))
+        self._sizes = [[d.dim_value for d in x.type.tensor_type.shape.dim] for x in model.graph.input]
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    def takes(self, inputs: list[np.ndarray]) -> bool:
+        """Whether the file says that it takes these sizes; its evaluator does not look."""
+        pairs = ((n, size) for x, sizes in zip(inputs, self._sizes) for n, size in zip(x.shape[1:], sizes[1:]))
+        return all(size in (0, n) for n, size in pairs)
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         wide = {name: np.asarray(a, np.float64) for name, a in arrays.items()}

@@ -65,7 +65,18 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
     return replace(weight.take, shape=after)
 
 
-@rules("aten.expand", "aten.broadcast_to", "aten.expand_as", "aten.repeat")
+@rules("aten.repeat", "aten.tile")
+def _repeat(low, node, x, times, *args):
+    shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
+    if all(n == 1 or m == 1 for n, m in zip(shape, times)) and (isinstance(x, Weight) or times[0] == 1 != shape[0]):
+        return _expand(low, node, x)
+    if isinstance(x, Weight):
+        raise PortError("a parameter that is repeated along axes of length 1")
+    after, x = low.shape, low.as_source(x.value() if isinstance(x, Pending) else x)
+    return low.emit(word("ops.tile")(reps=tuple(times)), x, shape=after, axes=identity_axes(len(after)))
+
+
+@rules("aten.expand", "aten.broadcast_to", "aten.expand_as")
 def _expand(low, node, x, *args, **kwargs):
     after = low.shape
     if isinstance(x, Weight) and len(node.users) > 1 and after == (BATCH, *x.shape[1:]) and x.take.axes is None:
@@ -80,7 +91,13 @@ def _expand(low, node, x, *args, **kwargs):
     if isinstance(x, Pending):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
-    return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
+    low.sized = True
+    return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
+
+
+def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes of `broadcast_to`, without the batch's: -1 for those that stay."""
+    return tuple(-1 if n == m != 1 else m for n, m in zip(before[1:], after[1:]))
 
 
 @rule("aten.cat")
