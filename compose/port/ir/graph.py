@@ -73,6 +73,7 @@ class SourceGraph:
             `source.transpose(axes)`; None if the axes are the same.
         unread: parts of arrays that the source holds but does not use.
         saved: the entries of the source's own checkpoint, if it has one.
+        notes: what the source does in training that the network does not, one line each, for the report.
     """
 
     inputs: tuple[int, ...]
@@ -84,3 +85,4 @@ class SourceGraph:
     output_axes: tuple[tuple[int, ...] | None, ...] = ()
     unread: tuple[Take, ...] = ()
     saved: Saved | None = None
+    notes: tuple[str, ...] = ()

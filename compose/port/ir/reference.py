@@ -17,6 +17,18 @@ class Gradients(NamedTuple):
     weights: Arrays
 
 
+class Witness(NamedTuple):
+    """What another program computes of the source, on its own weights and the example inputs.
+
+    Attributes:
+        name: of the program.
+        outputs: those that it gives, by their place among all.
+    """
+
+    name: str
+    outputs: dict[int, np.ndarray]
+
+
 class Directional(Protocol):
     """Outputs, and derivatives along random directions, of a source that has no gradients."""
 
@@ -28,7 +40,11 @@ class Directional(Protocol):
 
 
 class Reference(Protocol):
-    """The source model, run in float64 on given weights; arrays go in and out in the source's axes."""
+    """The source model, run in float64 on given weights; arrays go in and out in the source's axes.
+
+    One that was made from a file may have a method `witness() -> Witness | None`: the reference itself is then
+    compared with another program that runs the file.
+    """
 
     def inputs(self) -> list[np.ndarray]:
         """The example inputs, floating-point ones in float64."""

@@ -101,6 +101,8 @@ class LayoutLowering(Arithmetic[Value]):
     def joined(self, operator: str, a: Value, b: Value) -> Value:
         """A layer of two values that broadcast; the second moves to the layout of the first."""
         shape, a, b = self.shape, self.whole(a), self.whole(b)
+        if b.ndim == 0:
+            return self.emit(word(operator), a, b, shape=shape, axes=a.axes)
         if a.ndim == b.ndim:
             return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
         return self.emit(

@@ -21,8 +21,9 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
         partial: where operations are missing, list them all in one error with the nodes that ask for them.
 
     Initialisers are the parameters, and keep their names. An ONNX file has no gradients and no training: the proof
-    takes its outputs from onnx's own reference in float64, and its gradients by central differences; there is no
-    `verify("step")`.
+    takes its outputs from onnx's own reference in float64, which runs the file in the opset that it came in, and its
+    gradients by central differences; there is no `verify("step")`. Where onnxruntime is installed and runs the file,
+    the reference is compared with it.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
@@ -36,11 +37,12 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.frontends.onnx.float64 import widened
     from compose.port.frontends.onnx.reference import OnnxModel
 
-    model = load(source)
-    wide: onnx.ModelProto = widened(model)
-    name = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name or "model"
-    examples, graph = _read(model, wide, inputs, name, channels_first, partial)
-    return Ported.of(graph, OnnxModel(wide, examples, graph), "onnx")
+    file = load(source)
+    wide: onnx.ModelProto = widened(file.read)
+    name = Path(source).stem if isinstance(source, (str, Path)) else file.read.graph.name or "model"
+    examples, graph = _read(file.read, wide, inputs, name, channels_first, partial)
+    forms = [wide] if file.plain is file.read else [widened(file.plain), wide]
+    return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:

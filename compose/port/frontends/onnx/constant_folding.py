@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.exact import evaluator
 from compose.port.frontends.onnx.model import Node, node_of
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.frontends.onnx.shape_inference import SUBGRAPHS, add_shapes, kind_of
@@ -154,7 +154,7 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.outputs if name]
     one = helper.make_model(helper.make_graph([node.proto], "one", inputs, outputs), opset_imports=graph.opset)
     try:
-        return ReferenceEvaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
+        return evaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
     except Exception as e:
         raise PortError(f"constants that {node.op} at {node.where} can be computed of: {e}") from e
 

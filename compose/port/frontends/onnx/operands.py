@@ -11,8 +11,9 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.ir.weights import Take
+from compose.port.lowering.batch import SECOND, BatchNumber, batch_number
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.values import Known, Pending, Value, Weight
+from compose.port.lowering.values import BATCH, Known, Pending, Value, Weight
 
 
 class Operands(LayoutLowering):
@@ -34,7 +35,7 @@ class Operands(LayoutLowering):
         self.node: Any = None
         self.derived: dict[str, np.ndarray] = {}
         self.constant: set[str] = set()
-        self._varying = {id(graph.constants[name]) for name in graph.varying}
+        self._varying = {id(graph.constants[name]): second for name, second in graph.varying.items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,6 +122,15 @@ class Operands(LayoutLowering):
         if not isinstance(array, np.ndarray) or array.size != 1:
             return None
         return self.known(x).item()
+
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        second = self._varying.get(id(x))
+        return None if second is None else batch_number(x, second, BATCH, SECOND)
+
+    def batch_size(self, x: Value) -> Value:
+        first = self.env[self.graph.inputs[0]]
+        whole = x if x.shape[:1] == (BATCH,) else first
+        return self.emit(word("ops.size")(axis=whole.axes.index(0)), whole, shape=(), axes=())
 
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         raise PortError(f"a sum or product with a parameter, got {operation}")

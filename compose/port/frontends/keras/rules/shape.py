@@ -43,7 +43,7 @@ def _permute(walk, layer, x):
 
 @rule("keras.layers.RepeatVector")
 def _repeat_vector(walk, layer, x):
-    return walk.emit(word("repeat_vector")(layer.n), x)
+    return walk.emit(word("repeat_vector")(times=layer.n), x)
 
 
 @rules("keras.ops.ZerosLike", "keras.ops.OnesLike", "keras.ops.FullLike")
