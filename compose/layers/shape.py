@@ -10,7 +10,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_rank, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 
-__all__ = ["broadcast_to", "flatten", "permute", "repeat_vector", "reshape", "unflatten"]
+__all__ = ["broadcast_to", "ensure_shape", "flatten", "permute", "repeat_vector", "reshape", "unflatten"]
 
 
 @layer
@@ -85,6 +85,32 @@ class broadcast_to(Layer):
         if len(sizes) != len(self.shape) or any(n not in (m, -1) and m != 1 for n, m in zip(self.shape, sizes)):
             raise ShapeError(f"sizes that are 1 or those of {self.shape}", shape_text(x))
         return jnp.broadcast_to(x, (x.shape[0], *(m if n == -1 else n for n, m in zip(self.shape, sizes))))
+
+
+@layer
+class ensure_shape(Layer):
+    """The input unchanged, if it has this shape, the batch included; None for a size that is free.
+
+    A network that is right for some sizes alone says so: `ensure_shape(None, 16)` takes sequences of 16.
+
+    Shapes: those given, unchanged. Raises `ShapeError` for another. Elsewhere: TensorFlow `ensure_shape`.
+    """
+
+    shape: tuple[int | None, ...]
+
+    starred = "shape"
+
+    def __init__(self, *shape: int | None, name: str | None = None):
+        self.fill(shape=shape, name=name)
+
+    def forward(self, p, x, ctx):
+        expect_rank(x, len(self.shape), f"of {len(self.shape)} axes")
+        if any(n not in (None, m) for n, m in zip(self.shape, x.shape)):
+            sizes = ", ".join("any" if n is None else str(n) for n in self.shape)
+            raise ShapeError(
+                f"({sizes}{',' * (len(self.shape) == 1)}), the only sizes that it is made for", shape_text(x)
+            )
+        return x
 
 
 @function

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any
 
+import jax.numpy as jnp
+
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.function import Function
 from compose.ops.values import option_value
@@ -52,6 +54,8 @@ class Operation(Function):
     def compute(self, inputs: tuple) -> Any:
         positional, named = self._arguments([list(inputs)] if self.of_a_list else list(inputs), inputs)
         y = self.fn(*positional, **named)
+        if isinstance(y, int):  # `jnp.size`
+            return jnp.asarray(y)
         return tuple(y) if isinstance(y, (tuple, list)) else y
 
     def __call__(self, *xs, name: str | None = None, **options):

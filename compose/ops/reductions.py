@@ -47,6 +47,7 @@ NAMES = (
     "numpy.ptp",
     "numpy.quantile",
     "numpy.searchsorted",
+    "numpy.size",
     "numpy.sort",
     "numpy.std",
     "numpy.sum",

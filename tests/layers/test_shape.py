@@ -37,6 +37,8 @@ def test_permute_flatten_and_unflatten_are_numpys(sizes, data):
 
 
 WRONG_INPUTS = [
+    (c.ensure_shape(4, None), [(3, 4)]),
+    (c.ensure_shape(None, 4), [(3, 4, 4)]),
     (c.reshape(3, 5), [(4, 4)]),
     (c.reshape(3, -1), [(4, 4)]),
     (c.permute(0, 2, 1), [(4,)]),
@@ -48,6 +50,9 @@ WRONG_INPUTS = [
     (c.split(parts=3), [(8,)]),
     (c.split(parts=(3, 4)), [(8,)]),
     (c.at(":, 9, 0"), [(8,)]),
+    (c.at(":, 0, 3"), [(8, 3)]),
+    (c.at("..., -4"), [(8, 3)]),
+    (c.at(":, None, [0, 3]"), [(3,)]),
     (c.concat(axis=1), [(2, 8), (3, 7)]),
     (c.stack_inputs, [(8,), (7,)]),
     (c.dot, [(8,), (7,)]),

@@ -34,8 +34,8 @@ def batch_number(a: Any, b: Any, batch: int, other: int) -> BatchNumber | None:
         return None
     for power in POWERS:
         factor = a.item() / batch**power
-        if np.isclose(b.item(), factor * other**power, rtol=1e-6, atol=0):
-            return BatchNumber(float(np.float32(factor)) if factor != round(factor) else float(round(factor)), power)
+        if np.isclose(b.item(), factor * other**power, rtol=1e-10, atol=0):  # n - 1 is no n
+            return BatchNumber(float(f"{factor:.12g}"), power)
     return None
 
 
@@ -80,11 +80,11 @@ def by_batch(lowering: Any, operation: str, x: Any, number: BatchNumber, size: A
     size = as_float(lowering, size)
     if number.power != 1:
         size = lowering.emit(word("ops.power")(x2=number.power), size, shape=())
-    factor = -number.factor if operation == "subtract" and not turned else number.factor
+    factor = number.factor if operation == "subtract" and not turned else -number.factor
     size = size if factor == 1 else lowering.emit(word("scale")(by=factor), size, shape=())
     if operation == "subtract" and turned:
         x = lowering.each(word("scale")(by=-1.0), x)
-    return lowering.pair("add", x, size)
+    return lowering.pair("subtract", x, size)  # a sum would be read as a residual, whose sides have equal shapes
 
 
 def as_float(lowering: Any, size: Any) -> Any:

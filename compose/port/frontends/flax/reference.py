@@ -27,6 +27,10 @@ class FlaxModel:
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
+    def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        run = jax.jit(lambda arrays, inputs: jax.tree.leaves(self._run(arrays, inputs)[0]))
+        return [np.asarray(y) for y in run(arrays, inputs)]
+
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         names = [name for name in self.model.trained if name in arrays]
         floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]

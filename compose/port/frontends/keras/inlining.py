@@ -58,10 +58,11 @@ def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
             if batch is not None:
                 follow_batch(made, _functional(layer, args, kwargs, values, SECOND))
             return made, values
-        except PortError:
+        except PortError as e:
+            e.add_note(f"in the Keras layer {layer.name}")
             raise
-        except Exception as e:
-            failure = failure or e
+        except Exception as e:  # the last one: a call that reads the batch's size fails without a number for it
+            failure = e
     said = f"{type(failure).__name__} in {layer.name}: {failure}"
     raise PortError(f"a call that Keras can trace symbolically, got {said}") from failure
 

@@ -46,26 +46,44 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
-    from compose.port.frontends.onnx.batch import BatchError, note_varying, with_second
-    from compose.port.frontends.onnx.constant_folding import folded
+    from compose.port.frontends.onnx.batch import BatchError
     from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
-    from compose.port.frontends.onnx.lower import OnnxLowering
     from compose.port.frontends.onnx.model import array
-    from compose.port.frontends.onnx.passes import simplified
 
     registry.load()
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):
         try:
-            read = folded(wide, sizes)
-            if i == 0:
-                note_varying(read, folded(wide, with_second(sizes)))
-            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
-            graph = low.run(name)
+            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, i == 0)
         except PortError as e:
             if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         low.refuse(partial)
         return examples, graph
+
+
+def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool) -> Any:
+    """The graph, with those operations written out by the standard whose form no rule says."""
+    from compose.port.frontends.onnx.batch import note_varying, with_second
+    from compose.port.frontends.onnx.constant_folding import folded
+    from compose.port.frontends.onnx.lower import FormError, OnnxLowering
+    from compose.port.frontends.onnx.passes import simplified
+
+    expand: frozenset[str] = frozenset()
+    refusal: PortError | None = None
+    while True:
+        try:
+            read = folded(wide, sizes, expand)
+            if free:
+                note_varying(read, folded(wide, with_second(sizes), expand))
+            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
+            graph = low.run(name)
+            if not (low.missing and refusal):
+                return low, graph
+            raise refusal
+        except FormError as e:
+            refusal, expand = refusal or e.refusal, expand | {e.output}
+        except PortError as e:
+            raise (refusal or e) from None

@@ -61,8 +61,11 @@ def _trains(node: onnx.NodeProto) -> bool:
 
 def _converted(model: onnx.ModelProto, version: int, name: str) -> onnx.ModelProto:
     """The model in opset 13, with what its resizing meant before opset 11, which onnx's converter forgets."""
+    newer = onnx.ModelProto()
+    newer.CopyFrom(model)
+    newer.ir_version = max(model.ir_version, 4)  # before, initialisers had to be inputs too
     try:
-        made = onnx.version_converter.convert_version(model, OLDEST)
+        made = onnx.version_converter.convert_version(newer, OLDEST)
     except Exception as e:
         raise PortError(
             f"opset {OLDEST} or later, or one that onnx.version_converter brings there, got {version}: {e}; "

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
+from compose.port.frontends.onnx.functions import is_function
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import named_rule
@@ -24,6 +26,19 @@ _IMAGE_OPS = {
 }  # fmt: skip
 _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
+
+
+class FormError(PortError):
+    """A form of an operation that no rule says, where the standard writes the operation in others.
+
+    Attributes:
+        output: the first output of the node.
+        refusal: what the rule says.
+    """
+
+    def __init__(self, output: str, refusal: PortError):
+        super().__init__(str(refusal))
+        self.output, self.refusal = output, refusal
 
 
 class OnnxLowering(Operands):
@@ -102,7 +117,15 @@ class OnnxLowering(Operands):
             shapes = [self.graph.shapes[name] for name in node.outputs]
             return tuple(Value(first.index, shape, identity_axes(len(shape))) for shape in shapes)
         with self.located():
-            return rule(self, node, *inputs)
+            try:
+                return rule(self, node, *inputs)
+            except BatchError:
+                raise
+            except PortError as e:
+                if node.outputs[0] not in self.graph.expand and is_function(node.op, self.graph.opset):
+                    e.add_note(self.location())
+                    raise FormError(node.outputs[0], e) from e
+                raise
 
     def _of_weights(self, node: Node, inputs: list, rule: Callable | None) -> Any:
         """Weights that only move stay the file's; what is computed from them becomes a weight of its own."""

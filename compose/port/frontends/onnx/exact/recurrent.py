@@ -38,11 +38,13 @@ class _Recurrent(OpRun):
         activation_beta=None, clip=None, direction="forward", layout=0, **options,
     ):  # fmt: skip
         kind = type(self).__name__
+        if clip is not None:
+            raise NotImplementedError("clip")
         x = x.swapaxes(0, 1) if layout else x
         (steps, batch, _), ways, n = x.shape, w.shape[0], r.shape[-1]
         alphas, betas = (iter(map(meant, v or ())) for v in (activation_alpha, activation_beta))
         names = [str(v.decode() if isinstance(v, bytes) else v) for v in activations or _USUAL[kind] * ways]
-        curves = [_curve(name, alphas, betas, np.inf if clip is None else clip) for name in names]
+        curves = [_curve(name, alphas, betas) for name in names]
         zeros = np.zeros((ways, batch, n))
         first = [zeros if v is None else v.swapaxes(0, 1) if layout else v for v in (h, c)]
         each = len(names) // ways
@@ -102,13 +104,13 @@ class LSTM(_Recurrent):
         return acts[0](o + p[n : 2 * n] * c) * acts[2](c), c
 
 
-def _curve(name: str, alphas: Any, betas: Any, clip: float) -> Callable[[np.ndarray], np.ndarray]:
-    """An activation of what is clipped, with its numbers, which those that have some take from the lists in turn."""
+def _curve(name: str, alphas: Any, betas: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """An activation with its numbers, which those that have some take from the lists in turn."""
     fn, alpha, beta = next((v for k, v in _ACTIVATIONS.items() if k.lower() == name.lower()))
     takes = next((n for k, n in _TAKES.items() if k.lower() == name.lower()), 0)
     alpha = next(alphas, alpha) if takes else alpha
     beta = next(betas, beta) if takes > 1 else beta
-    return lambda x: fn(np.clip(x, -clip, clip), alpha, beta)
+    return lambda x: fn(x, alpha, beta)
 
 
 OPERATIONS = [RNN, GRU, LSTM]

@@ -77,7 +77,7 @@ CASES = {
         [node("LSTM", "x w r b l", hidden_size=3, direction="bidirectional")], rnn("LSTM", 4, 2) | LENGTHS, SEQUENCE, 17
     ),
     "lstm with peepholes": written(
-        [node("LSTM", "x w r b - - - p", hidden_size=3, clip=0.9)], rnn("LSTM", 4) | PEEP, SEQUENCE, 17
+        [node("LSTM", "x w r b - - - p", hidden_size=3)], rnn("LSTM", 4) | PEEP, SEQUENCE, 17
     ),
 }  # fmt: skip
 
