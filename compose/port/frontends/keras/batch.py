@@ -11,6 +11,10 @@ from compose.core.errors import PortError
 from compose.port.lowering.batch import SECOND, alike, batch_number, follows, refuse_size
 from compose.port.lowering.values import BATCH
 
+A_LOOP = (
+    "operations that are the same for a batch of any size, got others for another size; a loop over the examples is "
+    "keras.ops.vectorized_map or an operation on the whole batch"
+)
 _ARITHMETIC = ("Add", "Multiply", "Subtract", "Divide", "TrueDivide")  # whose rule knows a number of the batch
 _SHAPED = ("Reshape", "BroadcastTo", "Slice", "Full", "Zeros", "Ones")  # whose options are sizes
 
@@ -34,10 +38,7 @@ def follow_batch(model: Any, second: Any) -> None:
     if [len(nodes) for nodes in model._nodes_by_depth.values()] != [
         len(nodes) for nodes in second._nodes_by_depth.values()
     ]:
-        raise PortError(
-            "operations that are the same for a batch of any size, got others for another size; a loop over the "
-            "examples is keras.ops.vectorized_map or an operation on the whole batch"
-        )
+        raise PortError(A_LOOP)
 
 
 def _mark(node: Any, twin: Any) -> None:

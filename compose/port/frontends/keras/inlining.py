@@ -14,7 +14,7 @@ from keras.src.backend.common import keras_tensor
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
-from compose.port.frontends.keras.batch import follow_batch
+from compose.port.frontends.keras.batch import A_LOOP, follow_batch
 from compose.port.frontends.keras.float64 import float64
 from compose.port.frontends.keras.registry import class_rule
 from compose.port.lowering.batch import SECOND
@@ -58,6 +58,8 @@ def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
             if batch is not None:
                 follow_batch(made, _functional(layer, args, kwargs, values, SECOND))
             return made, values
+        except RecursionError as e:
+            raise PortError(f"{A_LOOP}, in {layer.name}") from e
         except PortError as e:
             e.add_note(f"in the Keras layer {layer.name}")
             raise
@@ -105,6 +107,8 @@ def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
         if not in_stateless_scope():
             given: Any = keras.tree.map_structure(known, (args, kwargs))
             args, kwargs = given
+            if type(op).__name__ == "GetItem" and isinstance(args[-1], slice):
+                args = (*args[:-1], (args[-1],))  # as arrays take it
         return held[operation, "symbolic_call"](op, *args, **kwargs)
 
     def call(one, *args, **kwargs):

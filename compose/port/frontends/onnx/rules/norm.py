@@ -9,10 +9,17 @@ from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Take
+from compose.port.lowering.values import Value, identity_axes
 
 
 @rule("onnx.BatchNormalization")
 def _batch_norm(low, node, x, scale, bias, mean, var):
+    if any(isinstance(v, Value) for v in (scale, bias, mean, var)):
+        scale, bias, mean, var = (_along_channels(low, v, x.ndim) for v in (scale, bias, mean, var))
+        spread = low.emit(word("add_constant")(value=node.get("epsilon", 1e-5)), var, shape=var.shape)
+        root = low.emit(word("ops.rsqrt"), spread, shape=var.shape)
+        y = low.joined("multiply", low.joined("subtract", x, mean), root)
+        return low.joined("add", low.joined("multiply", y, scale), bias)
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
     layer = batch_norm(momentum=node.get("momentum", 0.9), epsilon=node.get("epsilon", 1e-5), unbiased=low.from_torch)
     scale, bias, mean, var = map(low.weight, (scale, bias, mean, var))
@@ -49,6 +56,13 @@ def _rms_norm(low, node, x, scale=None):
     return low.emit(
         word("rms_norm")(epsilon=node.get("epsilon", 1e-5), scale=scale is not None), x, weights={"scale": scale}
     )
+
+
+def _along_channels(low, v, rank: int) -> Value:
+    """One number for each channel as a value that broadcasts along them."""
+    shape = (v.shape[0], *(1,) * (rank - 2))
+    v = low.as_value(v)
+    return low.emit(word("reshape")(*shape, batch=False), v, shape=shape, axes=identity_axes(len(shape)))
 
 
 def _last(low, weight, shape: tuple[int, ...]):
@@ -88,6 +102,10 @@ def _local(low, node, x):
 @rule("onnx.InstanceNormalization")
 def _instance_norm(low, node, x, scale, bias):
     layer = word("instance_norm")(epsilon=node.get("epsilon", 1e-5))
+    if isinstance(scale, Value) or isinstance(bias, Value):
+        y = low.emit(layer.but(scale=False, bias=False), low.channels_last(x))
+        y = low.joined("multiply", y, _along_channels(low, scale, x.ndim))
+        return low.joined("add", y, _along_channels(low, bias, x.ndim))
     return low.emit(layer, low.channels_last(x), weights={"scale": low.weight(scale), "bias": low.weight(bias)})
 
 
