@@ -65,7 +65,21 @@ class at(Layer):
         index = _read(self.index)
         if isinstance(x, tuple) and not isinstance(index, int):
             raise ShapeError("a position, to take one of several values", f"[{self.index}] of {shape_text(x)}")
+        if not isinstance(x, tuple):
+            _refuse_outside(self.index, index, x)
         return x[index]
+
+
+def _refuse_outside(text: str, index: Any, x: Any) -> None:
+    """Raise `ShapeError` for a place outside an axis, which JAX moves to the nearest inside."""
+    parts = [part for part in (index if isinstance(index, tuple) else (index,)) if part is not None]
+    gap = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    axes = [*range(gap), gap, *range(x.ndim - len(parts) + gap + 1, x.ndim)]
+    for axis, part in zip(axes, parts):
+        if axis >= x.ndim or isinstance(part, slice) or part is Ellipsis:
+            continue
+        if np.any(np.asarray(part) >= x.shape[axis]) or np.any(np.asarray(part) < -x.shape[axis]):
+            raise ShapeError(f"places inside the axes, as [{text}] names them", shape_text(x))
 
 
 def _read(text: str) -> Any:

@@ -73,7 +73,7 @@ class Ported(Result):
 
     def verify(
         self,
-        level: str = "gradients",
+        level: str | None = None,
         optimizer: Any = None,
         *,
         seed: int = 0,
@@ -82,9 +82,12 @@ class Ported(Result):
     ) -> Report:
         """Prove the port equal to the source, in float64 with perturbed weights and random cotangents.
 
+        Outputs are compared at another batch size too, and at other lengths where both take them.
+
         Args:
             level: `"weights"` (each used once), `"outputs"`, `"gradients"` (of all weights and inputs), `"step"`
-                (one training step, batch-norm state included) or `"steps"`; each includes those before.
+                (one training step, batch-norm state included) or `"steps"`; each includes those before. By default
+                `"step"` for a network that trains, else `"gradients"`.
             optimizer: the source framework's, over the source model's parameters; SGD with momentum by default.
             seed: for the perturbation and the cotangents.
             tolerance: the largest relative error.

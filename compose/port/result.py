@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from compose.combinators import identity
+from compose.core.combinator import Composite
 from compose.core.errors import PortError
-from compose.core.layer import Layer
+from compose.core.layer import Layer, walk
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
 from compose.port.ir.graph import Saved, SourceGraph
@@ -106,10 +107,20 @@ class Result:
     def without_dropout(self) -> Layer:
         """The network without random layers, so that training steps can be compared."""
 
-        def deterministic(path: str, layer: Layer) -> Layer:
-            if layer.draws and layer.kind.startswith("random_"):  # augmentation
-                return identity
-            rates = {k: 0.0 for k in _RATES if isinstance(getattr(layer, k, None), float)}
-            return layer.but(**rates) if rates and layer.draws else layer
+        return self.net.map(_deterministic)
 
-        return self.net.map(deterministic)
+    def draws_anyway(self) -> bool:
+        """Whether a layer draws at random by no rate that could be 0, as `rrelu`."""
+        layers = (layer for _, layer in walk(self.without_dropout()) if not isinstance(layer, Composite))
+        return any(layer.draws and not _rates(layer) for layer in layers)
+
+
+def _deterministic(path: str, layer: Layer) -> Layer:
+    if layer.draws and layer.kind.startswith("random_"):  # augmentation
+        return identity
+    return layer.but(**dict.fromkeys(_rates(layer), 0.0)) if layer.draws else layer
+
+
+def _rates(layer: Layer) -> list[str]:
+    """The fields that set how much noise a layer adds."""
+    return [name for name in _RATES if isinstance(getattr(layer, name, None), float)]

@@ -10,11 +10,16 @@ Arrays = dict[str, np.ndarray]
 
 
 class Gradients(NamedTuple):
-    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight."""
+    """Outputs, and the gradients of `sum(output * cotangent)` for every input and weight.
+
+    Attributes:
+        exist: False if no output is a differentiable function of an input or a weight, so that all are zero.
+    """
 
     outputs: list[np.ndarray]
     inputs: list[np.ndarray]
     weights: Arrays
+    exist: bool = True
 
 
 class Witness(NamedTuple):
@@ -64,7 +69,8 @@ class Reference(Protocol):
         """All weights after each of these numbers of training steps, which ascend, from one run.
 
         The loss is `mse` to the `cotangents` as targets, in training mode without dropout. A source whose computation
-        has no modes sets `has_modes = False`, and its steps are in inference mode.
+        has no modes sets `has_modes = False`, and its steps are in inference mode. One that cannot train sets
+        `trains = False`.
         """
         ...
 

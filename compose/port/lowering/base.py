@@ -14,8 +14,9 @@ from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
 from compose.port.ir.weights import Take
+from compose.port.lowering.stand_ins import refuse_stand_ins
 from compose.port.lowering.unsupported import Missing, refuse
-from compose.port.lowering.values import GraphValue, GraphWeight
+from compose.port.lowering.values import BATCH, GraphValue, GraphWeight
 
 V = TypeVar("V", bound=GraphValue)
 Takes = dict[str, Take | tuple[Take, ...]]  # how each array of a layer is taken
@@ -84,6 +85,10 @@ class Lowering(Generic[V]):
         """Where the node is, for a note on an error."""
         raise NotImplementedError
 
+    def stands_for_batch(self, n: int) -> bool:
+        """Whether a number can only have come from the stand-in for the batch's size."""
+        return n != 0 and n % BATCH == 0
+
     def is_shared(self, x: V) -> bool:
         """Whether more than one node of the source reads a value."""
         raise NotImplementedError
@@ -117,6 +122,7 @@ class Lowering(Generic[V]):
             layer = word("frozen")(layer)
         takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
         layer, takes = self.finish(layer, takes, kept)
+        refuse_stand_ins(layer, [*takes.values(), *kept.values()], self.stands_for_batch)
         self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place()))
         return output
 

@@ -101,8 +101,9 @@ class LayoutLowering(Arithmetic[Value]):
     def joined(self, operator: str, a: Value, b: Value, shape: tuple[int, ...] | None = None) -> Value:
         """A layer of two values that broadcast; the second moves to the layout of the first."""
         shape, a, b = self.shape if shape is None else shape, self.whole(a), self.whole(b)
-        if b.ndim == 0:
-            return self.emit(word(operator), a, b, shape=shape, axes=a.axes)
+        if 0 in (a.ndim, b.ndim):  # a number, in any layout
+            axes = a.axes if a.ndim else b.axes
+            return self.emit(word(operator), a, b, shape=shape, axes=axes)
         if a.ndim == b.ndim:
             return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
         return self.emit(

@@ -16,14 +16,14 @@ def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:
 def perturbed(arrays: Arrays, seed: int) -> Arrays:
     """Weights in float64, shifted at random: the zeros and ones of a new model hide mistakes.
 
-    Variances are drawn between 0.5 and 1.5, and positive arrays stay positive.
+    Variances are multiplied by 0.5 to 1.5, and positive arrays stay positive.
     """
     rng = np.random.default_rng([seed, 11])
     result = {}
     for name, array in arrays.items():
         float64 = np.asarray(array, np.float64)
         if name.endswith(("var", "variance")):
-            result[name] = rng.uniform(0.5, 1.5, float64.shape)
+            result[name] = np.where(float64 > 0, float64, 1) * rng.uniform(0.5, 1.5, float64.shape)
             continue
         if float64.size and float64.min() > 0:
             result[name] = float64 * np.exp(0.1 * rng.normal(size=float64.shape))

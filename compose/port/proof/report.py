@@ -58,6 +58,7 @@ def compare(
     An array that is almost zero (the gradient of a bias before batch norm is pure rounding) is compared relative to a
     ten-thousandth of the largest entry of all arrays, those in `beside` included.
     """
+    pairs = {name: (_signed(a), _signed(b)) for name, (a, b) in pairs.items()}
     all_of_theirs = [*beside, *(b for _, b in pairs.values())]
     largest = max((float(np.max(np.abs(b), initial=0.0)) for b in all_of_theirs), default=0.0)
     errors: dict[str, float] = {}
@@ -71,3 +72,8 @@ def compare(
     worst = max(errors, key=lambda k: errors[k], default="")
     error = errors.get(worst, 0.0)
     return Row(check, f"{len(pairs)} arrays", error, error <= tolerance, worst)
+
+
+def _signed(array: np.ndarray) -> np.ndarray:
+    """Booleans and whole numbers as floats, whose difference may be negative."""
+    return array.astype(np.float64) if array.dtype.kind in "bui" else array

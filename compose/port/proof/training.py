@@ -23,14 +23,22 @@ MARGIN = 100.0  # two programs round in different places, and more than once
 Trained = Callable[[Arrays, Collection[int]], dict[int, Arrays]]
 
 
+def trainable(port: Result) -> bool:
+    """Whether training steps can be compared: both sides train, and nothing draws at random but by a rate."""
+    trained, _ = split(port.net, port.params)
+    return bool(jax.tree.leaves(trained)) and getattr(port.reference, "trains", True) and not port.draws_anyway()
+
+
 def training(port: Result, checks: dict[str, int], optimizer: Any, seed: int, tolerance: float) -> list[Row]:
     """Compare how far every array moves: one row for each check, which is a name and a number of steps.
 
     Both sides train once and are compared on the way. Adam divides a gradient by its own size, and the gradient of a
     bias before batch norm is pure rounding, so such an array moves by noise in the source, too. An array that differs
     is skipped if perturbing the start by 1e-15 moves ours as far; the row says how many were. At least one array must
-    remain.
+    remain. A model without arrays has nothing to compare.
     """
+    if not port.graph.arrays:
+        return [Row(name, "no weights, so nothing moves", 0.0, True) for name in checks]
     optimizer = optimizer if optimizer is not None else port.reference.default_optimizer()
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()

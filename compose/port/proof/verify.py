@@ -8,21 +8,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.dtypes import float0
 
 from compose.core.errors import PortError
 from compose.port.ir.reference import Arrays, Gradients
 from compose.port.proof.divergence import first_divergence
 from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Report, Row, compare
-from compose.port.proof.training import training
+from compose.port.proof.sizes import compared_at, other_sizes, run_at
+from compose.port.proof.training import trainable, training
 from compose.port.proof.witness import witnessed
 from compose.port.result import Result
 
 LEVELS = ("weights", "outputs", "gradients", "step", "steps")
 
 
-def verify(port: Result, level: str, optimizer: Any = None, *, seed: int, tolerance: float, steps: int) -> Report:
+def verify(
+    port: Result, level: str | None, optimizer: Any = None, *, seed: int, tolerance: float, steps: int
+) -> Report:
     """See `Ported.verify`."""
+    level = level or ("step" if trainable(port) else "gradients")
     if level not in LEVELS:
         raise PortError(f"one of the levels {', '.join(LEVELS)}, got {level!r}")
     if steps < 1:
@@ -52,10 +57,12 @@ def _weights(port: Result) -> Row:
 def _outputs(port: Result, seed: int, tolerance: float) -> list[Row]:
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
     theirs = port.reference.outputs(arrays, inputs)
+    other = other_sizes(port, arrays, inputs, seed)
     params, state = port.weights.load(arrays, jnp.asarray, True)  # frees the arrays it has read
     forward, floating = _forward(port, state, inputs)
     ours = jax.jit(forward)(params, floating)
-    return _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
+    rows = _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
+    return [*rows, compared_at(other, run_at(port, params, state, other), tolerance)] if rows[0].ok else rows
 
 
 def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
@@ -64,6 +71,7 @@ def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
     outputs, params, xs = gradients(port, arrays, inputs, seed)
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
+        rows.append(_elsewhere(port, arrays, inputs, seed, tolerance))
         if not isinstance(theirs, Gradients):
             return rows + theirs.rows(xs, _of_source(port, params, arrays))
         every = [*theirs.inputs, *theirs.weights.values()]
@@ -72,9 +80,16 @@ def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
         ours = _of_source(port, params, arrays)
         pairs = {k: (ours.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
         rows.append(compare("gradients", pairs, tolerance))
-        if every and not any(map(np.any, every)):
+        if every and theirs.exist and not any(map(np.any, every)):
             rows.append(Row("gradients", "one that is not zero", 0.0, False, "zero everywhere, which proves nothing"))
     return rows
+
+
+def _elsewhere(port: Result, arrays: Arrays, inputs: list[np.ndarray], seed: int, tolerance: float) -> Row:
+    """The outputs for other sizes, compared."""
+    other = other_sizes(port, arrays, inputs, seed)
+    weights = port.weights.load(arrays, jnp.asarray)
+    return compared_at(other, run_at(port, *weights, other), tolerance)
 
 
 def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
@@ -86,7 +101,7 @@ def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
 
 def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> list[Row]:
     rows = [compare("outputs", {f"output {i}": pair for i, pair in enumerate(zip(ours, theirs))}, tolerance)]
-    if any(o.size > 1 and np.ptp(o) == 0 for o in theirs):
+    if any(o.size > 1 and o.dtype.kind == "f" and np.ptp(o) == 0 for o in theirs):
         rows.append(Row("outputs", "outputs that vary", 0.0, False, "a constant output, which proves nothing"))
     return rows
 
@@ -103,15 +118,20 @@ def gradients(
 
     @jax.jit
     def both(params, floating, cotangents):
-        outputs, pull = jax.vjp(forward, params, floating)
-        return outputs, *pull(jax.tree.unflatten(jax.tree.structure(outputs), cotangents))
+        outputs, pull = jax.vjp(lambda *given: jax.tree.leaves(forward(*given)), params, floating)
+        return outputs, *pull([c if _smooth(y) else np.zeros(y.shape, float0) for c, y in zip(cotangents, outputs)])
 
     shapes = jax.tree.leaves(jax.eval_shape(forward, params, floating))
     random = cotangents(port.theirs_out([np.zeros(y.shape) for y in shapes]), seed)
     given = [np.asarray(c, y.dtype) for c, y in zip(port.ours_out(random), shapes)]
     outputs, of_params, of_inputs = jax.tree.map(np.asarray, both(params, floating, given))
     of_inputs = [port.theirs_in(i, g) for i, g in zip(_floating(inputs), of_inputs)]
-    return port.theirs_out(jax.tree.leaves(outputs)), of_params, of_inputs
+    return port.theirs_out(outputs), of_params, of_inputs
+
+
+def _smooth(output: Any) -> bool:
+    """Whether an output has gradients; whole numbers have none."""
+    return jnp.issubdtype(output.dtype, jnp.inexact)
 
 
 def _forward(port: Result, state: Any, inputs: list[np.ndarray]) -> tuple[Callable[[Any, list], Any], list]:

@@ -26,6 +26,8 @@ class OnnxModel:
         source: the file for onnxruntime; None if it is in training mode.
     """
 
+    trains = False
+
     def __init__(self, forms: list[onnx.ModelProto], examples: list[np.ndarray], graph: SourceGraph, source: Any):
         self.examples, self.names = examples, [x.name for x in forms[0].graph.input]
         self.forms, self.arrays, self.source = forms, graph.arrays, source
