@@ -24,6 +24,7 @@ class Op:
         path: its name in the source, outermost first, such as `("layer1", "0", "conv1")`; () if it has none.
         classes: the source's class for every prefix of `path`, such as `("Sequential", "BasicBlock", "Conv2d")`.
         where: the file and line in the user's code, or "".
+        spreads: whether its inputs have different shapes, so that a sum is no residual.
     """
 
     layer: Layer
@@ -34,6 +35,7 @@ class Op:
     path: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     where: str = ""
+    spreads: bool = False
 
     def takes(self) -> Iterator[Take]:
         """All `Take`s of its weights and state."""

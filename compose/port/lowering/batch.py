@@ -45,16 +45,20 @@ def alike(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     None for one whose numbers follow from the batch.
     """
     if a.shape == b.shape:
-        same = np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-        return a if same else None
+        return a if _equal(a, b) else None
     if a.ndim != b.ndim or 0 in (a.size, b.size):
         return None
     one, two = a, b
     for axis, (n, m) in enumerate(zip(a.shape, b.shape)):
-        if n != m:
-            one, two = np.take(one, [0], axis), np.take(two, [0], axis)
-    same = alike(one, two) is not None and (a == one).all() and (b == two).all()
-    return np.broadcast_to(one, a.shape) if same else None
+        if n != m:  # a view, so that what is repeated along other axes stays so
+            first = (*(slice(None),) * axis, slice(0, 1))
+            one, two = one[first], two[first]
+    made = np.broadcast_to(one, a.shape)
+    return made if _equal(one, two) and _equal(a, made) and _equal(b, np.broadcast_to(two, b.shape)) else None
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
 def follows(a: int, b: int, batch: int, other: int) -> bool:
@@ -74,10 +78,9 @@ def by_batch(lowering: Any, operation: str, x: Any, number: BatchNumber, size: A
         if operation == "divide" and turned:
             x = lowering.each(word("ops.reciprocal"), x)
         if abs(power) != 1:
-            size = lowering.emit(word("ops.power")(x2=abs(power)), as_float(lowering, size), shape=())
+            size = lowering.emit(word("ops.power")(x2=abs(power)), size, shape=())
         made = lowering.pair("multiply" if power > 0 else "divide", x, size)
         return made if factor == 1 else lowering.each(word("scale")(by=factor), made)
-    size = as_float(lowering, size)
     if number.power != 1:
         size = lowering.emit(word("ops.power")(x2=number.power), size, shape=())
     factor = number.factor if operation == "subtract" and not turned else -number.factor
@@ -85,10 +88,6 @@ def by_batch(lowering: Any, operation: str, x: Any, number: BatchNumber, size: A
     if operation == "subtract" and turned:
         x = lowering.each(word("scale")(by=-1.0), x)
     return lowering.pair("subtract", x, size)  # a sum would be read as a residual, whose sides have equal shapes
-
-
-def as_float(lowering: Any, size: Any) -> Any:
-    return lowering.emit(word("ops.astype")(dtype=word("float32")), size, shape=())
 
 
 def refuse_size(what: str, places: Sequence[str] = ()) -> PortError:

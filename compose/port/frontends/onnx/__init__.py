@@ -48,6 +48,7 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
     from compose.port.frontends.onnx.batch import BatchError
     from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
+    from compose.port.frontends.onnx.lengths import with_lengths
     from compose.port.frontends.onnx.model import array
 
     registry.load()
@@ -55,13 +56,16 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):
         try:
-            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, i == 0)
+            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free=i < len(attempts) - 1)
         except PortError as e:
             if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         low.refuse(partial)
-        return examples, graph
+        again = lambda other, free=i < len(attempts) - 1: _lowered(
+            model, wide, other, arrays, name, channels_first, free=free
+        )[1]
+        return examples, with_lengths(graph, model, sizes, again)
 
 
 def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool) -> Any:

@@ -57,13 +57,27 @@ def _written(inner: onnx.NodeProto, node: onnx.NodeProto, names: dict[str, str],
     made.metadata_props.extend(node.metadata_props)
     del made.attribute[:]
     for attribute in inner.attribute:
+        new = made.attribute.add()
         if not attribute.ref_attr_name:
-            made.attribute.append(attribute)
+            new.CopyFrom(attribute)
         elif attribute.ref_attr_name in attributes:
-            new = made.attribute.add()
             new.CopyFrom(attributes[attribute.ref_attr_name])
             new.name = attribute.name
+        else:
+            del made.attribute[-1]
+            continue
+        if new.type == onnx.AttributeProto.GRAPH:
+            _rename(new.g, node, names, attributes)
     return made
+
+
+def _rename(graph: onnx.GraphProto, node: onnx.NodeProto, names: dict[str, str], attributes: dict) -> None:
+    """The same within a way of an If, which reads values from around it."""
+    inside = [_written(inner, node, names, attributes) for inner in graph.node]
+    del graph.node[:]
+    graph.node.extend(inside)
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = names.setdefault(value.name, f"{node.output[0]}/{value.name}")
 
 
 def type_of(kind: int, shape: tuple[int, ...]) -> onnx.TypeProto:

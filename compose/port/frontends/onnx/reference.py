@@ -31,6 +31,8 @@ class OnnxModel:
     def __init__(self, forms: list[onnx.ModelProto], examples: list[np.ndarray], graph: SourceGraph, source: Any):
         self.examples, self.names = examples, [x.name for x in forms[0].graph.input]
         self.forms, self.arrays, self.source = forms, graph.arrays, source
+        dims = [x.type.tensor_type.shape.dim for x in forms[0].graph.input]
+        self.sizes = [tuple(d.dim_value or None for d in of) for of in dims]
 
     @functools.cached_property
     def run(self) -> ReferenceEvaluator:
@@ -52,6 +54,9 @@ class OnnxModel:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        for name, x, sizes in zip(self.names, inputs, self.sizes):  # the reference computes on more than the file takes
+            if any(n not in (None, m) for n, m in zip(sizes, x.shape)):
+                raise PortError(f"an input {name} of the sizes that the file says, got {x.shape}")
         with np.errstate(all="ignore"):
             return self.run.run(None, self._given(arrays, inputs))  # pyright: ignore[reportReturnType]
 

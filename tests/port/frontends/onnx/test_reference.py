@@ -13,6 +13,7 @@ from tests.port.frontends.onnx.passes.test_norms import IMAGE, draw, node, writt
 
 pytest.importorskip("onnxruntime")
 SQUARE = np.float32([[[1.0], [2.0]], [[3.0], [4.0]]])[None]
+OPEN = ("n", 4, "t")
 BY_HAND = [[1, 1.5, 2, 2], [2, 2.5, 3, 3], [3, 3.5, 4, 4], [3, 3.5, 4, 4]]
 
 
@@ -91,3 +92,14 @@ def test_a_file_that_the_reference_of_its_opset_cannot_run_is_converted(monkeypa
     made = reference._evaluator
     monkeypatch.setattr(reference, "_evaluator", refuses)
     assert ported.verify("outputs").ok and tried == [11, 13]
+
+
+def test_a_length_that_the_file_leaves_open():
+    x = draw(3, 4, 5)
+    free = port.from_onnx(written([node("Relu", "x", "h"), node("ReduceMean", "h at")], {"at": np.array([1])}, OPEN), x)
+    assert "ensure_shape" not in str(free.net) and free.verify("gradients").ok
+    nodes = [node("Flatten", "x", "h"), node("Slice", "h from to at")]
+    weights = {"from": np.array([0]), "to": np.array([7]), "at": np.array([1])}
+    held = port.from_onnx(written([node("Flatten", "x", "h"), node("MatMul", "h w")], {"w": draw(20, 3)}, OPEN), x)
+    assert "ensure_shape(None, None, 5)" in str(held.net) and held.verify("gradients").ok
+    assert port.from_onnx(written(nodes, weights, OPEN), x).verify("outputs").ok

@@ -100,4 +100,20 @@ class ConvTranspose(OpRun):
         return (y if b is None else y + b.reshape(-1, *(1,) * n),)
 
 
-OPERATIONS = [Resize, Upsample, GlobalMaxPool, ConvTranspose]
+class Pad(OpRun):
+    """With widths below zero, which cut, too."""
+
+    def _run(self, x, pads=None, value=None, axes=None, mode="constant", **before):
+        pads = before.get("pads", ()) if pads is None else pads
+        fill = before.get("value", 0.0) if value is None else np.ravel(value)[0] if np.size(value) else 0.0
+        where = range(x.ndim) if axes is None else [int(a) % x.ndim for a in axes]
+        widths = [(0, 0)] * x.ndim
+        for i, axis in enumerate(where):
+            widths[axis] = int(pads[i]), int(pads[i + len(where)])
+        x = x[tuple(slice(max(-a, 0), n - max(-z, 0)) for (a, z), n in zip(widths, x.shape))]
+        around = [(max(a, 0), max(z, 0)) for a, z in widths]
+        options = {"constant_values": fill} if mode == "constant" else {}
+        return (np.pad(x, around, mode=mode, **options),)
+
+
+OPERATIONS = [Resize, Upsample, GlobalMaxPool, ConvTranspose, Pad]

@@ -58,8 +58,7 @@ def _gather_nd(low, node, x, places):
         shape = places.shape[:-1]
         at = low.emit(word("ops.sum")(axis=-1), by_step, shape=shape, axes=identity_axes(len(shape)))
         return low.emit(word("ops.take")(axis=0), flat, at, axes=identity_axes(len(low.shape)))
-    at = (low.known(places) % np.array(lead) * steps).sum(-1)
-    return low.emit(word("ops.take")(indices=at.tolist(), axis=0), flat, axes=identity_axes(len(low.shape)))
+    return _taken(low, flat, (low.known(places) % np.array(lead) * steps).sum(-1), 0)
 
 
 @rule("onnx.OneHot")
@@ -77,7 +76,7 @@ def _one_hot(low, node, places, depth, values):
 
 @rule("onnx.Compress")
 def _compress(low, node, x, kept):
-    x, where = low.value(x), np.flatnonzero(low.known(kept))
+    x, where = low.whole(low.value(x)), np.flatnonzero(low.known(kept))
     if node.get("axis") is None:
         raise PortError("parts of one axis, got a Compress of all elements")
     return _taken(low, x, where, node.get("axis") % x.ndim)
@@ -109,8 +108,15 @@ def _taken(low, x: Value, places: np.ndarray, axis: int) -> Value:
     if x.shape[axis] == low.batch and low.batch == BATCH:
         raise PortError("places of an axis after the batch")
     x = low.as_source(x)
-    indices = (places % x.shape[axis]).tolist()
-    return low.emit(word("ops.take")(indices=indices, axis=axis), x, axes=identity_axes(len(low.shape)))
+    flat = [int(i) % x.shape[axis] for i in places.ravel()]
+    shape = (*x.shape[:axis], len(flat), *x.shape[axis + 1 :])
+    text = ", ".join([":"] * axis + [str(flat)])
+    made = low.emit(word("at")(text), x, shape=shape, axes=identity_axes(len(shape)))
+    after = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    if after == shape:
+        return made
+    layer = word("reshape")(*after[1:]) if axis else word("reshape")(*after, batch=False)
+    return low.emit(layer, made, shape=after, axes=identity_axes(len(after)))
 
 
 def part_of(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:

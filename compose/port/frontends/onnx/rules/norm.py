@@ -28,6 +28,8 @@ def _batch_norm(low, node, x, scale, bias, mean, var):
 
 @rules("onnx.LayerNormalization", "onnx.compose.LayerNorm")
 def _layer_norm(low, node, x, *weights):
+    if any(name in low.graph.outputs or low.graph.readers(name) for name in node.outputs[1:] if name):
+        raise PortError("a layer norm of which nothing but the result is read, got its mean or deviation read too")
     given = iter(weights)
     scale, bias = (next(given, None) if node.get(name, True) else None for name in ("scale", "bias"))
     axes = -node.get("axis", -1)
