@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,16 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):
+        free = i < len(attempts) - 1
         try:
-            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free=i < len(attempts) - 1)
+            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free)
         except PortError as e:
-            if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
+            if not free or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         low.refuse(partial)
-        again = lambda other, free=i < len(attempts) - 1: _lowered(
-            model, wide, other, arrays, name, channels_first, free=free
-        )[1]
-        return examples, with_lengths(graph, model, sizes, again)
+        options = {"arrays": arrays, "name": name, "channels_first": channels_first, "free": free}
+        return examples, with_lengths(graph, model, sizes, functools.partial(_lowered, model, wide, **options))
 
 
 def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool) -> Any:
