@@ -7,6 +7,8 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from compose.port.frontends.onnx.float64 import widen_node
+
 _KEPT = ("Range",)  # its body is a loop
 
 
@@ -68,6 +70,7 @@ def _written(inner: onnx.NodeProto, node: onnx.NodeProto, names: dict[str, str],
             continue
         if new.type == onnx.AttributeProto.GRAPH:
             _rename(new.g, node, names, attributes)
+    widen_node(made)
     return made
 
 

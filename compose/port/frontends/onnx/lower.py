@@ -136,7 +136,8 @@ class OnnxLowering(Operands):
             result = rule(self, node, *inputs)
             if result is not None:
                 return result
-        arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(node.inputs, inputs) if n})
+        called = node.proto.input if node.proto is not None else node.inputs  # by its own names
+        arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(called, inputs) if n})
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:

@@ -9,6 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
@@ -153,6 +154,8 @@ def _slice(low, node, x, starts, stops, axes=None, steps=None):
         if range(x.shape[axis])[a:b:s] == range(x.shape[axis]):
             continue
         low.check_batch(starts, stops)
+        if x.shape[axis] == low.batch == BATCH and (min(a, b) < 0 or s < 0):
+            raise BatchError("a part of the batch that is counted from its start")
         places = range(x.shape[axis])[a:b:s]
         if s < 0:
             if isinstance(x, Weight):
