@@ -117,14 +117,22 @@ def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
             graph.nodes.append(node)
             graph.follow(node)
             add_shapes(graph, node)
+            if graph.vague.intersection(node.outputs):
+                written = _written(graph, node)
+                if written is not None:  # onnx infers less of the operation than of its body
+                    graph.nodes.pop()
+                    graph.vague.difference_update(node.outputs)
+                    _walk(graph, written)
 
 
 def _expanded(graph: Graph, node: Node) -> list[onnx.NodeProto] | None:
     """What the standard says that a node is, if it has no rule or is to be read so."""
     asked = node.outputs[0] in graph.expand
-    if not (asked or named_rule(node.op) is None) or not is_function(node.op, graph.opset):
-        return None
-    if graph.vague.intersection(node.inputs):
+    return _written(graph, node) if asked or named_rule(node.op) is None else None
+
+
+def _written(graph: Graph, node: Node) -> list[onnx.NodeProto] | None:
+    if not is_function(node.op, graph.opset) or graph.vague.intersection(node.inputs):
         return None
     types = [type_of(kind_of(graph, n), graph.shapes[n]) if n else onnx.TypeProto() for n in node.inputs]
     return body(node.proto, types, graph.opset)

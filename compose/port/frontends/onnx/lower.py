@@ -136,6 +136,8 @@ class OnnxLowering(Operands):
             result = rule(self, node, *inputs)
             if result is not None:
                 return result
+        if node.op == "onnx.Reshape":  # whose shape may be said elsewhere
+            return self.own(node.outputs[0], self.known(inputs[0]).reshape(self.shape))
         called = node.proto.input if node.proto is not None else node.inputs  # by its own names
         arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(called, inputs) if n})
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
