@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import ComposeError
+from compose.core.plan import plan
+from compose.core.run import abstract, check_tree
 from compose.port.ir.reference import Arrays
 from compose.port.proof.report import Row, compare
 from compose.port.result import Result
@@ -97,9 +99,12 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
 
 
 def _taken(port: Result, inputs: list[np.ndarray]) -> bool:
-    """Whether the network takes inputs of these sizes."""
+    """Whether the network, with its weights, takes inputs of these sizes."""
+    specs = tuple(jax.ShapeDtypeStruct(x.shape, jnp.dtype(x.dtype)) for x in port.ours(inputs))
     try:
-        port.net.out(*(jax.ShapeDtypeStruct(x.shape, jnp.dtype(x.dtype)) for x in port.ours(inputs)))
+        planned = plan(port.net, abstract(specs))
+        check_tree(port.params, planned.params, "parameter")
+        check_tree(port.state, planned.state, "state")
     except (ComposeError, TypeError, ValueError):
         return False
     return True

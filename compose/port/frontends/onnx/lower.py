@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.batch import BatchError
@@ -138,8 +139,10 @@ class OnnxLowering(Operands):
                 return result
         if node.op == "onnx.Reshape":  # whose shape may be said elsewhere
             return self.own(node.outputs[0], self.known(inputs[0]).reshape(self.shape))
-        called = node.proto.input if node.proto is not None else node.inputs  # by its own names
-        arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(called, inputs) if n})
+        kind = node.op.removeprefix("onnx.")  # written again, since passes may have moved its inputs
+        proto = node.proto if "." in kind else helper.make_node(kind, node.inputs, node.outputs, **node.attributes)
+        given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}
+        arrays = evaluated(self.graph, node.but(proto=proto), given)
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:

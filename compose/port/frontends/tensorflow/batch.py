@@ -29,17 +29,19 @@ class FreeBatch:
         self.numbers: dict[int, BatchNumber] = {}
         self._others: dict[str, np.ndarray | None] = {}
         self._alike: dict[str, np.ndarray] = {}
-        self._names = {op.name for op in self.graph.get_operations()}
-        if self._names != {node.name for node in exact.graph.node}:
+        nodes, others = exact.graph.node, second.graph.node
+        if [node.op for node in nodes] != [node.op for node in others]:
             raise PortError(
                 "operations that are the same for a batch of any size, got others for another size; a loop over the "
                 "examples is tf.map_fn or an operation on the whole batch"
             )
+        self._twins = {node.name: other.name for node, other in zip(nodes, others)}
 
     def alike(self, tensor: Any, value: np.ndarray) -> np.ndarray:
         """The constant; one that only has the size of the batch is one of its examples, repeated."""
         if tensor.name not in self._alike:
-            other = self.known.value(self.graph.get_tensor_by_name(tensor.name))
+            name, _, place = tensor.name.rpartition(":")
+            other = self.known.value(self.graph.get_tensor_by_name(f"{self._twins[name]}:{place}"))
             made = None if other is None else alike(value, other)
             self._alike[tensor.name] = value if made is None else made
             self._others[tensor.name] = other if made is None else None
