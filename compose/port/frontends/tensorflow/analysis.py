@@ -56,9 +56,11 @@ class Facts:
         return value if self.batch is None or value is None else self.batch.alike(tensor, value)
 
     def number(self, tensor: Any) -> np.ndarray | None:
-        """As `constant`; None for one that follows from the batch too."""
+        """As `constant`; None for one that follows from the batch too, unless it corrects a variance."""
         value = self.constant(tensor)
-        return None if self.batch is not None and self.batch.varies(tensor, value) else value
+        if self.batch is None or value is None or not self.batch.varies(tensor, value):
+            return value
+        return value if self.batch.corrects(tensor, value) else None
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         """Raises `PortError` where a size is open."""

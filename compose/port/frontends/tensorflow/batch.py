@@ -54,6 +54,14 @@ class FreeBatch:
         """Whether a constant, of which `alike` was asked, has other numbers for another batch."""
         return value is not None and self._others.get(tensor.name) is not None
 
+    def corrects(self, tensor: Any, value: np.ndarray) -> bool:
+        """Whether a constant that varies is `n / (n - 1)` of a batch's numbers, the correction of a variance."""
+        other = self._others.get(tensor.name)
+        if other is None or value.size != 1 or other.size != 1 or 1 in (value.item(), other.item()):
+            return False
+        counts = [v.item() / (v.item() - 1) / size for v, size in zip((value, other), self.sizes)]
+        return counts[0] > 0.5 and np.allclose(counts, round(counts[0]), rtol=1e-6)
+
     def check(self, op: Any, facts: Any) -> None:
         """Raise `PortError` for an operation that reads numbers which follow from the batch, and cannot say so."""
         for i, tensor in enumerate(op.inputs):
