@@ -29,7 +29,8 @@ def std(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
 def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     """`sum(|x| ** order) ** (1 / order)` over `axis`, with gradient 0 at 0, as in torch.
 
-    The gradient of `ops.norm`, JAX's, is NaN there, and its `ord` makes matrix norms of two axes.
+    Order `inf` is the largest of `|x|`, `-inf` the smallest, and 0 counts what is not 0. The gradient of `ops.norm`,
+    JAX's, is NaN at 0, and its `ord` makes matrix norms of two axes.
 
     Elsewhere: Keras `ops.norm`, torch `linalg.vector_norm`.
     """
@@ -38,10 +39,14 @@ def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     size = x * jnp.sign(x)
     if order == 1:
         return jnp.sum(size, axis, keepdims=keepdims)
-    if order == jnp.inf:
-        return jnp.max(size, axis, keepdims=keepdims)
+    if abs(order) == jnp.inf:
+        extreme = jnp.max if order > 0 else jnp.min
+        return extreme(size, axis, keepdims=keepdims)
+    if order == 0:
+        return jnp.sum(size != 0, axis, keepdims=keepdims).astype(x.dtype)
     total = jnp.sum(jnp.where(size > 0, jnp.where(size > 0, size, 1) ** order, 0), axis, keepdims=keepdims)
-    return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
+    found = jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
+    return found if order > 0 else jnp.where(jnp.any(size == 0, axis, keepdims=keepdims), 0, found)
 
 
 def _root(square):

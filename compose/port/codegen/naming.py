@@ -92,7 +92,7 @@ def parameter_names(pattern: Term, uses: list[dict[str, Term]], taken: set[str])
     """A name for each parameter: that of the argument it is passed as. The last of several keeps the plain name."""
     argument: dict[str, str] = {}
     for term in pattern.walk():
-        for name, arg in zip(term.names or (None,) * len(term.args), term.args):
+        for name, arg in term.labelled():
             if arg.kind == "param":
                 argument.setdefault(arg.head, name or _role([use[arg.head] for use in uses]))
     gates = [t for part in pattern.args for t in part.walk() if t.kind == "op" and t.head == "*"]

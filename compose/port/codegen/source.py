@@ -14,6 +14,8 @@ from compose.port.codegen.naming import RESERVED
 from compose.port.codegen.program import Program, blocks
 from compose.port.codegen.terms import read
 
+_OLDEST = (3, 11)  # the oldest Python that we support
+
 
 def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None, doc: str = "") -> str:
     """Python source that builds `net`: imports, helpers for repeated parts, and one assignment.
@@ -31,7 +33,15 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
     net = fc(250, relu) >> fc(10)
     <BLANKLINE>
     """
-    program = find_helpers(read(net), {read(part): word for part, word in (words or {}).items()})
+    term = read(net)
+    try:
+        return _text(find_helpers(term, {read(part): word for part, word in (words or {}).items()}), name, doc)
+    except SyntaxError:  # a helper where this Python takes none
+        return _text(Program(term, {}, {}), name, doc)
+
+
+def _text(program: Program, name: str, doc: str) -> str:
+    """The text of a program. Raises `SyntaxError` if the oldest Python that we support cannot read it."""
     parts = [f'"""{doc}"""'] if doc else []
     body = list(blocks(program, name))
     imports = _imports(program, "\n".join(line for block in body for line in block))
@@ -42,6 +52,7 @@ def source(net: Layer, name: str = "net", words: dict[Layer, str] | None = None,
         gap = "\n\n\n" if is_def or before_is_def else "\n\n" if i == 0 else "\n"
         text += gap + "\n".join(block)
         before_is_def = is_def
+    ast.parse(text, feature_version=_OLDEST)
     return text + "\n"
 
 

@@ -49,7 +49,11 @@ class Term:
             yield from arg.walk()
 
     def get(self, name: str) -> Term | None:
-        return self.args[self.names.index(name)] if name in self.names else None
+        return dict(self.labelled()).get(name)
+
+    def labelled(self) -> Iterator[tuple[str | None, Term]]:
+        """The parts with the names that they are passed by; of a `graph` or `share` at most the last has one."""
+        yield from zip((None,) * (len(self.args) - len(self.names)) + self.names, self.args)
 
     def free(self) -> set[str]:
         """The variables of enclosing lambdas that occur in the term."""

@@ -101,8 +101,8 @@ class LayoutLowering(Arithmetic[Value]):
     def joined(self, operator: str, a: Value, b: Value, shape: tuple[int, ...] | None = None) -> Value:
         """A layer of two values that broadcast; the second moves to the layout of the first."""
         shape, a, b = self.shape if shape is None else shape, self.whole(a), self.whole(b)
-        if 0 in (a.ndim, b.ndim):  # a number, in any layout
-            axes = a.axes if a.ndim else b.axes
+        if _one(a, b) or _one(b, a):  # of any layout
+            axes = b.axes if _one(a, b) else a.axes
             return self.emit(word(operator), a, b, shape=shape, axes=axes)
         if a.ndim == b.ndim:
             return self.emit(word(operator), a, self.moved(b, a.axes), shape=shape, axes=a.axes)
@@ -121,6 +121,11 @@ class LayoutLowering(Arithmetic[Value]):
         name = "learned_bias" if operation == "add" else "learned_scale"
         layer = word(name)() if ours == (x.ours[-1],) else word(name)(ours)
         return self.emit(layer, x, weights={name.removeprefix("learned_"): laid_out(known, shape, x.axes, ours)})
+
+
+def _one(a: Value, b: Value) -> bool:
+    """Whether one number is joined with a value of more axes."""
+    return a.ndim < b.ndim and all(n == 1 for n in a.shape)
 
 
 def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:

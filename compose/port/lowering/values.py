@@ -77,7 +77,9 @@ class Value(GraphValue):
         return tuple(self.shape[a] for a in self.axes)
 
     def axis(self, source_axis: int) -> int:
-        """The position of one of the source's axes in our layout."""
+        """The position of one of the source's axes in our layout. Raises `PortError` for a number, which has none."""
+        if not self.axes:
+            raise PortError("a value with axes, got one number")
         return self.axes.index(source_axis % self.ndim)
 
 

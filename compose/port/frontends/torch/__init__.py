@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.registry import registry
@@ -11,15 +11,20 @@ from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
 
 
-def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Ported:
+def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False, **named: Any) -> Ported:
     """Port a `torch.nn.Module` to one expression with its weights.
 
     Args:
         model: the module; it is run in inference mode and left as it was.
-        inputs: example tensors, batch first; the batch may have any size afterwards.
+        inputs: example arguments: tensors, batch first, also in tuples and dicts, each of which becomes an input of
+            the network; whatever else, as None or a number, stays as it is. The batch may have any size afterwards
+            where the model allows it; a network for certain sizes alone starts with `ensure_shape`.
         channels_first: keep the source's axes of inputs and outputs, at the price of a transposition; by
             default images are `(batch, height, width, channels)` here.
         partial: where operations are missing, list them all in one error with the lines they come from.
+        named: arguments by name.
+
+    A model in bfloat16 or float16 is read in float32.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
@@ -28,28 +33,52 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     """
     from compose.port.frontends.torch.reference import TorchModel
 
-    graph, examples, exact = read(model, *inputs, channels_first=channels_first, partial=partial)
-    return Ported.of(graph, TorchModel(model, examples, graph, exact), "torch")
+    made = read(model, *inputs, channels_first=channels_first, partial=partial, **named)
+    return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
 
 
-def read(
-    model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False
-) -> tuple[SourceGraph, tuple, dict]:
-    """The model as the graph that `Ported` is made from, the example inputs with batch size > 1, and what the
-    model rounded to float32, exactly."""
+class Read(NamedTuple):
+    """A model as the graph that `Ported` is made from, with what the proof needs.
+
+    Attributes:
+        model: the model, in float32 or more.
+        graph: what it computes.
+        call: its arguments, with a batch of more than one.
+        exact: what the model rounded to float32, exactly.
+    """
+
+    model: Any
+    graph: SourceGraph
+    call: Any
+    exact: dict
+
+
+def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False, **named: Any) -> Read:
+    """See `from_torch`."""
     try:
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
-    from compose.port.frontends.torch.capture import export
+    from compose.port.frontends.torch.calls import Call
+    from compose.port.frontends.torch.capture import Exported, export
+    from compose.port.frontends.torch.fixed_sizes import fixed_axes, pinned
     from compose.port.frontends.torch.lower import TorchLowering
+    from compose.port.frontends.torch.precision import widened
     from compose.port.frontends.torch.state_dict import saved
 
     registry.load()
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
-    exported = export(model, inputs)
-    low = TorchLowering(exported.program, exported.calls, channels_first)
-    graph = low.run(type(model).__name__)
+    model, call = widened(model, Call.of(inputs, named))
+
+    def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
+        low = TorchLowering(exported.program, exported.calls, channels_first)
+        return low, low.run(type(model).__name__)
+
+    exported = export(model, call)
+    low, graph = lowered(exported)
     low.refuse(partial)
-    return replace(graph, saved=saved(model, graph.arrays, low)), exported.inputs, low.exact
+    graph = replace(graph, saved=saved(model, graph.arrays, low))
+    again = lambda call: lowered(export(model, call, exported.free))[1]
+    axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, again)
+    return Read(model, pinned(graph, axes, [x.shape for x in exported.call.tensors]), exported.call, low.exact)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import logging
 import os
@@ -13,57 +12,82 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 import compose
 from compose.core.errors import PortError
+from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
 from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
+from compose.port.frontends.torch.untouched import left_as_it_was
 from compose.port.lowering.values import BATCH
 
 _FOREIGN = tuple(folder + os.sep for module in (torch, compose) for folder in module.__path__)
 
 
 class Exported(NamedTuple):
-    """The exported program, the calls of modules kept whole, and the example inputs it was made with."""
+    """The exported program, the calls of modules kept whole, and the call that it was made with.
+
+    Attributes:
+        free: whether the batch may have any size.
+    """
 
     program: Any
     calls: list[Whole]
-    inputs: tuple
+    call: Call
+    free: bool
 
 
-def export(model: torch.nn.Module, inputs: tuple) -> Exported:
+def export(model: torch.nn.Module, call: Call, free: bool | None = None) -> Exported:
     """Export in inference mode, not decomposed, with a batch of any size where the model allows it.
 
     Modules whose class has a rule are kept whole. A batch of one is doubled, since the exporter takes a size of
     one for a constant.
 
+    Args:
+        free: whether the batch is any; by default it is if the model can be exported so.
+
     Raises `PortError` with the user's line where the model cannot be exported.
     """
     _refuse_spectral_norm(model)
+    _refuse_cumulative_mean(model)
     import_triton_beside_tensorflow()
-    was_training = {m: m.training for m in model.modules()}
-    model.eval()
+    with in_inference(model), quiet():
+        return _first_that_exports(model, call, free)
+
+
+@contextlib.contextmanager
+def in_inference(model: torch.nn.Module) -> Iterator[None]:
+    """Inference mode, by operations that can be traced; afterwards the model is as it was before."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with torch.no_grad(), _quiet():
-            return _first_that_exports(model, inputs)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for module, mode in was_training.items():
-            module.training = mode
-
-
-def _first_that_exports(model: torch.nn.Module, inputs: tuple) -> Exported:
-    errors = []
-    for given, batch in _attempts(inputs):
+    with left_as_it_was(model):
+        model.eval()
+        torch.backends.mha.set_fastpath_enabled(False)
+        functions: Any = torch._VF
+        functions._pack_padded_sequence = _refuse_packed
+        tensors: Any = torch.Tensor
+        tensors.data = _TRACED_DATA
         try:
-            with kept_whole(model) as calls:
-                return Exported(_export(model, given, batch), calls, given)
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            del functions._pack_padded_sequence, tensors.data
+
+
+def _first_that_exports(model: torch.nn.Module, call: Call, free: bool | None) -> Exported:
+    errors = []
+    for given, batch in _attempts(call):
+        if free is not None and free != (batch is not None):
+            continue
+        try:
+            with kept_whole(model) as calls, torch.enable_grad():
+                return Exported(_export(model, given, batch), calls, given, batch is not None)
         except Exception as e:
             errors.append(e)
     error = errors[-1]
     where = _own_line(error)
+    if isinstance(error, PortError):
+        raise PortError(f"{error}{where}") from error
     raise PortError(
         f"a model that torch.export can trace, got {type(error).__name__}{where}: {_first_lines(error)}\n"
         "  a choice that depends on data is written torch.where(condition, a, b)"
@@ -81,34 +105,60 @@ def _refuse_spectral_norm(model: torch.nn.Module) -> None:
             )
 
 
-def _attempts(inputs: tuple) -> Iterator[tuple[tuple, int | None]]:
-    """Inputs, and the size that is their batch: of all, of those that share the first's, none."""
-    tensors = [x for x in inputs if isinstance(x, torch.Tensor) and x.ndim]
+def _refuse_cumulative_mean(model: torch.nn.Module) -> None:
+    for path, module in model.named_modules():
+        if getattr(module, "momentum", 0.0) is None and getattr(module, "track_running_stats", False):
+            where = f"{path or 'the model'}, a {type(module).__name__}"
+            raise PortError(
+                f"running statistics with a momentum, got momentum=None at {where}: their mean over all batches, "
+                "which no layer keeps; set its momentum, as to 0.1, before porting"
+            )
+
+
+def _traced_data(x: torch.Tensor) -> torch.Tensor:
+    """`x.data`, as the exporter can trace it."""
+    return x.detach() if type(x) is FakeTensor else _DATA.__get__(x)
+
+
+_DATA: Any = torch.Tensor.data
+_TRACED_DATA = property(_traced_data, lambda x, new: _DATA.__set__(x, new))
+
+
+def _refuse_packed(*args: Any) -> None:
+    raise PortError(
+        "sequences that are padded, got pack_padded_sequence; leave it out, port, and give the recurrent layer the "
+        "lengths: lstm(8) takes (x, lengths)"
+    )
+
+
+def _attempts(call: Call) -> Iterator[tuple[Call, int | None]]:
+    """Calls, and the size that is their batch: of all, of those that share the first's, none."""
+    tensors = [x for x in call.tensors if x.ndim]
     sizes = {len(x) for x in tensors}
     if sizes == {1}:
-        yield tuple(_doubled(x) if isinstance(x, torch.Tensor) and x.ndim else x for x in inputs), 2
+        yield call.of_tensors(_doubled(x) if x.ndim else x for x in call.tensors), 2
     elif sizes:
-        yield inputs, len(tensors[0])
-    yield inputs, None
+        yield call, len(tensors[0])
+    yield call, None
 
 
 def _doubled(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([x, x.flip(-1)])  # two examples that differ
 
 
-def _export(model: torch.nn.Module, inputs: tuple, batch: int | None) -> Any:
-    axis = torch.export.Dim("batch", min=1)
-    free = lambda x: isinstance(x, torch.Tensor) and x.ndim > 0 and len(x) == batch
-    shapes: Any = None if batch is None else tuple({0: axis} if free(x) else None for x in inputs)
-    parameters = inspect.signature(model.forward).parameters.values()
-    starred = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL), None)
-    if shapes is not None and starred is not None:
-        shapes = (*shapes[:starred], shapes[starred:])
-    return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False)
+def _export(model: torch.nn.Module, call: Call, batch: int | None) -> Any:
+    args, kwargs = call.arguments
+    if batch is None:
+        return torch.export.export(model, args, kwargs, strict=False)
+    axis, shapes = torch.export.Dim("batch", min=1), torch.export.ShapesCollection()
+    for x in call.tensors:
+        if x.ndim and len(x) == batch:
+            shapes[x] = {0: axis}
+    return torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=False)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without what the exporter writes about recurrent modules, and all it knows of a model that it cannot trace."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+_OF_ANY_LAYOUT = (["pad"], ["constant_pad_nd"], ["slice"], ["index"], ["index_select"], ["flip"], ["roll"], ["cat"])
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
 
 
@@ -34,7 +35,10 @@ def feeds_image(node: torch.fx.Node, depth: int = 0) -> bool:
         if any(op in name for op in _IMAGE_OPS):
             return True
         value: Any = user.meta.get("val")
-        alike = isinstance(value, torch.Tensor) and value.shape == node.meta["val"].shape
+        before = node.meta["val"]
+        alike = isinstance(value, torch.Tensor) and (
+            value.shape == before.shape or (value.ndim == before.ndim and name.split(".")[1:2] in _OF_ANY_LAYOUT)
+        )
         if alike and depth < 20 and feeds_image(user, depth + 1):
             return True
     return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,25 @@ from compose.core.layer import Layer
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, without_batch
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes
+from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import Operands
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.registry import class_rule, named_rule
+from compose.port.frontends.torch.rules.dtype import rounded, scalars
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
+from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
 from compose.port.frontends.torch.weight_expressions import Derived
+from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
-_SAME = ("contiguous", "clone", "detach", "detach_", "alias", "lift_fresh_copy")
+_OF_ANOTHER_USE = (TypeError, AttributeError, ValueError, LookupError, ZeroDivisionError)
+_SAME = ("contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh")
 
 
 class TorchLowering(Operands):
@@ -40,13 +46,18 @@ class TorchLowering(Operands):
         inputs: the values that the model is called with.
         live: the nodes that the outputs depend on.
         leaves: the weights of modules that stay whole.
+        emitted_sizes: the values of the sizes that the model computes with, by their nodes.
     """
 
     example = "'aten.name'"
 
     def __init__(self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool):
         super().__init__()
+        inlined(program)
+        program = out_of_place(program)
         self.program, self.calls, self.channels_first = program, calls, channels_first
+        self.emitted_sizes: dict[torch.fx.Node, Value] = {}
+        self.stand_ins = stand_ins(program.graph)
         self.env: dict[torch.fx.Node, Any] = {}
         self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
@@ -90,6 +101,9 @@ class TorchLowering(Operands):
     def location(self) -> str:
         return user_line(self.node)
 
+    def stands_for_batch(self, n: int) -> bool:
+        return n in self.stand_ins or super().stands_for_batch(n)
+
     # What rules call.
 
     def reads(self, index: int) -> bool:
@@ -125,6 +139,9 @@ class TorchLowering(Operands):
         return value
 
     def _call(self, node: Any) -> Any:
+        size = symbol(node)
+        if size is not None:
+            return size
         if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
             return sizes_of(node.meta["val"])
         args = map_aggregate(node.args, self._lookup)
@@ -139,6 +156,11 @@ class TorchLowering(Operands):
         if in_place(name) and isinstance(args[0], Weight):
             written = f"{args[0].take.source!r} is written at {user_line(node)}"
             raise PortError(f"a model that leaves its arrays alone in inference: {written}")
+        with self.named(name):
+            made = computed(self, node, args, kwargs)
+        if isinstance(made, Value):
+            return made
+        args, kwargs = made
         values = _leaves((args, kwargs))
         like = next((v for v in values if isinstance(v, Value)), None)
         if like is not None:
@@ -148,7 +170,7 @@ class TorchLowering(Operands):
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
-        args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
+        args, kwargs = (scalars(node, map_aggregate(tree, without_batch)) for tree in (args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match
@@ -158,7 +180,7 @@ class TorchLowering(Operands):
             return self._unknown(node, values)
         if not any(isinstance(v, (Value, Pending)) and not isinstance(v, Derived) for v in values):
             return self._of_weights(name, rule, values, *args, **kwargs)
-        result = self._apply(name, rule, node, *args, **kwargs)
+        result = rounded(self, node, self._apply(name, rule, node, *args, **kwargs))
         if in_place(name):
             self.env[node.args[0]] = result
         return result
@@ -181,12 +203,21 @@ class TorchLowering(Operands):
         result = self._apply(type(call.module).__name__, rule, call, *tensors)
         return result if isinstance(result, tuple) else (result,)
 
-    def _apply(self, name: str, rule: Callable, *args: Any, **kwargs: Any) -> Any:
+    @contextlib.contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """Errors in the `with` block say the operation and the user's line."""
         try:
-            return rule(self, *args, **kwargs)
+            yield
         except PortError as e:
             raise PortError(f"{name} at {self.location()}: {e}") from e
-        except (TypeError, AttributeError) as e:  # a rule for values got a parameter, or an unknown option
+
+    def _apply(self, name: str, rule: Callable, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with self.named(name):
+                return rule(self, *args, **kwargs)
+        except PortError:
+            raise
+        except _OF_ANOTHER_USE as e:  # a rule for values got a parameter, or an unknown option
             raise PortError(f"{name} at {self.location()}: as its rule knows it, got another use ({e})") from e
 
     def _unknown(self, node: torch.fx.Node, values: list) -> Value:

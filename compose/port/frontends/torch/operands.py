@@ -16,6 +16,8 @@ from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
 from compose.port.lowering.literals import single
 from compose.port.lowering.values import Known, Value, identity_axes
 
+_OF_ONE_NUMBER = {name: f"ops.{name}" for name in ("add", "subtract", "multiply", "divide")}  # of shapes that differ
+
 
 class Operands(Records):
     """A lowering whose arithmetic broadcasts as PyTorch does.
@@ -50,6 +52,8 @@ class Operands(Records):
 
     def pair(self, operation: str, a: Value, b: Value) -> Value:
         shape = self.shape
+        if 0 in (a.ndim, b.ndim):
+            return self.joined(_OF_ONE_NUMBER.get(operation, operation), a, b)
         if operation == "add" and a.ndim != b.ndim:
             a, b = (self._widened(v, len(shape)) for v in (a, b))
         if operation == "add" and a.shape != b.shape:  # `residual` needs equal shapes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.core.layer import Layer
+from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Takes
@@ -20,6 +23,7 @@ class Records(LayoutLowering):
         exact: buffers that a layer computes and the model rounded to float32, exactly.
         unread: parts of arrays that nothing reads.
         untrained: the arrays with `requires_grad=False`.
+        sized: whether a rule left something out because of a size, or wrote places down that depend on one.
     """
 
     def __init__(self) -> None:
@@ -27,6 +31,7 @@ class Records(LayoutLowering):
         self.exact: dict[str, np.ndarray] = {}
         self.unread: list[Take] = []
         self.untrained: set[str] = set()
+        self.sized = False
         self._gains: dict[str, str] = {}
         self._key_masks: dict[int, Value] = {}
         self._tables: set[str] = set()
@@ -59,6 +64,44 @@ class Records(LayoutLowering):
     def key_mask(self, x: Value) -> Value | None:
         """The mask (batch, keys) that a value was, if it is one with axes of length 1 inserted."""
         return self._key_masks.get(x.index)
+
+    def emit(
+        self, layer: Any, *inputs: Value, weights: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None, **options: Any,
+    ) -> Value:  # fmt: skip
+        """See `Lowering.emit`. A scale or bias is a layer of its own where it trains and the others do not, or not.
+
+        Raises `PortError` for a layer of which only some other arrays train.
+        """
+        given = {name: w for name, w in (weights or {}).items() if w is not None}
+        trains = {name: t for name, t in ((name, self._trained(w)) for name, w in given.items()) if t is not None}
+        if not trains or all(trains.values()) or not (any(trains.values()) or state):
+            return super().emit(layer, *inputs, weights=weights, state=state, **options)
+        layer, apart = as_layer(layer), []
+        if state and not trains.get("scale", True) and getattr(layer, "scale", None) is True:
+            apart += ["scale", "bias"] if "bias" in trains else ["scale"]
+        elif "bias" in trains and getattr(layer, "bias", None) is True:
+            apart += ["bias"]
+        kept = {name: w for name, w in given.items() if name not in apart}
+        if len({trains[name] for name in kept if name in trains}) > 1:
+            still = next(given[name] for name in kept if trains.get(name) is False)
+            raise PortError(
+                f"a {layer.kind} whose arrays all train or none, got requires_grad=False for "
+                f"{self._first(still).source!r} alone"
+            )
+        y = super().emit(layer.but(**dict.fromkeys(apart, False)), *inputs, weights=kept, state=state, **options)
+        for name in apart:
+            y = super().emit(word(f"learned_{name}")(), y, shape=y.shape, axes=y.axes, weights={name: given[name]})
+        return y
+
+    def _first(self, weight: Any) -> Take:
+        take = self.take(weight)
+        return take[0] if isinstance(take, tuple) else take
+
+    def _trained(self, weight: Any) -> bool | None:
+        """Whether the source trains an array; None for one that it does not hold."""
+        take = self._first(weight)
+        return None if isinstance(take, Constant) else take.source not in self.untrained
 
     def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
         """Wrap the layer in `weight_norm` if its kernel has a gain; freeze it if nothing trains its weights."""

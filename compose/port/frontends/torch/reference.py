@@ -11,6 +11,8 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from compose.core.errors import PortError
+from compose.port.frontends.torch.calls import Call
+from compose.port.frontends.torch.certain import Certain
 from compose.port.frontends.torch.float64 import exact
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Arrays, Gradients
@@ -20,9 +22,9 @@ from compose.port.proof.reference import cotangents
 class TorchModel:
     """See `compose.port.ir.reference.Reference`."""
 
-    def __init__(self, model: torch.nn.Module, inputs: tuple, graph: SourceGraph, exact: Arrays):
-        self.model, self.graph, self.exact = model, graph, exact
-        self.examples = [x.detach().cpu().numpy() for x in inputs]
+    def __init__(self, model: torch.nn.Module, call: Call, graph: SourceGraph, exact: Arrays):
+        self.model, self.call, self.graph, self.exact = model, call, graph, exact
+        self.examples = [x.detach().cpu().numpy() for x in call.tensors]
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
@@ -30,7 +32,7 @@ class TorchModel:
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         model = self._with(arrays).eval()
         with torch.no_grad(), exact():
-            return [o.numpy() for o in _flat(model(*map(torch.from_numpy, inputs)))]
+            return [_array(o) for o in self.call.run(model, map(torch.from_numpy, inputs))]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         model = self._with(arrays).eval()
@@ -39,37 +41,41 @@ class TorchModel:
 
     def _gradients(self, model: torch.nn.Module, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         xs = _tensors(inputs)
-        outputs = _flat(model(*xs))
+        outputs = self.call.run(model, xs)
         weights = {n: p for n, p in model.named_parameters() if n in arrays and p.requires_grad}
         leaves = [x for x in xs if x.requires_grad]
-        given = cotangents([o.detach().numpy() for o in outputs], seed)
-        total = torch.stack([(o * torch.from_numpy(c)).sum() for o, c in zip(outputs, given)]).sum()
-        grads = torch.autograd.grad(total, [*leaves, *weights.values()], allow_unused=True)
-        made = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *weights.values()])]
-        arrays_of = [g.numpy() for g in made]
-        inner, outer = arrays_of[: len(leaves)], dict(zip(weights, arrays_of[len(leaves) :]))
-        return Gradients([o.detach().numpy() for o in outputs], inner, outer)
+        wanted = [*leaves, *weights.values()]
+        given = cotangents([_array(o) for o in outputs], seed)
+        parts = [(o * torch.from_numpy(c)).sum() for o, c in zip(outputs, given) if o.requires_grad]
+        none = (None,) * len(wanted)
+        found = torch.autograd.grad(torch.stack(parts).sum(), wanted, allow_unused=True) if parts else none
+        grads = [np.zeros(v.shape) if g is None else g.numpy() for g, v in zip(found, wanted)]
+        inner, outer = grads[: len(leaves)], dict(zip(weights, grads[len(leaves) :]))
+        return Gradients([_array(o) for o in outputs], inner, outer, any(g is not None for g in found))
 
     def train(
         self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
     ) -> list[Arrays]:
         model = self._with({name: array.copy() for name, array in arrays.items()}).train()
         for module in model.modules():
-            for rate in ("p", "dropout"):
+            for rate in ("p", "dropout", "drop_prob"):
                 if isinstance(getattr(module, rate, None), float):
                     setattr(module, rate, 0.0)
         own = self._optimizer(optimizer, model)
         xs = [torch.from_numpy(x) for x in inputs]
         targets, after = None, []
         for step in range(1, counts[-1] + 1):
-            own.zero_grad()
-            with exact():
-                outputs = _flat(model(*xs))
+            if own:
+                own.zero_grad()
+            with exact(), Certain():
+                outputs = self.call.run(model, xs)
                 if targets is None:
-                    targets = [torch.from_numpy(t) for t in cotangents([o.detach().numpy() for o in outputs], seed)]
-                loss = sum(((o - t) ** 2).mean() for o, t in zip(outputs, targets))
-                loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
-            own.step()
+                    targets = [torch.from_numpy(t) for t in cotangents([_array(o) for o in outputs], seed)]
+                loss = torch.stack([((o.double() - t) ** 2).mean() for o, t in zip(outputs, targets)]).sum()
+                if loss.requires_grad:
+                    loss.backward()
+            if own:
+                own.step()
             if step in counts:
                 weights = model.state_dict()
                 after.append({name: weights[name].numpy().copy() for name in arrays})
@@ -79,11 +85,12 @@ class TorchModel:
         seen: list[np.ndarray] = []
         model = self._with(arrays).eval()
         with torch.no_grad(), exact(), Watch(seen):
-            model(*map(torch.from_numpy, inputs))
+            self.call.run(model, map(torch.from_numpy, inputs))
         return seen
 
     def default_optimizer(self) -> Any:
-        return torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
+        none = [torch.nn.Parameter(torch.zeros(0))]
+        return torch.optim.SGD(list(self.model.parameters()) or none, lr=0.01, momentum=0.9)
 
     def _with(self, arrays: Arrays) -> torch.nn.Module:
         """A copy in float64 on these weights, which it does not copy."""
@@ -100,8 +107,10 @@ class TorchModel:
             model.get_buffer(name).copy_(torch.from_numpy(array))
         return model
 
-    def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer:
-        """The same optimizer over the copy's parameters, group by group."""
+    def _optimizer(self, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> torch.optim.Optimizer | None:
+        """The same optimizer over the copy's parameters, group by group; None for a model without any."""
+        if not any(True for _ in model.parameters()):
+            return None
         names = {id(p): n for n, p in self.model.named_parameters()}
         mine = dict(model.named_parameters())
         groups = []
@@ -124,7 +133,7 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         made = func(*args, **(kwargs or {}))
         leaves = pytree.tree_leaves(made)
-        self.seen += [t.numpy().copy() for t in leaves if isinstance(t, torch.Tensor) and t.is_floating_point()]
+        self.seen += [_array(t).copy() for t in leaves if isinstance(t, torch.Tensor) and t.is_floating_point()]
         return made
 
 
@@ -137,10 +146,12 @@ def _like(tensor: torch.Tensor, array: np.ndarray) -> torch.Tensor:
     return made
 
 
+def _array(output: torch.Tensor) -> np.ndarray:
+    """An output as an array; NumPy has no bfloat16."""
+    output = output.detach()
+    return (output.double() if output.is_floating_point() else output).numpy()
+
+
 def _tensors(inputs: list[np.ndarray]) -> list[torch.Tensor]:
     made = [torch.from_numpy(np.array(x)) for x in inputs]
     return [x.requires_grad_() if x.is_floating_point() else x for x in made]
-
-
-def _flat(outputs: Any) -> list[torch.Tensor]:
-    return [o for o in pytree.tree_leaves(outputs) if isinstance(o, torch.Tensor)]

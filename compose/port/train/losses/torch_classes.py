@@ -60,10 +60,17 @@ def _of_indices(logs, targets, weight, ignored: int, reduction: str, smooth: flo
 
 
 def ctc(m: Any, axis: int) -> Loss:
-    """CTC loss of log-probabilities `(time, batch, classes)`; "mean" first divides each loss by its label's length."""
+    """CTC loss of log-probabilities `(time, batch, classes)`; "mean" first divides each loss by its label's length.
+
+    Labels are `(batch, n)`, or those of all examples one behind the other, `(sum of lengths,)`.
+    """
 
     def apply(predictions, targets):
-        labels, input_lengths, label_lengths = targets
+        labels, input_lengths, label_lengths = map(jnp.asarray, targets)
+        if labels.ndim == 1:
+            starts = jnp.cumsum(label_lengths) - label_lengths
+            places = starts[:, None] + jnp.arange(labels.size)
+            labels = labels[jnp.minimum(places, labels.size - 1)]
         logs = jnp.swapaxes(predictions, 0, 1)
         beyond = lambda x, lengths: (jnp.arange(x.shape[1]) >= lengths[:, None]).astype(logs.dtype)
         after = beyond(labels, label_lengths)

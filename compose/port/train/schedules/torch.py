@@ -56,10 +56,14 @@ def _multi_step(s, base):
 
 
 def _constant(s, base):
+    if s.total_iters == 0:  # torch restores the rate in the step that reaches `total_iters`, which is none
+        return lambda epoch: jnp.full(jnp.shape(epoch), base * s.factor)
     return lambda epoch: jnp.where(epoch >= s.total_iters, base, base * s.factor)
 
 
 def _linear(s, base):
+    if s.total_iters == 0:
+        return lambda epoch: jnp.full(jnp.shape(epoch), base * s.start_factor)
     rise = (s.end_factor - s.start_factor) / s.total_iters
     return lambda epoch: base * (s.start_factor + rise * jnp.minimum(s.total_iters, epoch))
 
@@ -69,6 +73,8 @@ def _exponential(s, base):
 
 
 def _polynomial(s, base):
+    if s.total_iters == 0:
+        return lambda epoch: jnp.full(jnp.shape(epoch), base)
     return lambda epoch: base * (1 - jnp.minimum(s.total_iters, epoch) / float(s.total_iters)) ** s.power
 
 

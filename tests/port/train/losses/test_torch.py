@@ -122,6 +122,14 @@ def test_classes_last(module):
     np.testing.assert_allclose(ours, module(torch.tensor(MAPS), torch.tensor(HOLES)).numpy(), rtol=1e-12)
 
 
+def test_labels_one_behind_the_other():
+    labels, frames, lengths = SEQUENCE
+    flat = np.concatenate([row[:n] for row, n in zip(labels, lengths)])
+    compare(nn.CTCLoss(blank=4), FRAMES, (flat, frames, lengths))
+    ours = port.loss(nn.CTCLoss(blank=4))(FRAMES, (flat, tuple(frames.tolist()), tuple(lengths.tolist())))
+    np.testing.assert_allclose(ours, port.loss(nn.CTCLoss(blank=4))(FRAMES, SEQUENCE), rtol=1e-12)
+
+
 def test_a_label_that_cannot_be_aligned():
     value = port.loss(nn.CTCLoss(blank=4, reduction="none"))(FRAMES, TOO_SHORT)
     assert np.isinf(value).tolist() == [False, True, False, True]

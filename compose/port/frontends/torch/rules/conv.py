@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv.conv import conv
 from compose.port.frontends.torch.registry import rule, rules
@@ -13,33 +14,28 @@ from compose.port.lowering.windows import conv_padding, kernel_take, padding_wor
 
 @rules("aten.conv1d", "aten.conv2d", "aten.conv3d")
 def _conv(low, node, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    x = low.channels_last(x)
-    rank = x.ndim - 2
-    if isinstance(padding, str):
-        padding = _same(weight.shape[2:], per_axis(dilation, rank)) if padding == "same" else 0
+    x, rank = spatial(low, node, x)
+    if padding != "same":  # torch's is of stride 1 and pads as ours
+        padding = conv_padding(0 if padding == "valid" else padding, weight.shape[2:], stride, dilation)
     layer = conv(
-        weight.shape[0], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
-        padding=conv_padding(padding, weight.shape[2:], stride, dilation), dilation=per_axis(dilation, rank),
-        groups=groups, bias=bias is not None,
+        weight.shape[0], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank), padding=padding,
+        dilation=per_axis(dilation, rank), groups=groups, bias=bias is not None,
     )  # fmt: skip
     return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
 
 
-def _same(kernel, dilation) -> tuple:
-    """torch's `same` at stride 1: an odd total pads one more after."""
-    dilation = (dilation,) * len(kernel) if isinstance(dilation, int) else dilation
-    totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
-    return tuple((t // 2, t - t // 2) for t in totals)
-
-
-def spatial(low, x: Value) -> tuple[Value, int]:
-    """The value in channels-last layout, and its number of spatial axes."""
-    return low.channels_last(x), x.ndim - 2
+def spatial(low, node, x: Value) -> tuple[Value, int]:
+    """The value in channels-last layout, and its number of spatial axes. Raises `PortError` for one without a batch."""
+    rank = int(str(node.target).split(".")[1][-2])  # conv2d
+    if x.ndim != rank + 2:
+        axes = "channels, " + ", ".join(("depth", "height", "width")[3 - rank :])
+        raise PortError(f"an input (batch, {axes}), got {x.ndim} axes; x[None] adds the batch's")
+    return low.channels_last(x), rank
 
 
 @rules("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
 def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    x, rank = spatial(low, x)
+    x, rank = spatial(low, node, x)
     layer = word("conv_transpose")(
         weight.shape[1] * groups, per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank),
         padding=padding_word(padding, rank), output_padding=per_axis(output_padding, rank),

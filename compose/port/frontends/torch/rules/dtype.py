@@ -1,14 +1,21 @@
-"""Conversions of dtype: the precision is the network's, the kind of numbers is the model's."""
+"""Conversions of dtype: the precision is the network's, the kind of numbers is the model's.
+
+Where a model computes in half precision, its results are rounded to as many digits, in the network's dtype.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from torch.fx.node import map_aggregate
 
 from compose.core.registry import word
 from compose.port.frontends.torch.registry import rules
-from compose.port.lowering.values import Pending
+from compose.port.lowering.values import Pending, Value
+
+_DIGITS = {torch.float16: (5, 10), torch.bfloat16: (8, 7)}  # bits of the exponent and of the mantissa
 
 
 @rules("aten.to", "aten._to_copy", "aten.type_as")
@@ -18,6 +25,25 @@ def _to(low, node, x: Any, *args: Any, **options: Any):
         return x
     x = low.whole(x.value() if isinstance(x, Pending) else x)
     return low.emit(word("ops.astype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
+
+
+def scalars(node, tree: Any) -> Any:
+    """The arguments of a node that computes in half precision, with the numbers in float32, as torch takes them."""
+    made = node.meta.get("val")
+    if not isinstance(made, torch.Tensor) or made.dtype not in _DIGITS:
+        return tree
+    return map_aggregate(tree, lambda v: float(np.float32(v)) if type(v) is float else v)
+
+
+def rounded(low, node, result: Any) -> Any:
+    """The result of a node in as many digits as the model gives it."""
+    made = node.meta.get("val")
+    if not isinstance(result, Value) or not isinstance(made, torch.Tensor) or made.dtype not in _DIGITS:
+        return result
+    exponent, mantissa = _DIGITS[made.dtype]
+    layer = word("ops.reduce_precision")(exponent_bits=exponent, mantissa_bits=mantissa)
+    producer = low.producer(result)
+    return result if producer is not None and producer.layer == layer else low.each(layer, result)
 
 
 def _kind(dtype: torch.dtype) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.operands import as_value
 from compose.port.frontends.torch.registry import rule, rules
+from compose.port.frontends.torch.weight_expressions import alone
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.values import Operand, Value
+from compose.port.lowering.values import Operand, Value, Weight
 
 PLAIN = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "hardswish": "hard_swish",
@@ -96,6 +98,8 @@ def _threshold(lowering: LayoutLowering, node: Any, x: Value, threshold, value):
 
 @rule("aten.rrelu")
 def _rrelu(lowering: LayoutLowering, node: Any, x: Value, low_end=1 / 8, high_end=1 / 3, train=False):
+    if train:
+        raise PortError("rrelu in training alone, got it in inference too: rrelu(x, training=self.training)")
     return lowering.emit(word("rrelu")(low_end, high_end), x)
 
 
@@ -103,7 +107,13 @@ def _rrelu(lowering: LayoutLowering, node: Any, x: Value, low_end=1 / 8, high_en
 def _clamp(lowering: LayoutLowering, node: Any, x: Value, first=None, last=None, min=None, max=None):
     below, above = (None, first) if "clamp_max" in str(node.target) else (first, last)
     bounds = {"min": min if below is None else below, "max": max if above is None else above}
-    return lowering.emit(word("clip")(**{k: v for k, v in bounds.items() if v is not None}), x)
+    bounds = {k: v for k, v in bounds.items() if v is not None}
+    if all(isinstance(v, (int, float)) for v in bounds.values()):
+        return lowering.emit(word("clip")(**bounds), x)
+    for name, joins in (("min", "maximum"), ("max", "minimum")):  # in torch, too, the upper bound comes last
+        if name in bounds:
+            x = _with(lowering, joins, x, bounds[name])
+    return x
 
 
 @rule("aten.glu")
@@ -127,8 +137,29 @@ def _softmax(lowering: LayoutLowering, node: Any, x: Value, axis, dtype=None):
 
 
 @rule("aten.pow")
-def _pow(lowering: LayoutLowering, node: Any, x: Value, exponent):
-    return lowering.emit(word("ops.power")(x2=exponent), x)
+def _pow(lowering: LayoutLowering, node: Any, x: Operand, exponent: Operand):
+    known, power = (lowering.number(v) for v in (x, exponent))
+    if power is not None:
+        return lowering.emit(word("ops.power")(x2=power), x)
+    if known is not None:
+        return lowering.emit(word("ops.power")(x1=known), exponent)
+    return _with(lowering, "ops.power", x, exponent)
+
+
+def _with(lowering: LayoutLowering, operation: str, a: Operand, b: Operand) -> Value:
+    """A layer of a value and what broadcasts to it."""
+    like = a if isinstance(a, Value) else b
+    if not isinstance(like, Value):
+        raise PortError(f"{operation.removeprefix('ops.')} with a value that depends on the input")
+    made = lambda v: (
+        alone(lowering, v, like) if isinstance(v, Weight) and v.array.size == 1 else as_value(lowering, v, like)
+    )
+    return lowering.joined(operation, made(a), made(b))
+
+
+@rules("aten.detach", "aten.detach_")
+def _detach(lowering: LayoutLowering, node: Any, x: Value):
+    return lowering.emit(word("ops.stop_gradient"), x)
 
 
 @rule("aten.neg")

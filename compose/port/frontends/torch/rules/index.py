@@ -12,6 +12,7 @@ from compose.core.registry import word
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.rules.recurrent import States
+from compose.port.frontends.torch.sizes import from_the_end
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import Take
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
@@ -67,10 +68,20 @@ def _of_each(low: Any, x: Value, place: Value) -> Value:
 
 @rule("aten.gather")
 def _gather(low, node, x: Any, axis: int, where: Any, sparse_grad: bool = False):
-    """The gather of a constant whose elements are all equal is the constant."""
+    """The elements at places along an axis; of a constant whose elements are all equal, that one."""
     if isinstance(x, np.ndarray) and (x == x.flat[0]).all():
         return np.full((1,) * x.ndim, x.flat[0])
-    raise PortError("gather from a constant that is the same everywhere")
+    if not isinstance(x, Value) or not isinstance(where, Value):
+        raise PortError("gather from a value, at places that are a value")
+    x, where = low.as_source(x), low.as_source(where)
+    shape, axis = low.shape, axis % x.ndim
+    if (where.shape[0] != x.shape[0]) and axis != 0:
+        raise PortError("gather at places for each example")
+    kept = [":" if a == axis or n == x.shape[a] else f":{n}" for a, n in enumerate(where.shape)]
+    if set(kept) != {":"}:  # `take_along_axis` would broadcast the places instead
+        cut = tuple(x.shape[a] if a == axis else n for a, n in enumerate(where.shape))
+        x = low.emit(word("at")(", ".join(kept)), x, shape=cut, axes=x.axes)
+    return low.emit(word("ops.take_along_axis")(axis=axis), x, where, shape=shape, axes=identity_axes(len(shape)))
 
 
 def _is_batch(places: Any, rank: int) -> bool:
@@ -92,6 +103,9 @@ def _taken(low: Any, x: Value, axis: int, where: np.ndarray) -> Value:
     return low.emit(word("at")(", ".join([":"] * axis + [text])), x, shape=shape)
 
 
+_END = 2**62  # the exporter's place behind the last
+
+
 @rules("aten.select", "aten.slice")
 def _slice(low, node, x: Any, axis=0, *where: Any):
     name = str(node.target).split(".")[1]
@@ -104,11 +118,13 @@ def _slice(low, node, x: Any, axis=0, *where: Any):
     x = low.whole(x)
     axis = axis % x.ndim
     at = x.axis(axis)
+    where = tuple(from_the_end(node, bound, axis) for bound in where)
     if name == "select":
         text = str(where[0])
         axes = tuple(a - (axis < a) for a in x.axes if a != axis)
     else:
         start, stop, step = (*where, None, None, None)[:3]
+        low.sized = low.sized or (stop is not None and x.shape[axis] <= stop < _END)
         start, stop = start or 0, None if stop is None or stop >= x.shape[axis] else stop
         if (start, stop, step or 1) == (0, None, 1):
             return x

@@ -147,7 +147,8 @@ def _or(low, node, a, b):
 
 
 @rules("aten.where")
-def _where(low, node, condition, a, b):
+def where(low, node, condition, a, b):
+    """`a` where the condition is true, else `b`."""
     like = next(v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape))
     arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
     return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
@@ -167,7 +168,7 @@ def _masked_fill(low, node, x, mask, value):
     value = float(value)
     if isinstance(mask, Value):
         hides = isinstance(x, np.ndarray) and not x.any() and value == -np.inf
-        return Hidden(mask) if hides else _where(low, node, mask, value, x)
+        return Hidden(mask) if hides else where(low, node, mask, value, x)
     hidden = np.asarray(mask.array if isinstance(mask, Weight) else mask)
     if value != -np.inf:  # to which a softmax gives no gradient
         x = with_array(low, "multiply", x, np.where(hidden, 0.0, 1.0))

@@ -14,7 +14,7 @@ from compose.port.lowering.windows import padding_word, per_axis
 
 @rules("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
 def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
-    x, rank = spatial(low, x)
+    x, rank = spatial(low, node, x)
     options = {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
     return low.emit(word("max_pool")(**_window(size, stride, padding, rank), **options, ceil_mode=ceil_mode), x)
 
@@ -23,7 +23,7 @@ def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=Fa
 def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_padding=True, divisor=None):
     if divisor is not None:
         raise PortError(f"an average over the window, got divisor_override={divisor}")
-    x, rank = spatial(low, x)
+    x, rank = spatial(low, node, x)
     made = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=count_padding)
     return low.emit(made, x)
 
@@ -37,20 +37,21 @@ def _window(size, stride, padding, rank: int) -> dict[str, Any]:
 
 @rules("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten.adaptive_avg_pool3d")
 def _adaptive_avg(low, node, x, size):
-    return _adaptive(low, x, size, "avg", low.shape)
+    return _adaptive(low, node, x, size, "avg", low.shape)
 
 
 @rules("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d", "aten.adaptive_max_pool3d")
 def _adaptive_max(low, node, x, size):
-    made = _adaptive(low, x, size, "max", sizes_of(low.node.meta["val"][0]))
+    made = _adaptive(low, node, x, size, "max", sizes_of(low.node.meta["val"][0]))
     return made, None
 
 
-def _adaptive(low, x, size, kind: str, shape: tuple[int, ...]):
-    x, rank = spatial(low, x)
+def _adaptive(low, node, x, size, kind: str, shape: tuple[int, ...]):
+    x, rank = spatial(low, node, x)
     bins = per_axis(size, rank)
     if bins == 1:
         return low.emit(word(f"global_{kind}_pool")(keepdims=True), x, shape=shape)
     if tuple(x.shape[2:]) == (bins if isinstance(bins, tuple) else (bins,) * rank):
+        low.sized = True
         return x
     return low.emit(word(f"adaptive_{kind}_pool")(bins), x, shape=shape)

@@ -8,18 +8,27 @@ from compose.layers.dropout import dropout
 from compose.port.frontends.torch.registry import rule, rules
 
 
+def _refuse_always(node, train: bool) -> None:
+    if train:
+        name = str(node.target).split(".")[1]
+        raise PortError(f"{name} in training alone, got it in inference too: {name}(x, p, training=self.training)")
+
+
 @rule("aten.dropout")
 def _dropout(low, node, x, rate, train):
+    _refuse_always(node, train and rate > 0)
     return low.emit(dropout(rate), x) if rate > 0 else x
 
 
 @rule("aten.alpha_dropout")
 def _alpha_dropout(low, node, x, rate, train):
+    _refuse_always(node, train and rate > 0)
     return low.emit(word("alpha_dropout")(rate), x) if rate > 0 else x
 
 
 @rules("aten.feature_dropout")
 def _feature_dropout(low, node, x, rate, train):
+    _refuse_always(node, train and rate > 0)
     x = low.channels_last(x)
     return low.emit(dropout(rate, shared_axes=tuple(range(1, x.ndim - 1))), x)
 

@@ -65,7 +65,18 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
     return replace(weight.take, shape=after)
 
 
-@rules("aten.expand", "aten.broadcast_to", "aten.expand_as", "aten.repeat")
+@rules("aten.repeat", "aten.tile")
+def _repeat(low, node, x, times, *args):
+    shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
+    if all(n == 1 or m == 1 for n, m in zip(shape, times)) and (isinstance(x, Weight) or times[0] == 1 != shape[0]):
+        return _expand(low, node, x)
+    if isinstance(x, Weight):
+        raise PortError("a parameter that is repeated along axes of length 1")
+    after, x = low.shape, low.as_source(x.value() if isinstance(x, Pending) else x)
+    return low.emit(word("ops.tile")(reps=tuple(times)), x, shape=after, axes=identity_axes(len(after)))
+
+
+@rules("aten.expand", "aten.broadcast_to", "aten.expand_as")
 def _expand(low, node, x, *args, **kwargs):
     after = low.shape
     if isinstance(x, Weight) and len(node.users) > 1 and after == (BATCH, *x.shape[1:]) and x.take.axes is None:

@@ -13,6 +13,9 @@ from tests.port.frontends.torch.rules.single_operations import verified
 OPERATIONS = {
     "clamp": lambda x: x.clamp(-0.2, 0.3) + x.clamp(min=0.1) + x.clamp_max(0.2),
     "maximum": lambda x: torch.maximum(x, 2 * x) + torch.minimum(x, x * x),
+    "clamp by values": lambda x: torch.clamp(x, min=-x.exp(), max=0.1 * x.square()),
+    "clamp by a constant": lambda x: torch.clamp(x, max=torch.tensor([0.1, 0.2, 0.3, 0.1, 0.5, 1.0])),
+    "powers": lambda x: 2**x + x.sigmoid() ** x + x.sigmoid() ** torch.tensor([1.0, 2.0, 0.5, 3.0, 1.0, 2.0]),
     "sign": lambda x: x * torch.sign(x),
     "celu": lambda x: F.celu(x, 0.5),  # torch's gradient has 1 / alpha in float32
     "glu": lambda x: F.glu(x),
@@ -32,6 +35,47 @@ def test_slopes_of_channels(text, layer):
     ported = port.from_torch(nn.Sequential(nn.Conv2d(3, 4, 1), layer), torch.randn(2, 3, 4, 6))
     assert ported.verify("gradients").ok
     assert text in str(ported.net)
+
+
+class Powers(nn.Module):
+    """Generalised-mean pooling, whose power is learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.p = nn.Parameter(torch.ones(1) * 3)
+
+    def forward(self, x):
+        return x.clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
+
+
+class Bounds(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.low, self.column = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.ones(5))
+
+    def forward(self, x):
+        return torch.clamp(x, min=self.low) + self.column[:, None]
+
+
+@pytest.mark.parametrize(
+    "model,shape", [(Powers(), (4, 3, 8, 8)), (Bounds(), (3, 5, 6))], ids=lambda v: type(v).__name__
+)
+def test_powers_and_bounds_that_are_learned(model, shape):
+    torch.manual_seed(0)
+    assert port.from_torch(model, torch.rand(shape)).verify().ok
+
+
+def test_a_column_of_weights():
+    class Column(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.b = nn.Conv1d(3, 4, 3, bias=False), nn.Parameter(torch.randn(4))
+
+        def forward(self, x):
+            return (self.conv(x) + self.b[:, None]).transpose(1, 2) * self.b
+
+    torch.manual_seed(0)
+    assert port.from_torch(Column(), torch.randn(2, 3, 8)).verify().ok
 
 
 def test_slopes_after_a_matrix():

@@ -18,6 +18,9 @@ OPERATIONS = {
     "prod": lambda x: x.prod(1),
     "cumsum": lambda x: x.cumsum(1),
     "norm": lambda x: F.normalize(x, dim=-1),
+    "smallest of all sizes": lambda x: torch.linalg.vector_norm(x, float("-inf"), dim=-1),
+    "norm of order -2": lambda x: torch.linalg.vector_norm(x, -2, dim=1),
+    "norm of order 0": lambda x: x[..., 0] * torch.linalg.vector_norm(x.relu(), 0, dim=-1),
     "norm of order 1": lambda x: torch.linalg.vector_norm(x, 1, dim=-1),
 }
 

@@ -1,0 +1,164 @@
+"""Sizes that a port is right for alone: those that Python reads, by `len(x)`, a loop over examples or `x.shape[1]`.
+
+The exporter writes such a size down as a number. Whether one was read shows in the operations that the model calls for
+another size; whether the network depends on it, in the network that is read for that size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from compose.core.errors import ComposeError, PortError
+from compose.core.plan import plan
+from compose.core.registry import word
+from compose.port.frontends.torch.calls import Call
+from compose.port.frontends.torch.capture import in_inference, quiet
+from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.weights import Constant
+from compose.port.proof.sizes import Axes, axes_of_one_size, resized
+
+_OF_SHAPES = (
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "empty", "zeros", "ones", "new_empty", "new_zeros",
+    "new_ones", "as_strided",
+)  # fmt: skip
+
+
+def fixed_axes(
+    model: torch.nn.Module, call: Call, graph: SourceGraph, free: bool, sized: bool,
+    again: Callable[[Call], SourceGraph],
+) -> Axes:  # fmt: skip
+    """The axes, as pairs of an input and its axis, for whose sizes alone the network is right.
+
+    Args:
+        free: whether the batch was left free, so that it is not among them.
+        sized: whether the network may depend on a length although the model reads none.
+        again: reads the model again, as called with other sizes.
+    """
+    batch, *lengths = list(axes_of_one_size([tuple(x.shape) for x in call.tensors])) or [[]]
+    fixed = [] if free or not batch or _free_batch(model, call, batch, graph, again) else batch
+    first = _operations(model, call) if lengths and not sized else None
+    return [*fixed, *(a for axes in lengths if _is_fixed(model, call, axes, graph, first, again) for a in axes)]
+
+
+def _free_batch(
+    model: torch.nn.Module, call: Call, axes: Axes, graph: SourceGraph, again: Callable[[Call], SourceGraph]
+) -> bool:
+    """Whether a network that was read for one batch is that for others, of those that the model takes."""
+    taken = [other for other in _calls(call, axes) if _operations(model, other) is not None]
+    return bool(taken) and all(_is_same(graph, other, again) for other in taken)
+
+
+def _is_fixed(
+    model: torch.nn.Module, call: Call, axes: Axes, graph: SourceGraph, first: list | None,
+    again: Callable[[Call], SourceGraph],
+) -> bool:  # fmt: skip
+    """Whether the network takes another length and is wrong for it."""
+    for other in _calls(call, axes):
+        operations = _operations(model, other)
+        if operations is not None:  # else the model takes no such length
+            return operations != first and _takes(graph, other) and not _is_same(graph, other, again)
+    return False
+
+
+def _is_same(graph: SourceGraph, call: Call, again: Callable[[Call], SourceGraph]) -> bool:
+    """Whether the network for another call is the same."""
+    try:
+        return _alike(graph, again(call))
+    except PortError:
+        return False
+
+
+def _calls(call: Call, axes: Axes) -> Iterator[Call]:
+    arrays = [x.detach().cpu().numpy() for x in call.tensors]
+    for made in resized(arrays, axes, np.random.default_rng(0)):
+        yield call.of_tensors(map(torch.from_numpy, made))
+
+
+def _operations(model: torch.nn.Module, call: Call) -> list | None:
+    """The operations that a model calls, with their numbers but those of shapes; None if it raises."""
+    seen: list = []
+    try:
+        with in_inference(model), quiet(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as fake:
+            tensors = [fake.from_tensor(x) for x in call.tensors]
+            with _Recorder(seen):
+                call.run(model, tensors)
+    except Exception:
+        return None
+    return seen
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self, seen: list):
+        super().__init__()
+        self._seen = seen
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = str(func).split(".")[1]
+        numbers = [None if isinstance(a, torch.Tensor) else a for a in pytree.tree_leaves((args, kwargs))]
+        if name == "slice" and len(args) > 3 and args[3] is not None and args[3] >= args[0].shape[args[1]]:
+            numbers[3] = None
+        self._seen.append((func, None if name in _OF_SHAPES else numbers))
+        return func(*args, **kwargs)
+
+
+def _takes(graph: SourceGraph, call: Call) -> bool:
+    """Whether the layers of a graph take these sizes."""
+    shapes: dict[int, Any] = {}
+    for index, axes, x in zip(graph.inputs, graph.input_axes, call.tensors):
+        shape = tuple(x.shape) if axes is None else tuple(x.shape[a] for a in axes)
+        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
+        shapes[index] = jax.ShapeDtypeStruct(shape, dtype)
+    try:
+        for op in graph.ops:
+            given = [shapes[v] for v in op.inputs]
+            shapes[op.output] = plan(op.layer, given[0] if len(given) == 1 else tuple(given)).out
+    except (ComposeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _alike(a: SourceGraph, b: SourceGraph) -> bool:
+    """Whether two graphs are the same layers of the same weights."""
+    return (
+        len(a.ops) == len(b.ops)
+        and (a.outputs, a.input_axes, a.output_axes) == (b.outputs, b.input_axes, b.output_axes)
+        and all(map(_same, a.ops, b.ops))
+    )
+
+
+def _same(a: Op, b: Op) -> bool:
+    if (a.layer, a.inputs, a.output) != (b.layer, b.inputs, b.output):
+        return False
+    takes = list(zip(a.takes(), b.takes()))
+    return len(takes) == len(list(b.takes())) and all(
+        np.array_equal(x.array, y.array) if isinstance(x, Constant) and isinstance(y, Constant) else x == y
+        for x, y in takes
+    )
+
+
+def pinned(graph: SourceGraph, fixed: Axes, shapes: list[tuple[int, ...]]) -> SourceGraph:
+    """The graph behind an `ensure_shape` for each input with a size that is fixed."""
+    inputs = {graph.inputs[i]: i for i, _ in fixed}
+    if not inputs:
+        return graph
+    start = max([*graph.inputs, *(op.output for op in graph.ops)]) + 1
+    new = {v: start + n for n, v in enumerate(inputs)}
+    checks = []
+    for v, i in inputs.items():
+        order = graph.input_axes[i] or range(len(shapes[i]))
+        layer = word("ensure_shape")(*(shapes[i][a] if (i, a) in fixed else None for a in order))
+        checks.append(Op(layer, (v,), new[v]))
+    ops = [replace(op, inputs=tuple(new.get(v, v) for v in op.inputs)) for op in graph.ops]
+    outputs = jax.tree.map(lambda v: new.get(v, v), graph.outputs)
+    return replace(graph, ops=(*checks, *ops), outputs=outputs)
