@@ -54,9 +54,8 @@ class LinenLayer(ModuleLayer):
         rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
 
         def run(mutable: Any) -> Any:
-            return module.apply(
-                {"params": params, **state}, *arguments(x), rngs=rngs, mutable=mutable, **mode(module, ctx.train)
-            )
+            options: dict[str, Any] = dict(mode(module, ctx.train), mutable=mutable)
+            return module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
 
         try:
             y, after = run(list(state)) if ctx.train else (run(False), {})

@@ -50,8 +50,8 @@ def _constant(a: Any, b: Any, eqn: Eqn, batch: int, other: int, numbers: dict[in
     same = alike(a, b)
     if same is not None:
         return same
-    cut = [v[tuple(slice(0, 1) if s == 0 else slice(None) for s in v.strides)] for v in (a, b)]
-    found = batch_number(*cut, batch, other)
+    one, two = (v[tuple(slice(0, 1) if s == 0 else slice(None) for s in v.strides)] for v in (a, b))
+    found = batch_number(one, two, batch, other)
     if found is None or eqn.name not in _ARITHMETIC:
         raise refuse_size(f"numbers for {eqn.name}")
     numbers[id(a)] = found

@@ -32,7 +32,7 @@ def follow_batch(model: Any, second: Any) -> None:
                 break
             strict = type(op).__name__ not in _SHAPED
             for a, b in zip(_numbers(vars(op)), _numbers(vars(other))):
-                if a != b if strict else not follows(a, b, BATCH, SECOND):
+                if a != b if strict else not follows(int(a), int(b), BATCH, SECOND):
                     raise refuse_size(f"an option of {type(op).__name__}")
             _mark(node, twin)
     if [len(nodes) for nodes in model._nodes_by_depth.values()] != [

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.tensorflow import core
 
 from compose.core.errors import PortError
 from compose.layers.resize import weights
@@ -34,7 +34,7 @@ def exact_numbers() -> Iterator[None]:
 
 def _casts() -> list[tuple[Any, str, Callable]]:
     """Every module that holds the `cast` of Keras or of TensorFlow."""
-    found: list[Any] = [keras.src.backend.tensorflow.core.cast, tf.cast]
+    found: list[Any] = [core.cast, tf.cast]
     holders = [m for m in list(sys.modules.values()) if any(vars(m).get("cast") is f for f in found)]
     return [(module, "cast", _cast) for module in holders]
 

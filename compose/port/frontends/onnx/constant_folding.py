@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.exact import evaluator
 from compose.port.frontends.onnx.functions import body, is_function, type_of
+from compose.port.frontends.onnx.loops import LOOPS, unrolled
 from compose.port.frontends.onnx.model import Node, node_of
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.frontends.onnx.shape_inference import SUBGRAPHS, add_shapes, kind_of
@@ -108,6 +109,8 @@ def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
             way = node.get("then_branch" if graph.constants[node.inputs[0]].item() else "else_branch")
             ends = [helper.make_node("Identity", [o.name], [n]) for o, n in zip(way.output, node.outputs)]
             _walk(graph, [*way.node, *ends])
+        elif node.op in LOOPS and unrolled(graph, node, _walk):
+            continue
         elif not _folds(graph, node):
             written = _expanded(graph, node)
             if written is not None:

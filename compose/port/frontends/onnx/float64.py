@@ -39,6 +39,14 @@ def widen_node(node: onnx.NodeProto) -> None:
         node.attribute.append(onnx.helper.make_attribute("value", zero))
 
 
+def widened_tensor(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    """A copy of a tensor in float64."""
+    made = onnx.TensorProto()
+    made.CopyFrom(tensor)
+    _widen(made)
+    return made
+
+
 def _widen(tensor: onnx.TensorProto) -> None:
     if tensor.data_type not in _FLOATS:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 from onnx import helper
@@ -46,17 +46,26 @@ def body(node: onnx.NodeProto, types: list[Any], opset: Any) -> list[onnx.NodePr
     usual = {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
     names = dict(zip(function.input, [*node.input, *[""] * len(function.input)]))
     names |= {inner: outer for inner, outer in zip(function.output, node.output) if outer}
-    return [_written(inner, node, names, {**usual, **given}) for inner in function.node]
+    place = Place(node.output[0], node.name or node.op_type, node.metadata_props)
+    return [written(inner, place, names, {**usual, **given}) for inner in function.node]
 
 
-def _written(inner: onnx.NodeProto, node: onnx.NodeProto, names: dict[str, str], attributes: dict) -> onnx.NodeProto:
-    """One node of a body in the place of `node`: its attributes given, its values renamed."""
+class Place(NamedTuple):
+    """Where the nodes of a body are written: what their values, and they, are called by, and what is known of them."""
+
+    prefix: str
+    label: str
+    known: Any = ()
+
+
+def written(inner: onnx.NodeProto, place: Place, names: dict[str, str], attributes: dict) -> onnx.NodeProto:
+    """One node of a body in its place: its attributes given, its values renamed; `names` holds those that are known."""
     made = onnx.NodeProto()
     made.CopyFrom(inner)
-    called = lambda name: names.setdefault(name, f"{node.output[0]}/{name}") if name else ""
+    called = lambda name: names.setdefault(name, f"{place.prefix}/{name}") if name else ""
     made.input[:], made.output[:] = map(called, inner.input), map(called, inner.output)
-    made.name = "/".join((node.name or node.op_type, inner.op_type))
-    made.metadata_props.extend(node.metadata_props)
+    made.name = "/".join((place.label, inner.op_type))
+    made.metadata_props.extend(place.known)
     del made.attribute[:]
     for attribute in inner.attribute:
         new = made.attribute.add()
@@ -69,18 +78,18 @@ def _written(inner: onnx.NodeProto, node: onnx.NodeProto, names: dict[str, str],
             del made.attribute[-1]
             continue
         if new.type == onnx.AttributeProto.GRAPH:
-            _rename(new.g, node, names, attributes)
+            _rename(new.g, place, names, attributes)
     widen_node(made)
     return made
 
 
-def _rename(graph: onnx.GraphProto, node: onnx.NodeProto, names: dict[str, str], attributes: dict) -> None:
+def _rename(graph: onnx.GraphProto, place: Place, names: dict[str, str], attributes: dict) -> None:
     """The same within a way of an If, which reads values from around it."""
-    inside = [_written(inner, node, names, attributes) for inner in graph.node]
+    inside = [written(inner, place, names, attributes) for inner in graph.node]
     del graph.node[:]
     graph.node.extend(inside)
     for value in (*graph.input, *graph.output, *graph.initializer):
-        value.name = names.setdefault(value.name, f"{node.output[0]}/{value.name}")
+        value.name = names.setdefault(value.name, f"{place.prefix}/{value.name}")
 
 
 def type_of(kind: int, shape: tuple[int, ...]) -> onnx.TypeProto:

@@ -47,7 +47,7 @@ def perturbed(model):
 
 def distance_after_training(ported, model, *inputs, steps: int = 20) -> float:
     """How far the port's outputs are from torch's after training steps of both in float64, relative to their size."""
-    theirs = TorchModel(model, inputs, ported.graph, {})
+    theirs = TorchModel(model, Call.of(inputs, {}), ported.graph, {})
     arrays = {name: t.double().numpy() for name, t in model.state_dict().items() if t.is_floating_point()}
     xs, optimizer = theirs.inputs(), theirs.default_optimizer()
     with jax.enable_x64(True):

@@ -49,7 +49,7 @@ class Hardmax(OpRun):
     """One at the first of the largest, over the same axes as `Softmax`."""
 
     def _run(self, x, axis=-1):
-        over = since(self, x, axis)
+        over: Any = since(self, x, axis)
         rows = x.reshape(*x.shape[: over[0]], -1) if len(over) > 1 else np.moveaxis(x, over[0], -1)
         made = np.zeros_like(rows)
         np.put_along_axis(made, rows.argmax(-1)[..., None], 1, -1)

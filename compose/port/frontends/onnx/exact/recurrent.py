@@ -58,7 +58,7 @@ class _Recurrent(OpRun):
             for i in range(steps):
                 at = np.where(i < lengths, lengths - 1 - i if backwards else i, i)
                 acts = curves[way * each :][:each]
-                after = self.step(x[at, np.arange(batch)], *carry, *arrays, peep, acts, options)
+                after = self.step(x[at, np.arange(batch)], carry, arrays, peep, acts, options)
                 goes_on = (i < lengths)[:, None]
                 carry = tuple(np.where(goes_on, new, old) for new, old in zip(after, carry))
                 every[at, way, np.arange(batch)] = np.where(goes_on, carry[0], 0)
@@ -68,12 +68,13 @@ class _Recurrent(OpRun):
             every, ends = every.transpose(2, 0, 1, 3), [v.swapaxes(0, 1) for v in ends]
         return (every, *ends)[: max(len(self.onnx_node.output), 1)]
 
-    def step(self, x, h, c, w, r, b, p, acts, options) -> tuple:
+    def step(self, x, carry: tuple, weights: tuple, p, acts, options) -> tuple:
         raise NotImplementedError
 
 
 class RNN(_Recurrent):
-    def step(self, x, h, c, w, r, b, p, acts, options) -> tuple:
+    def step(self, x, carry: tuple, weights: tuple, p, acts, options) -> tuple:
+        (h, c), (w, r, b) = carry, weights
         n = h.shape[-1]
         return acts[0](x @ w.T + h @ r.T + b[:n] + b[n:]), c
 
@@ -81,7 +82,8 @@ class RNN(_Recurrent):
 class GRU(_Recurrent):
     gates = 3
 
-    def step(self, x, h, c, w, r, b, p, acts, options) -> tuple:
+    def step(self, x, carry: tuple, weights: tuple, p, acts, options) -> tuple:
+        (h, c), (w, r, b) = carry, weights
         n = h.shape[-1]
         inner, outer = x @ w.T + b[: 3 * n], h @ r[: 2 * n].T + b[3 * n : 5 * n]
         z, reset = acts[0](inner[:, :n] + outer[:, :n]), acts[0](inner[:, n : 2 * n] + outer[:, n:])
@@ -95,7 +97,8 @@ class GRU(_Recurrent):
 class LSTM(_Recurrent):
     gates = 4
 
-    def step(self, x, h, c, w, r, b, p, acts, options) -> tuple:
+    def step(self, x, carry: tuple, weights: tuple, p, acts, options) -> tuple:
+        (h, c), (w, r, b) = carry, weights
         n = h.shape[-1]
         i, o, f, g = np.split(x @ w.T + h @ r.T + b[: 4 * n] + b[4 * n :], 4, -1)
         i, f = acts[0](i + p[:n] * c), acts[0](f + p[2 * n :] * c)

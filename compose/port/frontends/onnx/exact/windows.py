@@ -18,7 +18,7 @@ SIMPLE = "simple"  # how `nearest` picks before opset 11: down where it enlarges
 class Resize(_Resize):
     """By scales as they were meant; before opset 11 at `x / scale`, whatever the mode."""
 
-    def _run(self, X, roi=None, scales=None, sizes=None, **options):
+    def _run(self, X, roi=None, scales=None, sizes=None, **options):  # pyright: ignore[reportIncompatibleMethodOverride]
         if opset(self) < 11:
             roi, scales, options = None, roi, {**options, **BEFORE_11}
         if scales is not None:
@@ -112,8 +112,8 @@ class Pad(OpRun):
             widths[axis] = int(pads[i]), int(pads[i + len(where)])
         x = x[tuple(slice(max(-a, 0), n - max(-z, 0)) for (a, z), n in zip(widths, x.shape))]
         around = [(max(a, 0), max(z, 0)) for a, z in widths]
-        options = {"constant_values": fill} if mode == "constant" else {}
-        return (np.pad(x, around, mode=mode, **options),)
+        options: Any = {"mode": mode, **({"constant_values": fill} if mode == "constant" else {})}
+        return (np.pad(x, around, **options),)
 
 
 OPERATIONS = [Resize, Upsample, GlobalMaxPool, ConvTranspose, Pad]

@@ -16,7 +16,7 @@ def dequantized(graph: onnx.GraphProto) -> None:
     inits = {init.name: init for init in graph.initializer}
     kept = []
     for node in graph.node:
-        fn = {"QuantizeLinear": _quantized, "DequantizeLinear": _floats}.get(node.op_type)
+        fn: Any = {"QuantizeLinear": _quantized, "DequantizeLinear": _floats}.get(node.op_type)
         given = [inits.get(name) for name in node.input if name]
         if fn is None or None in given:
             kept.append(onnx.NodeProto.FromString(node.SerializeToString()))

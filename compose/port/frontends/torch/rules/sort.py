@@ -20,6 +20,11 @@ def _sort(low, node, x: Value, axis: Any = -1, descending=False, stable=None):
     return tuple(low.emit(word(name)(**options), x, shape=x.shape) for name in ("ops.sort", "ops.argsort"))
 
 
+@rule("aten.argsort")
+def _places(low, node, x: Value, *args: Any, **options: Any):
+    return _sort(low, node, x, *args, **options)[1]
+
+
 @rule("aten.topk")
 def _largest(low, node, x: Value, k: int, axis: int = -1, largest=True, sorted=True):
     axis, shape = axis % x.ndim, sizes_of(low.node.meta["val"][0])
