@@ -99,7 +99,7 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
 
 
 def _taken(port: Result, inputs: list[np.ndarray]) -> bool:
-    """Whether the network, with its weights, takes inputs of these sizes."""
+    """Whether the network takes inputs of these sizes, with the weights that it has."""
     specs = tuple(jax.ShapeDtypeStruct(x.shape, jnp.dtype(x.dtype)) for x in port.ours(inputs))
     try:
         planned = plan(port.net, abstract(specs))

@@ -11,6 +11,7 @@ import onnx
 import torch
 
 from compose import port
+from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.reference import TorchModel
 from compose.port.proof.training import Trainer
 
