@@ -30,6 +30,8 @@ def _scan(graph: Any, node: Node, walk: Walk) -> bool:
         return False
     states, xs = list(node.inputs[:-count]), node.inputs[-count:]
     axes = node.get("scan_input_axes") or (0,) * count
+    if any(axis >= len(graph.shapes[x]) for x, axis in zip(xs, axes)):
+        return False
     lengths = {graph.shapes[x][axis] for x, axis in zip(xs, axes)}
     if len(lengths) != 1 or not 0 < max(lengths) <= _TURNS:
         return False

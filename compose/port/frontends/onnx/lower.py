@@ -139,6 +139,11 @@ class OnnxLowering(Operands):
                 return result
         if node.op == "onnx.Reshape":  # whose shape may be said elsewhere
             return self.own(node.outputs[0], self.known(inputs[0]).reshape(self.shape))
+        if node.op == "onnx.compose.Repeat":
+            array = self.known(inputs[0])
+            for axis, times in node.get("times").items():
+                array = np.repeat(array, times, axis)
+            return self.own(node.outputs[0], array)
         kind = node.op.removeprefix("onnx.")  # written again, since passes may have moved its inputs
         proto = node.proto if "." in kind else helper.make_node(kind, node.inputs, node.outputs, **node.attributes)
         given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}

@@ -8,14 +8,15 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
 from compose.port.frontends.onnx.registry import rule, rules
+from compose.port.frontends.onnx.rules.patches import along_channels
 from compose.port.ir.weights import Take
-from compose.port.lowering.values import Value, identity_axes
+from compose.port.lowering.values import Value
 
 
 @rule("onnx.BatchNormalization")
 def _batch_norm(low, node, x, scale, bias, mean, var):
     if any(isinstance(v, Value) for v in (scale, bias, mean, var)):
-        scale, bias, mean, var = (_along_channels(low, v, x.ndim) for v in (scale, bias, mean, var))
+        scale, bias, mean, var = (along_channels(low, v, x.ndim) for v in (scale, bias, mean, var))
         spread = low.emit(word("add_constant")(value=node.get("epsilon", 1e-5)), var, shape=var.shape)
         root = low.emit(word("ops.rsqrt"), spread, shape=var.shape)
         y = low.joined("multiply", low.joined("subtract", x, mean), root)
@@ -60,13 +61,6 @@ def _rms_norm(low, node, x, scale=None):
     )
 
 
-def _along_channels(low, v, rank: int) -> Value:
-    """One number for each channel as a value that broadcasts along them."""
-    shape = (v.shape[0], *(1,) * (rank - 2))
-    v = low.as_value(v)
-    return low.emit(word("reshape")(*shape, batch=False), v, shape=shape, axes=identity_axes(len(shape)))
-
-
 def _last(low, weight, shape: tuple[int, ...]):
     weight = low.weight(weight)
     if weight is None or weight.shape == shape:
@@ -106,8 +100,8 @@ def _instance_norm(low, node, x, scale, bias):
     layer = word("instance_norm")(epsilon=node.get("epsilon", 1e-5))
     if isinstance(scale, Value) or isinstance(bias, Value):
         y = low.emit(layer.but(scale=False, bias=False), low.channels_last(x))
-        y = low.joined("multiply", y, _along_channels(low, scale, x.ndim))
-        return low.joined("add", y, _along_channels(low, bias, x.ndim))
+        y = low.joined("multiply", y, along_channels(low, scale, x.ndim))
+        return low.joined("add", y, along_channels(low, bias, x.ndim))
     return low.emit(layer, low.channels_last(x), weights={"scale": low.weight(scale), "bias": low.weight(bias)})
 
 

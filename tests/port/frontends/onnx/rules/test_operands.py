@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from compose import port
 from tests.port.frontends.onnx.passes.test_norms import IMAGE, draw, ints, node, written
 
 W, SQUARE = {"w": draw(4)}, {"w": draw(4, 4)}
 ZERO = {"zero": np.float32(0)}
+MEANS = [
+    node("GlobalAveragePool", "x", "g"), node("ReduceMean", "g zero", "k"),
+    node("Transpose", "k", "t", perm=[1, 0, 2, 3]),
+]  # fmt: skip
 CASES = {
     "a weight minus": written([node("Sub", "w x")], W),
     "a weight over": written([node("Exp", "x", "h"), node("Div", "w h")], W),
@@ -45,6 +50,53 @@ CASES = {
     "a triangle": written([node("Trilu", "x", upper=0)], (), ("n", 4, 4)),
     "the norm of windows": written([node("LpPool", "x", kernel_shape=[2, 2], p=3)], (), IMAGE),
     "slopes of any shape": written([node("PRelu", "x w")], {"w": draw(6, 1)}, IMAGE),
+    "a kernel of values": written(
+        [node("GlobalAveragePool", "x", "g"), node("ReduceMean", "g zero", "k"), node("Exp", "k", "e"),
+         node("Mul", "w e", "v"), node("Conv", "x v", strides=[2, 1], pads=[1, 0, 1, 2])],
+        {"w": draw(5, 3, 3, 3), "zero": ints(0)}, (2, 3, 6, 8),
+    ),
+    "a kernel of values in groups": written(
+        [*MEANS, node("Mul", "w t", "v"), node("Conv", "x v", group=3, pads=[1, 1, 1, 1])],
+        {"w": draw(3, 1, 3, 3), "zero": ints(0)}, (2, 3, 6, 8),
+    ),
+    "a transposed kernel of values": written(
+        [*MEANS, node("Mul", "w t", "v"),
+         node("ConvTranspose", "x v", strides=[2, 2], pads=[1, 0, 0, 1], output_padding=[1, 1])],
+        {"w": draw(3, 4, 3, 3), "zero": ints(0)}, (2, 3, 4, 5),
+    ),
+    "a scan": written(
+        [
+            helper.make_node(
+                "Scan", ["w", "x"], ["s", "y"], num_scan_inputs=1, scan_input_axes=[1],
+                body=helper.make_graph(
+                    [node("Mul", "a part", "b"), node("Add", "b part", "c"), node("Identity", "c", "d")], "turn",
+                    [helper.make_empty_tensor_value_info("a"), helper.make_empty_tensor_value_info("part")],
+                    [helper.make_empty_tensor_value_info("c"), helper.make_empty_tensor_value_info("d")],
+                ),
+            )
+        ],
+        {"w": draw(1)}, (2, 3),
+    ),
+    "a loop": written(
+        [
+            helper.make_node(
+                "Loop", ["n", "yes", "x"], ["y"],
+                body=helper.make_graph(
+                    [node("Tanh", "a", "b"), node("Mul", "b w", "c"), node("Identity", "go", "on")], "turn",
+                    [helper.make_empty_tensor_value_info(name) for name in ("i", "go", "a")],
+                    [helper.make_empty_tensor_value_info(name) for name in ("on", "c")],
+                ),
+            )
+        ],
+        {"n": np.int64(3), "yes": np.array(True), "w": draw(4)},
+    ),
+    "written at places": written(
+        [node("ScatterElements", "x at w", "h", axis=1), node("ScatterElements", "h at x", axis=1, reduction="add")],
+        {"at": np.array([[2, 0, 1, 3], [1, 3, 0, 2]]), "w": draw(2, 4)}, (2, 4),
+    ),
+    "rows written": written(
+        [node("ScatterND", "x at w", "h"), node("Mul", "h x")], {"at": np.array([[2], [0]]), "w": draw(2, 4)}, (3, 4)
+    ),
     "a swish by its body": written([node("Swish", "x", alpha=0.5)], opset=24),
     "a norm by its body": written([node("MeanVarianceNormalization", "x", axes=[2, 3])], (), IMAGE),
     "a shrink by its body": written([node("Shrink", "x", lambd=0.2, bias=0.1)]),
