@@ -47,8 +47,9 @@ class Directional(Protocol):
 class Reference(Protocol):
     """The source model, run in float64 on given weights; arrays go in and out in the source's axes.
 
-    One that was made from a file may have a method `witness() -> Witness | None`: the reference itself is then
-    compared with another program that runs the file.
+    A source that computes something for sizes that it does not take has a method `takes(inputs)` that says so. One that
+    was made from a file may have a method `witness() -> Witness | None`: the reference itself is then compared with
+    another program that runs the file.
     """
 
     def inputs(self) -> list[np.ndarray]:

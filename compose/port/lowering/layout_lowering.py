@@ -137,5 +137,6 @@ def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int
         raise PortError("a parameter in the order of axes in which it is stored")
     order = [a for a in axes if shape[a] != 1]
     if order == sorted(order):
-        return Take(take.source, take.rows, shape=None if ours == known.array.shape else ours)
+        stored = take.shape is None and ours == known.array.shape
+        return Take(take.source, take.rows, shape=None if stored else ours)
     return Take(take.source, take.rows, split=shape, axes=axes, shape=ours)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.errors import ComposeError
+from compose.core.errors import ComposeError, PortError
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
 from compose.port.ir.reference import Arrays
@@ -51,13 +51,21 @@ def other_sizes(port: Result, arrays: Arrays, inputs: list[np.ndarray], seed: in
                 refused = refused or "another batch is refused" if not reached.inputs else refused
                 continue
             try:
-                reached = Other(tried, [np.asarray(y) for y in port.reference.outputs(arrays, tried)])
+                reached = Other(tried, [np.asarray(y) for y in _outputs(port, arrays, tried)])
             except Exception:
                 continue
             break
         if not reached.inputs:
             break
     return reached if reached.inputs else Other([], [], refused or "the source takes no other batch")
+
+
+def _outputs(port: Result, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The source's outputs. Raises an error for sizes that it does not take."""
+    takes = getattr(port.reference, "takes", None)
+    if takes is not None and not takes(inputs):
+        raise PortError("sizes that the source takes")
+    return port.reference.outputs(arrays, inputs)
 
 
 def compared_at(other: Other, ours: list[np.ndarray], tolerance: float) -> Row:

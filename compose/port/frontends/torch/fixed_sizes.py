@@ -66,7 +66,7 @@ def _is_fixed(
     for other in _calls(call, axes):
         operations = _operations(model, other)
         if operations is not None:  # else the model takes no such length
-            return operations != first and _takes(graph, other) and not _is_same(graph, other, again)
+            return operations != first and _takes(graph, call, other) and not _is_same(graph, other, again)
     return False
 
 
@@ -112,20 +112,28 @@ class _Recorder(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-def _takes(graph: SourceGraph, call: Call) -> bool:
-    """Whether the layers of a graph take these sizes."""
+def _takes(graph: SourceGraph, call: Call, other: Call) -> bool:
+    """Whether the layers of a graph take the sizes of another call, with the weights that they have."""
+    try:
+        return _weights(graph, call) == _weights(graph, other)
+    except (ComposeError, TypeError, ValueError):
+        return False
+
+
+def _weights(graph: SourceGraph, call: Call) -> list[Any]:
+    """The parameters and the state of each layer, for the inputs of a call."""
     shapes: dict[int, Any] = {}
     for index, axes, x in zip(graph.inputs, graph.input_axes, call.tensors):
         shape = tuple(x.shape) if axes is None else tuple(x.shape[a] for a in axes)
         dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
         shapes[index] = jax.ShapeDtypeStruct(shape, dtype)
-    try:
-        for op in graph.ops:
-            given = [shapes[v] for v in op.inputs]
-            shapes[op.output] = plan(op.layer, given[0] if len(given) == 1 else tuple(given)).out
-    except (ComposeError, TypeError, ValueError):
-        return False
-    return True
+    held = []
+    for op in graph.ops:
+        given = [shapes[v] for v in op.inputs]
+        planned = plan(op.layer, given[0] if len(given) == 1 else tuple(given))
+        shapes[op.output] = planned.out
+        held.append((planned.param_specs(), planned.state_specs()))
+    return held
 
 
 def _alike(a: SourceGraph, b: SourceGraph) -> bool:

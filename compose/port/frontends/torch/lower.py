@@ -23,7 +23,7 @@ from compose.port.frontends.torch.operands import Operands
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.registry import class_rule, named_rule
-from compose.port.frontends.torch.rules.dtype import rounded, scalars
+from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
@@ -170,7 +170,7 @@ class TorchLowering(Operands):
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
-        args, kwargs = (scalars(node, map_aggregate(tree, without_batch)) for tree in (args, kwargs))
+        args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match

@@ -87,7 +87,8 @@ class Operands(Records):
         ours = tuple(shape[a] for a in x.axes[1:])
         if x.ours[1:] == ours or x.axes[0] != 0 or x.shape[0] not in (1, shape[0]):
             return x
-        return self.emit(word("broadcast_to")(*ours), x, shape=(x.shape[0], *shape[1:]))
+        sizes = (-1 if n == m != 1 else m for n, m in zip(x.ours[1:], ours))
+        return self.emit(word("broadcast_to")(*sizes), x, shape=(x.shape[0], *shape[1:]))
 
 
 def as_value(lowering: LayoutLowering, known: Any, like: Value) -> Value:

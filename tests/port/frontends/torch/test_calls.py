@@ -64,8 +64,8 @@ class Rounds(nn.Module):
 
 
 ROUNDED = {
-    "half": lambda x: (x.half() * 2.3).float(),
-    "bfloat16": lambda x: (x.to(torch.bfloat16) * 2.3 + 1).float(),
+    "half": lambda x: (x.half() * 2.5).float(),
+    "bfloat16": lambda x: (x.to(torch.bfloat16) * 2.5 + 1).float(),
     "output": lambda x: x.to(torch.bfloat16),
     "moved": lambda x: x.half().reshape(-1, 2, 3).transpose(1, 2).float(),
 }

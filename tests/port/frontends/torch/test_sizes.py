@@ -119,6 +119,11 @@ def test_a_length_that_is_free(name):
     equal(ported, model, torch.randn(2, 9, 6))
 
 
+def test_a_length_that_something_is_spread_to():
+    ported = port.from_torch(Of(lambda h: h.mean(1, keepdim=True).expand_as(h)), torch.randn(3, 5, 6))
+    assert "ensure_shape(None, 5, None)" in str(ported.net) and ported.verify().ok
+
+
 def test_an_image_that_is_resized_to_its_own_size():
     class Resized(nn.Module):
         def __init__(self):

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
-from torch.fx.node import map_aggregate
 
 from compose.core.registry import word
 from compose.port.frontends.torch.registry import rules
@@ -25,14 +23,6 @@ def _to(low, node, x: Any, *args: Any, **options: Any):
         return x
     x = low.whole(x.value() if isinstance(x, Pending) else x)
     return low.emit(word("ops.astype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
-
-
-def scalars(node, tree: Any) -> Any:
-    """The arguments of a node that computes in half precision, with the numbers in float32, as torch takes them."""
-    made = node.meta.get("val")
-    if not isinstance(made, torch.Tensor) or made.dtype not in _DIGITS:
-        return tree
-    return map_aggregate(tree, lambda v: float(np.float32(v)) if type(v) is float else v)
 
 
 def rounded(low, node, result: Any) -> Any:

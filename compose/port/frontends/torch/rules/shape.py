@@ -91,7 +91,13 @@ def _expand(low, node, x, *args, **kwargs):
     if isinstance(x, Pending):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
-    return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
+    low.sized = True
+    return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
+
+
+def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes of `broadcast_to`, without the batch's: -1 for those that stay."""
+    return tuple(-1 if n == m != 1 else m for n, m in zip(before[1:], after[1:]))
 
 
 @rule("aten.cat")

@@ -13,6 +13,7 @@ from compose.port.frontends.torch.float64 import exact
 from compose.port.frontends.torch.operands import as_value
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import where
+from compose.port.frontends.torch.rules.shape import wider
 from compose.port.lowering.values import BATCH, Value, identity_axes
 
 
@@ -29,7 +30,7 @@ def _copy(low, node, x: Any, source: Any, non_blocking: bool = False):
     if source.ndim != len(shape):
         axes = tuple(range(len(shape) - source.ndim))
         wide = low.emit(word("ops.expand_dims")(axis=axes), source, shape=wide.shape, axes=identity_axes(len(shape)))
-    return low.emit(word("broadcast_to")(*shape[1:]), wide, shape=shape, axes=identity_axes(len(shape)))
+    return low.emit(word("broadcast_to")(*wider(wide.shape, shape)), wide, shape=shape, axes=identity_axes(len(shape)))
 
 
 @rules("aten.fill", "aten.zero")
