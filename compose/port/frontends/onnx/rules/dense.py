@@ -20,7 +20,9 @@ from compose.port.lowering.values import Value, Weight, identity_axes
 def _gemm(low, node, x, matrix, bias=None):
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
     plain = isinstance(x, Value) and isinstance(matrix, Weight) and not node.get("transA", 0) and alpha == 1
-    if plain and (bias is None or (beta == 1 and isinstance(bias, Weight) and bias.array.size == low.shape[1])):
+    if plain and x.ndim > 2:  # a pass has taken the reshapes around it away
+        return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+    if plain and (bias is None or (beta == 1 and isinstance(bias, Weight) and bias.array.size == low.shape[-1])):
         return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
     a, b = (low.as_source(low.as_value(v)) for v in (x, matrix))
     a, b = (_transposed(low, v) if node.get(f"trans{k}", 0) else v for v, k in ((a, "A"), (b, "B")))
