@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv.conv import conv
 from compose.port.frontends.onnx.registry import rule
@@ -81,6 +82,8 @@ def _conv_transpose(low, node, x, weight, bias=None):
         pads = list(zip(given[:rank], given[rank:]))
     even = all(before == after for before, after in pads)
     if isinstance(weight, Value):
+        if any(min(pair) < 0 for pair in pads):
+            raise PortError("a transposed convolution by a value that is cut, got one that is widened by zeros")
         made = patches_summed(low, x, weight, groups, stride, dilation, pads)
         return with_bias(low, made, bias)
     layer = word("conv_transpose")(

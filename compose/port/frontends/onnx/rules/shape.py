@@ -52,6 +52,9 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
         return x
     if math.prod(after) != math.prod(x.shape):
         raise PortError(f"a shape of as many numbers as {x.shape}, got {after}")
+    if not x.shape or not after:  # one number
+        x = low.as_source(x)
+        return low.emit(word("reshape")(*after, batch=False), x, shape=after, axes=identity_axes(len(after)))
     first = low.before_reshape(x)
     if first is not None:
         direct = reshape_in_place(first.shape, after, first.axes)
