@@ -103,7 +103,7 @@ class Ported(Result):
         `port.load(folder)` reads it.
 
         Args:
-            report: a report that `verify` returned; by default the port is verified at the level of gradients.
+            report: a report that `verify` returned; by default the port is verified.
         """
         place = Path(folder)
         if place.exists() and not place.is_dir():

@@ -9,7 +9,6 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.layer import Layer
-from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 
 
@@ -40,8 +39,8 @@ def _numbers(value: Any) -> Iterator[int]:
     elif isinstance(value, (tuple, list)):
         for part in value:
             yield from _numbers(part)
-    elif isinstance(value, word("at")):
-        yield from map(int, re.findall(r"\d+", value.index))
+    elif isinstance(value, Layer) and value.kind == "at":
+        yield from map(int, re.findall(r"\d+", getattr(value, "index", "")))
     elif isinstance(value, Layer):
         for field in dataclasses.fields(value):
             yield from _numbers(getattr(value, field.name))

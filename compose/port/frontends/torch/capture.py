@@ -150,7 +150,8 @@ def _export(model: torch.nn.Module, call: Call, batch: int | None) -> Any:
     args, kwargs = call.arguments
     if batch is None:
         return torch.export.export(model, args, kwargs, strict=False)
-    axis, shapes = torch.export.Dim("batch", min=1), torch.export.ShapesCollection()
+    axis = torch.export.Dim("batch", min=1)
+    shapes: Any = torch.export.ShapesCollection()
     for x in call.tensors:
         if x.ndim and len(x) == batch:
             shapes[x] = {0: axis}

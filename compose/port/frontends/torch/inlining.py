@@ -42,7 +42,8 @@ def _write_out(graph: torch.fx.Graph, node: torch.fx.Node, part: torch.fx.Graph,
             _detached(graph, o) if detached else o for o in (made if isinstance(made, (tuple, list)) else (made,))
         ]
     for user in list(node.users):  # each takes one of the outputs
-        user.replace_all_uses_with(outputs[user.args[1]])
+        taken: Any = user.args[1]
+        user.replace_all_uses_with(outputs[taken])
         graph.erase_node(user)
     graph.erase_node(node)
 

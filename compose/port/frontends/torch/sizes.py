@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
 from compose.core.registry import word
@@ -62,7 +63,7 @@ def stand_ins(graph: torch.fx.Graph) -> frozenset[int]:
     """The integers that the sizes of a graph have for the stand-in."""
     found: set[int] = set()
     for node in graph.nodes:
-        for made in torch.utils._pytree.tree_leaves(node.meta.get("val")):
+        for made in pytree.tree_leaves(node.meta.get("val")):
             sizes = made.shape if isinstance(made, torch.Tensor) else (made,)
             found |= {sizes_of(n) for n in sizes if isinstance(n, torch.SymInt) and n.node.expr.free_symbols}
     return frozenset(n for n in found if n >= _LEAST)
@@ -99,7 +100,7 @@ def computed(low: Any, node: torch.fx.Node, args: Any, kwargs: Any) -> tuple[Any
 
 def _inside(tree: Any) -> bool:
     """Whether a list in the arguments holds a size."""
-    return any(isinstance(a, (Size, Ratio)) for a in torch.utils._pytree.tree_leaves(tree))
+    return any(isinstance(a, (Size, Ratio)) for a in pytree.tree_leaves(tree))
 
 
 def value(low: Any, node: torch.fx.Node) -> Value:
@@ -116,7 +117,7 @@ def _value(low: Any, node: torch.fx.Node) -> Value:
         x = source if isinstance(source, Value) else low.inputs[0]
         if not isinstance(source, Value) and sizes_of(node.meta["val"]) != BATCH:
             raise PortError("the size of a value that depends on the input")
-        axis = x.axis(node.args[1]) if x is source else 0
+        axis = x.axis(int(node.args[1])) if x is source else 0  # pyright: ignore[reportArgumentType]
         return low.emit(word("ops.size")(axis=axis), low.whole(x), shape=(), axes=())
     if name == "sym_numel":
         return low.emit(word("ops.size"), low.whole(low.env[node.args[0]]), shape=(), axes=())

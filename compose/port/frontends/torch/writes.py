@@ -45,8 +45,9 @@ def _reaches_others(graph: torch.fx.Graph) -> bool:
     order = {node: i for i, node in enumerate(graph.nodes)}
     base: dict[torch.fx.Node, torch.fx.Node] = {}
     for node in graph.nodes:
-        given = node.args[0] if node.args and isinstance(node.args[0], torch.fx.Node) else None
-        if node.op == "call_function" and given is not None and (_name(node) in _VIEWS or in_place(str(node.target))):
+        given = node.args[0] if node.args else None
+        shares = node.op == "call_function" and (_name(node) in _VIEWS or in_place(str(node.target)))
+        if shares and isinstance(given, torch.fx.Node):
             base[node] = base.get(given, given)
     for node in graph.nodes:
         if node.op != "call_function" or not in_place(str(node.target)):

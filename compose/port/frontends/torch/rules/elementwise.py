@@ -7,7 +7,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import as_value
+from compose.port.frontends.torch.operands import Operands, as_value
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import alone
 from compose.port.lowering.binary import binary, extreme
@@ -104,7 +104,7 @@ def _rrelu(lowering: LayoutLowering, node: Any, x: Value, low_end=1 / 8, high_en
 
 
 @rules("aten.clamp", "aten.clamp_min", "aten.clamp_max")
-def _clamp(lowering: LayoutLowering, node: Any, x: Value, first=None, last=None, min=None, max=None):
+def _clamp(lowering: Operands, node: Any, x: Value, first=None, last=None, min=None, max=None):
     below, above = (None, first) if "clamp_max" in str(node.target) else (first, last)
     bounds = {"min": min if below is None else below, "max": max if above is None else above}
     bounds = {k: v for k, v in bounds.items() if v is not None}
@@ -137,7 +137,7 @@ def _softmax(lowering: LayoutLowering, node: Any, x: Value, axis, dtype=None):
 
 
 @rule("aten.pow")
-def _pow(lowering: LayoutLowering, node: Any, x: Operand, exponent: Operand):
+def _pow(lowering: Operands, node: Any, x: Any, exponent: Any):
     known, power = (lowering.number(v) for v in (x, exponent))
     if power is not None:
         return lowering.emit(word("ops.power")(x2=power), x)
@@ -146,7 +146,7 @@ def _pow(lowering: LayoutLowering, node: Any, x: Operand, exponent: Operand):
     return _with(lowering, "ops.power", x, exponent)
 
 
-def _with(lowering: LayoutLowering, operation: str, a: Operand, b: Operand) -> Value:
+def _with(lowering: Operands, operation: str, a: Any, b: Any) -> Value:
     """A layer of a value and what broadcasts to it."""
     like = a if isinstance(a, Value) else b
     if not isinstance(like, Value):
