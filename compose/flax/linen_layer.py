@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 from flax import linen as nn
-from flax.errors import InvalidRngError
+from flax.errors import InvalidRngError, ModifyScopeVariableError
 
 from compose.core.context import Context
 from compose.core.errors import ConfigError
@@ -51,14 +51,19 @@ class LinenLayer(ModuleLayer):
     def call(self, params, state, x, ctx: Context):
         module = self.module()
         draws = ctx.train and ctx.key is not None
-        options: dict[str, Any] = dict(mode(module, ctx.train), mutable=list(state) if ctx.train else False)
+        rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
+
+        def run(mutable: Any) -> Any:
+            options: dict[str, Any] = dict(mode(module, ctx.train), mutable=mutable)
+            return module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
+
         try:
-            rngs = {name: ctx.rng(name) for name in self.rngs} if draws else {}
-            result: Any = module.apply({"params": params, **state}, *arguments(x), rngs=rngs, **options)
+            y, after = run(list(state)) if ctx.train else (run(False), {})
+        except ModifyScopeVariableError:  # a module that writes its state in inference too, which is not kept
+            y, after = run(list(state))[0], {}
         except InvalidRngError:
             ctx.rng()  # raises if apply was called without an rng
             raise
-        y, after = result if ctx.train else (result, {})
         return y, {**state, **plain(after)}
 
 
@@ -99,4 +104,5 @@ def _init(key, layer: LinenLayer, inputs: tuple) -> dict:
     module = layer.module()
     streams = {name: jax.random.fold_in(key, i) for i, name in enumerate(("params", *layer.rngs))}
     options: dict[str, Any] = dict(mode(module, False))
-    return plain(module.init(streams, *(jax.numpy.zeros(s.shape, s.dtype) for s in inputs), **options))
+    zeros = jax.tree.map(lambda s: jax.numpy.zeros(s.shape, s.dtype), inputs)
+    return plain(module.init(streams, *zeros, **options))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from flax import linen as nn
 
 import compose
 from compose import fc
@@ -51,3 +53,21 @@ def test_a_registered_module_is_a_word(tmp_path, x, monkeypatch):
     trained.save(tmp_path / "m.safetensors")
     again = compose.load(tmp_path / "m.safetensors")
     close(again.predict(x), trained.predict(x))
+
+
+def test_a_module_that_writes_its_state_in_inference_too(x, key):
+    net = compose.flax.layer(nn.BatchNorm(use_running_average=False))
+    params, state = net.init(key, x)
+    y, after = net.apply(params, state, x)
+    np.testing.assert_allclose(jnp.mean(y, 0), 0, atol=1e-5)
+    assert jax.tree.all(jax.tree.map(np.array_equal, state, after))
+
+
+def test_a_cell_takes_its_carry_and_an_input(key):
+    carry, x = (jnp.ones((3, 6)), jnp.ones((3, 6))), jnp.ones((3, 5))
+    net = compose.flax.layer(nn.LSTMCell(6))
+    params, state = net.init(key, carry, x)
+    (c, h), y = net.apply(params, state, carry, x)[0]
+    wanted, _ = nn.LSTMCell(6).apply({"params": params}, carry, x)
+    np.testing.assert_allclose((c, h), wanted, rtol=1e-6)
+    np.testing.assert_allclose(y, h, rtol=1e-6)

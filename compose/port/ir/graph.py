@@ -24,6 +24,7 @@ class Op:
         path: its name in the source, outermost first, such as `("layer1", "0", "conv1")`; () if it has none.
         classes: the source's class for every prefix of `path`, such as `("Sequential", "BasicBlock", "Conv2d")`.
         where: the file and line in the user's code, or "".
+        spreads: whether its inputs have different shapes, so that a sum is no residual.
     """
 
     layer: Layer
@@ -34,6 +35,7 @@ class Op:
     path: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     where: str = ""
+    spreads: bool = False
 
     def takes(self) -> Iterator[Take]:
         """All `Take`s of its weights and state."""
@@ -73,6 +75,7 @@ class SourceGraph:
             `source.transpose(axes)`; None if the axes are the same.
         unread: parts of arrays that the source holds but does not use.
         saved: the entries of the source's own checkpoint, if it has one.
+        notes: what the source does in training that the network does not, one line each, for the report.
     """
 
     inputs: tuple[int, ...]
@@ -84,3 +87,4 @@ class SourceGraph:
     output_axes: tuple[tuple[int, ...] | None, ...] = ()
     unread: tuple[Take, ...] = ()
     saved: Saved | None = None
+    notes: tuple[str, ...] = ()

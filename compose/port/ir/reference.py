@@ -22,6 +22,18 @@ class Gradients(NamedTuple):
     exist: bool = True
 
 
+class Witness(NamedTuple):
+    """What another program computes of the source, on its own weights and the example inputs.
+
+    Attributes:
+        name: of the program.
+        outputs: those that it gives, by their place among all.
+    """
+
+    name: str
+    outputs: dict[int, np.ndarray]
+
+
 class Directional(Protocol):
     """Outputs, and derivatives along random directions, of a source that has no gradients."""
 
@@ -35,7 +47,9 @@ class Directional(Protocol):
 class Reference(Protocol):
     """The source model, run in float64 on given weights; arrays go in and out in the source's axes.
 
-    A source that computes something for sizes that it does not take has a method `takes(inputs)` that says so.
+    A source that computes something for sizes that it does not take has a method `takes(inputs)` that says so. One that
+    was made from a file may have a method `witness() -> Witness | None`: the reference itself is then compared with
+    another program that runs the file.
     """
 
     def inputs(self) -> list[np.ndarray]:

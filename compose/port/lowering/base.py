@@ -123,7 +123,8 @@ class Lowering(Generic[V]):
         takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
         layer, takes = self.finish(layer, takes, kept)
         refuse_stand_ins(layer, [*takes.values(), *kept.values()], self.stands_for_batch)
-        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place()))
+        spreads = len({v.shape for v in inputs}) > 1
+        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place(), spreads))
         return output
 
     def each(self, layer: Any, x: V) -> V:

@@ -11,6 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Lowering, V
+from compose.port.lowering.batch import BatchNumber, by_batch
 from compose.port.lowering.literals import number
 from compose.port.lowering.values import BroadcastWeight, GraphWeight, Known
 
@@ -35,6 +36,14 @@ class Arithmetic(Lowering[V]):
     def number(self, x: Any) -> float | None:
         """The number that a constant is everywhere; None for anything else."""
         return number(x)
+
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        """What a constant is that follows from the size of the batch; None for anything else."""
+        return None
+
+    def batch_size(self, x: V) -> V:
+        """The size of the batch as a value, read from `x` if its first axis is the batch."""
+        raise NotImplementedError
 
     def pair(self, operation: str, a: V, b: V) -> V:
         """A layer of two values."""
@@ -114,6 +123,10 @@ def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     """
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)
+    for turned, (x, known) in enumerate(((a, b), (b, a))):
+        of_batch = lowering.of_batch(known)
+        if of_batch is not None:
+            return by_batch(lowering, operation, x, of_batch, lowering.batch_size(x), bool(turned))
     if not lowering.is_value(a):
         if operation in _COMMUTING:
             return lowering.from_left(operation, a, b)

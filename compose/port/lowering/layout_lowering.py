@@ -98,9 +98,9 @@ class LayoutLowering(Arithmetic[Value]):
         joins = isinstance(split.layer, word("reshape")) and ours == (*space, groups * n)
         return (groups, split.inputs[0]) if swaps and joins else (0, 0)
 
-    def joined(self, operator: str, a: Value, b: Value) -> Value:
+    def joined(self, operator: str, a: Value, b: Value, shape: tuple[int, ...] | None = None) -> Value:
         """A layer of two values that broadcast; the second moves to the layout of the first."""
-        shape, a, b = self.shape, self.whole(a), self.whole(b)
+        shape, a, b = self.shape if shape is None else shape, self.whole(a), self.whole(b)
         if _one(a, b) or _one(b, a):  # of any layout
             axes = b.axes if _one(a, b) else a.axes
             return self.emit(word(operator), a, b, shape=shape, axes=axes)

@@ -22,13 +22,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of one proof; `ok` if all passed."""
+    """All checks of one proof; `ok` if all passed. `notes` say what the source does in training alone."""
 
     model: str
     level: str
     seed: int
     tolerance: float
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -40,6 +41,7 @@ class Report:
             mark = "✓" if row.ok else "✗"
             worst = f"  at {row.worst}" if row.worst and not row.ok else ""
             lines.append(f"  {mark} {row.check:<10} {row.what:<38} largest relative error {row.error:.1e}{worst}")
+        lines += [f"  · {note}" for note in self.notes]
         how = f"seed {self.seed}, tolerance {self.tolerance:.0e}"
         lines.append(f"  float64, perturbed weights, random cotangents, {how}")
         return "\n".join(lines)

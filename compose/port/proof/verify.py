@@ -17,6 +17,7 @@ from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Report, Row, compare
 from compose.port.proof.sizes import compared_at, other_sizes, run_at
 from compose.port.proof.training import trainable, training
+from compose.port.proof.witness import witnessed
 from compose.port.result import Result
 
 LEVELS = ("weights", "outputs", "gradients", "step", "steps")
@@ -36,10 +37,11 @@ def verify(
     if depth and rows[0].ok:
         with jax.enable_x64(True):
             rows += (_outputs if depth == 1 else _gradients)(port, seed, tolerance)
+            rows += witnessed(port)
             checks = {name: n for name, n in (("step", 1), ("steps", steps)) if LEVELS.index(name) <= depth}
             if checks:
                 rows += training(port, checks, optimizer, seed, tolerance)
-    report = Report(port.graph.name, level, seed, tolerance, tuple(rows))
+    report = Report(port.graph.name, level, seed, tolerance, tuple(rows), port.graph.notes)
     if not report.ok:
         raise PortError(f"{report}\n{first_divergence(port, report, seed)}")
     return report

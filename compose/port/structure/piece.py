@@ -99,7 +99,7 @@ def side_by_side(parts: tuple[Piece, ...], join: Piece) -> Piece:
         first = parts[0]
         if isinstance(first.layer, branch) and first.layer.join == add and not first.whole:
             parts = (*first.kids[:-1], *parts[1:])  # a sum of a sum, in the same order
-        if len(parts) == 2:
+        if len(parts) == 2 and not (join.op and join.op.spreads):
             with_shortcut = _residual(*parts)
             if with_shortcut is not None:
                 return with_shortcut

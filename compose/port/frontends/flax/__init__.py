@@ -16,7 +16,8 @@ def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) 
     `from_flax(module, variables, x)` for Linen, `from_flax(module, x)` for a live NNX module.
 
     Args:
-        module: it is traced in inference mode: `train`, `deterministic` and `use_running_average` are set.
+        module: it is traced in inference mode: `train`, `deterministic` and `use_running_average` are set. Training
+            mode is what the proof of training steps runs, and what tells which statistics are fixed in training too.
         inputs: for Linen the variables, as from `init`; then example arrays, batch first. The batch may have any
             size afterwards.
         partial: where operations are missing, list them all in one error with the lines they come from.
@@ -37,12 +38,17 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
         from flax import linen, nnx
     except ImportError:
         raise PortError("Flax, to read its modules: pip install 'compose-jax[flax]'") from None
+    from compose.flax.modes import mode
     from compose.port.frontends.flax.capture_linen import LinenModel
     from compose.port.frontends.flax.capture_nnx import NnxModel
     from compose.port.frontends.flax.lower import FlaxLowering
     from compose.port.frontends.flax.reference import FlaxModel
 
     registry.load()
+    usual = mode(module, False) if isinstance(module, (linen.Module, nnx.Module)) else {}
+    other = [f"{k}={v}" for k, v in options.items() if k in usual and bool(v) != usual[k]]
+    if other:
+        raise PortError(f"a module in inference mode, got {', '.join(other)}; a port has both modes: leave it out")
     if isinstance(module, linen.Module) and inputs:
         model: Any = LinenModel(module, inputs[0], options)
         examples = inputs[1:]

@@ -38,7 +38,7 @@ class LinenModel:
         """The outputs in float64 and the arrays afterwards, without dropout."""
         variables = traverse_util.unflatten_dict({self.paths[name]: a for name, a in arrays.items()})
         states = [name for name in variables if name != "params"] if train else False
-        options: Any = {**mode(self.module, train), **self.options, "mutable": states}
+        options: Any = {**self.options, **mode(self.module, train), "mutable": states}
 
         def call(run, args, kwargs, context):
             module = context.module

@@ -43,7 +43,7 @@ class NnxModel:
         for _, inner in nnx.iter_modules(module):
             _widen(inner)
         with _watched(module, seen):
-            out = module(*inputs, **mode(module, train), **self.options)
+            out = module(*inputs, **{**self.options, **mode(module, train)})
         _, _, after = nnx.split(module, nnx.RngState, ...)
         found = {_name(path): v.get_value() for path, v in nnx.to_flat_state(after)}
         return out, {name: found[name] for name in arrays}

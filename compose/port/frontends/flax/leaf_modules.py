@@ -55,6 +55,7 @@ class Call:
         names: of its arrays, which come first among the operation's inputs.
         args: the tree of the call's `(args, kwargs)`, and its leaves that are no arrays, by place.
         out: the tree of what it returns.
+        fixed_statistics: of a batch norm, whether this call normalises by its running statistics.
     """
 
     module: Any
@@ -64,6 +65,7 @@ class Call:
     args: Any
     fixed: dict[int, Any]
     out: Any
+    fixed_statistics: bool = False
 
 
 @dataclass
@@ -97,7 +99,9 @@ class Recorder:
         leaves, args_tree = jax.tree.flatten((args, kwargs))
         outs, out_tree = jax.tree.flatten(out)
         fixed = {i: leaf for i, leaf in enumerate(leaves) if not isinstance(leaf, (jax.Array, np.ndarray))}
-        self.calls.append(Call(module, path, classes, tuple(weights), args_tree, fixed, out_tree))
+        statistics = kwargs.get("use_running_average", args[1] if len(args) > 1 else None)
+        statistics = getattr(module, "use_running_average", None) if statistics is None else statistics
+        self.calls.append(Call(module, path, classes, tuple(weights), args_tree, fixed, out_tree, statistics is True))
         given = [leaf for i, leaf in enumerate(leaves) if i not in fixed]
         shapes = tuple(ShapedArray(o.shape, o.dtype) for o in outs)
         each = type(module).__name__ in _EACH_ROW

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,25 +11,33 @@ import jax
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.flax.batch import follow_batch
 from compose.port.frontends.flax.inlining import Eqn, Flat, Var, user_line
 from compose.port.frontends.flax.leaf_modules import Call, Recorder
 from compose.port.frontends.flax.passes.functions import Match, found
 from compose.port.frontends.flax.registry import class_rule, named_rule
 from compose.port.frontends.flax.values import Value, Weight
-from compose.port.ir.graph import Saved, SourceGraph
+from compose.port.ir.graph import Op, Saved, SourceGraph
 from compose.port.ir.weights import Take
 from compose.port.lowering.base import Place
+from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.values import Known
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
+_PARTS = (1, 2, 12)  # a batch that is split needs a size that can be
 
 
 class FlaxLowering(Arithmetic[Value]):
     """The lowering of one module.
 
     Attributes:
-        batch: the size that stands for the batch: a prime that no array has.
+        batch: the size that stands for the batch: one that no array has.
+        numbers: the constants, by `id`, that are numbers which follow from the batch.
+        sized: whether the module takes batches of the examples' size alone.
+        inputs: the values of the inputs.
+        call: that of the module which a rule lowers.
         eqn: the operation being lowered.
         path: the modules around it, and their classes.
         weights: of a module that is kept whole, by name below it.
@@ -42,6 +51,10 @@ class FlaxLowering(Arithmetic[Value]):
         super().__init__()
         self.model, self.examples = model, inputs
         self.recorder = Recorder()
+        self.numbers: dict[int, BatchNumber] = {}
+        self.sized = False
+        self.inputs: list[Value] = []
+        self.call: Call
         self.env: dict[Var, Any] = {}
         self.eqn: Eqn
         self.path: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
@@ -57,7 +70,8 @@ class FlaxLowering(Arithmetic[Value]):
         for var, name in zip(flat.inputs, names):
             self.env[var] = Weight.stored(name, var.shape, name in self.model.trained)
         inputs = [Value(self.new_index(), v.shape, v.dtype) for v in flat.inputs[len(names) :]]
-        self.env.update(zip(flat.inputs[len(names) :], inputs))
+        self.inputs = [self._of_one_size(x) if self.sized else x for x in inputs]
+        self.env.update(zip(flat.inputs[len(names) :], self.inputs))
         steps = self._steps(flat)
         for eqn, match in steps:
             self._lower(eqn, match)
@@ -99,6 +113,13 @@ class FlaxLowering(Arithmetic[Value]):
         takes = self.take(weight)
         return any(t.source in self.model.trained for t in (takes if isinstance(takes, tuple) else (takes,)))
 
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        return self.numbers.get(id(x))
+
+    def batch_size(self, x: Value) -> Value:
+        whole = x if x.shape[:1] == (self.batch,) else next(v for v in self.inputs if v.shape[:1] == (self.batch,))
+        return self.emit(word("ops.size")(axis=0), whole, shape=())
+
     def is_shared(self, x: Value) -> bool:
         variables = [var for var, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
         return any(self.uses.get(var, 0) > 1 for var in variables)
@@ -130,6 +151,10 @@ class FlaxLowering(Arithmetic[Value]):
         """What is known of a value of the trace: a `Value`, a `Weight` or a constant."""
         return self.env[var] if isinstance(var, Var) else var
 
+    def seen(self, var: Any) -> Any:
+        """As `value`; None for what is inside a known function, which was lowered whole."""
+        return self.env.get(var) if isinstance(var, Var) else var
+
     @contextlib.contextmanager
     def weights_under(self, prefix: str) -> Iterator[None]:
         """In the `with` block, `weights` are those of a module inside."""
@@ -140,37 +165,76 @@ class FlaxLowering(Arithmetic[Value]):
         finally:
             self.weights = outer
 
+    @functools.cached_property
+    def fixed_norms(self) -> set[int]:
+        """The calls, by `id`, of batch norms that keep their statistics in training too."""
+        seen, specs = Recorder(), self._specs([x.shape for x in self.examples])
+        run = lambda arrays, xs: self.model.run(dict(zip(self.model.arrays, arrays)), xs, train=True, seen=seen)[0]
+        try:
+            with jax.enable_x64(True):
+                jax.eval_shape(run, *specs)
+        except Exception:  # a module that trains otherwise than by its call, of which nothing is known
+            return set()
+        keeps: dict[tuple, list[bool]] = {}
+        for call in seen.calls:
+            keeps.setdefault(call.path, []).append(call.fixed_statistics)
+        return {id(call) for call in self.recorder.calls if all(keeps.get(call.path, [False]))}
+
     # The walk.
 
-    def _traced(self) -> tuple[Flat, Any]:
-        sizes = {n for a in (*self.model.arrays.values(), *self.examples) for n in a.shape}
-        self.batch = next(p for p in _PRIMES if p not in sizes)
-        lead = self.examples[0].shape[:1]
-        resized = [x.shape if x.shape[:1] != lead else (self.batch, *x.shape[1:]) for x in self.examples]
-        try:
-            return self._trace(resized)
-        except Exception:
-            self.batch, self.recorder = lead[0] if lead else 1, Recorder()
-            try:
-                return self._trace([x.shape for x in self.examples])
-            except Exception as e:
-                first = next(iter(str(e).strip().splitlines()), "")
-                raise PortError(f"a module that JAX can trace, got {type(e).__name__}: {first}") from e
+    def _of_one_size(self, x: Value) -> Value:
+        """An input that must have the shape of its example, as the network then says."""
+        layer = word("ensure_shape")(*x.shape)
+        made = Value(self.new_index(), x.shape, x.dtype)
+        self.ops.append(Op(layer, (x.index,), made.index))
+        return made
 
-    def _trace(self, shapes: list) -> tuple[Flat, Any]:
+    def _traced(self) -> tuple[Flat, Any]:
+        """The trace for a batch of any size, or, if the module takes one size alone, for that of the examples."""
+        sizes = {n for a in (*self.model.arrays.values(), *self.examples) for n in a.shape}
+        lead, failure = self.examples[0].shape[:1], None
+        for times in _PARTS if lead else ():
+            self.batch, other = [n for p in _PRIMES if (n := p * times) not in sizes][:2]
+            try:
+                twin, _ = self._trace(self._resized(other), Recorder())
+                flat, out = self._trace(self._resized(self.batch), Recorder())
+            except Exception as e:
+                failure = failure or e
+                continue
+            self.numbers = follow_batch(flat, twin, self.batch, other)
+            return flat, out
+        self.batch = lead[0] if lead else 1
+        try:
+            made = self._trace([x.shape for x in self.examples], Recorder())
+        except Exception as e:
+            first = next(iter(str(e).strip().splitlines()), "")
+            raise PortError(f"a module that JAX can trace, got {type(e).__name__}: {first}") from e
+        self.sized = bool(lead)
+        return made
+
+    def _resized(self, batch: int) -> list[tuple[int, ...]]:
+        """The shapes of the examples with another size of the batch."""
+        lead = self.examples[0].shape[:1]
+        return [x.shape if x.shape[:1] != lead else (batch, *x.shape[1:]) for x in self.examples]
+
+    def _trace(self, shapes: list, recorder: Recorder) -> tuple[Flat, Any]:
         out_tree: Any = None
-        wide = lambda a: np.float64 if np.issubdtype(a.dtype, np.floating) else a.dtype
+        self.recorder = recorder
 
         def run(arrays, inputs):
             nonlocal out_tree
-            out = self.model.run(dict(zip(self.model.arrays, arrays)), inputs, seen=self.recorder)[0]
+            out = self.model.run(dict(zip(self.model.arrays, arrays)), inputs, seen=recorder)[0]
             leaves, out_tree = jax.tree.flatten(out)
             return leaves
 
         with jax.enable_x64(True):
-            arrays = [jax.ShapeDtypeStruct(a.shape, wide(a)) for a in self.model.arrays.values()]
-            given = [jax.ShapeDtypeStruct(s, wide(x)) for s, x in zip(shapes, self.examples)]
-            return Flat(jax.make_jaxpr(run)(arrays, given), len(arrays)), out_tree
+            return Flat(jax.make_jaxpr(run)(*self._specs(shapes)), len(self.model.arrays)), out_tree
+
+    def _specs(self, shapes: list) -> tuple[list, list]:
+        """The abstract arrays of the model and its inputs, in float64."""
+        wide = lambda a: np.float64 if np.issubdtype(a.dtype, np.floating) else a.dtype
+        arrays = [jax.ShapeDtypeStruct(a.shape, wide(a)) for a in self.model.arrays.values()]
+        return arrays, [jax.ShapeDtypeStruct(s, wide(x)) for s, x in zip(shapes, self.examples)]
 
     def _steps(self, flat: Flat) -> list[tuple[Eqn, Match | None]]:
         """The operations that the outputs need, with the known functions that they are the ends of."""
@@ -209,7 +273,7 @@ class FlaxLowering(Arithmetic[Value]):
                 self.env[var] = value.but(shape=var.shape, dtype=var.dtype) if isinstance(value, Value) else value
 
     def _module(self, call: Call) -> list:
-        self.path = call.path, call.classes
+        self.path, self.call = (call.path, call.classes), call
         given = [self.value(v) for v in self.eqn.inputs]
         self.weights = dict(zip(call.names, given))
         rest = iter(given[len(call.names) :])

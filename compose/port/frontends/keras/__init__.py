@@ -22,7 +22,11 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
-    Raises `PortError` for a layer without a rule, a `Lambda`, or a Keras that is not installed.
+    Penalties of weights and activities belong to the source's loss, and are not part of the network; the report of
+    the proof names them.
+
+    Raises `PortError` for a layer without a rule, an option that has no equal here, as a constraint or a quantised
+    dtype, a `Lambda`, or a Keras that is not installed.
     """
     from compose.port.frontends.keras.reference import KerasModel
 
@@ -38,15 +42,17 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
         raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
     from compose.port.frontends.keras.examples import examples_for
     from compose.port.frontends.keras.lower import KerasLowering, functional
+    from compose.port.frontends.keras.options import check_variables, training_notes
 
     registry.load()
     if not isinstance(model, keras.Model):
         raise PortError(f"a keras.Model, got {type(model).__name__}")
     whole = functional(model, inputs)
+    check_variables(model)
     walk = KerasLowering()
     graph = walk.run(whole, type(model).__name__ if type(model).__module__.split(".")[0] != "keras" else model.name)
     walk.refuse(partial)
-    graph = replace(graph, saved=walk.saved(model, graph.arrays))
+    graph = replace(graph, saved=walk.saved(model, graph.arrays), notes=training_notes(model))
     if hasattr(getattr(model, "_functional", None) or model, "_nodes_by_depth"):
         flat = keras.tree.flatten(inputs) or examples_for(whole)
         inputs = (flat[0] if len(flat) == 1 else flat,)

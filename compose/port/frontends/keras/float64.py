@@ -61,7 +61,7 @@ def _numbers() -> contextlib.AbstractContextManager:
         return jax.enable_x64(True)
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
-    from compose.port.frontends.keras.reference_on_tensorflow import exact_numbers
+    from compose.port.frontends.keras.float64_on_tensorflow import exact_numbers
 
     return exact_numbers()
 

@@ -14,8 +14,10 @@ from keras.src.backend.common import keras_tensor
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
+from compose.port.frontends.keras.batch import A_LOOP, follow_batch
 from compose.port.frontends.keras.float64 import float64
 from compose.port.frontends.keras.registry import class_rule
+from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH
 
 _OPERATORS = {
@@ -41,7 +43,7 @@ def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
     """The call of a layer as a functional model, and the symbolic values of `args`, `kwargs` that are its inputs.
 
     It is in inference mode, and its constants are in float64. A mask that hangs on a value comes in beside it. Where
-    the call asks for the size of the batch, a number stands for it.
+    the call asks for the size of the batch, a number stands for it, and what follows from it is marked.
     """
     values = [v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.KerasTensor)]
     values += [m for v in values if (m := getattr(v, "_keras_mask", None)) is not None]
@@ -49,23 +51,35 @@ def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
     if "training" in inspect.signature(layer.call).parameters:
         kwargs = {**kwargs, "training": False}
     failure: Any = None
-    for batch in (None, BATCH):
-        inputs: dict[int, Any] = {
-            id(v): keras.Input(batch_shape=(v.shape[0] or batch, *v.shape[1:]), dtype=v.dtype) for v in values
-        }
-        for v in values:
-            mask = getattr(v, "_keras_mask", None)
-            if mask is not None:
-                inputs[id(v)]._keras_mask = inputs[id(mask)]
-        given: Any = keras.tree.map_structure(lambda v, inputs=inputs: inputs.get(id(v), v), (args, kwargs))
+    outer = any(v.shape[:1] == (BATCH,) for v in values)  # the call around this one was traced with the number
+    for batch in (BATCH,) if outer else (None, BATCH):
         try:
-            with _weights_are_symbolic(inputs[id(values[0])]):
-                outputs = layer.call(*given[0], **given[1])
-                return keras.Model(list(inputs.values()), outputs), values
-        except Exception as e:
-            failure = failure or e
+            made = _functional(layer, args, kwargs, values, batch)
+            if batch is not None:
+                follow_batch(made, _functional(layer, args, kwargs, values, SECOND))
+            return made, values
+        except RecursionError as e:
+            raise PortError(f"{A_LOOP}, in {layer.name}") from e
+        except PortError as e:
+            e.add_note(f"in the Keras layer {layer.name}")
+            raise
+        except Exception as e:  # the last one: a call that reads the batch's size fails without a number for it
+            failure = e
     said = f"{type(failure).__name__} in {layer.name}: {failure}"
     raise PortError(f"a call that Keras can trace symbolically, got {said}") from failure
+
+
+def _functional(layer: Any, args: Any, kwargs: Any, values: list, batch: int | None) -> Any:
+    """The call as a functional model, for a batch of so many examples, or of any size."""
+    sizes = lambda v: (batch if v.shape[0] in (None, BATCH) else v.shape[0], *v.shape[1:])
+    inputs: dict[int, Any] = {id(v): keras.Input(batch_shape=sizes(v), dtype=v.dtype) for v in values}
+    for v in values:
+        mask = getattr(v, "_keras_mask", None)
+        if mask is not None:
+            inputs[id(v)]._keras_mask = inputs[id(mask)]
+    given: Any = keras.tree.map_structure(lambda v: inputs.get(id(v), v), (args, kwargs))
+    with _weights_are_symbolic(inputs[id(values[0])]):
+        return keras.Model(list(inputs.values()), layer.call(*given[0], **given[1]))
 
 
 @contextlib.contextmanager
@@ -93,6 +107,8 @@ def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
         if not in_stateless_scope():
             given: Any = keras.tree.map_structure(known, (args, kwargs))
             args, kwargs = given
+            if type(op).__name__ == "GetItem" and isinstance(args[-1], slice):
+                args = (*args[:-1], (args[-1],))  # as arrays take it
         return held[operation, "symbolic_call"](op, *args, **kwargs)
 
     def call(one, *args, **kwargs):

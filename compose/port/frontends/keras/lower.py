@@ -15,12 +15,14 @@ from compose.core.registry import word
 from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
+from compose.port.frontends.keras.options import check_options
 from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Place
+from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
-from compose.port.lowering.values import BroadcastWeight, GraphValue
+from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
 
 class KerasLowering(Arithmetic[GraphValue]):
@@ -28,6 +30,7 @@ class KerasLowering(Arithmetic[GraphValue]):
 
     Attributes:
         variables, names: the model's variables by name, and their names by `id`.
+        inputs: the values of the model's inputs.
         path: the layers around the node, each with its class.
         node: the node that is being lowered.
         within: the model whose nodes are lowered.
@@ -38,6 +41,7 @@ class KerasLowering(Arithmetic[GraphValue]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.inputs: list[GraphValue] = []
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
         self.path: tuple[tuple[str, str], ...] = ()
@@ -50,6 +54,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         for variable in model.variables:
             self._name(variable)
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
+        self.inputs = inputs
         outputs = [value.index for value in self._model(model, inputs)]
         taken = {t.source for op in self.ops for t in op.takes()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
@@ -83,6 +88,13 @@ class KerasLowering(Arithmetic[GraphValue]):
         take = self.take(weight)
         return not isinstance(take, Constant) and self.variables[take.source].trainable
 
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        return x if isinstance(x, BatchNumber) else None
+
+    def batch_size(self, x: GraphValue) -> GraphValue:
+        whole = x if x.shape[:1] in ((None,), (BATCH,)) else self.inputs[0]
+        return self.emit(word("ops.size")(axis=0), whole, shape=())
+
     def is_shared(self, x: GraphValue) -> bool:
         tensor = self.node.input_tensors[0]
         return len(self.readers(tensor)) > 1 or any(tensor is output for output in self.within.outputs)
@@ -101,8 +113,8 @@ class KerasLowering(Arithmetic[GraphValue]):
         return Take(self._name(weight), **steps)
 
     def operand(self, value: Any) -> Any:
-        """An operand of arithmetic: a value, a weight, or an array."""
-        if isinstance(value, GraphValue):
+        """An operand of arithmetic: a value, a weight, an array, or a number that follows from the batch."""
+        if isinstance(value, (GraphValue, BatchNumber)):
             return value
         weight = self.weight(value)
         return np.asarray(keras.ops.convert_to_numpy(value), np.float64) if weight is None else weight
@@ -199,6 +211,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         rule = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
         self.node = node
         with self.located():
+            check_options(op)
             if family == "keras.ops" and not any(isinstance(v, GraphValue) for v in keras.tree.flatten((args, kwargs))):
                 return known_result(self, op, args, kwargs)
             if rule is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,26 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from compose.port.frontends.keras.modes import mode
-
-_CASTING = ("keras.src.backend.tensorflow.core", "tensorflow.python.ops.math_ops")
-
-
-@contextlib.contextmanager
-def exact_numbers() -> Iterator[None]:
-    """Numbers that Keras and TensorFlow cast become float64 at once: by themselves they become float32 first."""
-    modules: list[Any] = [importlib.import_module(name) for name in _CASTING]
-    before = [module.cast for module in modules]
-
-    def exact(cast: Any) -> Any:
-        return lambda x, dtype, **name: tf.constant(x, dtype) if isinstance(x, (int, float)) else cast(x, dtype, **name)
-
-    for module, cast in zip(modules, before):
-        module.cast = exact(cast)
-    try:
-        yield
-    finally:
-        for module, cast in zip(modules, before):
-            module.cast = cast
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
         partial: where operations are missing, list them all in one error with the nodes that ask for them.
 
     Initialisers are the parameters, and keep their names. An ONNX file has no gradients and no training: the proof
-    takes its outputs from onnx's own reference in float64, and its gradients by central differences; there is no
-    `verify("step")`.
+    takes its outputs from onnx's own reference in float64, which runs the file in the opset that it came in, and its
+    gradients by central differences; there is no `verify("step")`. Where onnxruntime is installed and runs the file,
+    the reference is compared with it.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
@@ -36,34 +38,56 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.frontends.onnx.float64 import widened
     from compose.port.frontends.onnx.reference import OnnxModel
 
-    model = load(source)
-    wide: onnx.ModelProto = widened(model)
-    name = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name or "model"
-    examples, graph = _read(model, wide, inputs, name, channels_first, partial)
-    return Ported.of(graph, OnnxModel(wide, examples, graph), "onnx")
+    file = load(source)
+    wide: onnx.ModelProto = widened(file.read)
+    name = Path(source).stem if isinstance(source, (str, Path)) else file.read.graph.name or "model"
+    examples, graph = _read(file.read, wide, inputs, name, channels_first, partial)
+    forms = [wide] if file.plain is file.read else [widened(file.plain), wide]
+    return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
 
 
 def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
-    from compose.port.frontends.onnx.batch import BatchError, note_varying, with_second
-    from compose.port.frontends.onnx.constant_folding import folded
+    from compose.port.frontends.onnx.batch import BatchError
     from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
-    from compose.port.frontends.onnx.lower import OnnxLowering
+    from compose.port.frontends.onnx.lengths import with_lengths
     from compose.port.frontends.onnx.model import array
-    from compose.port.frontends.onnx.passes import simplified
 
     registry.load()
     examples, attempts = examples_and_sizes(model, inputs)
     arrays = {tensor.name: array(tensor) for tensor in model.graph.initializer}
     for i, sizes in enumerate(attempts):
+        free = i < len(attempts) - 1
         try:
-            read = folded(wide, sizes)
-            if i == 0:
-                note_varying(read, folded(wide, with_second(sizes)))
-            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
-            graph = low.run(name)
+            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free)
         except PortError as e:
-            if i == len(attempts) - 1 or (isinstance(e, BatchError) and is_open(model)):
+            if not free or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         low.refuse(partial)
-        return examples, graph
+        options = {"arrays": arrays, "name": name, "channels_first": channels_first, "free": free}
+        return examples, with_lengths(graph, model, sizes, functools.partial(_lowered, model, wide, **options))
+
+
+def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool) -> Any:
+    """The graph, with those operations written out by the standard whose form no rule says."""
+    from compose.port.frontends.onnx.batch import note_varying, with_second
+    from compose.port.frontends.onnx.constant_folding import folded
+    from compose.port.frontends.onnx.lower import FormError, OnnxLowering
+    from compose.port.frontends.onnx.passes import simplified
+
+    expand: frozenset[str] = frozenset()
+    refusal: PortError | None = None
+    while True:
+        try:
+            read = folded(wide, sizes, expand)
+            if free:
+                note_varying(read, folded(wide, with_second(sizes), expand))
+            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
+            graph = low.run(name)
+            if not (low.missing and refusal):
+                return low, graph
+            raise refusal
+        except FormError as e:
+            refusal, expand = refusal or e.refusal, expand | {e.output}
+        except PortError as e:
+            raise (refusal or e) from None

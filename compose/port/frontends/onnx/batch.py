@@ -7,9 +7,8 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.frontends.onnx.examples import Sizes
+from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH
-
-SECOND = 7907  # another prime
 
 
 class BatchError(PortError):

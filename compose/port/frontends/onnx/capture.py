@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import onnx.inliner
@@ -11,6 +11,7 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.exact.windows import BEFORE_11
 from compose.port.frontends.onnx.passes.expand import expanded
 from compose.port.frontends.onnx.passes.expand_learn import without_labels
 from compose.port.frontends.onnx.passes.tidy import tidied
@@ -18,8 +19,23 @@ from compose.port.frontends.onnx.passes.tidy import tidied
 OLDEST = 13  # the first opset whose Squeeze, ReduceSum and Softmax are those of today
 
 
-def load(source: Any) -> onnx.ModelProto:
-    """The model with its external data, its functions inlined, in an opset of at least 13.
+class File(NamedTuple):
+    """A model in the forms that a port needs.
+
+    Attributes:
+        source: what the user gave, a path or a model in memory; None if its nodes are in training mode, in which the
+            port is not read.
+        plain: in the opset that it came in, its constants as initialisers and each weight its own.
+        read: the same in an opset of at least 13, for the rules.
+    """
+
+    source: Any
+    plain: onnx.ModelProto
+    read: onnx.ModelProto
+
+
+def load(source: Any) -> File:
+    """The model with its external data and its functions inlined.
 
     Raises `PortError` for a file that is missing, corrupt, lacks its external data, or cannot be converted.
     """
@@ -30,16 +46,35 @@ def load(source: Any) -> onnx.ModelProto:
         model = onnx.inliner.inline_local_functions(model) if model.functions else model
     except Exception as e:
         raise PortError(f"functions that can be inlined, in {_name(source)}: {e}") from e
-    version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OLDEST)
-    if version < OLDEST:
-        try:
-            model = onnx.version_converter.convert_version(model, OLDEST)
-        except Exception as e:
-            raise PortError(
-                f"opset {OLDEST} or later, or one that onnx.version_converter brings there, got {version}: {e}; "
-                f"export {_name(source)} again with opset_version={OLDEST} or more"
-            ) from e
-    return tidied(expanded(without_labels(model)))
+    trains = any(map(_trains, model.graph.node))
+    plain = tidied(expanded(without_labels(model)))
+    version = next((o.version for o in plain.opset_import if o.domain in ("", "ai.onnx")), OLDEST)
+    read = plain if version >= OLDEST else _converted(plain, version, _name(source))
+    return File(None if trains else source, plain, read)
+
+
+def _trains(node: onnx.NodeProto) -> bool:
+    if node.op_type == "Dropout":
+        return len(node.input) > 2
+    return node.op_type == "BatchNormalization" and any(a.name == "training_mode" and a.i for a in node.attribute)
+
+
+def _converted(model: onnx.ModelProto, version: int, name: str) -> onnx.ModelProto:
+    """The model in opset 13, with what its resizing meant before opset 11, which onnx's converter forgets."""
+    newer = onnx.ModelProto()
+    newer.CopyFrom(model)
+    newer.ir_version = max(model.ir_version, 4)  # before, initialisers had to be inputs too
+    try:
+        made = onnx.version_converter.convert_version(newer, OLDEST)
+    except Exception as e:
+        raise PortError(
+            f"opset {OLDEST} or later, or one that onnx.version_converter brings there, got {version}: {e}; "
+            f"export {name} again with opset_version={OLDEST} or more"
+        ) from e
+    for node in made.graph.node:
+        if node.op_type == "Resize" and version < 11:
+            node.attribute.extend(onnx.helper.make_attribute(k, v) for k, v in BEFORE_11.items())
+    return tidied(made)
 
 
 def _file(source: Any) -> onnx.ModelProto:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.exact import evaluator
+from compose.port.frontends.onnx.functions import body, is_function, type_of
+from compose.port.frontends.onnx.loops import LOOPS, unrolled
 from compose.port.frontends.onnx.model import Node, node_of
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.frontends.onnx.shape_inference import SUBGRAPHS, add_shapes, kind_of
@@ -33,6 +35,7 @@ class Graph:
         values: names of all that depends on the input.
         vague: those whose shape no one can tell before numbers are there.
         varying: constants that are others where the batch is, by name, as they are for a second batch.
+        expand: the first outputs of nodes that are read as the standard writes them in other operations.
     """
 
     nodes: list[Node]
@@ -46,6 +49,7 @@ class Graph:
     values: set[str] = field(default_factory=set)
     vague: set[str] = field(default_factory=set)
     varying: dict[str, np.ndarray] = field(default_factory=dict)
+    expand: frozenset[str] = frozenset()
 
     def readers(self, name: str) -> list[Node]:
         return [node for node in self.nodes if name in node.inputs]
@@ -63,15 +67,17 @@ class Graph:
         return None if value is None or value.size != 1 else value.item()
 
 
-def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]]) -> Graph:
+def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], expand: frozenset[str] = frozenset()) -> Graph:
     """Walk the wide model once, with these sizes of its inputs.
+
+    Operations without a rule that the standard writes in others are read so, and the nodes of `expand` too.
 
     Raises `PortError` for a shape that does not fit, with the node; operations that onnx does not know are left for the
     rules, with the shape of their first input.
     """
     source = model.graph
     graph = Graph([], {"": np.zeros(0)}, {}, dict(sizes), list(sizes), [o.name for o in source.output])
-    graph.opset, graph.values = list(model.opset_import), set(sizes)
+    graph.opset, graph.values, graph.expand = list(model.opset_import), set(sizes), expand
     kinds = graph.kinds
     kinds.update({x.name: x.type.tensor_type.elem_type for x in source.input})
     for tensor in source.initializer:
@@ -103,11 +109,36 @@ def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
             way = node.get("then_branch" if graph.constants[node.inputs[0]].item() else "else_branch")
             ends = [helper.make_node("Identity", [o.name], [n]) for o, n in zip(way.output, node.outputs)]
             _walk(graph, [*way.node, *ends])
+        elif node.op in LOOPS and unrolled(graph, node, _walk):
+            continue
         elif not _folds(graph, node):
+            written = _expanded(graph, node)
+            if written is not None:
+                _walk(graph, written)
+                continue
             _check_floats(node)
             graph.nodes.append(node)
             graph.follow(node)
             add_shapes(graph, node)
+            if graph.vague.intersection(node.outputs):
+                written = _written(graph, node)
+                if written is not None:  # onnx infers less of the operation than of its body
+                    graph.nodes.pop()
+                    graph.vague.difference_update(node.outputs)
+                    _walk(graph, written)
+
+
+def _expanded(graph: Graph, node: Node) -> list[onnx.NodeProto] | None:
+    """What the standard says that a node is, if it has no rule or is to be read so."""
+    asked = node.outputs[0] in graph.expand
+    return _written(graph, node) if asked or named_rule(node.op) is None else None
+
+
+def _written(graph: Graph, node: Node) -> list[onnx.NodeProto] | None:
+    if not is_function(node.op, graph.opset) or graph.vague.intersection(node.inputs):
+        return None
+    types = [type_of(kind_of(graph, n), graph.shapes[n]) if n else onnx.TypeProto() for n in node.inputs]
+    return body(node.proto, types, graph.opset)
 
 
 def _check_floats(node: Node) -> None:
@@ -154,7 +185,7 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.outputs if name]
     one = helper.make_model(helper.make_graph([node.proto], "one", inputs, outputs), opset_imports=graph.opset)
     try:
-        return ReferenceEvaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
+        return evaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
     except Exception as e:
         raise PortError(f"constants that {node.op} at {node.where} can be computed of: {e}") from e
 

@@ -23,14 +23,27 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in graph.initializer:
         _widen(tensor)
     for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                _widen(attribute.t)
-            if attribute.name in ("to", "dtype") and attribute.i in _FLOATS:
-                attribute.i = TensorProto.DOUBLE
-        if node.op_type == "ConstantOfShape" and not node.attribute:
-            zero = numpy_helper.from_array(np.zeros(1))
-            node.attribute.append(onnx.helper.make_attribute("value", zero))
+        widen_node(node)
+    return made
+
+
+def widen_node(node: onnx.NodeProto) -> None:
+    """Make one node compute in float64."""
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.TENSOR:
+            _widen(attribute.t)
+        if attribute.name in ("to", "dtype") and attribute.i in _FLOATS:
+            attribute.i = TensorProto.DOUBLE
+    if node.op_type == "ConstantOfShape" and not node.attribute:
+        zero = numpy_helper.from_array(np.zeros(1))
+        node.attribute.append(onnx.helper.make_attribute("value", zero))
+
+
+def widened_tensor(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    """A copy of a tensor in float64."""
+    made = onnx.TensorProto()
+    made.CopyFrom(tensor)
+    _widen(made)
     return made
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
+from compose.port.frontends.onnx.functions import is_function
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import named_rule
@@ -24,6 +27,19 @@ _IMAGE_OPS = {
 }  # fmt: skip
 _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
+
+
+class FormError(PortError):
+    """A form of an operation that no rule says, where the standard writes the operation in others.
+
+    Attributes:
+        output: the first output of the node.
+        refusal: what the rule says.
+    """
+
+    def __init__(self, output: str, refusal: PortError):
+        super().__init__(str(refusal))
+        self.output, self.refusal = output, refusal
 
 
 class OnnxLowering(Operands):
@@ -102,7 +118,15 @@ class OnnxLowering(Operands):
             shapes = [self.graph.shapes[name] for name in node.outputs]
             return tuple(Value(first.index, shape, identity_axes(len(shape))) for shape in shapes)
         with self.located():
-            return rule(self, node, *inputs)
+            try:
+                return rule(self, node, *inputs)
+            except BatchError:
+                raise
+            except PortError as e:
+                if node.outputs[0] not in self.graph.expand and is_function(node.op, self.graph.opset):
+                    e.add_note(self.location())
+                    raise FormError(node.outputs[0], e) from e
+                raise
 
     def _of_weights(self, node: Node, inputs: list, rule: Callable | None) -> Any:
         """Weights that only move stay the file's; what is computed from them becomes a weight of its own."""
@@ -113,7 +137,17 @@ class OnnxLowering(Operands):
             result = rule(self, node, *inputs)
             if result is not None:
                 return result
-        arrays = evaluated(self.graph, node, {n: self.known(x) for n, x in zip(node.inputs, inputs) if n})
+        if node.op == "onnx.Reshape":  # whose shape may be said elsewhere
+            return self.own(node.outputs[0], self.known(inputs[0]).reshape(self.shape))
+        if node.op == "onnx.compose.Repeat":
+            array = self.known(inputs[0])
+            for axis, times in node.get("times").items():
+                array = np.repeat(array, times, axis)
+            return self.own(node.outputs[0], array)
+        kind = node.op.removeprefix("onnx.")  # written again, since passes may have moved its inputs
+        proto = node.proto if "." in kind else helper.make_node(kind, node.inputs, node.outputs, **node.attributes)
+        given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}
+        arrays = evaluated(self.graph, node.but(proto=proto), given)
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:

@@ -10,9 +10,10 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.batch import SECOND, BatchNumber, batch_number
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.values import Known, Pending, Value, Weight
+from compose.port.lowering.values import BATCH, Known, Pending, Value, Weight, identity_axes
 
 
 class Operands(LayoutLowering):
@@ -34,7 +35,7 @@ class Operands(LayoutLowering):
         self.node: Any = None
         self.derived: dict[str, np.ndarray] = {}
         self.constant: set[str] = set()
-        self._varying = {id(graph.constants[name]) for name in graph.varying}
+        self._varying = {id(graph.constants[name]): second for name, second in graph.varying.items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -122,19 +123,50 @@ class Operands(LayoutLowering):
             return None
         return self.known(x).item()
 
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        second = self._varying.get(id(x))
+        return None if second is None else batch_number(x, second, BATCH, SECOND)
+
+    def batch_size(self, x: Value) -> Value:
+        first = self.env[self.graph.inputs[0]]
+        whole = x if x.shape[:1] == (BATCH,) else first
+        return self.emit(word("ops.size")(axis=whole.axes.index(0)), whole, shape=(), axes=())
+
+    def from_left(self, operation: str, known: Any, x: Value) -> Value:
+        if self.number(known) is None and isinstance(known, np.ndarray):
+            return self.joined(operation, self.as_value(known), x)
+        return super().from_left(operation, known, x)
+
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
-        raise PortError(f"a sum or product with a parameter, got {operation}")
+        return self.joined(operation, x, self.as_value(known))
 
     def with_known(self, operation: str, x: Value, known: Known) -> Value:
-        weight = self.weight(known, repeated=True) if isinstance(known, (Weight, np.ndarray)) else None
-        if operation not in ("add", "multiply") or weight is None:
-            raise PortError(f"a sum or product with a parameter, got {operation}")
+        learns = operation in ("add", "multiply") and isinstance(known, (Weight, np.ndarray))
         x, shape = self.whole(x), self.shape
-        if len(shape) == x.ndim and shape[0] == x.shape[0] and x.axes[0] == 0 and shape != x.shape:
-            x = self.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape, axes=x.axes)
+        full = (1,) * (x.ndim - len(known.shape)) + tuple(known.shape)  # pyright: ignore[reportAttributeAccessIssue]
+        one_for_all = not x.ndim or (len(full) == x.ndim and full[x.axes[0]] == 1)
+        if not learns or not one_for_all or len(shape) != x.ndim or shape[0] != x.shape[0] or x.axes[0] != 0:
+            return self.joined(operation, x, self.as_value(known))
+        weight = self.weight(known, repeated=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
         if shape != x.shape:
-            raise PortError(f"a parameter that broadcasts to {x.shape}, got {weight.shape}")
-        full = (1,) * (x.ndim - len(weight.shape)) + weight.shape
-        if x.ndim and full[x.axes[0]] != 1:
-            raise PortError(f"a parameter that is the same for the whole batch, got {weight.shape}")
+            x = self.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape, axes=x.axes)
         return self.learned_along(operation, x, weight)
+
+    def as_value(self, x: Any) -> Value:
+        """What a layer may read: a weight or a constant becomes a value of its own, in the source's layout."""
+        if isinstance(x, (Value, Pending)):
+            return self.value(x)
+        self.check_batch(x)
+        if self.is_repeated(x):
+            raise PortError("a weight that the file does not repeat for each example")
+        like, array = self.env[self.graph.inputs[0]], np.asarray(x.array if isinstance(x, Weight) else x)
+        weight = Weight.of(Constant(array=array.astype(np.float64)), array, trained=False)
+        layer, axes = word("parameter")(*array.shape, batch=False), identity_axes(array.ndim)
+        given = {"value": self.weight(x) if isinstance(x, Weight) else weight}
+        made = self.emit(layer, like, shape=array.shape, axes=axes, weights=given)
+        if array.dtype == bool:
+            zero = self.emit(word("ops.equal")(y=0), made, shape=array.shape, axes=axes)
+            return self.emit(word("ops.logical_not"), zero, shape=array.shape, axes=axes)
+        if array.dtype.kind in "iu":
+            return self.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)
+        return made

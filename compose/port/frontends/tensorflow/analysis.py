@@ -9,6 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.batch import FreeBatch
 from compose.port.frontends.tensorflow.capture import Captured, Variable
 from compose.port.frontends.tensorflow.constant_folding import Known
 from compose.port.frontends.tensorflow.float64.graph import Exact
@@ -31,10 +32,12 @@ class Facts:
         uses: how often each tensor is read.
         idioms: tensors that are a layer by their formula.
         wanted: tensors that the outputs need, and that are no constants.
+        batch: which constants follow from the size of the batch; None for a graph of one size.
     """
 
-    def __init__(self, exact: Exact, captured: Captured):
+    def __init__(self, exact: Exact, captured: Captured, second: Exact | None = None):
         self.exact = exact
+        self.batch = None if second is None else FreeBatch(exact, second)
         self.graph = exact.imported()
         self.known = Known(self.graph)
         self.ops = self.graph.get_operations()
@@ -47,7 +50,17 @@ class Facts:
 
     def constant(self, tensor: Any) -> np.ndarray | None:
         """The value of a tensor that depends on no data, else None."""
-        return None if self.depends[tensor.name] else self.known.value(tensor)
+        if self.depends[tensor.name]:
+            return None
+        value = self.known.value(tensor)
+        return value if self.batch is None or value is None else self.batch.alike(tensor, value)
+
+    def number(self, tensor: Any) -> np.ndarray | None:
+        """As `constant`; None for one that follows from the batch too, unless it corrects a variance."""
+        value = self.constant(tensor)
+        if self.batch is None or value is None or not self.batch.varies(tensor, value):
+            return value
+        return value if self.batch.corrects(tensor, value) else None
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         """Raises `PortError` where a size is open."""
@@ -57,6 +70,8 @@ class Facts:
 
     def close(self) -> None:
         self.known.close()
+        if self.batch is not None:
+            self.batch.close()
 
     def _dependence(self) -> dict[str, str]:
         made: dict[str, str] = {}
@@ -74,7 +89,7 @@ class Facts:
     def _idioms(self) -> dict[str, Idiom]:
         weights = {name for name, kind in self.depends.items() if kind == "weight"}
         is_layer = lambda p, shape: shape.rank is not None and idiom(p, shape.as_list()) is not None
-        polynomials = Polynomials(self.ops, weights, self.constant, self.exact.idioms, is_layer)
+        polynomials = Polynomials(self.ops, weights, self.number, self.exact.idioms, is_layer)
         found = dict(self.exact.idioms)
         nodes = {name: node for node, name in self.exact.weights.items()}
         news = {f"{nodes[name]}:0": polynomials[tensor] for name, tensor in self.exact.updates.items()}

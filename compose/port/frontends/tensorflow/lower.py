@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from compose.core.errors import PortError
+from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.capture import Captured
 from compose.port.frontends.tensorflow.float64.graph import Exact
@@ -18,8 +19,9 @@ from compose.port.frontends.tensorflow.passes.idioms import Idiom
 from compose.port.frontends.tensorflow.registry import named_rule
 from compose.port.frontends.tensorflow.scopes import as_ours, placed, puts_channels_first, scopes
 from compose.port.frontends.tensorflow.values import Value
-from compose.port.ir.graph import SourceGraph
+from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
+from compose.port.lowering.batch import BatchNumber
 
 
 class TensorFlowLowering(Operands):
@@ -27,21 +29,25 @@ class TensorFlowLowering(Operands):
 
     Attributes:
         exact, captured: the graph in float64, and as TensorFlow has it.
+        inputs: the values of the inputs.
         op: the operation that is being lowered.
     """
 
     example = "'tf.Name'"
 
-    def __init__(self, exact: Exact, captured: Captured):
-        super().__init__(Facts(exact, captured), exact.batch)
+    def __init__(self, exact: Exact, captured: Captured, second: Exact | None = None):
+        super().__init__(Facts(exact, captured, second), exact.batch)
         self.exact, self.captured = exact, captured
         self.output_axes: list[tuple[int, ...] | None] = []
         self.idioms = IdiomLayers(self)
+        self.inputs: list[Value] = []
         self.op: tf.Operation
 
     def run(self, name: str) -> SourceGraph:
         """Lower what the outputs need."""
         inputs = [self._input(node) for node in self.exact.inputs]
+        self.inputs = [self._of_one_size(x) if self.facts.batch is None else x for x in inputs]
+        self.env.update(zip((f"{node}:0" for node in self.exact.inputs), self.inputs))
         for op in self.facts.ops:
             self.op = op
             if op.name not in self.exact.inputs and any(t.name in self.facts.wanted for t in op.outputs):
@@ -74,6 +80,13 @@ class TensorFlowLowering(Operands):
         tensors = [name for name, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
         return any(self.facts.uses[name] != 1 for name in tensors)
 
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        return None if self.facts.batch is None else self.facts.batch.numbers.get(id(x))
+
+    def batch_size(self, x: Value) -> Value:
+        whole = self.whole(x) if x.shape[:1] == (self.batch,) else self.inputs[0]
+        return self.emit(word("ops.size")(axis=0), whole, shape=())
+
     # What rules call.
 
     def constant(self, tensor: tf.Tensor) -> np.ndarray:
@@ -103,6 +116,8 @@ class TensorFlowLowering(Operands):
         return self._unknown() if self.missing else self.idioms.emit(idiom)
 
     def _ruled(self, op: tf.Operation) -> Any:
+        if self.facts.batch is not None:
+            self.facts.batch.check(op, self.facts)
         rule = named_rule(f"tf.{op.type}")
         if rule is None:
             self.lacks(f"tf.{op.type}", self.captured.where(op.name) or op.name, hint(op.type))
@@ -122,6 +137,12 @@ class TensorFlowLowering(Operands):
         value = Value(self.new_index(), shape, shape)
         self.env[f"{node}:0"] = value
         return value
+
+    def _of_one_size(self, x: Value) -> Value:
+        """An input that must have the shape of its example, as the network then says."""
+        made = Value(self.new_index(), x.shape, x.shape)
+        self.ops.append(Op(word("ensure_shape")(*x.shape), (x.index,), made.index))
+        return made
 
     def _outputs(self, leaves: list[Value]) -> Any:
         outputs = []

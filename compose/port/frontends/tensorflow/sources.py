@@ -30,10 +30,11 @@ from compose.port.frontends.tensorflow.lower import TensorFlowLowering
 from compose.port.frontends.tensorflow.reference import TensorFlowModel
 from compose.port.frontends.tensorflow.registry import registry
 from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.batch import SECOND
 from compose.port.lowering.unsupported import Missing, refuse
+from compose.port.lowering.values import BATCH
 
 registry.load()
-BATCH = 7919  # stands for the batch in every size: a prime that no layer has, so that all sizes are plain ints
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,13 @@ class Read:
         fixed = {v.name for v in captured.variables.values() if not v.trained}
         read, assigned = (self, ()) if training is None else (training.named_as(captured), fixed)
         try:
-            low = TensorFlowLowering(*read.graph(BATCH, assigned))
+            free = [read.graph(batch, assigned) for batch in (BATCH, SECOND)]
         except PortError:
             low = TensorFlowLowering(
                 *read.graph(None, assigned)
             )  # made for its own batch alone; else this says why not
+        else:
+            low = TensorFlowLowering(*free[0], free[1][0])
         graph = low.run(self.name)
         refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "'tf.Name'")
         variables = {

@@ -14,6 +14,7 @@ import compose
 from compose import port
 from compose.core.errors import PortError
 from tests.port.frontends.onnx.onnx_models import DYNAMO, SCRIPT, distance_after_training, exported, perturbed
+from tests.port.frontends.onnx.passes.test_norms import node, written
 from tests.port.frontends.torch.torch_models import CASES, autoencoder
 
 KEPT = ("mlp", "residual", "unet", "siamese", "two inputs", "two outputs", "gated")
@@ -100,3 +101,10 @@ def test_from_a_file(tmp_path):
     onnx.save(exported(*CASES["mlp"]()), tmp_path / "coder.onnx")
     ported = port.from_onnx(tmp_path / "coder.onnx")
     assert ported.graph.name == "coder" and ported.verify("outputs").ok
+
+
+def test_a_new_batch_norm_whose_ones_are_stored_once():
+    weights = {"one": np.ones(3, np.float32), "zero": np.zeros(3, np.float32)}
+    model = written([node("BatchNormalization", "x one zero zero one")], weights, ("n", 3, 4, 5))
+    ported = port.from_onnx(model)
+    assert str(ported.net).startswith("batch_norm(") and ported.verify("gradients").ok

@@ -86,9 +86,21 @@ def test_a_constant_way_is_taken():
     assert str(port.from_onnx(model).net) == "relu"
 
 
-def test_a_number_that_follows_from_the_batch_is_refused():
-    count = [node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Cast", "n", "c", to=TensorProto.FLOAT)]
-    model = written([*count, node("Div", "x c")], {"zero": np.int64(0)})
+NUMBERS = {"zero": np.int64(0), "one": np.float32(1)}
+COUNT = [node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Cast", "n", "c", to=TensorProto.FLOAT)]
+
+
+def test_the_size_of_the_batch_is_a_symbol():
+    ported = port.from_onnx(written([*COUNT, node("Div", "x c")], {"zero": np.int64(0)}))
+    assert "ops.size" in str(ported.net) and ported.verify("gradients").ok
+    x = draw(5, 4)
+    np.testing.assert_allclose(ported.net.apply(ported.params, ported.state, x)[0], x / 5, rtol=1e-6)
+
+
+def test_a_number_that_follows_from_the_batch_in_another_way_is_refused():
+    model = written(
+        [*COUNT, node("Sub", "c one", "m"), node("Div", "x m")], {"zero": np.int64(0), "one": np.float32(1)}
+    )
     with pytest.raises(PortError, match="numbers that do not follow from the batch, at node the_Div"):
         port.from_onnx(model)
 
@@ -116,3 +128,25 @@ def test_quantised_values_say_what_to_do():
     )
     with pytest.raises(PortError, match="port the model from before it was quantised"):
         port.from_onnx(model)
+
+
+@pytest.mark.parametrize(("opset", "axis"), [(13, None), (17, None), (17, 1), (19, None), (21, 0)])
+def test_weights_that_are_stored_as_whole_numbers_in_any_opset(opset, axis):
+    q = np.random.default_rng(0).integers(-127, 127, size=(4, 5)).astype(np.int8)
+    n = 1 if axis is None else q.shape[axis]
+    scale, zero = np.linspace(0.1, 0.3, n, dtype=np.float32), np.arange(n, dtype=np.int8)
+    options = {} if axis is None else {"axis": axis}
+    weights = {"q": q, "s": scale if n > 1 else scale.reshape(()), "z": zero if n > 1 else zero.reshape(())}
+    model = written([node("DequantizeLinear", "q s z", "w", **options), node("MatMul", "x w")], weights, opset=opset)
+    ported = port.from_onnx(model)
+    wanted = (q.astype(float) - np.expand_dims(zero, 1 - (axis or 0))) * np.expand_dims(scale, 1 - (axis or 0))
+    np.testing.assert_allclose(ported.params["kernel"], wanted, rtol=1e-6)
+    report = ported.verify("gradients")
+    assert report.ok and report.rows[-1].check == "witness"
+
+
+def test_weights_that_are_quantised_and_back():
+    weights = {"w": draw(4, 5), "s": np.float32(0.05), "z": np.int8(3)}
+    nodes = [node("QuantizeLinear", "w s z", "q"), node("DequantizeLinear", "q s z", "v"), node("MatMul", "x v")]
+    report = port.from_onnx(written(nodes, weights, opset=17)).verify("gradients")
+    assert report.ok and report.rows[-1].check == "witness"

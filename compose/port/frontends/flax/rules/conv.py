@@ -25,7 +25,9 @@ def _conv(low, module, x):
         total = [d * (k - 1) for k, d in zip(kernel, dilation)]
         widths = tuple((n // 2, n - n // 2) for n in total)
         shape = (x.shape[0], *(n + w for n, w in zip(x.shape[1:-1], total)), x.shape[-1])
-        x, padding = low.emit(word("pad")(widths, mode), x, shape=shape), "valid"
+        wide = any(max(w) > n - (mode == "reflect") for w, n in zip(widths, x.shape[1:-1]))  # it goes round again
+        made = word("ops.pad")(pad_width=((0, 0), *widths, (0, 0)), mode=mode) if wide else word("pad")(widths, mode)
+        x, padding = low.emit(made, x, shape=shape), "valid"
     made = word("conv")(
         low.weights["kernel"].shape[-1], one(kernel), stride=one(stride), padding=padding, dilation=one(dilation),
         groups=module.feature_group_count, bias="bias" in low.weights,

@@ -34,6 +34,13 @@ def _nothing(lowering: FlaxLowering, eqn: Eqn, *xs):
     return xs
 
 
+@rule("jax.stop_gradient")
+def _stop_gradient(lowering: FlaxLowering, eqn: Eqn, x: Value):
+    if isinstance(x, Weight):
+        raise PortError(f"stop_gradient of a value, got {x.take.source}; a layer that is not trained is frozen(...)")
+    return lowering.emit(word("ops.stop_gradient"), x)
+
+
 @rule("jax.neg")
 def _negative(lowering: FlaxLowering, eqn: Eqn, x: Value):
     return lowering.emit(word("scale")(by=-1.0), x)
@@ -88,7 +95,7 @@ def _number(constant: Any) -> float:
 def _mean(lowering: FlaxLowering, count: Any) -> Value | None:
     """A sum divided by how many there are: over axes, or over windows."""
     before, shape = lowering.maker(0), ()
-    x = None if before is None else lowering.value(before.inputs[0])
+    x = None if before is None else lowering.seen(before.inputs[0])
     if before is None or not isinstance(x, Value) or not isinstance(count, np.ndarray):
         return None
     if before.name == "reduce_window_sum":
@@ -97,7 +104,7 @@ def _mean(lowering: FlaxLowering, count: Any) -> Value | None:
     kept = before.name == "broadcast_in_dim"
     if kept:
         shape, before = before.outputs[0].shape, lowering.makers.get(before.inputs[0])
-        x = None if before is None else lowering.value(before.inputs[0])
+        x = None if before is None else lowering.seen(before.inputs[0])
     if before is None or before.name != "reduce_sum" or not isinstance(x, Value):
         return None
     axes = before.params["axes"]

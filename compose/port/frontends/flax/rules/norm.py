@@ -39,7 +39,13 @@ def _batch_norm(low, module, x, use_running_average=None, mask=None):
         raise PortError(f"batch norm of the last axis, got axis={module.axis}")
     affine = {k: v for k, v in low.weights.items() if k in ("scale", "bias")}
     made = word("batch_norm")(momentum=float(module.momentum), epsilon=float(module.epsilon), **_affine(low))
-    return low.emit(made, x, weights=affine, state={k: low.weights[k] for k in ("mean", "var")})
+    state = {k: low.weights[k] for k in ("mean", "var")}
+    if id(low.call) not in low.fixed_norms:
+        return low.emit(made, x, weights=affine, state=state)
+    y = low.emit(word("frozen")(made.but(scale=False, bias=False)), x, state=state)  # its scale and bias are trained
+    for name, layer in (("scale", "learned_scale"), ("bias", "learned_bias")):
+        y = low.emit(word(layer), y, weights={name: affine[name]}) if name in affine else y
+    return y
 
 
 @rules("flax.linen.normalization.LayerNorm", "flax.nnx.nn.normalization.LayerNorm")

@@ -76,7 +76,7 @@ def _broadcast(low, eqn, x):
     if isinstance(x, Weight):
         return found_weight(x.broadcast(shape, axes), x)
     before = low.maker(0)
-    if before is not None and before.name in REDUCED and isinstance(low.value(before.inputs[0]), Value):
+    if before is not None and before.name in REDUCED and isinstance(low.seen(before.inputs[0]), Value):
         whole, over = low.value(before.inputs[0]), before.params["axes"]
         if keeps(whole.shape, over, shape):
             return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
@@ -105,7 +105,7 @@ def _squeeze(low, eqn, x):
     if isinstance(x, Weight):
         return found_weight(x.reshaped(eqn.outputs[0].shape), x)
     before = low.maker(0)
-    if before is not None and before.name == "slice" and isinstance(low.value(before.inputs[0]), Value):
+    if before is not None and before.name == "slice" and isinstance(low.seen(before.inputs[0]), Value):
         return low.emit(index_layer(before, axes), low.value(before.inputs[0]))
     return low.emit(word("ops.squeeze")(axis=axes[0] if len(axes) == 1 else tuple(axes)), x)
 

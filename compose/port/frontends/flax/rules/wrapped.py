@@ -29,9 +29,9 @@ def _weight_norm(low, module, *args, **options):
 
 
 @rule("flax.linen.normalization.SpectralNorm")
-def _spectral_norm(low, module, x, update_stats=False, **options):
+def _spectral_norm(low, module, *args, update_stats=False, **options):
     u, sigma = _own(low, "u"), _own(low, "sigma")
-    y, op = _inner(low, module, (x,), options)
+    y, op = _inner(low, module, args, options)
     steps = {} if module.n_steps == 1 else {"iterations": module.n_steps}
     made = word("spectral_norm")(op.layer, fresh=True, **steps, **_epsilon(module))
     state = {"spectral_norm/kernel/u": replace(u.take, shape=(-1,)), "spectral_norm/kernel/sigma": sigma.take}
@@ -56,6 +56,8 @@ def _inner(low: Any, module: Any, args: tuple, options: dict) -> tuple[Any, Any]
     op = next((op for op in ops if "kernel" in op.weights), None)
     if op is None:
         raise PortError(f"a layer of Flax with a kernel inside, got {type(inner).__name__}")
+    if op.layer.kind == "einsum":
+        raise PortError(f"a kernel with one axis of outputs, got {type(inner).__name__} of several")
     return y, op
 
 

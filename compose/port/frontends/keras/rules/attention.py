@@ -17,6 +17,8 @@ from compose.port.lowering.values import GraphValue
 def _multi_head(walk, layer, query, value, key=None, use_causal_mask=False, return_attention_scores=False, **masks):
     rank = len(layer._build_shapes_dict["query_shape"])
     axes = tuple(a % rank for a in layer._attention_axes or range(1, rank - 1))
+    if len(getattr(layer, "_output_shape", None) or (1,)) > 1:
+        raise PortError(f"attention whose output has one last axis, got output_shape={tuple(layer._output_shape)}")
     options: dict[str, Any] = {"head_size": layer.key_dim}
     if layer.value_dim != layer.key_dim:
         options["value_size"] = layer.value_dim

@@ -68,8 +68,9 @@ def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
 
 @rule("keras.layers.Masking")
 def _masking(walk, layer, x):
-    if layer.mask_value == 0:
-        return x  # what is hidden is zero already
+    made = walk.node.outputs[0]
+    if layer.mask_value == 0 and unread(walk, made, made._keras_mask):
+        return x  # what is hidden is zero already, and has no gradient
     real = walk.emit(word("ops.logical_not"), walk.emit(word("ops.equal")(y=layer.mask_value), x))
     return walk.emit(word("multiply"), x, walk.emit(word("ops.max")(axis=-1, keepdims=True), real))
 

@@ -43,7 +43,7 @@ def _permute(walk, layer, x):
 
 @rule("keras.layers.RepeatVector")
 def _repeat_vector(walk, layer, x):
-    return walk.emit(word("repeat_vector")(layer.n), x)
+    return walk.emit(word("repeat_vector")(times=layer.n), x)
 
 
 @rules("keras.ops.ZerosLike", "keras.ops.OnesLike", "keras.ops.FullLike")
@@ -154,9 +154,10 @@ def _reshape(walk, op, x):
     )
     if apart and op.newshape[0] in (-1, None, BATCH):
         return walk.emit(word("flatten") if len(made) == 2 < len(given) else word("reshape")(*made[1:]), x)
-    if any(n is None or (n and n % BATCH == 0) for n in op.newshape):
+    sizes = [-1 if n is None or (n and n % BATCH == 0) else n for n in op.newshape]
+    if sizes.count(-1) > 1 or None in op.newshape:
         raise PortError("a new shape whose sizes are known, one of them at most -1")
-    return walk.emit(word("reshape")(*op.newshape, batch=False), x)
+    return walk.emit(word("reshape")(*sizes, batch=False), x)
 
 
 @rule("keras.ops.Transpose")

@@ -9,6 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from compose.port.frontends.onnx.model import node_of
+from compose.port.frontends.onnx.passes.dequantize import dequantized
 
 _CONSTANTS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 
@@ -29,6 +30,7 @@ def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
             node.attribute.extend(kept)
         elif node.op_type == "Dropout" and len(node.input) > 2:
             del node.input[2:]
+    dequantized(graph)
     _copies(graph)
     _as_sums(graph)
     _apart(graph)
@@ -89,6 +91,7 @@ def _apart(graph: onnx.GraphProto) -> None:
     """An initialiser whose numbers are all equal, read by different layers, becomes one for each.
 
     It stays one where all weights of the layers are the same and they are called by one name: a module called twice.
+    In one layer it is one for each of its weights, as the scale and the variance of a new batch norm.
     """
     inits = {i.name: i for i in graph.initializer if len(i.dims) == 1 and i.dims[0] > 1 and _is_float(i)}
     uses = defaultdict(list)
@@ -102,9 +105,9 @@ def _apart(graph: onnx.GraphProto) -> None:
     for name, readers in uses.items():
         if len(readers) < 2 or np.ptp(numpy_helper.to_array(inits[name])) != 0:
             continue
-        seen: dict = {own[id(readers[0][0])]: name}
+        seen: dict = {(*own[id(readers[0][0])], readers[0][1]): name}
         for node, slot in readers[1:]:
-            key = own[id(node)]
+            key = (*own[id(node)], slot)
             tied = key in seen and (key[1] or any(_varies(graph, n) for n in key[0]))
             if not tied:
                 leaf = name.rpartition(".")[2]

@@ -31,7 +31,9 @@ def _whole_attention(low, node, q, k, v, mask=None, *past):
     unread = sorted(set(node.attributes) - _ATTENTION)
     if mask is not None or any(p is not None for p in past) or any(node.get(name) for name in unread):
         raise PortError(f"attention without a mask from data, a cache and {', '.join(unread) or 'softcap'}")
-    q, k, v = map(low.value, (q, k, v))
+    if any(name in low.graph.outputs or low.graph.readers(name) for name in node.outputs[1:] if name):
+        raise PortError("attention of which nothing but the result is read, got its cache or scores read too")
+    q, k, v = map(low.as_value, (q, k, v))
     heads, groups = node.get("q_num_heads"), node.get("kv_num_heads")
     if q.ndim == 3:
         parts = zip((q, k, v), (heads, groups, groups))

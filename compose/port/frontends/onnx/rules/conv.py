@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.conv.conv import conv
 from compose.port.frontends.onnx.registry import rule
+from compose.port.frontends.onnx.rules.patches import along_channels, patches_summed, patches_times
+from compose.port.lowering.values import Value
 from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis, turned_take
 
 
 @rule("onnx.Conv")
 def _conv(low, node, x, weight, bias=None):
+    if isinstance(weight, Value):
+        rank = x.ndim - 2
+        stride, dilation = ints(node, "strides", rank), ints(node, "dilations", rank)
+        padding = resolved_padding(node, x.shape[2:], weight.shape[2:], stride, dilation)
+        options = {"stride": per_axis(stride, rank), "dilation": per_axis(dilation, rank), "padding": padding}
+        made = patches_times(low, x, weight, node.get("group", 1), options)
+        return with_bias(low, made, bias)
+    if isinstance(bias, Value):
+        return with_bias(low, _conv(low, node, x, weight), bias)
     weight, bias = low.weight(weight), low.bias(bias)
     x = low.channels_last(x)
     kernel, rank = weight.shape[2:], x.ndim - 2
@@ -22,6 +34,11 @@ def _conv(low, node, x, weight, bias=None):
         groups=node.get("group", 1), bias=bias is not None,
     )  # fmt: skip
     return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
+
+
+def with_bias(low, y: Value, bias: Any) -> Value:
+    """A sum with one number for each channel, which may be a value."""
+    return y if bias is None else low.joined("add", y, along_channels(low, bias, y.ndim))
 
 
 def ints(node, name: str, rank: int) -> tuple[int, ...]:
@@ -47,7 +64,10 @@ def resolved_padding(node, sizes, kernel, stride, dilation) -> Any:
 
 @rule("onnx.ConvTranspose")
 def _conv_transpose(low, node, x, weight, bias=None):
-    weight, bias = low.weight(weight), low.bias(bias)
+    if isinstance(bias, Value):
+        return with_bias(low, _conv_transpose(low, node, x, weight), bias)
+    if not isinstance(weight, Value):
+        weight, bias = low.weight(weight), low.bias(bias)
     x = low.channels_last(x)
     rank, groups = x.ndim - 2, node.get("group", 1)
     kernel, stride, dilation = weight.shape[2:], ints(node, "strides", rank), ints(node, "dilations", rank)
@@ -61,6 +81,11 @@ def _conv_transpose(low, node, x, weight, bias=None):
         given = node.get("pads") or (0,) * (2 * rank)
         pads = list(zip(given[:rank], given[rank:]))
     even = all(before == after for before, after in pads)
+    if isinstance(weight, Value):
+        if any(min(pair) < 0 for pair in pads):
+            raise PortError("a transposed convolution by a value that is cut, got one that is widened by zeros")
+        made = patches_summed(low, x, weight, groups, stride, dilation, pads)
+        return with_bias(low, made, bias)
     layer = word("conv_transpose")(
         groups * weight.shape[1], per_axis(kernel, rank), stride=per_axis(stride, rank),
         padding=padding_word(tuple(a for a, _ in pads), rank) if even else tuple(pads),

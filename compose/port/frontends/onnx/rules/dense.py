@@ -12,19 +12,30 @@ from compose.layers.dense import fc
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
+from compose.port.lowering.binary import binary
 from compose.port.lowering.values import Value, Weight, identity_axes
 
 
 @rule("onnx.Gemm")
 def _gemm(low, node, x, matrix, bias=None):
-    if not isinstance(x, Value) or not isinstance(matrix, Weight):
-        raise PortError("a Gemm of a value with a matrix of weights")
-    if node.get("transA", 0):
-        raise PortError("a Gemm without transA")
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
-    if alpha != 1 or (bias is not None and beta != 1):
-        raise PortError(f"a Gemm with alpha and beta of 1, got {alpha} and {beta}")
-    return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+    plain = isinstance(x, Value) and isinstance(matrix, Weight) and not node.get("transA", 0) and alpha == 1
+    if plain and x.ndim > 2:  # a pass has taken the reshapes around it away
+        return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+    if plain and (bias is None or (beta == 1 and isinstance(bias, Weight) and bias.array.size == low.shape[-1])):
+        return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
+    a, b = (low.as_source(low.as_value(v)) for v in (x, matrix))
+    a, b = (_transposed(low, v) if node.get(f"trans{k}", 0) else v for v, k in ((a, "A"), (b, "B")))
+    y = low.emit(word("matmul"), a, b, axes=(0, 1))
+    y = y if alpha == 1 else low.emit(word("scale")(by=alpha), y)
+    if bias is None:
+        return y
+    bias = bias if beta == 1 else low.emit(word("scale")(by=beta), low.as_value(bias), shape=bias.shape)
+    return binary(low, "add", y, bias)
+
+
+def _transposed(low, x: Value) -> Value:
+    return low.emit(word("permute")(1, 0), x, shape=x.shape[::-1], axes=(0, 1))
 
 
 @rule("onnx.compose.Linear")
@@ -77,23 +88,21 @@ def _matmul(low, node, a, b):
         b = low.weight(b)
     if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2:
         return linear(low, a, b, None, out_first=False)
-    if not (isinstance(a, Value) and isinstance(b, Value)):
-        return None if not isinstance(a, Value) and not isinstance(b, Value) else _refuse(a, b)
+    if not isinstance(a, Value) and not isinstance(b, Value):
+        return None
     shape = low.shape
-    a, b = low.as_source(a), low.as_source(b)
-    return low.emit(word("matmul"), a, b, shape=shape, axes=identity_axes(len(shape)))
-
-
-def _refuse(a, b):
-    shapes = " and ".join(str(getattr(v, "shape", ())) for v in (a, b))
-    raise PortError(f"a product of two values, or of a value with a matrix of weights on its right, got {shapes}")
+    a, b = low.as_source(low.as_value(a)), low.as_source(low.as_value(b))
+    layer = word("matmul") if min(a.ndim, b.ndim) > 1 else word("ops.matmul")
+    return low.emit(layer, a, b, shape=shape, axes=identity_axes(len(shape)))
 
 
 @rule("onnx.Einsum")
 def _einsum(low, node, *xs):
     equation = node.get("equation").replace(" ", "")
-    if len(xs) != 2 or not isinstance(xs[0], Value) or not isinstance(xs[1], Weight) or "->" not in equation:
-        raise PortError(f"an einsum of a value and a weight with its result written, got {equation}")
+    learned = len(xs) == 2 and isinstance(xs[0], Value) and isinstance(xs[1], Weight) and "->" in equation
+    if not learned or "." in equation:
+        values = [low.as_source(low.as_value(x)) for x in xs]
+        return low.emit(word("contract")(equation=equation), *values, axes=identity_axes(len(low.shape)))
     left, kernel = equation.split("->")[0].split(",")
     x, weight = low.as_source(xs[0]), low.weight(xs[1])
     sizes = tuple(n for c, n in zip(kernel, weight.shape) if c not in left)

@@ -13,7 +13,7 @@ from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Take
 from compose.port.lowering.binary import binary, bounded
-from compose.port.lowering.values import Operand, Value, Weight
+from compose.port.lowering.values import Operand, Value, Weight, identity_axes
 
 PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Mish": "mish",
@@ -22,7 +22,7 @@ PLAIN = {
     "Sign": "ops.sign", "compose.Silu": "silu", "compose.Square": "ops.square", "compose.LogSigmoid": "log_sigmoid",
     "compose.Relu6": "relu6", "Acos": "ops.acos", "Acosh": "ops.acosh", "Asin": "ops.asin", "Asinh": "ops.asinh",
     "Atan": "ops.atan", "Atanh": "ops.atanh", "Tan": "ops.tan", "Sinh": "ops.sinh", "Cosh": "ops.cosh",
-    "Floor": "ops.floor", "Ceil": "ops.ceil", "Round": "ops.round",
+    "Floor": "ops.floor", "Ceil": "ops.ceil", "Round": "ops.round", "IsNaN": "ops.isnan",
 }  # fmt: skip
 
 
@@ -76,17 +76,29 @@ def _thresholded(lowering: Operands, node: Node, x: Value):
 
 @rule("onnx.PRelu")
 def _prelu(lowering: Operands, node: Node, x: Value, slope: Weight | np.ndarray):
+    if isinstance(slope, Value):
+        return _by_parts(lowering, x, slope)
     weight = lowering.weight(slope)
     if weight.array.size == 1:
         return lowering.emit(word("prelu"), x, weights={"negative_slope": _shaped(weight, ())})
+    if x.ndim < 2 or weight.array.size != x.shape[1] or weight.shape[0] != x.shape[1]:
+        return _by_parts(lowering, x, slope)
     x = lowering.channels_last(x)
-    if weight.array.size != x.ours[-1] or weight.shape[0] != x.ours[-1]:
-        raise PortError(f"one slope, or one for each channel, got slopes of shape {weight.shape}")
     return lowering.emit(word("prelu")(axes=(-1,)), x, weights={"negative_slope": _shaped(weight, (x.ours[-1],))})
+
+
+def _by_parts(lowering: Operands, x: Value, slope) -> Value:
+    """`max(x, 0) + slope * min(x, 0)`, for slopes of any shape that broadcasts."""
+    below = lowering.joined("multiply", lowering.emit(word("clip")(max=0.0), x), lowering.as_value(slope))
+    return lowering.joined("add", lowering.emit(word("relu"), x), below)
 
 
 @rule("onnx.Clip")
 def _clip(lowering: Operands, node: Node, x: Value, least=None, most=None):
+    if any(isinstance(b, Value) for b in (least, most)):
+        for name, bound in (("maximum", least), ("minimum", most)):
+            x = x if bound is None else lowering.joined(name, x, lowering.as_value(bound))
+        return x
     bounds = [None if b is None else float(lowering.known(b).item()) for b in (least, most)]
     if bounds == [0, 6]:
         return lowering.emit(word("relu6"), x)
@@ -115,11 +127,48 @@ def _neg(lowering: Operands, node: Node, x: Value):
 
 
 @rule("onnx.Pow")
-def _pow(lowering: Operands, node: Node, x: Value, exponent):
+def _pow(lowering: Operands, node: Node, x: Operand, exponent):
     power = lowering.number(exponent)
-    if power is None or not isinstance(x, Value) or lowering.graph.kinds.get(node.outputs[0]) in WHOLE:
-        raise PortError("a power of a value by a number")
+    if lowering.graph.kinds.get(node.outputs[0]) in WHOLE:
+        raise PortError("a power of floats, got one of whole numbers")
+    if power is None or not isinstance(x, Value):
+        return lowering.joined("ops.power", lowering.as_value(x), lowering.as_value(exponent))
     return lowering.emit(word("ops.square") if power == 2 else word("ops.power")(x2=float(power)), x)
+
+
+@rule("onnx.Mod")
+def _mod(lowering: Operands, node: Node, a: Operand, b: Operand):
+    name = "ops.fmod" if node.get("fmod", 0) else "ops.mod"
+    return lowering.joined(name, lowering.as_value(a), lowering.as_value(b))
+
+
+@rule("onnx.Xor")
+def _xor(lowering: Operands, node: Node, a: Operand, b: Operand):
+    return lowering.joined("ops.logical_xor", lowering.as_value(a), lowering.as_value(b))
+
+
+@rule("onnx.Hardmax")
+def _hardmax(lowering: Operands, node: Node, x: Value):
+    x = lowering.whole(x)
+    axis = node.get("axis", -1) % x.ndim
+    rest = tuple(a for a in x.axes if a != axis)
+    shape = tuple(n for a, n in enumerate(x.shape) if a != axis)
+    left = tuple(a - (axis < a) for a in rest)
+    place = lowering.emit(word("ops.argmax")(axis=x.axis(axis)), x, shape=shape, axes=left)
+    return lowering.emit(word("one_hot")(size=x.shape[axis]), place, shape=x.shape, axes=(*rest, axis))
+
+
+@rule("onnx.Det")
+def _determinant(lowering: Operands, node: Node, x: Value):
+    x = lowering.as_source(x)
+    return lowering.emit(word("ops.det"), x, axes=identity_axes(x.ndim - 2))
+
+
+@rule("onnx.Trilu")
+def _triangle(lowering: Operands, node: Node, x: Value, k=None):
+    x = lowering.as_source(lowering.value(x))
+    options = {} if k is None else {"k": int(lowering.known(k).item())}
+    return lowering.emit(word("ops.triu" if node.get("upper", 1) else "ops.tril")(**options), x)
 
 
 @rule("onnx.Swish")
@@ -171,11 +220,16 @@ def _several(lowering: Operands, node: Node, *xs):
         bound = lowering.number(b)
         if bound is not None:
             return lowering.emit(bounded(name, bound), a)
-    values = [lowering.value(x) for x in xs]
+    values = [lowering.as_value(x) for x in xs]
     first = values[0]
-    if any(v.ndim != first.ndim for v in values):
-        raise PortError(f"inputs of {node.op} with as many axes each")
-    return lowering.emit(word(name), *(lowering.moved(v, first.axes) for v in values), axes=first.axes)
+    if len(values) == 1:
+        return first
+    if all(v.shape == first.shape for v in values):
+        return lowering.emit(word(name), *(lowering.moved(v, first.axes) for v in values), axes=first.axes)
+    for v in values[1:]:
+        shape = tuple(np.broadcast_shapes(first.shape, v.shape))
+        first = lowering.joined("add" if name == "average" else name, first, v, shape)
+    return lowering.emit(word("scale")(by=1 / len(values)), first) if name == "average" else first
 
 
 def _shaped(weight: Weight, shape: tuple[int, ...]) -> Take:

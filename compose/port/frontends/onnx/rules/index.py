@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import Take
-from compose.port.lowering.values import Pending, Value, Weight, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 
 @rule("onnx.Gather")
@@ -21,7 +23,7 @@ def _gather(low, node, x, ids):
     if isinstance(x, Weight) and isinstance(ids, Value):
         table = low.weight(x)
         if axis != 0 or len(table.shape) != 2:
-            raise PortError(f"an embedding: rows of a matrix, got axis {axis} of shape {table.shape}")
+            return gathered(low, x, ids, axis)
         ids = low.as_source(ids)
         axes = identity_axes(ids.ndim + 1)
         return low.emit(word("embedding")(*table.shape), ids, axes=axes, weights={"embedding": table})
@@ -31,14 +33,61 @@ def _gather(low, node, x, ids):
 
 @rule("onnx.GatherElements")
 def _gather_each(low, node, x, places):
-    x, places = low.whole(low.value(x)), low.value(places)
-    return low.emit(
-        word("ops.take_along_axis")(axis=x.axis(node.get("axis", 0))), x, low.moved(places, x.axes), axes=x.axes
+    x, places = low.as_value(x), low.as_value(places)
+    axis = node.get("axis", 0) % x.ndim
+    for other, (n, m) in enumerate(zip(x.shape, places.shape)):
+        if other != axis and n != m:  # the rest of the values is not read
+            x = part_of(low, x, other, slice(0, m))
+    x = low.whole(x)
+    return low.emit(word("ops.take_along_axis")(axis=x.axis(axis)), x, low.moved(places, x.axes), axes=x.axes)
+
+
+@rule("onnx.GatherND")
+def _gather_nd(low, node, x, places):
+    if node.get("batch_dims", 0):
+        raise PortError(f"places of the whole value, got batch_dims={node.get('batch_dims')}")
+    x, count = low.as_source(low.as_value(x)), places.shape[-1]
+    lead, rest = x.shape[:count], x.shape[count:]
+    steps = np.cumprod((1, *lead[:0:-1]))[::-1]
+    flat = low.emit(
+        word("reshape")(-1, *rest, batch=False), x, shape=(math.prod(lead), *rest), axes=identity_axes(1 + len(rest))
     )
+    if isinstance(places, Value):
+        places = low.as_source(places)
+        wraps = low.joined("ops.mod", places, low.as_value(np.array(lead)), places.shape)
+        by_step = low.joined("ops.multiply", wraps, low.as_value(steps), places.shape)
+        shape = places.shape[:-1]
+        at = low.emit(word("ops.sum")(axis=-1), by_step, shape=shape, axes=identity_axes(len(shape)))
+        return low.emit(word("ops.take")(axis=0), flat, at, axes=identity_axes(len(low.shape)))
+    return _taken(low, flat, (low.known(places) % np.array(lead) * steps).sum(-1), 0)
+
+
+@rule("onnx.OneHot")
+def _one_hot(low, node, places, depth, values):
+    size, (off, on) = int(low.known(depth).item()), map(float, low.known(values))
+    places, axis = low.as_source(low.value(places)), node.get("axis", -1) % len(low.shape)
+    whole = low.emit(word("ops.astype")(dtype=word("int32")), places, shape=places.shape)
+    inside = low.emit(word("ops.mod")(y=size), whole, shape=places.shape)  # a negative one counts from the end
+    rank = len(low.shape)
+    rest = tuple(a for a in range(rank) if a != axis)
+    y = low.emit(word("one_hot")(size=size), inside, axes=(*rest, axis))
+    y = y if on - off == 1 else low.emit(word("scale")(by=on - off), y)
+    return y if off == 0 else low.emit(word("add_constant")(value=off), y)
+
+
+@rule("onnx.Compress")
+def _compress(low, node, x, kept):
+    x, where = low.whole(low.value(x)), np.flatnonzero(low.known(kept))
+    if node.get("axis") is None:
+        raise PortError("parts of one axis, got a Compress of all elements")
+    return _taken(low, x, where, node.get("axis") % x.ndim)
 
 
 def gathered(low, x: Any, ids: Any, axis: int) -> Any:
-    """Constant indices along an axis: one, or a contiguous range."""
+    """Indices along an axis: one, a contiguous range, or any, constant or data."""
+    if isinstance(ids, Value):
+        x = low.as_source(low.as_value(x))
+        return low.emit(word("ops.take")(axis=axis % x.ndim), x, low.as_source(ids), axes=identity_axes(len(low.shape)))
     places = low.known(ids)
     if isinstance(x, Pending):
         final: Any = x
@@ -50,9 +99,25 @@ def gathered(low, x: Any, ids: Any, axis: int) -> Any:
     if places.ndim == 0:
         return part_of(low, x, axis, int(places) % x.shape[axis] if int(places) != -1 else -1)
     flat = [int(i) % x.shape[axis] for i in places.ravel()]
-    if places.ndim != 1 or flat != list(range(flat[0], flat[0] + len(flat))):
-        raise PortError(f"places in a row, got {flat[:8]}")
-    return part_of(low, x, axis, slice(flat[0], flat[-1] + 1))
+    if places.ndim == 1 and flat and flat == list(range(flat[0], flat[0] + len(flat))):
+        return part_of(low, x, axis, slice(flat[0], flat[-1] + 1))
+    return None if isinstance(x, Weight) else _taken(low, x, places, axis)
+
+
+def _taken(low, x: Value, places: np.ndarray, axis: int) -> Value:
+    """Any constant places of an axis."""
+    if x.shape[axis] == low.batch and low.batch == BATCH:
+        raise PortError("places of an axis after the batch")
+    x = low.as_source(x)
+    flat = [int(i) % x.shape[axis] for i in places.ravel()]
+    shape = (*x.shape[:axis], len(flat), *x.shape[axis + 1 :])
+    text = ", ".join([":"] * axis + [str(flat)])
+    made = low.emit(word("at")(text), x, shape=shape, axes=identity_axes(len(shape)))
+    after = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    if after == shape:
+        return made
+    layer = word("reshape")(*after[1:]) if axis else word("reshape")(*after, batch=False)
+    return low.emit(layer, made, shape=after, axes=identity_axes(len(after)))
 
 
 def part_of(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
@@ -89,13 +154,18 @@ def _slice(low, node, x, starts, stops, axes=None, steps=None):
         if range(x.shape[axis])[a:b:s] == range(x.shape[axis]):
             continue
         low.check_batch(starts, stops)
+        if x.shape[axis] == low.batch == BATCH and (min(a, b) < 0 or s < 0):
+            raise BatchError("a part of the batch that is counted from its start")
+        places = range(x.shape[axis])[a:b:s]
         if s < 0:
-            if s != -1 or len(range(x.shape[axis])[a:b:s]) != x.shape[axis] or isinstance(x, Weight):
-                raise PortError(f"a slice with a step above 0, or a whole axis backwards, got step {s}")
+            if isinstance(x, Weight):
+                return None
             x = low.whole(x)
             x = low.emit(word("ops.flip")(axis=x.axis(axis)), x, shape=x.shape)
-            continue
-        places = range(x.shape[axis])[a:b:s]
+            if len(places) == x.shape[axis]:
+                continue
+            s, last = -s, x.shape[axis] - 1
+            places = range(last - places.start, last - places.stop, s)
         x = part_of(low, x, axis, slice(places.start, places.stop), s)
         if x is None:
             return None

@@ -10,7 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Constant
-from compose.port.lowering.values import Value, Weight
+from compose.port.lowering.values import Value, Weight, identity_axes
 
 _COMPARED = {
     "Equal": ("ops.equal", True), "Greater": ("ops.greater", True), "LessOrEqual": ("ops.greater", False),
@@ -26,7 +26,7 @@ def _compare(low, node, a, b):
         a, b, name = b, a, _TURNED[name]
     value = low.number(b)
     if value is None:
-        made = low.joined(name, low.value(a), as_value(low, b, a))
+        made = low.joined(name, low.value(a), low.as_value(b))
     else:
         made = low.emit(word(name)(y=value), low.whole(low.value(a)))
     return made if holds else low.emit(word("ops.logical_not"), made)
@@ -34,7 +34,8 @@ def _compare(low, node, a, b):
 
 @rules("onnx.And", "onnx.Or")
 def _both(low, node, a, b):
-    return low.joined("ops.logical_and" if node.op == "onnx.And" else "ops.logical_or", low.value(a), low.value(b))
+    name = "ops.logical_and" if node.op == "onnx.And" else "ops.logical_or"
+    return low.joined(name, low.as_value(a), low.as_value(b))
 
 
 @rule("onnx.Not")
@@ -45,13 +46,21 @@ def _not(low, node, x):
 @rule("onnx.Where")
 def _where(low, node, condition, a, b):
     like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.shape == low.shape), None)
-    if like is None:
-        raise PortError(f"a choice of which one part has the shape of the result, {low.shape}")
+    fits = lambda v: isinstance(v, Value) or _for_each(v, len(low.shape))
+    given = [v for v in (condition, a, b) if isinstance(v, Value)]
+    if like is None or any(v.ndim != like.ndim for v in given) or not all(map(fits, (condition, a, b))):
+        parts = [low.as_source(low.as_value(v)) for v in (condition, a, b)]
+        return low.emit(word("ops.where"), *parts, axes=identity_axes(len(low.shape)))
     like = low.whole(like)
     parts = [as_value(low, v, like) for v in (condition, a, b)]
-    if any(v.ndim != like.ndim for v in parts):
-        raise PortError(f"a choice between values of {like.ndim} axes each")
     return low.emit(word("ops.where"), *(low.moved(v, like.axes) for v in parts), axes=like.axes)
+
+
+def _for_each(given: Any, rank: int) -> bool:
+    """Whether a constant is the same for each example of a value with so many axes."""
+    array = given.array if isinstance(given, Weight) else given
+    plain = not isinstance(given, Weight) or array.size == 1
+    return plain and (array.ndim < rank or (array.ndim == rank and array.shape[:1] == (1,)))
 
 
 def as_value(low: Any, given: Any, like: Value) -> Value:

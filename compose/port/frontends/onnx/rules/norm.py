@@ -8,11 +8,19 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
 from compose.port.frontends.onnx.registry import rule, rules
+from compose.port.frontends.onnx.rules.patches import along_channels
 from compose.port.ir.weights import Take
+from compose.port.lowering.values import Value
 
 
 @rule("onnx.BatchNormalization")
 def _batch_norm(low, node, x, scale, bias, mean, var):
+    if any(isinstance(v, Value) for v in (scale, bias, mean, var)):
+        scale, bias, mean, var = (along_channels(low, v, x.ndim) for v in (scale, bias, mean, var))
+        spread = low.emit(word("add_constant")(value=node.get("epsilon", 1e-5)), var, shape=var.shape)
+        root = low.emit(word("ops.rsqrt"), spread, shape=var.shape)
+        y = low.joined("multiply", low.joined("subtract", x, mean), root)
+        return low.joined("add", low.joined("multiply", y, scale), bias)
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
     layer = batch_norm(momentum=node.get("momentum", 0.9), epsilon=node.get("epsilon", 1e-5), unbiased=low.from_torch)
     scale, bias, mean, var = map(low.weight, (scale, bias, mean, var))
@@ -21,6 +29,8 @@ def _batch_norm(low, node, x, scale, bias, mean, var):
 
 @rules("onnx.LayerNormalization", "onnx.compose.LayerNorm")
 def _layer_norm(low, node, x, *weights):
+    if any(name in low.graph.outputs or low.graph.readers(name) for name in node.outputs[1:] if name):
+        raise PortError("a layer norm of which nothing but the result is read, got its mean or deviation read too")
     given = iter(weights)
     scale, bias = (next(given, None) if node.get(name, True) else None for name in ("scale", "bias"))
     axes = -node.get("axis", -1)
@@ -88,6 +98,10 @@ def _local(low, node, x):
 @rule("onnx.InstanceNormalization")
 def _instance_norm(low, node, x, scale, bias):
     layer = word("instance_norm")(epsilon=node.get("epsilon", 1e-5))
+    if isinstance(scale, Value) or isinstance(bias, Value):
+        y = low.emit(layer.but(scale=False, bias=False), low.channels_last(x))
+        y = low.joined("multiply", y, along_channels(low, scale, x.ndim))
+        return low.joined("add", y, along_channels(low, bias, x.ndim))
     return low.emit(layer, low.channels_last(x), weights={"scale": low.weight(scale), "bias": low.weight(bias)})
 
 

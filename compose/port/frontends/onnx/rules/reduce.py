@@ -50,21 +50,22 @@ def _argmax(low, node, x):
 
 @rules("onnx.CumSum", "onnx.CumProd")
 def _running(low, node, x, axis):
-    if node.get("exclusive", 0):
-        raise PortError("running sums that include each place, got exclusive")
+    if node.get("exclusive", 0) and node.op == "onnx.CumProd":
+        raise PortError("running products that include each place, got exclusive")
     x = low.whole(x)
     at = x.axis(int(low.known(axis).item()))
     back = word("ops.flip")(axis=at) if node.get("reverse", 0) else None
     x = x if back is None else low.emit(back, x)
     made = low.emit(word("ops.cumsum" if node.op == "onnx.CumSum" else "ops.cumprod")(axis=at), x)
+    made = low.joined("subtract", made, x) if node.get("exclusive", 0) else made
     return made if back is None else low.emit(back, made)
 
 
 @rule("onnx.TopK")
 def _top(low, node, x, count):
-    if not node.get("largest", 1):
-        raise PortError("the largest values, got the smallest")
     k, axis = int(low.known(count).item()), node.get("axis", -1) % x.ndim
     x = low.moved(x, (*(a for a in low.whole(x).axes if a != axis), axis))
-    both = low.emit(word("ops.top_k")(k=k), x)
-    return tuple(low.emit(word("at")(str(i)), both, axes=x.axes) for i in (0, 1))
+    least = not node.get("largest", 1)
+    both = low.emit(word("ops.top_k")(k=k), low.emit(word("scale")(by=-1), x, shape=x.shape) if least else x)
+    values, places = (low.emit(word("at")(str(i)), both, axes=x.axes) for i in (0, 1))
+    return low.emit(word("scale")(by=-1), values) if least else values, places

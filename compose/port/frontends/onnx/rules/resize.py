@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
-from onnx.reference import ReferenceEvaluator
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.resize import pick, weights
+from compose.port.frontends.onnx.exact import evaluator
 from compose.port.frontends.onnx.literals import meant
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.lowering.windows import per_axis
@@ -78,7 +78,7 @@ def _computed(node, before: int, after: int, factor: float) -> np.ndarray:
     x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, [before])
     graph = helper.make_graph([one], "axis", [x], [helper.make_empty_tensor_value_info("y")], [last])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
-    made: Any = ReferenceEvaluator(model).run(None, {"x": _probe(before, node.get("mode", "nearest"))})
+    made: Any = evaluator(model).run(None, {"x": _probe(before, node.get("mode", "nearest"))})
     return np.asarray(made[0])
 
 

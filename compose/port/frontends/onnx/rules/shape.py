@@ -52,6 +52,9 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
         return x
     if math.prod(after) != math.prod(x.shape):
         raise PortError(f"a shape of as many numbers as {x.shape}, got {after}")
+    if not x.shape or not after:  # one number
+        x = low.as_source(x)
+        return low.emit(word("reshape")(*after, batch=False), x, shape=after, axes=identity_axes(len(after)))
     first = low.before_reshape(x)
     if first is not None:
         direct = reshape_in_place(first.shape, after, first.axes)
@@ -75,33 +78,28 @@ def _expand(low, node, x, shape):
         return Weight.of(x.take, x.array) if each else None  # it broadcasts where it is used
     if after == x.shape:
         return x
-    if len(after) != x.ndim or after[0] != x.shape[0]:
-        raise PortError(f"an expansion that leaves the first axis alone, got {x.shape} to {after}")
     x = low.as_source(x)
+    if len(after) != x.ndim or after[0] != x.shape[0]:
+        low.check_batch(shape)
+        return low.emit(word("ops.broadcast_to")(shape=after), x, shape=after, axes=identity_axes(len(after)))
     return low.emit(word("broadcast_to")(*after[1:]), x, shape=after, axes=identity_axes(len(after)))
 
 
 @rule("onnx.Tile")
 def _tile(low, node, x, times):
     x, after = low.whole(x), low.shape
-    if after[0] != x.shape[0]:
-        raise PortError(f"a tiling that leaves the first axis alone, got {x.shape} to {after}")
-    if all(n in (1, m) for n, m in zip(x.shape, after)):
-        return low.emit(word("broadcast_to")(*(after[a] for a in x.axes[1:])), x) if x.axes[0] == 0 else _refused(x)
+    if after[0] == x.shape[0] and x.axes[0] == 0 and all(n in (1, m) for n, m in zip(x.shape, after)):
+        return low.emit(word("broadcast_to")(*(after[a] for a in x.axes[1:])), x)
     return low.emit(word("ops.tile")(reps=tuple(after[a] // x.shape[a] for a in x.axes)), x)
-
-
-def _refused(x):
-    raise PortError(f"a tiling of values whose batch comes first, got {x.shape}")
 
 
 @rule("onnx.Concat")
 def _concat(low, node, *parts):
     shape = low.shape
     axis = node.get("axis") % len(shape)
-    if any(isinstance(p, Weight) for p in parts):
-        return _with_token(low, parts, axis, shape)
-    values = [low.value(p) for p in parts]
+    if len(parts) == 2 and isinstance(parts[0], Weight) and len(shape) == 3 and axis == 1 and parts[1].shape[0] != 1:
+        return _with_token(low, parts, shape)
+    values = [low.as_value(p) for p in parts]
     axes = values[0].axes
     moved = [low.moved(v, axes) for v in values]
     at = axes.index(axis)
@@ -109,10 +107,8 @@ def _concat(low, node, *parts):
     return low.emit(concat if at == len(shape) - 1 else concat(axis=at), *moved, shape=shape, axes=axes)
 
 
-def _with_token(low, parts: tuple, axis: int, shape: tuple[int, ...]) -> Value:
+def _with_token(low, parts: tuple, shape: tuple[int, ...]) -> Value:
     """A learned token prepended to a sequence."""
-    if len(parts) != 2 or not isinstance(parts[0], Weight) or len(shape) != 3 or axis != 1:
-        raise PortError("a learned token before a sequence, or values only, to concatenate")
     x = low.as_source(low.value(parts[1]))
     token = parts[0]
     count = token.array.size // shape[2]
@@ -136,10 +132,19 @@ def _pad(low, node, x, pads, value=None, axes=None):
     x, given = low.whole(x), low.known(pads)
     dims = list(range(x.ndim)) if axes is None else [int(a) % x.ndim for a in low.known(axes)]
     widths = {a: (int(given[i]), int(given[i + len(dims)])) for i, a in enumerate(dims)}
-    x, around = padded_axes(low, x, widths)
-    if not around:
-        return x
+    number = 0.0 if fill is None or not fill.size else float(fill.ravel()[0])
+    if min(map(min, widths.values()), default=0) < 0:
+        for axis, (before, after) in widths.items():
+            if min(before, after) < 0:
+                x = part_of(low, x, axis, slice(max(-before, 0), x.shape[axis] - max(-after, 0)))
+        widths = {a: (max(before, 0), max(after, 0)) for a, (before, after) in widths.items()}
     options: dict[str, Any] = {} if mode == "constant" else {"mode": mode}
-    if fill is not None and fill.size and float(fill.ravel()[0]):
-        options["value"] = float(fill.ravel()[0])
-    return low.emit(word("pad")(around, **options), x)
+    inner = any(not any(widths.get(a, ())) for a in range(1, x.ndim)) and not any(widths.get(0, ()))
+    if inner and mode in ("constant", "reflect", "edge"):
+        x, around = padded_axes(low, x, widths)
+        options |= {"value": number} if number else {}
+        return low.emit(word("pad")(around, **options), x) if around else x
+    x = low.whole(x)
+    options |= {"constant_values": number} if number else {}
+    pairs = tuple(widths.get(a, (0, 0)) for a in x.axes)
+    return low.emit(word("ops.pad")(pad_width=pairs, **options), x)

@@ -19,7 +19,13 @@ PLAIN = {
     "hardsigmoid": "hard_sigmoid", "mish": "mish", "relu6": "relu6", "selu": "selu", "log_sigmoid": "log_sigmoid",
     "softsign": "soft_sign", "exp": "ops.exp", "log": "ops.log", "sqrt": "ops.sqrt", "rsqrt": "ops.rsqrt",
     "abs": "absolute", "square": "ops.square", "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf",
-    "reciprocal": "ops.reciprocal", "sign": "ops.sign",
+    "reciprocal": "ops.reciprocal", "sign": "ops.sign", "log1p": "ops.log1p", "expm1": "ops.expm1", "log2": "ops.log2",
+    "log10": "ops.log10", "exp2": "ops.exp2", "floor": "ops.floor", "ceil": "ops.ceil", "trunc": "ops.trunc",
+    "tan": "ops.tan", "asin": "ops.asin", "acos": "ops.acos", "atan": "ops.atan", "sinh": "ops.sinh",
+    "cosh": "ops.cosh", "asinh": "ops.asinh", "acosh": "ops.acosh", "atanh": "ops.atanh", "erfc": "ops.erfc",
+    "erfinv": "ops.erfinv", "lgamma": "ops.gammaln", "digamma": "ops.digamma", "sinc": "ops.sinc",
+    "isnan": "ops.isnan", "isinf": "ops.isinf", "isfinite": "ops.isfinite", "deg2rad": "ops.deg2rad",
+    "rad2deg": "ops.rad2deg",
 }  # fmt: skip
 
 
@@ -29,6 +35,11 @@ def _plain(lowering: LayoutLowering, node: Any, x: Value):
 
 
 rules(*(f"aten.{name}" for name in PLAIN))(_plain)
+
+
+@rule("aten.round")
+def _round(lowering: LayoutLowering, node: Any, x: Value, decimals: int = 0):
+    return lowering.emit(word("ops.round")(decimals=decimals) if decimals else word("ops.round"), x)
 
 
 @rule("aten.gelu")

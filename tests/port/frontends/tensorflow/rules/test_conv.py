@@ -30,7 +30,10 @@ WINDOWS = {
     ),
 }  # fmt: skip
 OVER = {
-    "conv_transpose(5, 3, stride=2, bias=False)": (lambda x: tf.nn.conv1d_transpose(x, UP_1D, [3, 8, 5], 2), STEPS),
+    "compose_seq(ensure_shape(3, 4, 6), conv_transpose(5, 3, stride=2, bias=False))": (
+        lambda x: tf.nn.conv1d_transpose(x, UP_1D, [3, 8, 5], 2),
+        STEPS,
+    ),
     "conv_transpose(4, 2, stride=2, bias=False)": (
         lambda x: tf.nn.conv3d_transpose(x, UP_3D, [x.shape[0], 8, 8, 8, 4], [1, 2, 2, 2, 1]),
         VOLUME,

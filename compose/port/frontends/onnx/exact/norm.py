@@ -1,29 +1,18 @@
-"""What onnx's reference computes in float32, or with constants of it, in the precision of the input."""
+"""Norms that onnx's reference computes with statistics of the batch, or in float32."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from onnx.reference.op_run import OpRun
 
-_erf = np.vectorize(math.erf, otypes=[float])
 
+class BatchNormalization(OpRun):
+    """In inference mode, in any opset: onnx's mixes in the batch's statistics before opset 14."""
 
-class Erf(OpRun):
-    """The error function."""
-
-    def _run(self, x):
-        return (_erf(x),)
-
-
-class Gelu(OpRun):
-    """`x Φ(x)`."""
-
-    def _run(self, x, approximate="none"):
-        if approximate == "tanh":
-            return (x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))),)
-        return (x / 2 * (1 + _erf(x / 2**0.5)),)
+    def _run(self, x, scale, bias, mean, var, epsilon=1e-5, **_):
+        along = (1, -1, *(1,) * (x.ndim - 2))
+        scale, bias, mean, var = (v.reshape(along) for v in (scale, bias, mean, var))
+        return (scale * (x - mean) / np.sqrt(var + epsilon) + bias,)
 
 
 class GroupNormalization(OpRun):
@@ -37,4 +26,4 @@ class GroupNormalization(OpRun):
         return (y.reshape(x.shape) * scale.reshape(along) + bias.reshape(along),)
 
 
-EXACT = [Erf, Gelu, GroupNormalization]
+OPERATIONS = [BatchNormalization, GroupNormalization]

@@ -1,0 +1,83 @@
+"""A trace for a batch of any size: two traces compared, in which different numbers stand for the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.frontends.flax.inlining import Eqn, Flat, user_line
+from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, refuse_size
+
+_ARITHMETIC = ("mul", "div", "add", "sub")  # whose rules know a number that follows from the batch
+
+
+def follow_batch(flat: Flat, second: Flat, batch: int, other: int) -> dict[int, BatchNumber]:
+    """The constants of the first trace, by `id`, that are numbers which follow from the batch.
+
+    Constants that only have its size become one of its examples, repeated. Raises `PortError` for what a network of
+    any batch cannot say.
+    """
+    numbers: dict[int, BatchNumber] = {}
+    for i, (eqn, twin) in enumerate(zip(flat.eqns, second.eqns)):
+        if eqn.name != twin.name or len(eqn.inputs) != len(twin.inputs):
+            raise refuse_operations(eqn)
+        try:
+            _check(eqn, twin, batch, other)
+            inputs = [_constant(a, b, eqn, batch, other, numbers) for a, b in zip(eqn.inputs, twin.inputs)]
+        except PortError as e:
+            e.add_note(f"at {user_line(eqn.where)}")
+            raise
+        flat.eqns[i] = eqn.but(inputs=tuple(inputs))
+    if len(flat.eqns) != len(second.eqns):
+        raise refuse_operations(flat.eqns[-1])
+    return numbers
+
+
+def refuse_operations(eqn: Eqn) -> PortError:
+    where = user_line(eqn.where)
+    place = f", at {where}" if where else ""
+    return PortError(
+        f"operations that are the same for a batch of any size, got others for another size{place}; "
+        "a loop over the examples is jax.vmap, or an operation on the whole batch"
+    )
+
+
+def _constant(a: Any, b: Any, eqn: Eqn, batch: int, other: int, numbers: dict[int, BatchNumber]) -> Any:
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return a
+    same = alike(a, b)
+    if same is not None:
+        return same
+    one, two = (v[tuple(slice(0, 1) if s == 0 else slice(None) for s in v.strides)] for v in (a, b))
+    found = batch_number(one, two, batch, other)
+    if found is None or eqn.name not in _ARITHMETIC:
+        raise refuse_size(f"numbers for {eqn.name}")
+    numbers[id(a)] = found
+    return a
+
+
+def _check(eqn: Eqn, twin: Eqn, batch: int, other: int) -> None:
+    if eqn.name == "slice":
+        rows = zip(*(
+            (*e.params["start_indices"], *e.params["limit_indices"], *e.inputs[0].shape) for e in (eqn, twin)
+        ))  # fmt: skip
+        starts, stops, sizes = (list(part) for part in np.array_split(list(rows), 3))
+        for (a, b), (p, q), (n, m) in zip(starts, stops, sizes):
+            if a != b or (p != q and (p, q) != (n, m)):
+                raise refuse_size("the ends of a slice")
+        return
+    strict = eqn.name in ("pad", "iota", "rng_bit_generator")
+    for a, b in zip(_numbers(eqn.params), _numbers(twin.params)):
+        if not (a == b if strict else follows(a, b, batch, other)):
+            raise refuse_size(f"a size of {eqn.name}")
+
+
+def _numbers(value: Any) -> list[int]:
+    """The whole numbers in the options of an operation, in their order."""
+    if isinstance(value, dict):
+        return [n for key in sorted(value) for n in _numbers(value[key])]
+    if isinstance(value, (tuple, list)):
+        return [n for part in value for n in _numbers(part)]
+    return [int(value)] if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else []

@@ -1,0 +1,96 @@
+"""Options of Keras that change what is computed or trained: ported, refused by name, or said in the report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compose import port
+from compose.core.errors import PortError
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+
+def one(layer, *shape):
+    return keras.Sequential([keras.Input(shape), layer])
+
+
+REFUSED = {
+    "a constraint": (lambda: one(L.Dense(4, kernel_constraint="non_neg"), 5), "NonNeg of .*dense.*kernel"),
+    "of a norm": (
+        lambda: one(L.BatchNormalization(gamma_constraint="max_norm"), 5),
+        "without constraints, got MaxNorm",
+    ),
+    "of a cell": (lambda: one(L.LSTM(4, recurrent_constraint="unit_norm"), 3, 5), "recurrent_kernel"),
+    "renorm": (lambda: one(L.BatchNormalization(renorm=True), 5), "without renorm"),
+    "int8": (lambda: one(L.Dense(4, dtype="int8_from_float32"), 5), "quantised as int8"),
+    "float8": (lambda: one(L.Dense(4, dtype="float8_from_float32"), 5), "quantised as float8"),
+    "int8 inside": (lambda: one(L.TimeDistributed(L.Dense(4, dtype="int8_from_float32")), 3, 5), "quantised as int8"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_training_or_numbers_would_lose_is_refused(name):
+    made, said = REFUSED[name]
+    with pytest.raises(PortError, match=said):
+        port.from_keras(made())
+
+
+def test_attention_with_several_last_axes_is_refused():
+    x = keras.Input((8, 16))
+    model = keras.Model(x, L.MultiHeadAttention(2, 2, output_shape=(3, 5))(x, x))
+    with pytest.raises(PortError, match=r"output_shape=\(3, 5\)"):
+        port.from_keras(model)
+
+
+def test_what_the_loss_has_besides_is_in_the_report():
+    dense = L.Dense(4, kernel_regularizer=keras.regularizers.L2(0.01), activity_regularizer="l1", name="wide")
+    report = port.from_keras(one(dense, 5)).verify("step")
+    assert report.ok and "penalty L2(l2=0.01) of" in str(report)
+    assert "of what wide makes" in str(report) and "penalty" in report.json()
+
+
+def test_a_vector_repeated_for_a_decoder():
+    layers = [L.LSTM(4), L.RepeatVector(5), L.LSTM(3, return_sequences=True), L.TimeDistributed(L.Dense(3))]
+    ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), *layers]))
+    assert "repeat_vector(times=5)" in str(ported.net) and ported.verify("step").ok
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_what_a_mask_hides_has_no_gradient(value):
+    ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), L.Masking(value), L.Dense(4)]))
+    assert ported.verify("gradients").ok
+    x = keras.Input((5, 3))
+    both = L.Add()([L.Masking(value)(x), L.Dense(3)(x)])
+    assert port.from_keras(keras.Model(x, L.LSTM(3)(both))).verify("gradients").ok
+
+
+def test_masked_steps_that_nothing_reads_cost_nothing():
+    ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), L.Masking(0.0), L.LSTM(4)]))
+    assert "multiply" not in str(ported.net) and ported.verify("gradients").ok
+
+
+def test_a_stopped_gradient():
+    x = keras.Input((6,))
+    ported = port.from_keras(keras.Model(x, x * keras.ops.stop_gradient(x)))
+    assert "stop_gradient" in str(ported.net) and ported.verify("gradients").ok
+
+
+def test_a_frozen_layer_before_a_free_one():
+    dense = L.Dense(6)
+    dense.trainable = False
+    x = keras.Input((6,))
+    assert port.from_keras(keras.Model(x, L.Dense(3)(dense(x)))).verify("step").ok
+
+
+def test_a_repeated_axis():
+    x = keras.Input((4, 6))
+    for made in (keras.ops.repeat(x, 2, axis=1), keras.ops.tile(x, (1, 2, 1))):
+        assert port.from_keras(keras.Model(x, made)).verify("gradients").ok
+
+
+def test_the_smallest_norm_is_refused():
+    x = keras.Input((4, 6))
+    with pytest.raises(PortError, match="the Euclidean norm"):
+        port.from_keras(keras.Model(x, keras.ops.norm(x, ord=-np.inf, axis=-1)))
