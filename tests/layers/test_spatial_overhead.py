@@ -120,7 +120,7 @@ def programs(layer: Layer, by_hand: Callable, gradient: bool):
 @pytest.mark.parametrize("layer, by_hand", BY_HAND, ids=lambda v: str(v) if isinstance(v, Layer) else "")
 def test_as_by_hand(layer, by_hand, gradient):
     ours, hand, args = programs(layer, by_hand, gradient)
-    if by_hand in (grouped, spectral, transposed):  # on CPUs, more bytes in less time: benchmarks/convolution.py
+    if by_hand in (grouped, spectral, transposed):  # on CPUs, more bytes in less time: benchmarks/spatial.py
         expect_no_more(ours, hand, args, bytes_=2.5, flops=1.06)
         assert operations(ours, args, "tpu")["convolution"] == operations(hand, args, "tpu")["convolution"]
         return

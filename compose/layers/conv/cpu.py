@@ -2,8 +2,8 @@
 
 XLA's own form is the fastest for a convolution without groups and with the channels last. The others become such
 convolutions: groups one convolution each, channels that come first move last. Derivatives are products of matrices if
-there are enough channels for these, and convolutions in canonical layout otherwise. `benchmarks/convolution.py`
-measures all forms by shape.
+there are enough channels for these, and convolutions in canonical layout otherwise. `benchmarks/spatial.py`
+measures the forms by shape.
 """
 
 from __future__ import annotations
