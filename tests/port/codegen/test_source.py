@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,9 @@ from compose import (
     softmax,
     tanh,
 )  # fmt: skip
+from compose.port.codegen.program import Helper, Program
 from compose.port.codegen.source import source
+from compose.port.codegen.terms import Term, read
 from compose.port.structure import recover
 from tests.port.structure.build import Build
 from tests.port.structure.test_any_graph import WIDTH, any_graph, modules, series_parallel
@@ -324,3 +327,31 @@ def test_what_is_written_once_has_a_name_without_numbers():
     shape = reshape(-1, 196, 384, batch=False)
     text = rebuilt(compose_seq(fc(3), shape, tanh, shape, relu, shape, sigmoid, fc(4), shape, softmax))
     assert "reshape_block = reshape(-1, 196, 384, batch=False)" in text
+
+
+REPEATED = {
+    "pairs": lambda n: [fc(n, relu), dropout(0.1)],
+    "threes": lambda n: [conv(n, 3, bias=False), batch_norm(momentum=0.9), relu],
+    "residual": lambda n: [residual(compose_seq(layer_norm(), fc(n, relu), fc(8)))],
+    "with a pool": lambda n: [residual(compose_seq(conv(n, 3, relu), conv(8, 3))), max_pool(2)],
+    "of a graph": lambda n: [graph(lambda x: (h := fc(n)(x)) + sigmoid(h)), relu],
+    "of a share": lambda n: [share(fc(n), lambda e: compose_seq(e, relu, e)), fc(n, sigmoid)],
+}
+SIZES = [(8, 16, 32), (8, 9, 10, 11, 12), (8, 8, 16, 16, 32, 32), (4,) * 9, (8, 16) * 4, tuple(range(1, 11))]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("name", REPEATED)
+def test_repeated_groups_are_read_by_the_oldest_python(name, sizes):
+    net = compose_seq(*(part for n in sizes for part in REPEATED[name](n)))
+    text, made = source(net), {}
+    ast.parse(text, feature_version=(3, 11))
+    exec(text, made)
+    assert made["net"] == net
+
+
+def test_a_text_that_the_oldest_python_cannot_read_is_written_plainly(monkeypatch):
+    module = sys.modules["compose.port.codegen.source"]
+    known = Program(read(relu), {"f": Helper("f", Term("atom", "*[*f(n) for n in (1, 2)]"), is_function=False)}, {})
+    monkeypatch.setattr(module, "find_helpers", lambda term, words: known)
+    assert source(compose_seq(fc(3, relu), fc(2))).endswith("net = fc(3, relu) >> fc(2)\n")
