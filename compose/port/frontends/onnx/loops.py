@@ -96,7 +96,7 @@ def _turn(graph: Any, node: Node, turn: int, given: list[str], walk: Walk) -> li
     start = [_constant(f"{place.prefix}/{t.name}", numpy_helper.to_array(widened_tensor(t))) for t in body.initializer]
     names |= {t.name: f"{place.prefix}/{t.name}" for t in body.initializer}
     walk(graph, [*start, *(written(inner, place, names, {}) for inner in body.node)])
-    return [names.get(o.name, o.name) for o in body.output]
+    return [names.get(o.name) or o.name for o in body.output]
 
 
 def _end(graph: Any, node: Node, states: list[str], rows: list[list[str]], walk: Walk) -> None:

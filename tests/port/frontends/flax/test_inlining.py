@@ -192,7 +192,7 @@ def test_the_fast_variance_of_flax_is_not_copied():
     norm = nn.LayerNorm()
     variables = norm.init(jax.random.key(0), x)
     p = port.from_flax(norm, variables, x)
-    assert p.verify("gradients").ok
+    assert p.verify("gradients", tolerance=1e-8).ok  # in float64, too, it loses six of the sixteen digits
     exact = (x - x.mean(-1, keepdims=True, dtype=np.float64)) / x.std(-1, keepdims=True, dtype=np.float64)
     error = lambda y: float(np.abs(np.asarray(y) - exact).max())
     assert error(norm.apply(variables, x)) > 1e-2 > 1e-3 > error(p.net.apply(p.params, p.state, x)[0])

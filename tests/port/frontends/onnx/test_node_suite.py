@@ -10,10 +10,11 @@ from benchmarks.onnx_nodes import cases, forms, outcome
 
 # of an operation the tests, in each form, that port; in the others a reason is said
 PORTED = {
-    "Attention": 19, "AveragePool": 14, "BatchNormalization": 2, "Clip": 9, "Conv": 6, "ConvTranspose": 11, "CumSum": 5,
-    "DepthToSpace": 2, "Expand": 1, "GRU": 5, "Gemm": 4, "LSTM": 2, "LpNormalization": 6, "MaxPool": 16, "Pad": 3,
-    "RNN": 5, "ReduceL1": 4, "ReduceMean": 4, "Resize": 21, "Slice": 7, "Softmax": 7, "SpaceToDepth": 4, "Split": 14,
-    "TopK": 2, "Unsqueeze": 7, "Where": 1,
+    "Attention": 144, "AveragePool": 14, "BatchNormalization": 4, "Clip": 17, "Conv": 12, "ConvTranspose": 21,
+    "CumSum": 7, "DFT": 8, "DepthToSpace": 2, "Expand": 2, "GRU": 5, "GatherND": 1, "Gemm": 22, "LSTM": 2,
+    "LayerNormalization": 38, "LpNormalization": 6, "MaxPool": 16, "Pad": 3, "RNN": 5, "ReduceL1": 4, "ReduceMean": 4,
+    "Resize": 21, "RotaryEmbedding": 16, "Scan": 5, "ScatterElements": 8, "Slice": 8, "Softmax": 7,
+    "SoftmaxCrossEntropyLoss": 50, "SpaceToDepth": 4, "Split": 14, "TopK": 3, "Unsqueeze": 7, "Where": 2,
 }  # fmt: skip
 
 

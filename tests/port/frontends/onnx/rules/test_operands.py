@@ -67,7 +67,7 @@ CASES = {
     "a scan": written(
         [
             helper.make_node(
-                "Scan", ["w", "x"], ["s", "y"], num_scan_inputs=1, scan_input_axes=[1],
+                "Scan", ["w", "x"], ["s", "y"], num_scan_inputs=1,
                 body=helper.make_graph(
                     [node("Mul", "a part", "b"), node("Add", "b part", "c"), node("Identity", "c", "d")], "turn",
                     [helper.make_empty_tensor_value_info("a"), helper.make_empty_tensor_value_info("part")],
@@ -75,7 +75,7 @@ CASES = {
                 ),
             )
         ],
-        {"w": draw(1)}, (2, 3),
+        {"w": draw(3)}, (2, 3),
     ),
     "a loop": written(
         [
