@@ -76,7 +76,7 @@ class lstm_cell(DenseCell):
         if not usual:
             return super().scan(p, carry, z, real, how, ctx)
         return scan_lstm(
-            p["recurrent_kernel"], z, *carry, real, p.get("recurrent_dropout"),
+            p["recurrent_kernel"], z, carry[0], carry[1], real, p.get("recurrent_dropout"),
             reverse=how.reverse, unroll=how.unroll, sequence=how.output == "sequence",
         )  # fmt: skip
 

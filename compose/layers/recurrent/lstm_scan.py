@@ -52,7 +52,7 @@ def scan_lstm(kernel, z, h, c, real, kept, *, reverse: bool, unroll: int, sequen
     return run(kernel, z, h, c)
 
 
-def _step(kernel, kept, sequence: bool, derivative: bool, carry, turn):
+def _step(kernel, kept, sequence: bool, derivative: bool, carry, turn) -> tuple[Any, Any]:
     h, c = carry
     z, real = turn
     fed = h if kept is None else h * kept
@@ -73,7 +73,7 @@ def _step(kernel, kept, sequence: bool, derivative: bool, carry, turn):
     return (new, after), (new if sequence else None, factors)
 
 
-def _tangent_step(kernel, kept, sequence: bool, carry, turn):
+def _tangent_step(kernel, kept, sequence: bool, carry, turn) -> tuple[Any, Any]:
     dh, dc = carry
     by_gate, by_carry, forget, entering, real = turn
     gates = by_gate * (entering + (dh if kept is None else dh * kept) @ kernel)
