@@ -4,7 +4,7 @@
 - The suites over all layers: the first case of each word is compared with its reference, its plan and finite
   differences; the first case of every fourth word goes through every transformation and into a file.
 - Porting: the first two cases of each test.
-- Any other test: its first eight cases.
+- Any other test: its first five cases.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OF_EVERY_WORD = (
     "test_inference",
 )
 EVERY = 4
-PORT_CASES, CASES = 2, 8
+PORT_CASES, CASES = 2, 5
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,6 +13,7 @@ from tests.blocks import run_blocks
 DOCS = Path(__file__).parent.parent / "docs"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # TensorFlow warns as it is imported
 def test_porting(tmp_path, monkeypatch):
     pytest.importorskip("torch")

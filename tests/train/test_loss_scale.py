@@ -56,7 +56,10 @@ def train(name, **options):
     return fit(net, x, y, **{**defaults, **options})
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = pytest.param("transformer", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", SLOW])
 def test_half_precision_trains_to_about_the_same_loss(name, tmp_path):
     exact = train(name)
     first, last = exact.history[0]["loss"], exact.history[-1]["loss"]

@@ -62,12 +62,12 @@ def test_the_model_is_left_as_it_was():
 def test_unknown_operations_are_listed_with_their_lines():
     class Odd(torch.nn.Module):
         def forward(self, x):
-            return torch.special.bessel_j0(torch.erfinv(x))
+            return torch.special.bessel_j0(torch.special.airy_ai(x))
 
     with pytest.raises(PortError) as raised:
         port.from_torch(Odd(), torch.rand(2, 3), partial=True)
     text = str(raised.value)
-    assert "bessel_j0" in text and "erfinv" in text and "test_lower.py" in text
+    assert "bessel_j0" in text and "airy_ai" in text and "test_lower.py" in text
 
 
 def test_a_rule_teaches_an_operation():

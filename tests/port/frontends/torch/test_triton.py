@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import tensorflow, torch
 from compose import port
@@ -15,6 +17,7 @@ print(port.from_torch(torch.nn.Linear(3, 4), torch.ones(2, 3)).net)
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_exported_after_tensorflow_was_imported():
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-2000:]
