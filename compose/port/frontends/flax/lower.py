@@ -173,7 +173,7 @@ class FlaxLowering(Arithmetic[Value]):
         try:
             with jax.enable_x64(True):
                 jax.eval_shape(run, *specs)
-        except Exception:  # a module that trains otherwise than by its call, of which nothing is known
+        except Exception:  # its training is not its call, so nothing is known about it
             return set()
         keeps: dict[tuple, list[bool]] = {}
         for call in seen.calls:

@@ -12,7 +12,7 @@ import keras
 from compose.core.errors import PortError
 
 _REFUSED = {
-    "renorm": "batch norm without renorm, whose training uses running averages of its own kind",
+    "renorm": "batch norm without renorm, which trains with other statistics",
     "rms_scaling": "a norm without rms_scaling; keras.layers.RMSNormalization has a word",
     "sparse": "dense outputs, sparse=False",
 }
