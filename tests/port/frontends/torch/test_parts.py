@@ -146,7 +146,7 @@ class Numbers(nn.Module):
         (lambda: (Writes(), torch.randn(3, 4)), r"'seen' is written at .*test_parts\.py:\d+"),
         (lambda: (nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4))), torch.randn(3, 4)), "got it at 0"),
         (lambda: (Numbers(), torch.randn(3, 5, 8), torch.randn(5, 5)), "a boolean attn_mask"),
-        (lambda: (nn.Embedding(4, 2, max_norm=1.0), torch.zeros(3, 2, dtype=torch.int64)), "'weight' is written"),
+        (lambda: (nn.Embedding(4, 2, max_norm=1.0), torch.zeros(3, 2, dtype=torch.int64)), "as max_norm= does"),
         (lambda: (nn.BatchNorm1d(4, track_running_stats=False), torch.randn(3, 4)), "track_running_stats"),
     ],
 )

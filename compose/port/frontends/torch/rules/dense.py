@@ -57,6 +57,8 @@ def _unflattened(x, weight: Weight) -> Take:
 def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, sparse=False):
     if isinstance(ids, np.ndarray):
         return places(low, weight, ids)
+    if not isinstance(weight, Weight):
+        raise PortError("a table that is a parameter", "one that is computed, as max_norm= does in each forward pass")
     if scale_grad:
         raise PortError("an embedding whose gradient is not scaled by frequency (scale_grad_by_freq=False)")
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
