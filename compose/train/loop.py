@@ -44,7 +44,8 @@ def train(
     scoring.check_end(data, before.params, before.state)
     training, fixed = split(net, before.params)
     optimizer_key = structural_key(update)  # before it runs: schedules may change what they captured
-    carry = _carry(before, update, training, len(before.history) * -(-data.count // batch_size), scoring.dtype)
+    steps = len(before.history) * -(-data.count // batch_size)
+    carry = _carry(before, update, optimizer_key, training, steps, scoring.dtype)
     run = training_steps(net, scoring.loss, scoring.metrics, update, scoring.dtype)
     batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
     validating = None if held_out is None else Batches(held_out, min(batch_size, held_out.count), memory)
@@ -78,13 +79,13 @@ def train(
     return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
 
 
-def _carry(before: Trained, update: Any, training: Any, steps: int, dtype: Any) -> Carry:
+def _carry(before: Trained, update: Any, optimizer_key: Any, training: Any, steps: int, dtype: Any) -> Carry:
     """The carry of the first step. The optimizer's state is kept if the optimizer is the one of `before`."""
     session, scale = before.session, first_scale(dtype)
     if session is not None:
         steps = session.steps
         scale = scale and (session.scale or scale)
-    if session is not None and (session.optimizer == update or session.optimizer_key == structural_key(update)):
+    if session is not None and (session.optimizer == update or session.optimizer_key == optimizer_key):
         opt_state = session.optimizer_state
     else:
         opt_state = optimizer_start(update)(training)

@@ -27,26 +27,23 @@ _LEAST = 1000  # smaller numbers are not taken for one that depends on the stand
 _NUMBERS = ("Tensor", "number", "float")  # types of arguments that are computed with
 
 
-class Size(int):
-    """An integer that depends on the batch's size: its value is that for the stand-in, and `node` computes it."""
+class OfBatch:
+    """A number that depends on the batch's size: its value is that for the stand-in, and `node` computes it."""
 
     node: Any
 
-    def __new__(cls, node: Any, number: int) -> Size:
-        made = super().__new__(cls, number)
+    def __new__(cls, node: Any, number: Any) -> Any:
+        made: Any = super().__new__(cls, number)  # pyright: ignore[reportCallIssue]
         made.node = node
         return made
 
 
-class Ratio(float):
+class Size(OfBatch, int):
+    """An integer that depends on the batch's size."""
+
+
+class Ratio(OfBatch, float):
     """A number with a fraction that depends on the batch's size."""
-
-    node: Any
-
-    def __new__(cls, node: Any, number: float) -> Ratio:
-        made = super().__new__(cls, number)
-        made.node = node
-        return made
 
 
 def symbol(node: torch.fx.Node) -> Size | Ratio | None:
@@ -80,8 +77,8 @@ def computed(low: Any, node: torch.fx.Node, args: Any, kwargs: Any) -> tuple[Any
     name = str(node.target).split(".")[1]
     kinds = [str(a.type).removeprefix("Optional[").rstrip("]") for a in schema.arguments]
     by_name = {a.name: kind for a, kind in zip(schema.arguments, kinds)}
-    found = [(a, kind) for a, kind in zip(args, kinds) if isinstance(a, (Size, Ratio))]
-    found += [(a, by_name[n]) for n, a in kwargs.items() if isinstance(a, (Size, Ratio))]
+    found = [(a, kind) for a, kind in zip(args, kinds) if isinstance(a, OfBatch)]
+    found += [(a, by_name[n]) for n, a in kwargs.items() if isinstance(a, OfBatch)]
     if name == "arange" or not (found or (name not in _SHAPED and _inside((args, kwargs)))):
         return args, kwargs
     if not found or (name not in _SHAPED and any(kind not in _NUMBERS for _, kind in found)):
@@ -91,7 +88,7 @@ def computed(low: Any, node: torch.fx.Node, args: Any, kwargs: Any) -> tuple[Any
     with_numbers = [a for a, kind in found if kind in _NUMBERS]
     if with_numbers and not any(isinstance(a, Value) for a in (*args, *kwargs.values())):
         raise PortError(f"{name} of a value and the batch's size, got it of the batch's size and no value")
-    turned = lambda a, kind: value(low, a.node) if isinstance(a, (Size, Ratio)) and kind in _NUMBERS else a
+    turned = lambda a, kind: value(low, a.node) if isinstance(a, OfBatch) and kind in _NUMBERS else a
     return (
         tuple(turned(a, kind) for a, kind in zip(args, kinds)),
         {n: turned(a, by_name[n]) for n, a in kwargs.items()},
@@ -100,7 +97,7 @@ def computed(low: Any, node: torch.fx.Node, args: Any, kwargs: Any) -> tuple[Any
 
 def _inside(tree: Any) -> bool:
     """Whether a list in the arguments holds a size."""
-    return any(isinstance(a, (Size, Ratio)) for a in pytree.tree_leaves(tree))
+    return any(isinstance(a, OfBatch) for a in pytree.tree_leaves(tree))
 
 
 def value(low: Any, node: torch.fx.Node) -> Value:
