@@ -97,3 +97,12 @@ def refuse_size(what: str, places: Sequence[str] = ()) -> PortError:
         f"sizes that do not depend on the batch, or are a multiple of it, got {what} computed from the size of the "
         f"batch in another way{where}; make it an argument of the layer, or compute it for each example"
     )
+
+
+def other_operations(instead: str, place: str = "") -> str:
+    """What is wrong with a model that runs other operations for another batch; `instead` maps over the examples."""
+    where = f", at {place}" if place else ""
+    return (
+        f"operations that are the same for a batch of any size, got others for another size{where}; "
+        f"a loop over the examples is {instead} or an operation on the whole batch"
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.frontends.flax.inlining import Eqn, Flat, user_line
-from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, refuse_size
+from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, other_operations, refuse_size
 
 _ARITHMETIC = ("mul", "div", "add", "sub")  # whose rules know a number that follows from the batch
 
@@ -22,7 +22,7 @@ def follow_batch(flat: Flat, second: Flat, batch: int, other: int) -> dict[int, 
     numbers: dict[int, BatchNumber] = {}
     for i, (eqn, twin) in enumerate(zip(flat.eqns, second.eqns)):
         if eqn.name != twin.name or len(eqn.inputs) != len(twin.inputs):
-            raise refuse_operations(eqn)
+            raise PortError(other_operations("jax.vmap,", user_line(eqn.where)))
         try:
             _check(eqn, twin, batch, other)
             inputs = [_constant(a, b, eqn, batch, other, numbers) for a, b in zip(eqn.inputs, twin.inputs)]
@@ -31,17 +31,8 @@ def follow_batch(flat: Flat, second: Flat, batch: int, other: int) -> dict[int, 
             raise
         flat.eqns[i] = eqn.but(inputs=tuple(inputs))
     if len(flat.eqns) != len(second.eqns):
-        raise refuse_operations(flat.eqns[-1])
+        raise PortError(other_operations("jax.vmap,", user_line(flat.eqns[-1].where)))
     return numbers
-
-
-def refuse_operations(eqn: Eqn) -> PortError:
-    where = user_line(eqn.where)
-    place = f", at {where}" if where else ""
-    return PortError(
-        f"operations that are the same for a batch of any size, got others for another size{place}; "
-        "a loop over the examples is jax.vmap, or an operation on the whole batch"
-    )
 
 
 def _constant(a: Any, b: Any, eqn: Eqn, batch: int, other: int, numbers: dict[int, BatchNumber]) -> Any:

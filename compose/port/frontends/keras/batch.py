@@ -8,13 +8,10 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.lowering.batch import SECOND, alike, batch_number, follows, refuse_size
+from compose.port.lowering.batch import SECOND, alike, batch_number, follows, other_operations, refuse_size
 from compose.port.lowering.values import BATCH
 
-A_LOOP = (
-    "operations that are the same for a batch of any size, got others for another size; a loop over the examples is "
-    "keras.ops.vectorized_map or an operation on the whole batch"
-)
+A_LOOP = other_operations("keras.ops.vectorized_map")
 _ARITHMETIC = ("Add", "Multiply", "Subtract", "Divide", "TrueDivide")  # whose rule knows a number of the batch
 _SHAPED = ("Reshape", "BroadcastTo", "Slice", "Full", "Zeros", "Ones")  # whose options are sizes
 

@@ -9,7 +9,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.port.frontends.tensorflow.constant_folding import Known
 from compose.port.frontends.tensorflow.float64.graph import Exact
-from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, refuse_size
+from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, other_operations, refuse_size
 
 _ARITHMETIC = ("Mul", "RealDiv", "Div", "Add", "AddV2", "Sub")  # whose rules know a number that follows from the batch
 _BEGINS = ("StridedSlice", "Slice")  # whose second input says where they begin
@@ -31,10 +31,7 @@ class FreeBatch:
         self._alike: dict[str, np.ndarray] = {}
         nodes, others = exact.graph.node, second.graph.node
         if [node.op for node in nodes] != [node.op for node in others]:
-            raise PortError(
-                "operations that are the same for a batch of any size, got others for another size; a loop over the "
-                "examples is tf.map_fn or an operation on the whole batch"
-            )
+            raise PortError(other_operations("tf.map_fn"))
         self._twins = {node.name: other.name for node, other in zip(nodes, others)}
 
     def alike(self, tensor: Any, value: np.ndarray) -> np.ndarray:
