@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from compose.layers.product import product
+from tests.derivatives import expect_equal_derivatives
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 5), (3, 4, 5), (2, 3, 4, 5), (0, 4, 5)])
 def test_derivatives_are_those_of_the_plain_product(shape, x64):
     rng = np.random.default_rng(0)
     x, kernel = jnp.asarray(rng.normal(size=shape)), jnp.asarray(rng.normal(size=(5, 6)))
-    along = tuple(jnp.asarray(rng.normal(size=a.shape)) for a in (x, kernel))
-    plain = lambda x, kernel: x @ kernel
-    g = jnp.asarray(rng.normal(size=plain(x, kernel).shape))
-
-    def derivatives(f):
-        loss = lambda *at: jnp.sum(jnp.sin(f(*at)) * g)
-        forward = lambda h: lambda *at: jax.jvp(h, at, along)[1]
-        reverse = lambda h: lambda *at: sum(jnp.vdot(a, b) for a, b in zip(jax.grad(h, (0, 1))(*at), along))
-        seconds = [outer(inner(loss))(x, kernel) for outer, inner in itertools.product((forward, reverse), repeat=2)]
-        return f(x, kernel), jax.vjp(f, x, kernel)[1](g), jax.jvp(f, (x, kernel), along), seconds
-
-    ours, theirs = (jax.tree.leaves(jax.jit(lambda f=f: derivatives(f))()) for f in (product, plain))
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    expect_equal_derivatives(product, lambda x, kernel: x @ kernel, (x, kernel), rtol=1e-12, atol=1e-12)
 
 
 def test_the_gradient_of_the_kernel_contracts_one_axis():

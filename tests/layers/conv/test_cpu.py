@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import re
 
 import jax
@@ -16,6 +14,7 @@ from compose import compose_seq, conv, conv_lstm, relu, repeat
 from compose.layers.conv.convolve import general
 from compose.layers.conv.cpu import xla
 from compose.layers.window import Window
+from tests.derivatives import expect_equal_derivatives
 
 CASES = {
     "1-D": {"space": (11,), "size": (3,)},
@@ -60,27 +59,7 @@ def close(ours, theirs):
 @pytest.mark.parametrize("name", CASES)
 def test_every_derivative_is_that_of_the_plain_convolution(name, filters, x64):
     ours, plain, x, kernel = build(**CASES[name], filters=FILTERS[filters])
-    g = jnp.asarray(np.random.default_rng(1).normal(size=jax.eval_shape(plain, x, kernel).shape))
-    dx, dk = (jnp.asarray(np.random.default_rng(2).normal(size=a.shape)) for a in (x, kernel))
-
-    def derivatives(c, x, kernel):
-        loss = lambda x, k: jnp.sum(jnp.sin(c(x, k)) * g)
-        modes = itertools.product(("reverse", "forward"), repeat=2)
-        seconds = [second(loss, *mode, x, kernel, dx, dk) for mode in modes]
-        return c(x, kernel), jax.vjp(c, x, kernel)[1](g), jax.jvp(c, (x, kernel), (dx, dk)), seconds
-
-    close(*(jax.jit(functools.partial(derivatives, c))(x, kernel) for c in (ours, plain)))
-
-
-def second(loss, outer, inner, x, kernel, dx, dk):
-    """A second derivative along (dx, dk), by forward or reverse mode inside and outside."""
-    along = lambda f: lambda x, k: jax.jvp(f, (x, k), (dx, dk))[1]
-    slope = along(loss) if inner == "forward" else lambda x, k: _dot(jax.grad(loss, (0, 1))(x, k), (dx, dk))
-    return along(slope)(x, kernel) if outer == "forward" else jax.grad(slope, (0, 1))(x, kernel)
-
-
-def _dot(a, b):
-    return sum(jnp.vdot(p, q) for p, q in zip(a, b))
+    expect_equal_derivatives(ours, plain, (x, kernel), rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])

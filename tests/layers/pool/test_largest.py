@@ -10,6 +10,7 @@ from jax import lax
 
 from compose.layers.pool.largest import largest
 from compose.layers.window import window
+from tests.derivatives import expect_equal_derivatives
 
 WINDOWS = {
     "side by side": ((7, 8), {"size": 2, "stride": None}),
@@ -33,14 +34,7 @@ def test_derivatives_are_those_of_reduce_window(name, x64):
     over = window(x, **options)
     ours = lambda x: largest(x, over, -np.inf)
     xla = lambda x: over.reduce(x, -np.inf, lax.max)
-    along, g = jnp.asarray(rng.normal(size=shape)), jnp.asarray(rng.normal(size=xla(x).shape))
-
-    def derivatives(f):
-        curved = jax.jvp(jax.grad(lambda x: jnp.sum(jnp.sin(f(x)) * g)), (x,), (along,))[1]
-        return f(x), jax.vjp(f, x)[1](g)[0], jax.jvp(f, (x,), (along,))[1], curved
-
-    for a, b in zip(*(jax.jit(lambda f=f: derivatives(f))() for f in (ours, xla)), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-13)
+    expect_equal_derivatives(ours, xla, (x,), rtol=1e-7, atol=1e-13)
 
 
 @pytest.mark.parametrize("stride", [2, 1])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from compose import bidirectional, lstm, stacked
+from tests.derivatives import expect_equal_derivatives
 
 PLAIN = {"activation": lambda x: jnp.tanh(x)}  # no `tanh` of ours, so the scan is that of any cell
 CASES = {
@@ -46,23 +45,7 @@ def close(ours, theirs):
 @pytest.mark.parametrize("name", CASES)
 def test_every_derivative_is_that_of_the_plain_scan(name, padded, x64):
     ours, plain, at = build(CASES[name], padded)
-    rng = np.random.default_rng(1)
-    along = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape)), at)
-    shapes = jax.eval_shape(plain, *at)
-    g = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape)), shapes)
-
-    def derivatives(run):
-        loss = lambda *at: sum(jnp.vdot(jnp.sin(y), c) for y, c in zip(jax.tree.leaves(run(*at)), jax.tree.leaves(g)))
-        forward = lambda f: lambda *at: jax.jvp(f, at, along)[1]
-        reverse = lambda f: lambda *at: dot(jax.grad(f, (0, 1, 2))(*at), along)
-        seconds = [outer(inner(loss))(*at) for outer, inner in itertools.product((forward, reverse), repeat=2)]
-        return run(*at), jax.vjp(run, *at)[1](g), jax.jvp(run, at, along), seconds
-
-    close(*(jax.jit(lambda run=run: derivatives(run))() for run in (ours, plain)))
-
-
-def dot(a, b):
-    return sum(jnp.vdot(p, q) for p, q in zip(jax.tree.leaves(a), jax.tree.leaves(b)))
+    expect_equal_derivatives(ours, plain, at, rtol=1e-11, atol=1e-12)
 
 
 def test_batched(x64):
