@@ -6,7 +6,7 @@
 
 A language model of 12 blocks of 768 features and a ResNet-50, in bfloat16 and float32: `fit`, a training step written
 by hand in JAX around `net.apply`, and PyTorch, eager and compiled. Each measurement is a process of its own. FLOPs are
-those that XLA counts in the step written by hand; the peak is the rate of one large product in the same precision.
+those that XLA counts in the written-out network; the peak is the rate of one large product in the same precision.
 """
 
 from __future__ import annotations

@@ -32,17 +32,18 @@ from compose import (
 RATE = 1e-4
 
 
-def language_model(size: Size) -> Layer:
+def language_model(size: Size, written_out: bool = False) -> Layer:
     attention = residual(compose_seq(layer_norm(), multi_head_attention(size.heads, causal=True)))
     mixing = residual(compose_seq(layer_norm(), fc(4 * size.width, gelu), fc(size.width)))
-    blocks = repeat(size.depth, compose_seq(attention, mixing))
+    block = compose_seq(attention, mixing)
+    blocks = compose_seq(*[block] * size.depth) if written_out else repeat(size.depth, block)
     return compose_seq(
         embedding(size.vocabulary, size.width), learned_positions(size.length), blocks, layer_norm(),
         fc(size.vocabulary, bias=False),
     )  # fmt: skip
 
 
-def resnet(size: Size) -> Layer:
+def resnet(size: Size, written_out: bool = True) -> Layer:
     """ResNet-50 (He et al., 2015), with the stride in the 3 × 3 convolution."""
 
     def bottleneck(width: int, stride: int, first: bool) -> Layer:
@@ -69,7 +70,10 @@ def measure(work: str, precision: str, peer: str, tiny: bool) -> dict[str, Any]:
     run = by_fit if peer == "fit" else by_step
     device = jax.devices()[0]
     result = run(net, x, y, size, policy) | {"device": f"{device.device_kind}, JAX {jax.__version__}"}
-    return result | ({"peak": peak(precision, 512 if tiny else 8192)} if peer == "step" else {})
+    if peer != "step":
+        return result
+    flops = counted(NETWORKS[work](size, written_out=True), x[: size.batch])
+    return result | {"flops": flops, "peak": peak(precision, 512 if tiny else 8192)}
 
 
 def by_fit(net: Layer, x, y, size: Size, precision: str | None) -> dict[str, Any]:
@@ -96,14 +100,22 @@ def by_step(net: Layer, x, y, size: Size, precision: str | None) -> dict[str, An
 
     first = jnp.asarray(x[: size.batch]), jnp.asarray(y[: size.batch])
     carry = params, state, opt_state
-    run = jax.jit(step, donate_argnums=(0, 1, 2)).lower(*carry, *first).compile()
-    cost: Any = run.cost_analysis()
+    run = jax.jit(step, donate_argnums=(0, 1, 2))
     carry = jax.block_until_ready(run(*carry, *first))
     began = time.perf_counter()
     for _ in range(STEPS):
         carry = run(*carry, *first)
     jax.block_until_ready(carry)
-    return {"ms": (time.perf_counter() - began) / STEPS * 1e3, "flops": cost["flops"]}
+    return {"ms": (time.perf_counter() - began) / STEPS * 1e3}
+
+
+def counted(net: Layer, x) -> float:
+    """FLOPs of the forward pass and the gradient, as XLA counts them: in a loop, only its body once."""
+    params, state = jax.eval_shape(lambda x: net.init(0, x), x)
+    loss = lambda params, state, x: net.apply(params, state, x, rng=0, train=True)[0].sum()
+    lowered = jax.jit(jax.grad(loss)).trace(params, state, x).lower(lowering_platforms=("cpu",))
+    cost: Any = lowered.cost_analysis()
+    return cost["flops"]
 
 
 def peak(precision: str, n: int) -> float:
