@@ -61,14 +61,25 @@ def _steps_apart(layer: Layer, leaves: tuple[Any, ...], tree: Any, steps: int, d
             x = [_draw(rng, (2, *s.shape[1:]), s.dtype) for s in leaves]
             planned = plan(layer, jax.tree.unflatten(tree, specs(x)))
             params, state = (_drawn(rng, s) for s in (planned.param_specs(), planned.state_specs()))
-            run = lambda x: jax.tree.leaves(layer.call(params, state, jax.tree.unflatten(tree, x), Context())[0])
-            before = run(x)
+            run = lambda x, ctx: jax.tree.leaves(layer.call(params, state, jax.tree.unflatten(tree, x), ctx)[0])
+            before = run(x, Context())
             if not all(y.shape[:2] == (2, steps) and y.ndim > 2 - (y.dtype.kind not in "fc") for y in before):
                 return False
-            changed = ((step, run([_with(rng, a, step, how) for a in x])) for step in _few(steps) for how in range(2))
-            return all(_same_elsewhere(a, b, step) for step, after in changed for a, b in zip(before, after))
+            changed = [(step, [_with(rng, a, step, how) for a in x]) for step in _few(steps) for how in range(2)]
+            return all(
+                _same_elsewhere(a, b, step)
+                for ctx in _modes(layer)
+                for step, other in changed
+                for a, b in zip(run(x, ctx), run(other, ctx))
+            )
     except Exception:  # what cannot be run is not known to keep steps apart
         return False
+
+
+def _modes(layer: Layer) -> list[Context]:
+    """Inference and, for a layer that differs in training, several draws of that."""
+    differs = layer.draws or isinstance(layer, StatefulLayer)
+    return [Context(), *(Context(train=True, key=jax.random.key(i)) for i in range(4 * differs))]
 
 
 def _few(steps: int) -> tuple[int, ...]:
