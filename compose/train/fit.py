@@ -39,7 +39,7 @@ def fit(
     ignore_label: int | None = None,
     logits: bool | None = None,
     seed: int = 0,
-    start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
+    start: Trained | tuple[dict[str, Any], dict[str, Any]] | Any = None,
     memory: int = 2 << 30,
     precision: Precision = None,
     cache: str | os.PathLike | None = None,
@@ -81,7 +81,7 @@ def fit(
             `masked(...)` finds to be padding never count.
         logits: for a loss of your own, whether it takes logits: True skips a final softmax or sigmoid for it.
         seed: seed for parameters, shuffling and dropout.
-        start: where to start from: a `Trained`, or a pair (params, state).
+        start: where to start from: a `Trained`, a port, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
         precision: `"bfloat16"` or `"float16"` to compute in it, validation too; parameters, optimizer, outputs, loss,
             statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is

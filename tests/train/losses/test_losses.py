@@ -127,7 +127,9 @@ def test_losses_are_those_of_torch(name, arrays, x64, rng):
     (grad,) = back(jnp.asarray(weights))
     for got, tensor in zip(jax.tree.leaves(grad), jax.tree.leaves(tensors), strict=True):
         np.testing.assert_allclose(got, tensor.grad.numpy(), rtol=1e-8, atol=1e-10)
-    assert loss(jax.tree.map(jnp.asarray, arrays[a]), targets) == pytest.approx(float(expected.detach().mean()), rel=1e-9)
+    assert loss(jax.tree.map(jnp.asarray, arrays[a]), targets) == pytest.approx(
+        float(expected.detach().mean()), rel=1e-9
+    )
 
 
 def test_losses_are_those_of_keras_and_scikit_learn(arrays, x64):
