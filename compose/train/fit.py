@@ -104,6 +104,7 @@ def fit(
         loss_weights=loss_weights, ignore_label=ignore_label, logits=logits, class_weight=class_weight,
         seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
+    start = _weights(start)
     _at_least(1, epochs=epochs, batch_size=batch_size)
     _at_least(0, seed=seed)
     update, dtype = optimizer_of(optimizer, learning_rate), compute_dtype(precision)
@@ -123,6 +124,17 @@ def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         return data, examples(*validation)
     return hold_out(data, validation)
+
+
+def _weights(start: Any) -> Any:
+    """What to start from: a `Trained`, or the parameters and state of a pair, or of what has both, such as a port."""
+    if start is None or isinstance(start, Trained):
+        return start
+    if hasattr(start, "params") and hasattr(start, "state"):
+        return start.params, start.state
+    if isinstance(start, (tuple, list)) and len(start) == 2:
+        return tuple(start)
+    raise ConfigError("start to be a Trained, a port, or a pair (params, state)", type(start).__name__)
 
 
 def _at_least(least: int, **options: Any) -> None:

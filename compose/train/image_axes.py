@@ -21,7 +21,7 @@ def warn_of_images(outputs: Outputs) -> None:
             size = given.shape[1]
             warnings.warn(
                 f"{call.layer} convolves (n, {size}, {size}) along one axis, with {size} channels. Images of one "
-                f"channel need an axis for it: x[..., None], or reshape({size}, {size}, 1) as the first layer. If these are "
-                f"sequences, say so by the kernel ({call.layer.kernel},)",
+                f"channel need an axis for it: x[..., None], or reshape({size}, {size}, 1) as the first layer. If "
+                f"these are sequences, say so by the kernel ({call.layer.kernel},)",
                 stacklevel=5,
             )

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params, init
@@ -97,15 +96,6 @@ def _carry(before: Trained, update: Any, optimizer_key: Any, training: Any, step
     return jax.tree.map(jnp.copy, carry)  # the carry is donated, so the caller's arrays must not be in it
 
 
-def _weights(start: Any) -> tuple[Any, Any]:
-    """The parameters and state of a pair, or of what has both, such as a port. Raises `ConfigError` for others."""
-    if hasattr(start, "params") and hasattr(start, "state"):
-        return start.params, start.state
-    if isinstance(start, (tuple, list)) and len(start) == 2:
-        return tuple(start)
-    raise ConfigError("start to be a Trained, a port, or a pair (params, state)", f"{type(start).__name__}")
-
-
 def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
     """The network to start from: `start`, after checking its parameters, or freshly initialised."""
     inputs = data.specs(1)
@@ -113,7 +103,7 @@ def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
         params, state = init(net, seed, inputs)
         return Trained(net, params, state, (), inputs)
     if not isinstance(start, Trained):
-        params, state = _weights(start)
+        params, state = start
         start = Trained(net, params, state, (), inputs)
     check_params(net, plan(net, inputs), start.params, start.state)
     params, state = jax.tree.map(jnp.asarray, (start.params, start.state))

@@ -133,7 +133,7 @@ def averaged(name: str, each: Callable[[Batch], Any], kinds: tuple[str, ...], wh
     def add(value: Any, batch: Batch) -> Any:
         found = each(batch)
         if not isinstance(value, tuple):
-            size = jax.tree.leaves(batch.targets)[0].shape[0]
+            size = jax.tree.leaves(batch.outputs)[0].shape[0]
             mean = jnp.mean(found, dtype=None if jnp.issubdtype(jnp.result_type(found), jnp.inexact) else float)
             return value + size * mean.astype(float)
         if jnp.ndim(found) == 0:
