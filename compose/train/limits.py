@@ -44,9 +44,10 @@ def limits(outputs: Outputs) -> tuple[Limit, ...]:
         if isinstance(call.layer, (embedding, embedding_bag)):
             limit(call, parts[0], call.layer.count - 1, "ids")
         if isinstance(call.layer, _TAKE_LENGTHS):
+            keys = isinstance(call.layer, multi_head_attention) and len(parts) > 2
             for part in parts[1:]:
                 if part.ndim == 1 and jnp.issubdtype(part.dtype, jnp.integer):
-                    limit(call, part, parts[0].shape[1], "lengths")
+                    limit(call, part, parts[int(keys)].shape[1], "lengths")
     return tuple(dict.fromkeys(found))
 
 
