@@ -140,7 +140,7 @@ def wrapped(p, t):
 
 def test_a_wrapper_of_a_loss_on_logits_says_so():
     for net, y, loss in ((fc(3, softmax), LABELS, wrapped), (fc(1, sigmoid), BITS, bce)):
-        with pytest.raises(ConfigError, match="expected logits=True or logits=False, since the network ends in so|si"):
+        with pytest.raises(ConfigError, match="expected logits=True or logits=False, since the network ends in"):
             head(net, y, loss)
         assert head(net, y, loss, logits=True).loss.over == ("classes" if y is LABELS else "elements")
         assert head(net, y, loss, logits=False).loss.over is None
@@ -153,7 +153,7 @@ def test_a_wrapper_of_a_loss_on_logits_says_so():
 
 
 def test_logarithms_and_scores_are_not_given_probabilities():
-    with pytest.raises(ConfigError, match="ends in log_softmax for optax.kl_divergence, got a final softmax"):
+    with pytest.raises(ConfigError, match=r"ends in log_softmax for optax\.kl_divergence, got a final softmax"):
         head(fc(3, softmax), ONE_HOT, optax.kl_divergence)
     assert head(fc(3, log_softmax), ONE_HOT, optax.kl_divergence).loss.over is None
     with pytest.raises(ConfigError, match="scores of any size for this loss, got a final sigmoid"):

@@ -58,9 +58,8 @@ def test_examples(data, x64, rng):
 @pytest.mark.parametrize("given", [{0: 0.5, 2: 3.0}, (0.5, 1.0, 3.0), "balanced"], ids=["dict", "list", "balanced"])
 def test_classes(given, data, x64):
     x, y = data
-    table = (
-        compute_class_weight("balanced", classes=np.arange(3), y=y) if given == "balanced" else np.array([0.5, 1, 3])
-    )
+    balanced = compute_class_weight("balanced", classes=np.arange(3), y=y)
+    table = balanced if given == "balanced" else np.array([0.5, 1, 3])
     w = np.arange(N) / N
     ce = optax.softmax_cross_entropy_with_integer_labels
     for targets in (y, np.eye(3)[y]):
