@@ -13,6 +13,7 @@ from compose import (
     compose_seq,
     conv,
     embedding,
+    encoder_block,
     fc,
     flatten,
     global_avg_pool,
@@ -20,6 +21,7 @@ from compose import (
     group_norm,
     instance_norm,
     layer_norm,
+    learned_positions,
     lstm,
     masked,
     multi_head_attention,
@@ -139,7 +141,16 @@ def test_what_would_mix_padding_in_is_refused(net, name, x):
     assert str(caught.value).startswith(f"{name}: ")
 
 
-def test_functions_of_one_step_pass(x):
-    net = masked(compose_seq(lambda x: jnp.tanh(x) * 2, fc(3), global_avg_pool))
+@pytest.mark.parametrize(
+    "net",
+    [
+        compose_seq(lambda x: jnp.tanh(x) * 2, fc(3), global_avg_pool),
+        compose_seq(residual(fc(8)), learned_positions(), encoder_block(2), fc(3), global_avg_pool),
+        compose_seq(lambda x: x + jnp.arange(6.0)[:, None], global_avg_pool),
+    ],
+    ids=["functions", "blocks", "a constant"],
+)
+def test_what_computes_each_step_by_itself_passes(net, x):
+    net = masked(net)
     params, state = net.init(0, x)
     assert net.apply(params, state, x)[0].shape == (3, 3)
