@@ -219,6 +219,7 @@ def test_the_forget_gate_starts_open(x):
     np.testing.assert_array_equal(bias.reshape(4, 6), np.array([[0.0], [1], [0], [0]]).repeat(6, 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.integers(1, 4), st.lists(st.integers(0, 6), min_size=1, max_size=4), st.booleans())
 def test_a_batch_with_lengths_is_each_sequence_alone(size, lengths, reverse):

@@ -7,6 +7,7 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from compose import branch, compose_seq, dropout, fc, named, remat, repeat, residual
 from compose.core.context import path_hash
@@ -72,6 +73,7 @@ def test_jit_changes_no_draw():
     np.testing.assert_array_equal(run(jax.random.key(5)), jax.jit(run)(jax.random.key(5)))
 
 
+@pytest.mark.slow
 def test_draws_are_the_same_in_every_process():
     code = (
         "import jax, numpy as np; from compose import *\n"

@@ -24,6 +24,7 @@ def test_equalize_is_keras_on_each_image(bins, images):
         np.testing.assert_allclose(ours, theirs(image, training=True), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit, grid", [(4.0, (8, 8)), (5.0, (2, 3)), (0.0, (1, 4))])
 def test_clahe_is_keras(limit, grid, images):
     theirs = keras.layers.ContrastLimitedAdaptiveHistogramEqualization(clip_limit=limit, tile_grid_size=grid, **UNIT)
@@ -35,6 +36,7 @@ def test_a_constant_channel_stays(images):
     assert np.array_equal(equalize(images)[1, ..., 2], images[1, ..., 2])
 
 
+@pytest.mark.slow
 def test_one_image_does_not_touch_another(images):
     for net in (equalize, clahe()):
         np.testing.assert_allclose(net(images)[1:], net(images[1:]), rtol=0, atol=1e-6)

@@ -32,6 +32,7 @@ BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=[Health
 LENGTHS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @given(LENGTHS)
 @BOUNDED
 def test_any_nearest_and_linear_is_torch(x64, lengths):

@@ -68,6 +68,7 @@ def test_every_row_of_the_summary_has_a_time_and_the_flops_add_up():
     assert made.total == pytest.approx(sum(t.seconds for t in made.rows if t.row.depth == 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient", [False, True])
 @pytest.mark.parametrize(
     "net, x", [(LANGUAGE, ids), (repeat(2, fc(3)), images), (frozen(CNN), images), (fc(3), images),

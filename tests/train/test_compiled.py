@@ -58,6 +58,7 @@ def test_a_k_fold_compiles_once(options):
     assert compiled == []
 
 
+@pytest.mark.slow
 def test_another_rate_or_loss_compiles_anew():
     run()
     for changed in ({"rate": 2e-2}, {"amount": 0.2}):

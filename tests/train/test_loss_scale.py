@@ -59,6 +59,7 @@ def train(name, **options):
 SLOW = pytest.param("transformer", marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "cnn", SLOW])
 def test_half_precision_trains_to_about_the_same_loss(name, tmp_path):
     exact = train(name)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from compose.combinators.over_time import OverTime
 from compose.core.layer import Layer, layer
-from compose.layers.activation.basic import sigmoid
+from compose.layers.activation.basic import sigmoid, tanh
+from compose.layers.recurrent.gru_scan import scan_gru
 from compose.layers.recurrent.simple import DenseCell
 
 __all__ = ["gru", "gru_cell"]
@@ -49,6 +50,19 @@ class gru_cell(DenseCell):
         n = r * n if self.reset_after else n
         n = ctx.run(self.activation, p, z[..., rest] + n)
         return n + update * (carry - n)
+
+    def scan(self, p, carry, z, real, how, ctx):
+        usual = self.activation == tanh and self.recurrent_activation == sigmoid and self.reset_after
+        if not usual:
+            return super().scan(p, carry, z, real, how, ctx)
+        bias = p.get("recurrent_bias", jnp.zeros(self.size, z.dtype))
+        if self.recurrent_bias is True:  # those of r and z are added for all steps at once
+            gates, bias = jnp.split(bias, [2 * self.size])
+            z = z + jnp.pad(gates, (0, self.size))
+        return scan_gru(
+            p["recurrent_kernel"], bias, z, carry, real, p.get("recurrent_dropout"),
+            reverse=how.reverse, unroll=how.unroll, sequence=how.output == "sequence",
+        )  # fmt: skip
 
 
 @layer

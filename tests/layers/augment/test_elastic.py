@@ -22,6 +22,7 @@ def drawn(layer, x, seed=0):
     return np.asarray(layer.apply({}, {}, x, rng=jax.random.key(seed), train=True)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["reflect", "constant", "nearest"])
 def test_elastic_is_keras_for_the_same_noise(mode, images):
     noise = jax.random.normal(jnp.array([7, 0], jnp.uint32), images.shape[:3])
@@ -33,6 +34,7 @@ def test_elastic_is_keras_for_the_same_noise(mode, images):
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_elastic_moves_rows_and_columns_apart():
     ramp = jnp.stack(jnp.meshgrid(jnp.arange(40.0), jnp.arange(40.0), indexing="ij"), -1)[None]
     moved = (drawn(random_elastic_transform(1.0, fill_mode="nearest"), ramp) - ramp)[0, 10:30, 10:30].reshape(-1, 2)

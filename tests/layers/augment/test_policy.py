@@ -80,6 +80,7 @@ def test_many_even_chains_agree_more_than_one(images):
     assert spread[1] < 0.6 * spread[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [rand_augment(), aug_mix(2, 2)], ids=str)
 def test_range_rng_and_inference(layer, images):
     y = drawn(layer, images)

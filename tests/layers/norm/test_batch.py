@@ -33,6 +33,7 @@ ROUNDED = 5e-6  # Keras normalises in float32 even where its layer is float64
 SHAPES = st.lists(st.integers(1, 5), min_size=0, max_size=3)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.booleans(), st.sampled_from([0.0, 0.9, 1.0]))
 @BOUNDED
 def test_any_batch_norm_trains_as_torch(x64, space, unbiased, momentum):

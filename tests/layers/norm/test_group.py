@@ -1,5 +1,6 @@
 """Group norm against torch."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=[Health
 SHAPES = st.lists(st.integers(1, 5), min_size=0, max_size=3)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.integers(1, 4), st.integers(1, 3))
 @BOUNDED
 def test_any_group_norm_is_torch(x64, space, groups, each):

@@ -79,6 +79,7 @@ def test_a_loaded_port_is_the_one_that_was_saved(tmp_path):
         q.verify("outputs")
 
 
+@pytest.mark.slow
 def test_files_of_two_ports_are_not_one(tmp_path):
     for name in ("cnn", "unet"):
         ported_torch(name)[0].save(tmp_path / name)

@@ -245,6 +245,7 @@ def test_blocks_that_differ_in_one_number_are_a_loop():
     assert "for filters in (8, 24, 16, 48)]" in text
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_any_rates_and_numbers_are_built_again(data):

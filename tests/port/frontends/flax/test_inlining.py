@@ -138,6 +138,7 @@ class Several(nnx.Module):
         return nnx.vmap(lambda block, x: block(x), in_axes=(0, None), out_axes=0)(self.blocks, x).mean(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [Stacked, Several])
 def test_twenty_equal_steps_of_nnx(module):
     p = port.from_flax(module(nnx.Rngs(0)), floats(5, 4))

@@ -76,6 +76,7 @@ def test_the_autoencoder_is_the_expression_of_the_design():
     assert str(p.net) == "compose_seq(fc(250, relu), fc(50, relu), fc(250, relu), fc(784, sigmoid))"
 
 
+@pytest.mark.slow
 def test_attention_written_by_hand_is_found_and_other_sequences_may_have_any_length():
     module, variables, _, p = ported("Attention")
     assert "scaled_dot_product_attention" in p.source and "causal=True" in p.source
@@ -84,11 +85,13 @@ def test_attention_written_by_hand_is_found_and_other_sequences_may_have_any_len
     np.testing.assert_allclose(y, module.apply(variables, *xs), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_equal_blocks_are_a_repeat_and_a_tied_table_is_shared():
     assert "repeat(" in ported("Residual")[-1].source
     assert "e.attend" in ported("Encoder")[-1].source
 
 
+@pytest.mark.slow
 def test_stacked_weights_are_a_repeat_and_masks_by_hand_are_causal():
     assert "repeat(3, residual(" in ported("Scanned")[-1].source
     source = ported("Gpt")[-1].source
@@ -104,6 +107,7 @@ def test_weights_go_back_to_the_modules_own_variables():
     assert "part 2 of 4" in str(p.weights)
 
 
+@pytest.mark.slow
 def test_a_saved_port_knows_the_way_back(tmp_path):
     _, variables, (x,), p = ported("Lstm")
     p.save(tmp_path / "lstm")
@@ -133,6 +137,7 @@ def test_an_optimizer_of_optax_is_the_proofs():
         p.verify("step", object())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, path, change, blamed",
     [

@@ -110,6 +110,7 @@ def test_a_root_of_the_size():
     np.testing.assert_allclose(p.net.apply(p.params, p.state, MORE)[0], source(MORE), rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_loop_over_the_examples_is_refused():
     with pytest.raises(PortError, match="for a batch of any size"):
         port.from_keras(whole("a loop over the examples"), X)

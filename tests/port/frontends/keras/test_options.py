@@ -51,6 +51,7 @@ def test_what_the_loss_has_besides_is_in_the_report():
     assert "of what wide makes" in str(report) and "penalty" in report.json()
 
 
+@pytest.mark.slow
 def test_a_vector_repeated_for_a_decoder():
     layers = [L.LSTM(4), L.RepeatVector(5), L.LSTM(3, return_sequences=True), L.TimeDistributed(L.Dense(3))]
     ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), *layers]))

@@ -36,6 +36,7 @@ def test_autoencoder_is_the_expression_of_the_design():
     assert str(ported.net) == "compose_seq(fc(250, relu), fc(50, relu), fc(250, relu), fc(784, sigmoid))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [DYNAMO, SCRIPT])
 def test_batch_norm_is_kept_or_folded_as_the_file_has_it(by):
     model, x = CASES["cnn"]()

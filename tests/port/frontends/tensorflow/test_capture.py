@@ -108,6 +108,7 @@ def test_values_go_back_to_the_variables():
         ported.to_keras_weights(moved)
 
 
+@pytest.mark.slow
 def test_a_program_of_tf1_without_eager_execution(tmp_path):
     done = _python(NO_EAGER)
     assert done.returncode == 0, done.stderr[-3000:]

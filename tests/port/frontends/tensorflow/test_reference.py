@@ -90,6 +90,7 @@ def test_the_proof_tells_a_wrong_momentum_and_a_biased_variance():
             dataclasses.replace(ported, net=net).verify("step")
 
 
+@pytest.mark.slow
 def test_training_as_another_function_and_by_an_optimizer_of_keras():
     keras = pytest.importorskip("keras")
     net, x = Net("moments"), draw(5, 8, 8, 3)

@@ -158,6 +158,7 @@ def test_not_a_module():
         port.from_torch({}, torch.randn(2, 3))
 
 
+@pytest.mark.slow
 def test_a_saved_port_proves_itself_without_torch(tmp_path):
     import subprocess
     import sys

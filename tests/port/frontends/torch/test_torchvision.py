@@ -30,6 +30,7 @@ def maxvit():
     return vision.models.MaxVit((32, 32), 8, 4, [8, 16], [1, 1], 4, 0.2, num_classes=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "shape"), [(swin, (2, 3, 14, 16)), (swin_v2, (2, 3, 14, 16)), (maxvit, (2, 3, 32, 32))]
 )

@@ -41,6 +41,7 @@ class Net(tf.Module):
         return tf.reduce_mean(x, [2, 3] if first else [1, 2]) @ self.head
 
 
+@pytest.mark.slow
 def test_a_network_with_channels_first_is_its_twin():
     net, x = Net(), draw(3, 3, 8, 8)
     ported = port.from_tf(lambda x: net(x, "NCHW"), x)

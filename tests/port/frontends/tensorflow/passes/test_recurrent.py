@@ -62,6 +62,7 @@ def test_cells_are_known_by_what_they_compute(text, level):
     )
 
 
+@pytest.mark.slow
 def test_the_last_output_and_both():
     run = over_time(gru)
     assert str(port.from_tf(lambda x: run(x)[:, -1], X).net) == 'compose_seq(gru(5, name="scan"), at(":, -1"))'

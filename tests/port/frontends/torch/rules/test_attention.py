@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ class ByHand(nn.Module):
         return x + self.out((v @ weights.transpose(-2, -1)).reshape(b, c, h, w))
 
 
+@pytest.mark.slow
 def test_twenty_equal_steps():
     torch.manual_seed(0)
     assert port.from_torch(ByHand(), torch.randn(2, 4, 3, 5)).verify("steps").ok
