@@ -78,7 +78,7 @@ def test_what_accuracy_measures(net, y, loss, expected):
     assert (about.kind, about.threshold) == expected
 
 
-@pytest.mark.parametrize("loss", ["mse", "hinge", squares, bce])
+@pytest.mark.parametrize("loss", ["mse", "hinge", *(pytest.param(f, marks=pytest.mark.slow) for f in (squares, bce))])
 def test_accuracy_of_one_output_is_the_share_of_right_sides(loss):
     trained = fc(1).fit(X, BITS, loss=loss, metrics="accuracy", learning_rate=0.05, epochs=3, verbose=False)
     above = np.asarray(trained.predict(X)) > (0.5 if loss in ("mse", squares) else 0.0)
@@ -219,7 +219,7 @@ IDS = np.array([[3, 1, 4, 0], [2, 2, 0, 0], [1, 0, 0, 0], [4, 3, 2, 1]])
     ],
     ids=["within", "behind"],
 )
-@pytest.mark.parametrize("precision", [None, "bfloat16"])
+@pytest.mark.parametrize("precision", [None, pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_padded_steps_do_not_count(net, precision, rng):
     y = rng.integers(0, 3, IDS.shape)
     noise = np.where(IDS == 0, (y + 1) % 3, y)
