@@ -47,16 +47,13 @@ def measure(work: str, peer: str) -> None:
     if run is None:
         return
     run()
-    cold = time.time() - began
-    times = module.epochs(run, EPOCHS) if hasattr(module, "epochs") else [_timed(run) for _ in range(EPOCHS)]
+    cold, times = time.time() - began, []
+    for _ in range(EPOCHS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"epoch": statistics.median(times), "cold": cold, "MiB": peak}))
-
-
-def _timed(run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def measured(work: str, peer: str) -> dict[str, float] | None:

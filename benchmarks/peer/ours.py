@@ -53,16 +53,10 @@ def epoch(work: str):
     loss = "mse" if work == "autoencoder" else "cross_entropy"
     held = [None]
 
-    def run(epochs: int = 1):
+    def run():
         held[0] = network(work).fit(
-            x, y, loss=loss, optimizer="adam", learning_rate=1e-3, batch_size=size, epochs=epochs, verbose=False,
+            x, y, loss=loss, optimizer="adam", learning_rate=1e-3, batch_size=size, epochs=1, verbose=False,
             start=held[0],
         )  # fmt: skip
-        return held[0].history[-epochs:]
 
     return run
-
-
-def epochs(run, count: int) -> list[float]:
-    """The seconds of each of so many epochs of one `fit`."""
-    return [row["seconds"] for row in run(count)]
