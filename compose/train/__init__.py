@@ -3,7 +3,8 @@
 from compose.train import losses, metrics
 from compose.train.file import save
 from compose.train.fit import fit
+from compose.train.generation import generate
 from compose.train.load import load
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "fit", "load", "losses", "metrics", "save"]
+__all__ = ["Trained", "fit", "generate", "load", "losses", "metrics", "save"]
