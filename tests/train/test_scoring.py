@@ -247,7 +247,7 @@ def test_a_mask_that_cannot_be_followed_is_asked_about():
 def test_a_loss_that_returns_one_number_cannot_leave_steps_out():
     net = masked(compose_seq(embedding(5, 3), lstm(3)))
     with pytest.raises(ConfigError, match="a loss with a value for each example"):
-        fit(net, IDS, np.zeros((4, 4, 3)), loss=lambda p, t: ((p - t) ** 2).mean(), verbose=False)
+        fit(net, IDS, np.zeros((4, 4, 3), np.float32), loss=lambda p, t: ((p - t) ** 2).mean(), verbose=False)
 
 
 def test_validation_is_like_the_examples():
