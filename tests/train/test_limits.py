@@ -35,7 +35,7 @@ def test_one_of_several_inputs_and_the_network_itself():
     with pytest.raises(LayerError, match="got 7 at \\[2, 1\\] of input 1"):
         net.fit((Y, IDS), Y, loss="mse", verbose=False)
     with pytest.raises(LayerError, match="embedding: expected ids"):
-        embedding(5, 2).fit(IDS, np.zeros((4, 2, 2)), loss="mse", verbose=False)
+        embedding(5, 2).fit(IDS, np.zeros((4, 2, 2), np.float32), loss="mse", verbose=False)
 
 
 def test_lengths():
