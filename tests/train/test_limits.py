@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ def test_ids_beyond_the_table(ids):
             use(ids)
     with pytest.raises(LayerError, match="got -1 at"):
         trained.predict(good - 1)
+    assert jnp.isnan(jax.jit(trained.predict)(jnp.asarray(ids))[2]).all(), "unknown while it is traced"
 
 
 def test_one_of_several_inputs_and_the_network_itself():
