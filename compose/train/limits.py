@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from compose.combinators.over_time import OverTime
 from compose.combinators.recurrent import bidirectional, recurrent, stacked
@@ -64,7 +65,7 @@ def check_limits(found: tuple[Limit, ...], x: Any) -> None:
     arrays = jax.tree.leaves(x)
     for limit in found:
         given = arrays[limit.place]
-        if int(given.min()) >= 0 and int(given.max()) <= limit.most:
+        if isinstance(given, Tracer) or (int(given.min()) >= 0 and int(given.max()) <= limit.most):
             continue
         at = tuple(map(int, np.argwhere(np.asarray((given < 0) | (given > limit.most)))[0]))
         which = f" of input {limit.place}" if len(arrays) > 1 else ""

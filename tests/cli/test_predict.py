@@ -46,7 +46,7 @@ def test_predict_takes_one_example_too(cli, tmp_path):
 
 def test_predict_reads_the_digit_in_an_image(cli, tmp_path, demo):
     test = digits().split().test
-    image(tmp_path / "x.png", test.x[0])
+    image(tmp_path / "x.png", test.x[0, ..., 0])
     status, printed, _ = cli("predict", demo[0] / "classifier.safetensors", tmp_path / "x.png", "--label")
     assert (status, printed) == (0, f"{test.y[0]}\n")
 

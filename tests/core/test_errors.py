@@ -131,7 +131,7 @@ fc_0: expected a floating-point input, got shape (2, 4), int32
   layer    fc(3)
   built at {line}
   shapes   input (2, 4) int32
-  fix      scale the data first, as in images.astype('float32') / 255"""
+  fix      use x.astype('float32')"""
     )
 
 

@@ -146,7 +146,7 @@ def test_what_would_mix_padding_in_is_refused(net, name, x):
     [
         compose_seq(lambda x: jnp.tanh(x) * 2, fc(3), global_avg_pool),
         compose_seq(residual(fc(8)), learned_positions(6), encoder_block(2), fc(3), global_avg_pool),
-        compose_seq(lambda x: x + jnp.arange(6.0)[:, None], global_avg_pool),
+        compose_seq(lambda x: x + jnp.arange(6.0)[:, None], fc(3), global_avg_pool),
     ],
     ids=["functions", "blocks", "a constant"],
 )

@@ -35,7 +35,7 @@ def run(epochs=1, rate=1e-2, amount=0.1, x=X, y=Y, loss=None, last=None):
     return fit(
         network(last), x, y, loss=loss or smoothed(amount), optimizer=optax.chain(optax.clip(1.0), optax.adamw(rate)),
         metrics=("accuracy", lambda p, t: p.argmax(-1) == t), validation=0.4, epochs=epochs, batch_size=8,
-        verbose=False,
+        logits=None if loss else True, verbose=False,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ def test_ids_beyond_the_table(ids):
             use(ids)
     with pytest.raises(LayerError, match="got -1 at"):
         trained.predict(good - 1)
+    assert jnp.isnan(jax.jit(trained.predict)(jnp.asarray(ids))[2]).all(), "unknown while it is traced"
 
 
 def test_one_of_several_inputs_and_the_network_itself():
@@ -35,7 +37,7 @@ def test_one_of_several_inputs_and_the_network_itself():
     with pytest.raises(LayerError, match="got 7 at \\[2, 1\\] of input 1"):
         net.fit((Y, IDS), Y, loss="mse", verbose=False)
     with pytest.raises(LayerError, match="embedding: expected ids"):
-        embedding(5, 2).fit(IDS, np.zeros((4, 2, 2)), loss="mse", verbose=False)
+        embedding(5, 2).fit(IDS, np.zeros((4, 2, 2), np.float32), loss="mse", verbose=False)
 
 
 def test_lengths():

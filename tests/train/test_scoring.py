@@ -88,6 +88,7 @@ def test_accuracy_of_one_output_is_the_share_of_right_sides(loss):
 
 NOTHING = {
     "numbers": (fc(1), X[:, :1], "mse", "accuracy", "that are classes .* for the metric accuracy, got other numbers"),
+    "the error of labels": (fc(3), LABELS, "cross_entropy", "mse", r"with the shape of the outputs for the metric mse"),
     "several numbers": (fc(4), X, "mae", "f1", "for the metric f1"),
     "soft targets": (fc(1, sigmoid), abs(X[:, :1]) / 9, "binary_cross_entropy", "auc", "for the metric auc"),
     "top of a binary target": (fc(1, sigmoid), BITS, "mse", "top_2", "classes targets|that are classes"),
@@ -247,7 +248,7 @@ def test_a_mask_that_cannot_be_followed_is_asked_about():
 def test_a_loss_that_returns_one_number_cannot_leave_steps_out():
     net = masked(compose_seq(embedding(5, 3), lstm(3)))
     with pytest.raises(ConfigError, match="a loss with a value for each example"):
-        fit(net, IDS, np.zeros((4, 4, 3)), loss=lambda p, t: ((p - t) ** 2).mean(), verbose=False)
+        fit(net, IDS, np.zeros((4, 4, 3), np.float32), loss=lambda p, t: ((p - t) ** 2).mean(), verbose=False)
 
 
 def test_validation_is_like_the_examples():

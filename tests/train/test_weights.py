@@ -119,9 +119,9 @@ def test_losses_of_several_batches_are_those_of_the_data(data, x64):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras's own conversions
 def test_keras_weighs_alike(data):
-    import keras
-
+    keras = pytest.importorskip("keras")
     x, y = data[0].astype(np.float32), data[1]
     net, w = fc(3, softmax), np.linspace(0, 2, N).astype(np.float32)
     params, _ = net.init(0, x)

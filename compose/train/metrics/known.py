@@ -50,14 +50,19 @@ def _of_loss(loss: Loss) -> Metric:
         return loss.each(batch.logits if loss.over else batch.outputs, batch.targets, batch.real)
 
     kinds = (CLASSES,) if loss.over == "classes" else (BINARY, NUMBERS) if loss.over else _ANY
-    return averaged(loss.name, each, kinds)
+    return averaged(loss.name, each, kinds, alike=loss.targets == "alike")
 
 
 def check_fits(metric: Metric, about: Subject, output: str = "") -> None:
     """Raise `ConfigError` unless the metric means something for such targets."""
+    of = f" of the output {output!r}" if output else ""
+    if metric.alike and about.outputs != about.targets:
+        raise ConfigError(
+            f"targets{of} with the shape of the outputs for the metric {metric.name}",
+            f"{about.targets} for each example, and outputs {about.outputs}",
+        )  # fmt: skip
     if about.kind in metric.kinds:
         return
-    of = f" of the output {output!r}" if output else ""
     if about.kind == NUMBERS:
         raise ConfigError(
             f"targets{of} that are classes (labels, one-hot, 0 and 1, or -1 and 1) for the metric {metric.name}",

@@ -111,6 +111,7 @@ class Metric:
         kinds: the kinds of targets that it fits.
         number: whether the result is one number. Others, such as a confusion matrix, are for `evaluate`.
         live: whether its result is cheap enough to show it while an epoch runs.
+        alike: whether the targets must have the shape of the outputs.
         whole: whether it takes whatever the outputs and targets are, several of them too.
     """
 
@@ -121,10 +122,13 @@ class Metric:
     kinds: tuple[str, ...] = (CLASSES, BINARY, NUMBERS)
     number: bool = True
     live: bool = True
+    alike: bool = False
     whole: bool = False
 
 
-def averaged(name: str, each: Callable[[Batch], Any], kinds: tuple[str, ...], whole: bool = False) -> Metric:
+def averaged(
+    name: str, each: Callable[[Batch], Any], kinds: tuple[str, ...], alike: bool = False, whole: bool = False
+) -> Metric:
     """The mean of `each(batch)` over all that counts."""
 
     def start(about: Subject) -> Any:
@@ -147,7 +151,7 @@ def averaged(name: str, each: Callable[[Batch], Any], kinds: tuple[str, ...], wh
         total, count = value if isinstance(value, tuple) else (value, about.count)
         return float(total) / float(count) if count else math.nan
 
-    return Metric(name, start, add, result, kinds, whole=whole)
+    return Metric(name, start, add, result, kinds, alike=alike, whole=whole)
 
 
 def metric(

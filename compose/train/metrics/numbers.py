@@ -20,12 +20,12 @@ ANY = ("classes", "binary", "numbers")
 
 def mse(*, name: str = "mse") -> Metric:
     """The mean of `(prediction - target)²`."""
-    return averaged(name, lambda batch: squared.fn(batch.outputs, batch.targets), ANY)
+    return averaged(name, lambda batch: squared.fn(batch.outputs, batch.targets), ANY, alike=True)
 
 
 def mae(*, name: str = "mae") -> Metric:
     """The mean of `|prediction - target|`."""
-    return averaged(name, lambda batch: absolute.fn(batch.outputs, batch.targets), ANY)
+    return averaged(name, lambda batch: absolute.fn(batch.outputs, batch.targets), ANY, alike=True)
 
 
 def rmse(*, name: str = "rmse") -> Metric:
@@ -33,7 +33,7 @@ def rmse(*, name: str = "rmse") -> Metric:
 
     Elsewhere: scikit-learn `root_mean_squared_error`.
     """
-    return Metric(name, _nothing, _add, _root, ANY)
+    return Metric(name, _nothing, _add, _root, ANY, alike=True)
 
 
 def r2(*, name: str = "r2") -> Metric:
@@ -41,7 +41,7 @@ def r2(*, name: str = "r2") -> Metric:
 
     Elsewhere: scikit-learn `r2_score`.
     """
-    return Metric(name, _nothing, _add, _explained, ANY)
+    return Metric(name, _nothing, _add, _explained, ANY, alike=True)
 
 
 def _nothing(about: Subject) -> Any:
