@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from compose.core.errors import DtypeError, ShapeError, shape_text
 from compose.core.layer import Layer, unlisted
@@ -81,6 +83,9 @@ class OverTime(Cell):
     def params(self, x):
         return self.weights(one_step(split_sequence(x)[0]))
 
+    def knows_mask(self, x):
+        return True
+
     def forward(self, p, x, ctx):
         return run_over_time(self, self, p, x, ctx)
 
@@ -91,6 +96,7 @@ def run_over_time(cell: Any, how: Any, p, x, ctx) -> Any:
     real = ctx.mask if real is None else real
     if real is not None:
         real = real_steps(real, xs.shape[:2])
+    ctx = ctx.but(mask=None)  # a cell has no steps
     now = one_step(xs)
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), cell.carry(now))
     if carry is not None and specs(carry) != specs(zeros):
@@ -136,12 +142,18 @@ def real_steps(lengths_or_mask, shape: tuple[int, ...]) -> Any:
         if lengths_or_mask.shape != (batch, time):
             raise ShapeError(f"a mask of shape (batch, time) = ({batch}, {time})", str(tuple(lengths_or_mask.shape)))
         return lengths_or_mask
+    if jnp.issubdtype(lengths_or_mask.dtype, jnp.inexact):
+        raise DtypeError("lengths that are integers", f"{lengths_or_mask.dtype}", "use lengths.astype('int32')")
     if lengths_or_mask.shape != (batch,):
         raise ShapeError(
             f"one length for each of the {batch} sequences",
             f"shape {shape_text(lengths_or_mask)}",
             "a mask has to be boolean" if lengths_or_mask.ndim == 2 else "",
         )
+    if not isinstance(lengths_or_mask, Tracer) and lengths_or_mask.size:
+        known = np.asarray(lengths_or_mask)
+        if known.min() < 0 or known.max() > time:
+            raise ShapeError(f"lengths from 0 to {time}, the number of steps", f"{known.min()} to {known.max()}")
     return jnp.arange(time) < lengths_or_mask[:, None]
 
 

@@ -71,7 +71,7 @@ class recurrent(Wrapper):
             return run_over_time(self.inner, self, params, x, ctx), state
         xs, real, carry = split_sequence(x)
         shapes = specs((carry, jax.eval_shape(lambda a: a[:, 0], xs)))
-        y = jax.eval_shape(lambda p, x: self.inner.call(p, {}, x, ctx)[0][1], params, shapes)
+        y = jax.eval_shape(lambda p, x: self.inner.call(p, {}, x, ctx.but(mask=None))[0][1], params, shapes)
         first = (carry, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), y))
         result = run_over_time(_Steps(self.inner, first), self, params, (xs, *_present(real), first), ctx)
         return ((result[0], result[1][0]) if self.return_carry else result), state

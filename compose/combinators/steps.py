@@ -49,7 +49,9 @@ class masked(Wrapper):
     """Treat steps equal to `value` as padding for the layers inside: `masked(lstm(32) >> lstm(32))`.
 
     A step is padding if its id equals `value` for `(batch, time)`, or if all its elements do for `(batch, time, ...)`.
-    The mask reaches recurrent and attention layers like that of `apply(..., mask=)`. Shapes: those of the layer inside.
+    The mask reaches the layers inside like that of `apply(..., mask=)`: recurrent layers, attention, convolutions that
+    keep the steps, global pooling and norms leave padded steps out; other layers that mix steps are refused. Losses and
+    metrics of `fit` leave them out too. Shapes: those of the layer inside.
     Elsewhere: Keras `Masking` and `Embedding(mask_zero=True)`, which pass the mask to all following layers.
     """
 
@@ -62,10 +64,14 @@ class masked(Wrapper):
         return super().plan(x, scope)
 
     def call(self, params, state, x, ctx: Context):
+        return self.inner.call(params, state, x, ctx.but(mask=self.mask(x, ctx)))
+
+    def mask(self, x, ctx: Context) -> Any:
+        """The mask inside: True at the steps that are real here and around."""
         array: Any = jax.tree.leaves(x)[0]
         real = array != self.value
         real = real.any(tuple(range(2, real.ndim))) if real.ndim > 2 else real
-        return self.inner.call(params, state, x, ctx.but(mask=real if ctx.mask is None else ctx.mask & real))
+        return real if ctx.mask is None else ctx.mask & real
 
 
 def _lead(x) -> tuple[int, int]:

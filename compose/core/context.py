@@ -40,7 +40,7 @@ class Planner(Protocol):
 class Context:
     """Immutable configuration of one call; a combinator passes each child `ctx.at(key)` and nothing else.
 
-    The last three fields observe a trace from outside. They are None in `apply`, layers never read what they
+    The last four fields observe a trace from outside. They are None in `apply`, layers never read what they
     collect, and each belongs to whoever started the trace.
 
     Attributes:
@@ -53,6 +53,8 @@ class Context:
         planner: plans the layers inside a leaf while the leaf is planned.
         on_layer: called with the path of every layer that a combinator runs, and with its call (`intermediates`,
             `profile`).
+        on_call: called with every call of a layer outside of loops and checkpoints, which stay as they are (a loss looks
+            for the mask of an output).
         on_function: called with every function layer that runs, its input and its output (a loss looks for the
             logits before a final softmax).
     """
@@ -65,6 +67,7 @@ class Context:
     looped: int = 0
     planner: Planner | None = field(default=None, compare=False)
     on_layer: Callable[[tuple[str, ...], Call], None] | None = field(default=None, compare=False)
+    on_call: Callable[[Call], None] | None = field(default=None, compare=False)
     on_function: Callable[[Function, Any, Any], None] | None = field(default=None, compare=False)
 
     def but(self, **changes) -> Context:
@@ -73,7 +76,7 @@ class Context:
 
     def looping(self, **changes) -> Context:
         """The context inside a scan or a checkpoint, whose values cannot be observed from outside."""
-        return self.but(looped=len(self.scope), on_layer=None, **changes)
+        return self.but(looped=len(self.scope), on_layer=None, on_call=None, **changes)
 
     def at(self, key: str) -> Context:
         """The context of the child under `key`."""
@@ -89,6 +92,8 @@ class Context:
             y, after = child.call(own, held, x, inner)
         if self.on_layer is not None:
             self.on_layer(inner.path, Call(child, own, held, x, inner, y))
+        if self.on_call is not None:
+            self.on_call(Call(child, own, held, x, inner, y))
         return y, after
 
     def rng(self, label: str = ""):

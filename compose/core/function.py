@@ -14,6 +14,7 @@ from compose.core.errors import ConfigError, DtypeError
 from compose.core.hooks import hooks
 from compose.core.initializer import Options, is_option, signature_of
 from compose.core.layer import Layer, layer
+from compose.core.padding import has_steps
 from compose.core.registry import add_word, alias_of, known, word
 
 
@@ -66,10 +67,16 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         args = x if isinstance(x, tuple) else (x,)
         if self.floats_only and not _inexact(args[0]):
             raise DtypeError("a floating-point input", f"{args[0].dtype}", "cast or scale the data first")
-        y = self.compute(args)
+        if ctx.mask is not None and self.knows_mask(x) and has_steps(x, ctx.mask):
+            y = _UNDER_MASK[self.fn](x, ctx.mask, **dict(self.options))
+        else:
+            y = self.compute(args)
         if ctx.on_function is not None:
             ctx.on_function(self, x, y)
         return y
+
+    def knows_mask(self, x):
+        return self.fn in _UNDER_MASK and not isinstance(x, tuple) and not dict(self.options).get("channels_first")
 
     def compute(self, inputs: tuple) -> Any:
         return self.fn(*inputs, **dict(self.options))
@@ -105,6 +112,19 @@ class Function(Layer, Options):  # pyright: ignore[reportIncompatibleVariableOve
         named = [(k, write.value(v)) for k, v in self.options]
         named += [("name", write.value(self.name))] if self.name else []
         return write.call(self.word_name, named) if named else self.word_name
+
+
+_UNDER_MASK: dict[Callable, Callable] = {}
+
+
+def under_mask(of: Function) -> Callable[[Callable], Callable]:
+    """Say what a function layer computes on a sequence under a mask: `fn(x, mask, **options)`."""
+
+    def add(fn: Callable) -> Callable:
+        _UNDER_MASK[of.fn] = fn
+        return fn
+
+    return add
 
 
 @overload

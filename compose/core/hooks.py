@@ -21,6 +21,8 @@ class Hooks:
     plan_leaf: Callable[[Layer, Any], Plan]
     lift: Callable[[Callable], Layer]
     source: Callable[[Any], str]
+    # compose.core.padding
+    expect_no_padding: Callable[[Layer, Any, Any], None]
     # compose.core.run
     init: Callable[..., tuple[dict[str, Any], dict[str, Any]]]
     apply: Callable[..., tuple[Any, Any]]

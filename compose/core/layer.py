@@ -55,6 +55,7 @@ class Layer(Methods):
     builds_layers: ClassVar[bool] = True  # whether an expression may call it
     refers: ClassVar[bool] = False  # refers to what an enclosing share() holds
     wordless: ClassVar[str] = ""  # how to make it printable, for a layer whose text does not parse
+    apart: ClassVar[bool] = False  # computes each step of a sequence by itself, as far as it is known
     like_input: ClassVar[bool] = False  # the output of a float input has its shape and dtype: planned without a trace
 
     def __post_init__(self) -> None:
@@ -82,7 +83,13 @@ class Layer(Methods):
 
     def call(self, params, state, x, ctx: Context) -> tuple[Any, Any]:
         """Run: the output and the new state."""
+        if ctx.mask is not None:
+            hooks.expect_no_padding(self, x, ctx)
         return self.forward(params, x, ctx), state
+
+    def knows_mask(self, x) -> bool:
+        """Whether it leaves out the padded steps of `x` itself, by `ctx.mask`."""
+        return False
 
     def plan(self, x, scope: tuple = ()) -> Plan:
         """Infer shapes for an abstract input; see `compose.core.plan`."""
@@ -161,6 +168,8 @@ class StatefulLayer(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def call(self, params, state, x, ctx: Context) -> tuple[Any, Any]:
+        if ctx.mask is not None:
+            hooks.expect_no_padding(self, x, ctx)
         return self.forward(params, state, x, ctx)
 
 

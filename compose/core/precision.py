@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from compose.core.context import Context
+from compose.core.context import Call, Context
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 
@@ -52,9 +52,15 @@ def call_in(dtype: Any, net: Layer, params, state, x, ctx: Context) -> tuple[Any
     Parameters and inputs are cast to it, state is not. The output is in float32: if a function layer comes last, such
     as a softmax, it is computed in float32. With None, the parameters decide: half-precision inputs are widened unless
     the parameters are in half precision too.
+
+    `ctx.on_call` is called for the network itself too, with its output before it is cast.
     """
     if dtype is None:
-        return net.call(params, state, as_wide_as(params, x), ctx)
+        x = as_wide_as(params, x)
+        y, after = net.call(params, state, x, ctx)
+        if ctx.on_call is not None:
+            ctx.on_call(Call(net, params, state, x, ctx, y))
+        return y, after
     calls: list[tuple[Any, Any, Any]] = []
 
     def on_function(layer, before, after):
@@ -64,11 +70,18 @@ def call_in(dtype: Any, net: Layer, params, state, x, ctx: Context) -> tuple[Any
 
     to = lambda tree: jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
     y, after = net.call(to(params), state, to(x), ctx.but(on_function=on_function))
+    if ctx.on_call is not None:
+        ctx.on_call(Call(net, params, state, x, ctx, y))
     after = jax.tree.map(lambda new, old: new.astype(old.dtype), after, state)
+    return jax.tree.map(lambda end: _ended(end, calls, ctx), y), after
+
+
+def _ended(y: Any, calls: list[tuple[Any, Any, Any]], ctx: Context) -> Any:
+    """An output in float32: computed so by the function layer that it comes from, if any."""
     for layer, before, result in reversed(calls):
         if result is y and result is not before:
-            return layer.forward({}, jax.tree.map(wide, before), ctx), after
-    return jax.tree.map(wide, y), after
+            return layer.forward({}, jax.tree.map(wide, before), ctx)
+    return wide(y)
 
 
 def as_wide_as(params, x) -> Any:

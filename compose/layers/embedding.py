@@ -44,6 +44,8 @@ class embedding(Layer):
     padding: int | None = None
     embedding_init: Initializer = uniform
 
+    apart = True
+
     def validate(self):
         if self.count < 1 or self.size < 1:
             raise ConfigError("a count and a size of at least 1", f"{self.count}, {self.size}")

@@ -1,8 +1,9 @@
 """Training: `fit` takes examples and returns a trained network."""
 
+from compose.train import losses, metrics
 from compose.train.file import save
 from compose.train.fit import fit
 from compose.train.load import load
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "fit", "load", "save"]
+__all__ = ["Trained", "fit", "load", "losses", "metrics", "save"]

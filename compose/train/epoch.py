@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from compose.train.batches import Batches
 from compose.train.compiled import Compiled
+from compose.train.scores import Scores
 
 CALL_SECONDS = 0.4  # the target duration of one call: how long the progress bar and Ctrl-C may wait
 
@@ -35,18 +35,18 @@ def run_epoch(
     constants: Any,
     batches: Batches,
     order: np.ndarray,
-    scores: int,
+    scores: Scores,
     steps_per_call: StepsPerCall | None = None,
-    report: Callable[[int, np.ndarray], None] = lambda examples, means: None,
+    report: Callable[[int, dict[str, float]], None] = lambda examples, scores: None,
     stopped: Callable[[], bool] = lambda: False,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
-) -> tuple[Any, np.ndarray]:
-    """Run the batches of `order` until the end or until `stopped()`. Returns the carry and the mean scores.
+) -> tuple[Any, dict[str, Any]]:
+    """Run the batches of `order` until the end or until `stopped()`. Returns the carry and the scores by name.
 
     Compiling happens within `compiling()`. The host prepares the next chunk of data while the device computes.
     """
     steps_per_call = steps_per_call or StepsPerCall()
-    sums, examples = jnp.zeros(scores, float), 0
+    sums, examples = scores.start(len(order)), 0
     chunks = batches.chunks(order)
     chunk = next(chunks)
     while chunk is not None and not stopped():
@@ -63,6 +63,6 @@ def run_epoch(
             done, start = stop - start, stop
             steps_per_call.update(done, time.perf_counter() - began)
             examples += done * size
-            report(done * size, np.asarray(sums) / examples)
+            report(done * size, scores.result(sums, examples, live=True))
         chunk = following
-    return carry, np.asarray(sums) / max(examples, 1)
+    return carry, scores.result(sums, examples)

@@ -12,6 +12,7 @@ import numpy as np
 from compose.core.errors import DataError
 from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
+from compose.train.weights import with_sample_weight
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ class Examples:
         return sum(a.nbytes for a in jax.tree.leaves((self.x, self.y)))
 
 
-def examples(x: Any, y: Any) -> Examples:
-    """Check `x` and `y`, each an array or a tuple of arrays.
+def examples(x: Any, y: Any, sample_weight: Any = None) -> Examples:
+    """Check `x` and `y`, each an array or a tuple or dict of arrays; `y` may be None. Weights go along with `y`.
 
-    Raises `DataError` if there are no examples, lengths differ, or values are not numeric, NaN or infinite.
+    Raises `DataError` if there are no examples, lengths differ, or values are not real numbers, NaN or infinite.
     """
-    x, y = (arrays(tree, what) for tree, what in ((x, "x"), (y, "y")))
+    x, y = arrays(x, "x"), None if y is None else arrays(y, "y")
     named = [*_named(x, "x"), *_named(y, "y")]
+    _refuse_complex(named)
     counts = {name: len(a) for name, a in named}
     if len(set(counts.values())) > 1:
         lengths = ", ".join(f"{name} has {n}" for name, n in counts.items())
@@ -52,7 +54,7 @@ def examples(x: Any, y: Any) -> Examples:
         raise DataError("there are no examples: x and y are empty")
     for name, a in named:
         _check_numbers(name, a)
-    return Examples(x, y, count)
+    return Examples(x, with_sample_weight(y, sample_weight, count), count)
 
 
 def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
@@ -74,6 +76,8 @@ def arrays(tree: Any, what: str) -> Any:
         return tuple(arrays(part, f"{what}[{i}]") for i, part in enumerate(tree))
     if isinstance(tree, dict):
         return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
+    if hasattr(tree, "toarray") and hasattr(tree, "nnz"):
+        raise DataError(f"{what} is a sparse matrix; {what}.toarray() makes it an array")
     if not isinstance(tree, (np.ndarray, jax.Array)):
         try:
             array = np.asarray(tree)
@@ -84,8 +88,27 @@ def arrays(tree: Any, what: str) -> Any:
     if tree.ndim == 0:
         raise DataError(f"{what} must be an array with examples along the first axis; got {tree!r}")
     if not (jnp.issubdtype(tree.dtype, jnp.number) or tree.dtype == bool):
-        raise DataError(f"{what} must hold numbers; got {tree.dtype}")
+        raise DataError(f"{what} must hold numbers; got {_kind_of(tree, what)}")
     return tree
+
+
+def _kind_of(array: Any, what: str) -> str:
+    """The dtype of an array that holds no numbers, and what to do about it."""
+    words = array.dtype.kind in "US" or (
+        array.dtype == object and array.size > 0 and all(isinstance(v, str) for v in array.flat)
+    )  # fmt: skip
+    if words and array.size:
+        return f"text such as {str(array.flat[0])!r}; names, {what} = np.unique({what}, return_inverse=True) numbers it"
+    return str(array.dtype)
+
+
+def _refuse_complex(named: list[tuple[str, Any]]) -> None:
+    for name, a in named:
+        if jnp.issubdtype(a.dtype, jnp.complexfloating):
+            raise DataError(
+                f"{name} must hold real numbers; got {a.dtype} "
+                f"(np.stack([{name}.real, {name}.imag], -1) makes two of each)"
+            )
 
 
 def _check_numbers(name: str, a: Any) -> None:

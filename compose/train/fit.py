@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from compose.core.errors import ConfigError, DataError
+from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
 from compose.train.disk_cache import disk_cache
-from compose.train.evaluate import Scoring
 from compose.train.examples import Examples, examples, hold_out
 from compose.train.loop import train
-from compose.train.losses import loss_of
 from compose.train.optimizers import optimizer_of
+from compose.train.scoring import Scoring
 from compose.train.trained import Trained
-from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Precision, Rate
+from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 
 def fit(
     net: Layer,
     x: Data,
-    y: Data,
+    y: Data | None,
     *,
-    loss: LossLike,
+    loss: Losses,
     optimizer: OptimizerLike = "adam",
     learning_rate: Rate | None = None,
     epochs: int = 1,
     batch_size: int = 32,
     validation: float | tuple[Data, Data] | None = None,
-    metrics: MetricLike | Sequence[MetricLike] = (),
+    metrics: Metrics = (),
+    sample_weight: ArrayLike | Mapping[str, Any] | None = None,
+    class_weight: ClassWeight | Mapping[str, ClassWeight] | None = None,
+    loss_weights: Mapping[str, float] | None = None,
+    ignore_label: int | None = None,
+    logits: bool | None = None,
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
     memory: int = 2 << 30,
@@ -50,18 +55,31 @@ def fit(
 
     Args:
         x, y: arrays with examples along the first axis, or tuples of them for several inputs or outputs.
-        loss: a name (`mse`, `mae`, `huber`, `log_cosh`, `cross_entropy`, `binary_cross_entropy`, `hinge`,
-            `poisson`), or a function of (predictions, targets) that returns a scalar or an array to average.
-            `cross_entropy` takes integer or one-hot labels. Both cross entropies, and optax's, are computed
-            from logits: a final softmax, log_softmax or sigmoid of the network is skipped for the loss and
-            applied for predictions and metrics.
+        loss: a name, or a loss with options such as `losses.huber(delta=2.0)`, or a function of (predictions, targets)
+            that returns a scalar or an array to average. For numbers: `mse`, `mae`, `huber`, `log_cosh`, `quantile`,
+            `poisson`, `cosine`. For classes, as integer or one-hot labels: `cross_entropy`, `focal`; for distributions:
+            `kl`. For targets of 0 and 1: `binary_cross_entropy`, `binary_focal`, `hinge`. For two or three outputs:
+            `contrastive`, `triplet`; for label sequences: `ctc`. Losses on logits, and optax's, skip a final softmax,
+            log_softmax or sigmoid of the network, which is applied for predictions and metrics. A dict gives outputs a
+            loss each, by the names of the layers that they come from; `y` is then a dict, or a tuple in their order.
         optimizer: an optax transformation, or a name (`adam`, `rmsprop`, `sgd`, ...).
         learning_rate: for an optimizer given by name: a number, or an optax schedule over steps.
         epochs: number of passes over the examples.
         batch_size: examples per step.
-        validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y).
-        metrics: names (`accuracy`, `binary_accuracy`, `top_5`, `mse`, `mae`) or functions of (predictions,
-            targets).
+        validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y), or (x, y,
+            sample_weight).
+        metrics: names, or metrics with options such as `metrics.top_k(3)`, or functions of (predictions, targets). For
+            classes and binary targets: `accuracy`, `binary_accuracy`, `top_5`, `precision`, `recall`, `f1`, `auc`,
+            `average_precision`; for numbers: `mse`, `mae`, `rmse`, `r2`; any loss by name. They are computed over all
+            the data, not as means of batches, and without weights. A dict gives outputs their own.
+        sample_weight: a weight for each example, or for each value of the loss, `(n, time)` for steps; a dict by
+            output. The loss is the mean of weight times value.
+        class_weight: a dict from class to weight, one number for each class, or `"balanced"`; a dict of these by
+            output. It multiplies the weights of the examples, and does not apply to validation.
+        loss_weights: a dict from output to the factor of its loss in their sum; 1 if missing.
+        ignore_label: a label, such as -1 or -100, whose targets do not count in loss and metrics. Steps that
+            `masked(...)` finds to be padding never count.
+        logits: for a loss of your own, whether it takes logits: True skips a final softmax or sigmoid for it.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
@@ -83,22 +101,26 @@ def fit(
     """
     options = dict(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+        loss_weights=loss_weights, ignore_label=ignore_label, logits=logits, class_weight=class_weight,
         seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
     _at_least(1, epochs=epochs, batch_size=batch_size)
     _at_least(0, seed=seed)
     update, dtype = optimizer_of(optimizer, learning_rate), compute_dtype(precision)
-    data, held_out = _parts(examples(x, y), validation)
-    if batch_size > data.count:
-        raise DataError(f"a batch of {batch_size} is larger than the {data.count} examples to train on")
+    data, held_out = _parts(examples(x, y, sample_weight), validation)
+    scoring = Scoring(
+        net, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
+    )
+    scoring.numbers_only()
+    data = scoring.with_class_weight(data, class_weight)
     with disk_cache(cache):
-        return train(net, data, held_out, Scoring(net, loss_of(loss), metrics, dtype), update, start, epochs, options)
+        return train(net, data, held_out, scoring, update, start, epochs, options)
 
 
 def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:
     if validation is None:
         return data, None
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         return data, examples(*validation)
     return hold_out(data, validation)
 

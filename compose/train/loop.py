@@ -15,12 +15,12 @@ from compose.core.plan import plan
 from compose.core.run import check_params, init
 from compose.train.batches import Batches
 from compose.train.epoch import StepsPerCall, run_epoch
-from compose.train.evaluate import Scoring
 from compose.train.examples import Examples
 from compose.train.interrupt import Interrupt
 from compose.train.loss_scale import first_scale
 from compose.train.optimizers import merge, split
 from compose.train.progress import progress
+from compose.train.scoring import Scoring
 from compose.train.structural_key import structural_key
 from compose.train.train_step import Carry, optimizer_start, training_steps
 from compose.train.trained import Session, Trained
@@ -38,15 +38,17 @@ def train(
 ) -> Trained:
     """`fit` with its arguments made ready: examples, scoring, an optax transformation; `options` are those of `fit`."""
     batch_size, seed, memory = (options[name] for name in ("batch_size", "seed", "memory"))
+    batch_size = min(batch_size, data.count)
     before = _begin(net, data, seed, start)
-    for part in (data,) if held_out is None else (data, held_out):
-        scoring.check(part)
+    scoring.check(data)
+    if held_out is not None:
+        scoring.check(held_out, "validation")
     scoring.check_end(data, before.params, before.state)
     training, fixed = split(net, before.params)
     optimizer_key = structural_key(update)  # before it runs: schedules may change what they captured
     steps = len(before.history) * -(-data.count // batch_size)
     carry = _carry(before, update, optimizer_key, training, steps, scoring.dtype)
-    run = training_steps(net, scoring.loss, scoring.metrics, update, scoring.dtype)
+    run = training_steps(net, scoring.scores, update, scoring.dtype)
     batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
     validating = None if held_out is None else Batches(held_out, min(batch_size, held_out.count), memory)
 
@@ -57,18 +59,19 @@ def train(
             shown.begin(epoch)
             began = time.perf_counter()
             order = np.random.default_rng([seed, epoch - 1]).permutation(data.count)
-            carry, means = run_epoch(
-                run, carry, (fixed, key), batches, order, scoring.size, steps_per_call,
-                report=lambda done, means: shown.advance(done, scoring.named(means)),
+            carry, scores = run_epoch(
+                run, carry, (fixed, key), batches, order, scoring.scores, steps_per_call,
+                report=shown.advance,
                 stopped=lambda: interrupt.asked, compiling=shown.compiling,
             )  # fmt: skip
             if interrupt.asked:
                 shown.note(f"stopped in epoch {epoch}; returning the network trained so far")
                 break
-            record = {"epoch": float(epoch), "seconds": time.perf_counter() - began, **scoring.named(means)}
+            record = {"epoch": float(epoch), "seconds": time.perf_counter() - began, **scores}
             if validating is not None:
                 params = merge(carry.training, fixed)
-                record |= scoring.named(scoring.measure(params, carry.state, validating, shown.compiling), "val_")
+                measured = scoring.measure(params, carry.state, validating, shown.compiling)
+                record |= {f"val_{name}": value for name, value in measured.items()}
             history.append(record)
             shown.end(record)
             if not np.isfinite(record["loss"]):

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from jax import lax
 
@@ -21,9 +20,8 @@ from compose.core.layer import Layer
 from compose.train.compiled import Compiled
 from compose.train.logits import forward
 from compose.train.loss_scale import LossScale, adjusted, chosen, finite
-from compose.train.losses import Loss
-from compose.train.metrics import Metric
 from compose.train.optimizers import merge
+from compose.train.scores import Scores
 from compose.train.structural_key import by_structure
 
 
@@ -45,15 +43,15 @@ def optimizer_start(values) -> Any:
 
 
 @by_structure
-def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any, Any]]) -> Compiled:
-    """For a network, loss, metrics, optimizer and dtype, `run` over training batches.
+def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any]]) -> Compiled:
+    """For a network, scores, optimizer and dtype, `run` over training batches.
 
     The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
     with None, in that of its parameters.
     """
 
-    def step(carry: Carry, constants, x, y):
-        net, loss, metrics, optimizer, dtype = values()
+    def step(carry: Carry, sums, constants, x, y):
+        net, scores, optimizer, dtype = values()
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
         rng = jax.random.fold_in(key, carry.step)
@@ -62,19 +60,18 @@ def training_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], A
         def objective(training):
             params = merge(training, fixed)
             outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
-            predictions = loss.predictions(outputs)
-            value = loss(predictions, y)
-            seen = value, state, scores(value, metrics, outputs, predictions, y)
+            value, found = scores.measure(outputs, y)
+            seen = value, state, scores.add(sums, found)
             return (value if factor is None else value * factor), seen
 
-        grad, (value, state, batch_scores) = jax.grad(objective, has_aux=True)(carry.training)
+        grad, (value, state, after_sums) = jax.grad(objective, has_aux=True)(carry.training)
         if factor is not None:
             grad = jax.tree.map(lambda g: g / factor, grad)
         extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[1][0]}
         updates, opt_state = update(grad, carry.opt_state, carry.training, **extra)
         training = optax.apply_updates(carry.training, updates)
         after = Carry(training, opt_state, state, carry.step + 1, carry.scale)
-        return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), batch_scores
+        return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), after_sums
 
     return over_batches(step)
 
@@ -86,32 +83,26 @@ def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Car
 
 
 @by_structure
-def evaluation_steps(values: Callable[[], tuple[Layer, Loss, tuple[Metric, ...], Any]]) -> Compiled:
-    """For a network, loss, metrics and dtype, `run` over evaluation batches.
+def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any]]) -> Compiled:
+    """For a network, scores and dtype, `run` over evaluation batches.
 
     The carry is empty; the constants are the parameters and the state.
     """
 
-    def step(carry, constants, x, y):
-        net, loss, metrics, dtype = values()
+    def step(carry, sums, constants, x, y):
+        net, scores, dtype = values()
         params, state = constants
         outputs, _ = forward(net, params, state, x, Context(), dtype)
-        predictions = loss.predictions(outputs)
-        return carry, scores(loss(predictions, y), metrics, outputs, predictions, y)
+        return carry, scores.add(sums, scores.measure(outputs, y)[1])
 
     return over_batches(step)
-
-
-def scores(value, metrics: tuple[Metric, ...], outputs, predictions, y):
-    """The loss and metrics of a batch, as one array."""
-    return jnp.stack([value, *(metric(outputs, predictions, y) for metric in metrics)]).astype(float)
 
 
 def over_batches(step) -> Compiled:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
-    Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` accumulates the scores,
-    weighted by the batch size. Only the carry is donated.
+    Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` are those of the
+    scores. Only the carry is donated.
     """
 
     @functools.partial(jax.jit, static_argnames="size", donate_argnums=0)
@@ -120,8 +111,7 @@ def over_batches(step) -> Compiled:
             carry, sums = loop_carry
             rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
             x, y = jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
-            carry, batch_scores = step(carry, constants, x, y)
-            return carry, sums + size * batch_scores
+            return step(carry, sums, constants, x, y)
 
         return lax.fori_loop(start, stop, body, (carry, sums))
 

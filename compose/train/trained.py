@@ -5,22 +5,26 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError, DataError
 from compose.core.hooks import hooks
 from compose.core.layer import Layer
-from compose.core.precision import compute_dtype
+from compose.core.plan import specs
+from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, as_arrays
 from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
 from compose.train.file import save
-from compose.train.types import Data, LossLike, MetricLike, OptimizerLike, Precision, Rate
+from compose.train.ids import check_ids, tables_of
+from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 
 class _Kept:
@@ -68,22 +72,28 @@ class Trained:
     def fit(
         self,
         x: Data,
-        y: Data,
+        y: Data | None,
         *,
-        loss: LossLike = KEPT,
+        loss: Losses = KEPT,
         optimizer: OptimizerLike = KEPT,
         learning_rate: Rate | None = KEPT,
         epochs: int = 1,
         batch_size: int = KEPT,
         validation: float | tuple[Data, Data] | None = None,
-        metrics: MetricLike | Sequence[MetricLike] = KEPT,
+        metrics: Metrics = KEPT,
+        sample_weight: ArrayLike | Mapping[str, Any] | None = None,
+        class_weight: ClassWeight | Mapping[str, ClassWeight] | None = KEPT,
+        loss_weights: Mapping[str, float] | None = KEPT,
+        ignore_label: int | None = KEPT,
+        logits: bool | None = KEPT,
         seed: int = KEPT,
         memory: int = KEPT,
         precision: Precision = KEPT,
         cache: str | os.PathLike | None = KEPT,
         verbose: bool = KEPT,
     ) -> Trained:
-        """Continue training. Options default to those of the last `fit`, except `epochs` and `validation`.
+        """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`
+        and `sample_weight`.
 
         If the optimizer is unchanged its state continues too, so that `fit(epochs=5)` twice equals `fit(epochs=10)`.
         Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
@@ -97,6 +107,7 @@ class Trained:
             batch_size: examples per step.
             validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
             metrics: names, or functions of (predictions, targets).
+            sample_weight, class_weight, loss_weights, ignore_label, logits: as in `compose.fit`.
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
@@ -107,40 +118,57 @@ class Trained:
         """
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+            class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
             seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
         last = dict(self.session.options) if self.session else {}
         if "optimizer" in changes:
             last.pop("learning_rate", None)
+        if "loss" in changes:
+            last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
         options = {**last, **changes}
         if "loss" not in options:
             raise _no_loss()
-        return hooks.fit(self.net, x, y, start=self, epochs=epochs, validation=validation, **options)
+        return hooks.fit(
+            self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight, **options
+        )
 
     def evaluate(
         self,
         x: Data,
-        y: Data,
+        y: Data | None,
         *,
-        loss: LossLike | None = None,
-        metrics: MetricLike | Sequence[MetricLike] | None = None,
+        loss: Losses | None = None,
+        metrics: Metrics | None = None,
+        sample_weight: ArrayLike | Mapping[str, Any] | None = None,
+        loss_weights: Mapping[str, float] | None = KEPT,
+        ignore_label: int | None = KEPT,
+        logits: bool | None = KEPT,
         batch_size: int = 1024,
         precision: Precision = None,
-    ) -> dict[str, float]:
-        """The loss and the metrics on examples; None for those of the last `fit`.
+    ) -> dict[str, Any]:
+        """The loss and the metrics on examples, over all of them; None for those of the last `fit`.
 
-        It computes in float32, unless `precision` is `"bfloat16"` or `"float16"`.
+        A metric that is no single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
+        float32, unless `precision` is `"bfloat16"` or `"float16"`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
         last = self.session.options if self.session else {}
+        if loss is not None and loss != last.get("loss"):
+            last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
             raise _no_loss()
+        kept = {
+            name: last.get(name) if value is KEPT else value
+            for name, value in (("loss_weights", loss_weights), ("ignore_label", ignore_label), ("logits", logits))
+        }
+        _batch_size(batch_size)
         return evaluate(
-            self.net, self.params, self.state, x, y,
-            loss=loss, metrics=metrics, batch_size=batch_size, precision=precision,
+            self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
+            batch_size=batch_size, precision=precision, **kept,
         )  # fmt: skip
 
     def predict(self, x: Data, batch_size: int = 1024, precision: Precision = None) -> jax.Array:
@@ -155,6 +183,8 @@ class Trained:
         n = len(jax.tree.leaves(x)[0])
         if n == 0:
             raise DataError("no examples to predict")
+        _batch_size(batch_size)
+        check_ids(tables_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
         run = functools.partial(_forward(self.net, compute_dtype(precision)), self.params, self.state)
         if n <= batch_size:
             return run(as_arrays(x))
@@ -173,6 +203,11 @@ class Trained:
             else ""
         )
         return f"Trained({len(self.history)} epochs{last}):\n{self.net}"
+
+
+def _batch_size(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError("batch_size to be an integer of at least 1", repr(value))
 
 
 def _no_loss() -> ConfigError:

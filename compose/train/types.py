@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,9 +10,14 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
+from compose.train.metrics.metric import Metric
+
 Data = ArrayLike | jax.Array | tuple[Any, ...] | dict[str, Any]  # an array, or a tuple or dict of arrays
-LossLike = str | Callable[[Any, Any], Any]
-MetricLike = str | Callable[[Any, Any], Any]
+LossLike = str | Callable[..., Any]
+Losses = LossLike | Mapping[str, LossLike] | Sequence[LossLike]  # one, or one for each output
+MetricLike = str | Metric | Callable[..., Any]
+Metrics = MetricLike | Sequence[MetricLike] | Mapping[str, MetricLike | Sequence[MetricLike]]
+ClassWeight = str | Mapping[int, float] | Sequence[float]  # "balanced", or the weight of each class
 OptimizerLike = str | optax.GradientTransformation
 Precision = str | np.dtype | type | None  # "bfloat16", "float16", or one of these dtypes
 Rate = float | Callable[[Any], Any]  # a number, or an optax schedule

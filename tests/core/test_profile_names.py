@@ -26,8 +26,9 @@ from compose import (
     share,
     softmax,
 )
-from compose.train.losses import LOSSES
+from compose.train.examples import examples
 from compose.train.optimizers import split
+from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps
 
 x = np.ones((4, 8, 8, 2), np.float32)
@@ -63,10 +64,11 @@ def test_the_compiled_program_has_the_paths():
 def test_the_training_step_has_them_for_the_gradient_too():
     optimizer = optax.sgd(0.1)
     training, fixed = split(net, params)
-    run = training_steps(net, LOSSES["cross_entropy"], (), optimizer, None)
+    scores = Scoring(net, examples(x, np.arange(4) % 3), "cross_entropy").scores
+    run = training_steps(net, scores, optimizer, None)
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays = (jnp.asarray(x), jnp.arange(4) % 3)
-    rest = (jnp.zeros(1), (fixed, jax.random.key(0)), arrays, jnp.arange(4), 0, 0, 2)
+    rest = (scores.start(4), (fixed, jax.random.key(0)), arrays, jnp.arange(4), 0, 0, 2)
     text = run.lower(carry, *rest, size=2).compile().as_text()
     names = re.findall(r'op_name="([^"]*)"', text)
     for path in (r"stem\W+conv", r"stem\W+batch_norm_0", r"fc_0", r"body\W+inner"):

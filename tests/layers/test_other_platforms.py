@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from compose.train.losses import LOSSES
+from compose.train.examples import examples
 from compose.train.optimizers import split
+from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps
 from tests.cases.subject import Subject, cotangent, families
 from tests.test_zero_overhead import CASES as NETWORKS
@@ -52,10 +53,11 @@ def test_training_steps(name, platform):
     params, state = case.net.init(0, case.x)
     training, fixed = split(case.net, params)
     optimizer = optax.adam(1e-3)
-    loss = LOSSES["mse" if case.target.dtype == jnp.float32 else "cross_entropy"]
-    run = training_steps(case.net, loss, (), optimizer, jnp.dtype("bfloat16")).jitted
+    loss = "mse" if case.target.dtype == jnp.float32 else "cross_entropy"
+    scores = Scoring(case.net, examples(case.x, case.target), loss).scores
+    run = training_steps(case.net, scores, optimizer, jnp.dtype("bfloat16")).jitted
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays, order = (case.x, case.target), jnp.arange(len(case.x))
-    traced = run.trace(carry, jnp.zeros(1), (fixed, jax.random.key(0)), arrays, order, 0, 0, 2, size=2)
+    traced = run.trace(carry, scores.start(2), (fixed, jax.random.key(0)), arrays, order, 0, 0, 2, size=2)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
     assert "stablehlo.while" in text and "bf16" in text

@@ -30,7 +30,7 @@ from compose import (
 )  # fmt: skip
 from compose.core.context import Context
 from compose.train.logits import forward
-from compose.train.losses import LOSSES
+from compose.train.losses.known import LOSSES
 
 N, K = 12, 4
 

@@ -14,8 +14,8 @@ import optax
 import pytest
 
 from compose import compose_seq, fc, relu
-from compose.train.losses import loss_of
-from compose.train.metrics import metric_of
+from compose.train.losses.known import loss_of
+from compose.train.metrics.known import metric_of
 from compose.train.structural_key import by_structure, structural_key
 
 
@@ -132,8 +132,8 @@ MADE = {
     "a loss": lambda: loss_of("mse"),
     "another loss": lambda: loss_of("mae"),
     "a loss by function": lambda: loss_of(lambda p, t: p - t),
-    "top 5": lambda: metric_of("top_5", loss_of("cross_entropy")),
-    "top 6": lambda: metric_of("top_6", loss_of("cross_entropy")),
+    "top 5": lambda: metric_of("top_5"),
+    "top 6": lambda: metric_of("top_6"),
     "a network": lambda: compose_seq(fc(3, relu), lambda x: x / 2),
     "another network": lambda: compose_seq(fc(3, relu), lambda x: x / 3),
 }

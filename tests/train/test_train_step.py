@@ -11,8 +11,9 @@ from jax import lax
 
 from compose import bfloat16, cast, compose_seq, dropout, fc, relu, sigmoid, softmax
 from compose.train import fit
-from compose.train.losses import LOSSES
+from compose.train.examples import examples
 from compose.train.optimizers import split
+from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps
 
 OPTIMIZER = optax.rmsprop(1e-3)
@@ -58,8 +59,9 @@ def test_the_loop_has_the_operations_of_one_written_by_hand(net, loss, by_hand, 
     training, fixed = split(net, params)
     opt_state, zero, key = OPTIMIZER.init(params), jnp.int32(0), jax.random.key(0)
     total, rest = jnp.zeros(1), ((x, y), order, 0, 0, 5)
-    ours = training_steps(net, LOSSES[loss], (), OPTIMIZER, None).lower(
-        Carry(training, opt_state, state, zero), total, (fixed, key), *rest, size=BATCH
+    scores = Scoring(net, examples(x, y), loss).scores
+    ours = training_steps(net, scores, OPTIMIZER, None).lower(
+        Carry(training, opt_state, state, zero), scores.start(50), (fixed, key), *rest, size=BATCH
     )
     theirs = jax.jit(hand, donate_argnums=0).lower((params, opt_state, zero), total, key, *rest)
     a, b = (lowered.compile().cost_analysis() for lowered in (ours, theirs))

@@ -145,7 +145,9 @@ class multi_head_attention(StatefulLayer):
             positions = s["index"] + jnp.arange(q.shape[1])
             q, k = self._turned(p, q, positions, ctx), self._turned(p, k, positions, ctx)
             k, v, s = self._remember(s, k, v)
-        run = lambda scores: ctx.run(self.scores, p, scores if positions is None else (scores, positions), "scores")
+        run = lambda scores: ctx.but(mask=None).run(
+            self.scores, p, scores if positions is None else (scores, positions), "scores"
+        )
         written_out = lambda q, k, v: attend(
             q, k, v,
             scores=None if self.scores is identity else run,
@@ -164,6 +166,10 @@ class multi_head_attention(StatefulLayer):
         y = product(y.reshape(*y.shape[:2], -1), p["out_kernel"])
         y = y + p["out_bias"] if self.out_bias else y
         return ((y, weights) if self.return_weights else y), s
+
+    def knows_mask(self, x):
+        _, _, _, mask, alone = split_attention(x)
+        return alone or mask is not None
 
     def _biased(self, name: str) -> bool:
         return self.bias and (self.key_bias or name != "key")

@@ -8,7 +8,8 @@ from compose.core.combinator import Composite
 from compose.core.errors import ConfigError
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
-from compose.layers.conv.convolve import check_groups, convolve, finish, kernel_and_bias
+from compose.core.padding import where_real
+from compose.layers.conv.convolve import check_groups, convolve, finish, keeps_steps, kernel_and_bias
 from compose.layers.initializers import glorot_uniform, zeros
 from compose.layers.window import Padding, Sizes, channel_axis, window
 
@@ -57,8 +58,12 @@ class conv(Layer):
     def params(self, x):
         return kernel_and_bias(self, x, self.filters)
 
+    def knows_mask(self, x):
+        return keeps_steps(self, x)
+
     def forward(self, p, x, ctx):
         over = window(x, self.kernel, self.stride, self.padding, self.dilation, self.channels_first)
+        x = where_real(x, ctx.mask)
         return finish(self, p, convolve(x, p["kernel"], over, self.groups, self.channels_first), ctx)
 
 
@@ -94,8 +99,12 @@ class depthwise_conv(Layer):
     def params(self, x):
         return kernel_and_bias(self, x, x.shape[channel_axis(x, self.channels_first)] * self.multiplier)
 
+    def knows_mask(self, x):
+        return keeps_steps(self, x)
+
     def forward(self, p, x, ctx):
         over = window(x, self.kernel, self.stride, self.padding, self.dilation, self.channels_first)
+        x = where_real(x, ctx.mask)
         channels = x.shape[channel_axis(x, self.channels_first)]
         return finish(self, p, convolve(x, p["kernel"], over, channels, self.channels_first), ctx)
 

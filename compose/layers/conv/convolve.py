@@ -10,7 +10,7 @@ from compose.core.param import Param
 from compose.layers.bilinear import with_cpu_derivative
 from compose.layers.conv import cpu
 from compose.layers.product import product
-from compose.layers.window import Window, along_channels, channel_axis, sizes, space_axes
+from compose.layers.window import Window, along_channels, channel_axis, sizes, space_axes, window
 
 
 def kernel_and_bias(conv, x, filters: int):
@@ -30,6 +30,12 @@ def kernel_and_bias(conv, x, filters: int):
 def check_groups(filters: int, groups: int) -> None:
     if filters < 1 or groups < 1 or filters % groups:
         raise ConfigError("filters divisible by groups", f"{filters} filters, {groups} groups")
+
+
+def keeps_steps(conv, x) -> bool:
+    """Whether the output has the steps of the input along axis 1, so that padded steps, as zeros, are like none."""
+    over = window(x, conv.kernel, conv.stride, conv.padding, conv.dilation, conv.channels_first)
+    return not conv.channels_first and over.stride[0] == 1 and over.places[0] == over.space[0]
 
 
 def convolve(x, kernel, over: Window, groups: int, channels_first: bool):

@@ -8,6 +8,7 @@ from jax import lax
 from compose.core.errors import ConfigError, expect_float, expect_rank
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
+from compose.core.padding import mask_over
 from compose.core.param import Param
 from compose.layers.initializers import ones, zeros
 from compose.layers.window import along_channels, channel_axis
@@ -67,15 +68,26 @@ class batch_norm(StatefulLayer):
         if not ctx.train:
             return normalise(x - shaped(s["mean"]), shaped(s["var"]), self.epsilon, p, x.dtype), s
         channels = channel_axis(x, self.channels_first)
-        mean, centred, var = moments(x, tuple(i for i in range(x.ndim) if i != channels))
-        n = x.size // max(x.shape[channels], 1)
-        seen = var * (n / max(n - 1, 1)) if self.unbiased else var
+        real = mask_over(x, ctx.mask)
+        mean, centred, var = moments(x, tuple(i for i in range(x.ndim) if i != channels), real=real)
+        seen = var * self._unbiased(x, channels, real) if self.unbiased else var
         keep = self.momentum
         after = {
             "mean": lax.stop_gradient(keep * s["mean"] + (1 - keep) * mean),
             "var": lax.stop_gradient(keep * s["var"] + (1 - keep) * seen),
         }
         return normalise(centred, shaped(var), self.epsilon, p, x.dtype), after
+
+    def knows_mask(self, x):
+        return not self.channels_first
+
+    def _unbiased(self, x, channels: int, real):
+        """`n / (n - 1)` for the number of values in each mean."""
+        n = x.size // max(x.shape[channels], 1)
+        if real is None:
+            return n / max(n - 1, 1)
+        n = real.sum() * (n // (x.shape[0] * x.shape[1]))
+        return n / jnp.maximum(n - 1, 1)
 
 
 @layer
@@ -155,16 +167,22 @@ class rms_norm(Layer):
         return (y * p["scale"] if self.scale else y).astype(x.dtype)
 
 
-def moments(x, axes: tuple[int, ...], keepdims: bool = False):
+def moments(x, axes: tuple[int, ...], keepdims: bool = False, real=None):
     """The mean, the centred values and their variance, in float32 or wider; accurate for any mean.
+
+    Values where `real` is False do not count.
 
     The centred values are computed once for the variance and the output: computing them twice doubles XLA's compile
     time for a deep network.
     """
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    mean = wide.mean(axes, keepdims=keepdims)
+    average = lambda a: a.mean(axes, keepdims=keepdims)
+    if real is not None:
+        count = jnp.maximum(jnp.broadcast_to(real, x.shape).sum(axes, keepdims=keepdims), 1)
+        average = lambda a: jnp.where(real, a, 0).sum(axes, keepdims=keepdims) / count
+    mean = average(wide)
     centred = wide - (mean if keepdims else jnp.expand_dims(mean, axes))
-    return mean, centred, jnp.square(centred).mean(axes, keepdims=keepdims)
+    return mean, centred, average(jnp.square(centred))
 
 
 def normalise(centred, var, epsilon: float, p, dtype):

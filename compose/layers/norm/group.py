@@ -5,6 +5,7 @@ from __future__ import annotations
 from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, layer
+from compose.core.padding import mask_over
 from compose.layers.initializers import ones, zeros
 from compose.layers.norm.batch import affine, moments, normalise
 from compose.layers.window import along_channels, channel_axis, space_axes
@@ -47,11 +48,16 @@ class group_norm(Layer):
             raise ShapeError(f"channels divisible by {self.groups} groups", f"{channels} channels")
         yield from affine(self, (channels,))
 
+    def knows_mask(self, x):
+        return not self.channels_first
+
     def forward(self, p, x, ctx):
         at = channel_axis(x, self.channels_first)
         split = (self.groups, x.shape[at] // self.groups)
         apart = x.reshape(*x.shape[:at], *split, *x.shape[at + 1 :])
-        _, centred, var = moments(apart, tuple(i for i in range(1, apart.ndim) if i != at), keepdims=True)
+        real = mask_over(x, ctx.mask)
+        real = None if real is None else real[..., None]
+        _, centred, var = moments(apart, tuple(i for i in range(1, apart.ndim) if i != at), keepdims=True, real=real)
         ones_after = (1,) * (x.ndim - 1 - at)
         p = {k: v.reshape(*split, *ones_after) for k, v in p.items()}
         return normalise(centred, var, self.epsilon, p, x.dtype).reshape(x.shape)
@@ -85,7 +91,11 @@ class instance_norm(Layer):
         expect_float(x)
         yield from affine(self, (x.shape[channel_axis(x, self.channels_first)],))
 
+    def knows_mask(self, x):
+        return not self.channels_first
+
     def forward(self, p, x, ctx):
-        _, centred, var = moments(x, space_axes(x, self.channels_first), keepdims=True)
+        real = mask_over(x, ctx.mask)
+        _, centred, var = moments(x, space_axes(x, self.channels_first), keepdims=True, real=real)
         p = {k: along_channels(v, x, self.channels_first) for k, v in p.items()}
         return normalise(centred, var, self.epsilon, p, x.dtype)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from compose.core.errors import ConfigError, ShapeError, expect_float
-from compose.core.function import function
+from compose.core.function import function, under_mask
 from compose.core.layer import Layer, layer
+from compose.core.padding import like_steps
 from compose.layers.window import space_axes
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool"]
@@ -32,6 +33,23 @@ def global_max_pool(x, keepdims: bool = False, channels_first: bool = False):
     Elsewhere: Keras `GlobalMaxPooling1D/2D/3D`, torch `AdaptiveMaxPool1d/2d/3d(1)`.
     """
     return x.max(space_axes(x, channels_first), keepdims=keepdims)
+
+
+@under_mask(global_avg_pool)
+def _mean_of_real(x, mask, keepdims: bool = False, channels_first: bool = False):
+    """The mean over the steps that are real; 0 if none is."""
+    axes, real = space_axes(x), like_steps(mask, x)
+    count = jnp.maximum(jnp.broadcast_to(real, (*x.shape[:-1], 1)).sum(axes, keepdims=keepdims), 1)
+    return jnp.where(real, x, 0).sum(axes, keepdims=keepdims) / count.astype(x.dtype)
+
+
+@under_mask(global_max_pool)
+def _largest_of_real(x, mask, keepdims: bool = False, channels_first: bool = False):
+    """The maximum over the steps that are real; 0 if none is."""
+    axes, real = space_axes(x), like_steps(mask, x)
+    least = -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
+    best = jnp.where(real, x, least).max(axes, keepdims=keepdims)
+    return jnp.where(real.any(axes, keepdims=keepdims), best, 0)
 
 
 class Adaptive(Layer):

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from compose.train.losses import LOSSES
+from compose.train.losses.known import LOSSES
 
 N, K = 12, 4
 

@@ -1,0 +1,106 @@
+"""The loss that a name or a function means, and which functions of other libraries take logits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import optax
+
+from compose.core.errors import ConfigError
+from compose.train import losses
+from compose.train.by_name import unknown
+from compose.train.logits import Outputs
+from compose.train.losses.loss import Loss, Over
+
+LOSSES: dict[str, Loss] = {name: getattr(losses, name) for name in losses.__all__ if name != "Loss"}
+
+_OURS = {  # these are ours under another name
+    optax.softmax_cross_entropy: losses.cross_entropy,
+    optax.softmax_cross_entropy_with_integer_labels: losses.cross_entropy,
+    optax.sigmoid_binary_cross_entropy: losses.binary_cross_entropy,
+}
+_TAKES: dict[Callable, Over] = {
+    optax.losses.poly_loss_cross_entropy: "classes",
+    optax.losses.safe_softmax_cross_entropy: "classes",
+    optax.losses.multiclass_hinge_loss: "classes",
+    optax.losses.multiclass_perceptron_loss: "classes",
+    optax.losses.multiclass_sparsemax_loss: "classes",
+    optax.losses.ranking_softmax_loss: "classes",
+    optax.losses.dice_loss: "classes",
+    optax.losses.multiclass_generalized_dice_loss: "classes",
+    optax.losses.sigmoid_focal_loss: "elements",
+    optax.losses.sparsemax_loss: "elements",
+    optax.losses.binary_dice_loss: "elements",
+    optax.losses.hinge_loss: "scores",
+    optax.losses.perceptron_loss: "scores",
+}
+_APPLIES_IT = ("apply_softmax", "apply_sigmoid")  # without it, these take probabilities
+
+
+def loss_of(loss: Any) -> Loss:
+    """The loss for a name or a function. Raises `ConfigError` for anything else."""
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if not callable(loss):
+        raise unknown("a loss", loss, LOSSES, "a function of (predictions, targets)")
+    plain = loss.func if isinstance(loss, functools.partial) else loss
+    keywords = loss.keywords if isinstance(loss, functools.partial) else {}
+    if _hashable(plain) and plain in _OURS and plain is loss:
+        return _OURS[plain]
+    over = _TAKES.get(plain, _OURS[plain].over if plain in _OURS else None) if _hashable(plain) else None
+    if any(keywords.get(name) is False for name in _APPLIES_IT):
+        over = None
+    return Loss(getattr(plain, "__name__", "loss"), loss, over, own=True)
+
+
+def said_to_take_logits(loss: Loss, outputs: Outputs, logits: bool | None, targets: Any) -> Loss:
+    """A user's loss, on logits if they say so. Raises `ConfigError` if it seems to take them and they don't say."""
+    if not loss.own or (loss.over is not None and logits is None):
+        if logits is not None:
+            raise ConfigError(f"logits only for a loss of your own; {loss.name} is known", f"logits={logits}")
+        return loss
+    over = outputs.over
+    if logits is None and over is not None and _seems_to_take_logits(loss, outputs.value, targets):
+        raise ConfigError(
+            "logits=True or logits=False, since the network ends in "
+            f"{outputs.final} and the loss computes with exponentials of its predictions",
+            f"loss={loss.name}",
+            f"logits=True gives it what enters the {outputs.final}, logits=False the probabilities",
+        )
+    return Loss(loss.name, loss.fn, over or "scores", own=True) if logits else loss
+
+
+def _seems_to_take_logits(loss: Loss, outputs: Any, targets: Any) -> bool:
+    """Whether it computes a softmax or a sigmoid, or a logarithm of exponentials."""
+    try:
+        program = jax.make_jaxpr(lambda p, t: loss.each(p, t))(outputs, targets)
+    except Exception:  # the step says what is wrong
+        return False
+    used = set(_operations(program.jaxpr))
+    named = {"logistic", "log_softmax", "softmax", "_softmax", "log_sigmoid", "softplus", "logaddexp", "logsumexp"}
+    return bool(used & named) or ({"exp", "log"} <= used)
+
+
+def _operations(jaxpr: Any) -> Iterator[str]:
+    for eqn in jaxpr.eqns:
+        yield eqn.primitive.name
+        if "name" in eqn.params:
+            yield str(eqn.params["name"])
+        for value in eqn.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    yield from _operations(inner)
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

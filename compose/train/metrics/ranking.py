@@ -1,0 +1,79 @@
+"""Metrics of how scores rank positive above negative targets. They are exact: the scores of all examples are kept.
+
+That takes 5 bytes for each target and class (9 in float64).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.train.metrics.metric import BINARY, CLASSES, Batch, Metric, Subject, like
+
+
+def auc(*, name: str = "auc") -> Metric:
+    """The area under the ROC curve: how likely a positive target scores above a negative one.
+
+    For several classes, the mean over each class against the rest; for several binary outputs, the mean over them. NaN
+    if the data has only one class. Elsewhere: scikit-learn `roc_auc_score(multi_class="ovr")`.
+    """
+    return _ranking(name, _area)
+
+
+def average_precision(*, name: str = "average_precision") -> Metric:
+    """The area under the steps of precision over recall; means as in `auc`. scikit-learn `average_precision_score`."""
+    return _ranking(name, _precision)
+
+
+def _ranking(name: str, of: Callable[[Any, Any], float]) -> Metric:
+    def result(value: Any, about: Subject) -> float:
+        scores, truth, real, _ = value
+        columns = (of(scores[keep, i], truth[keep, i]) for i, keep in enumerate(real.T))
+        return float(np.mean(list(columns)))
+
+    return Metric(name, _nothing, _add, result, (CLASSES, BINARY), live=False)
+
+
+def _nothing(about: Subject) -> Any:
+    shape = (about.rows, about.columns)
+    return jnp.zeros(shape, float), jnp.zeros(shape, bool), jnp.zeros(shape, bool), jnp.int32(0)
+
+
+def _add(value: Any, batch: Batch) -> Any:
+    about = batch.about
+    scores, truth, real, at = value
+    if about.kind == CLASSES:
+        found = batch.probabilities
+        positive = jax.nn.one_hot(batch.labels, found.shape[-1], dtype=bool)
+    else:
+        found, positive = batch.scores, batch.truth
+    counts = jnp.ones(found.shape, bool) if batch.real is None else like(batch.real, found)
+    found, positive, counts = (a.reshape(-1, about.columns) for a in (found, positive, counts))
+    put = lambda into, rows: jax.lax.dynamic_update_slice(into, rows.astype(into.dtype), (at, 0))
+    return put(scores, found), put(truth, positive), put(real, counts), at + len(found)
+
+
+def _area(scores: Any, truth: Any) -> float:
+    from scipy.stats import rankdata  # scipy comes with JAX
+
+    positive = int(truth.sum())
+    negative = len(truth) - positive
+    if not positive or not negative:
+        return math.nan
+    ranks = rankdata(scores)[truth].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def _precision(scores: Any, truth: Any) -> float:
+    if not truth.any():
+        return math.nan
+    order = np.argsort(-scores, kind="stable")
+    scores, truth = scores[order], truth[order]
+    last = np.r_[np.nonzero(np.diff(scores))[0], len(scores) - 1]  # ties count as one step
+    right = np.cumsum(truth)[last]
+    return float((np.diff(right, prepend=0) * right / (last + 1)).sum() / truth.sum())
