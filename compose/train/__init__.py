@@ -1,9 +1,9 @@
 """Training: `fit` takes examples and returns a trained network."""
 
-from compose.train import losses, metrics
+from compose.train import callbacks, losses, metrics, schedules
 from compose.train.file import save
 from compose.train.fit import fit
 from compose.train.load import load
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "fit", "load", "losses", "metrics", "save"]
+__all__ = ["Trained", "callbacks", "fit", "load", "losses", "metrics", "save", "schedules"]

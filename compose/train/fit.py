@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,13 @@ from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
 from compose.train.disk_cache import disk_cache
 from compose.train.examples import Examples, examples, hold_out
+from compose.train.freezing import freeze_of
 from compose.train.loop import train
 from compose.train.optimizers import optimizer_of
+from compose.train.regime import regime_of
+from compose.train.schedules import sized
 from compose.train.scoring import Scoring
+from compose.train.task import Task
 from compose.train.trained import Trained
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
@@ -28,7 +32,7 @@ def fit(
     *,
     loss: Losses,
     optimizer: OptimizerLike = "adam",
-    learning_rate: Rate | None = None,
+    learning_rate: Rate | Mapping[str, Rate] | None = None,
     epochs: int = 1,
     batch_size: int = 32,
     validation: float | tuple[Data, Data] | None = None,
@@ -38,6 +42,13 @@ def fit(
     loss_weights: Mapping[str, float] | None = None,
     ignore_label: int | None = None,
     logits: bool | None = None,
+    l1: float | Mapping[str, float] | None = None,
+    l2: float | Mapping[str, float] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    ema: float | None = None,
+    freeze: str | Sequence[str] = (),
+    callbacks: Sequence[Any] = (),
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
     memory: int = 2 << 30,
@@ -63,7 +74,9 @@ def fit(
             log_softmax or sigmoid of the network, which is applied for predictions and metrics. A dict gives outputs a
             loss each, by the names of the layers that they come from; `y` is then a dict, or a tuple in their order.
         optimizer: an optax transformation, or a name (`adam`, `rmsprop`, `sgd`, ...).
-        learning_rate: for an optimizer given by name: a number, or an optax schedule over steps.
+        learning_rate: for an optimizer given by name: a number, one of `compose.schedules`, or an optax schedule over
+            steps. A dict from patterns of paths to these gives each parameter that of the first pattern that fits, as
+            in `{"head/**": 1e-3, "**": 1e-5}`.
         epochs: number of passes over the examples.
         batch_size: examples per step.
         validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y), or (x, y,
@@ -80,6 +93,15 @@ def fit(
         ignore_label: a label, such as -1 or -100, whose targets do not count in loss and metrics. Steps that
             `masked(...)` finds to be padding never count.
         logits: for a loss of your own, whether it takes logits: True skips a final softmax or sigmoid for it.
+        l1, l2: penalties added to the loss that is minimised, `l1·|w|` and `l2·w²` summed over parameters: a number for
+            every `kernel`, or a dict from patterns of paths to numbers. Scores are without them.
+        clip: the largest global norm of the gradients.
+        accumulate: how many batches one update of the parameters averages its gradients over.
+        ema: the decay of an exponential moving average of the parameters, such as 0.999. `Trained` and validation have
+            the average; a later `fit` goes on with the parameters themselves.
+        freeze: patterns of paths of parameters to leave as they are. A layer all of whose parameters are frozen runs in
+            inference mode, as in `frozen(layer)`.
+        callbacks: functions of an event, called at the end of every epoch, and those of `compose.callbacks`.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
@@ -102,19 +124,27 @@ def fit(
     options = dict(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
         loss_weights=loss_weights, ignore_label=ignore_label, logits=logits, class_weight=class_weight,
+        l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
         seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
-    _at_least(1, epochs=epochs, batch_size=batch_size)
+    _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
-    update, dtype = optimizer_of(optimizer, learning_rate), compute_dtype(precision)
+    dtype, regime = compute_dtype(precision), regime_of(l1, l2, ema, accumulate)
     data, held_out = _parts(examples(x, y, sample_weight), validation)
+    steps = epochs * -(-data.count // batch_size) // accumulate
+    rate, anew = sized(learning_rate, steps)
+    update = optimizer_of(optimizer, rate, clip, accumulate)
     scoring = Scoring(
         net, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
     )
     scoring.numbers_only()
     data = scoring.with_class_weight(data, class_weight)
+    task = Task(
+        net, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
+        tuple(callbacks), None,
+    )  # fmt: skip
     with disk_cache(cache):
-        return train(net, data, held_out, scoring, update, start, epochs, options)
+        return train(task)
 
 
 def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class Session:
     optimizer_state: Any
     steps: int
     scale: Any = None  # the loss scale, in float16
+    rate: Any = None  # the factor on the learning rate that callbacks chose
+    raw: Any = None  # the parameters that the optimizer changes, where `params` are their averages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +62,7 @@ class Trained:
             prefixed with `val_` if there is validation data.
         inputs: the `jax.ShapeDtypeStruct` of each input, with batch size 1.
         session: the options and the optimizer state of the `fit` that returned it; None after loading from a file.
+        interrupted: whether Ctrl-C ended it before its last epoch.
     """
 
     net: Layer
@@ -68,6 +71,7 @@ class Trained:
     history: tuple[dict[str, float], ...]
     inputs: Any
     session: Session | None = None
+    interrupted: bool = False
 
     def fit(
         self,
@@ -76,7 +80,7 @@ class Trained:
         *,
         loss: Losses = KEPT,
         optimizer: OptimizerLike = KEPT,
-        learning_rate: Rate | None = KEPT,
+        learning_rate: Rate | Mapping[str, Rate] | None = KEPT,
         epochs: int = 1,
         batch_size: int = KEPT,
         validation: float | tuple[Data, Data] | None = None,
@@ -86,14 +90,21 @@ class Trained:
         loss_weights: Mapping[str, float] | None = KEPT,
         ignore_label: int | None = KEPT,
         logits: bool | None = KEPT,
+        l1: float | Mapping[str, float] | None = KEPT,
+        l2: float | Mapping[str, float] | None = KEPT,
+        clip: float | None = KEPT,
+        accumulate: int = KEPT,
+        ema: float | None = KEPT,
+        freeze: str | Sequence[str] = KEPT,
+        callbacks: Sequence[Any] = (),
         seed: int = KEPT,
         memory: int = KEPT,
         precision: Precision = KEPT,
         cache: str | os.PathLike | None = KEPT,
         verbose: bool = KEPT,
     ) -> Trained:
-        """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`
-        and `sample_weight`.
+        """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`,
+        `sample_weight` and `callbacks`.
 
         If the optimizer is unchanged its state continues too, so that `fit(epochs=5)` twice equals `fit(epochs=10)`.
         Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
@@ -108,6 +119,7 @@ class Trained:
             validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
             metrics: names, or functions of (predictions, targets).
             sample_weight, class_weight, loss_weights, ignore_label, logits: as in `compose.fit`.
+            l1, l2, clip, accumulate, ema, freeze, callbacks: as in `compose.fit`.
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
@@ -119,6 +131,7 @@ class Trained:
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
             class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
+            l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
             seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
@@ -131,8 +144,9 @@ class Trained:
         if "loss" not in options:
             raise _no_loss()
         return hooks.fit(
-            self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight, **options
-        )
+            self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight,
+            callbacks=callbacks, **options,
+        )  # fmt: skip
 
     def evaluate(
         self,
