@@ -1,9 +1,10 @@
 """Training: `fit` takes examples and returns a trained network."""
 
 from compose.train import callbacks, losses, metrics, schedules
+from compose.train.checkpoints import checkpoint
 from compose.train.file import save
 from compose.train.fit import fit
 from compose.train.load import load
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "callbacks", "fit", "load", "losses", "metrics", "save", "schedules"]
+__all__ = ["Trained", "callbacks", "checkpoint", "fit", "load", "losses", "metrics", "save", "schedules"]

@@ -46,6 +46,10 @@ class Batches:
         """The chunks of epoch `number`, from 0, in the order of its seed; without its first `skip` batches."""
         return self.chunks(np.random.default_rng([seed, number]).permutation(self.data.count), skip)
 
+    def whole_pass(self) -> Iterator[Chunk]:
+        """The chunks of one pass in the order of the examples."""
+        return self.chunks(np.arange(self.data.count))
+
     def chunks(self, order: np.ndarray, skip: int = 0) -> Iterator[Chunk]:
         """The chunks of one epoch with examples in that order, without the first `skip` batches."""
         steps, rest = divmod(len(order), self.batch)
@@ -78,5 +82,7 @@ class Batches:
 
 
 def batches_of(data: Any, options: dict[str, Any]) -> Any:
-    """The batches of examples, for options of `fit`."""
+    """The batches of examples, for options of `fit`. A stream is its own."""
+    if not isinstance(data, Examples):
+        return data
     return Batches(data, min(options["batch_size"], data.count), options["memory"])

@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
-import numpy as np
 
-from compose.train.batches import Batches, Chunk
+from compose.train.batches import Chunk
 from compose.train.compiled import Compiled
 from compose.train.scores import Scores
 
@@ -49,11 +48,10 @@ class Pass:
         compiling: Callable[[], AbstractContextManager] = nullcontext,
         steps: int = 0,
         examples: int = 0,
-        place: Any = None,
     ):
         self.run, self.carry, self.constants, self.sums = run, carry, constants, sums
         self.steps_per_call, self.compiling = steps_per_call or StepsPerCall(), compiling
-        self.steps, self.examples, self.place = steps, examples, place
+        self.steps, self.examples, self.place = steps, examples, None
         self.chunks = chunks
         self._enter(next(chunks, None))
 
@@ -90,13 +88,13 @@ def run_epoch(
     run: Compiled,
     carry: Any,
     constants: Any,
-    batches: Batches,
-    order: np.ndarray,
+    batches: Any,
     scores: Scores,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[Any, dict[str, Any]]:
-    """Run all batches of `order`. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
-    whole = Pass(run, carry, constants, batches.chunks(order), scores.start(len(order)), compiling=compiling)
+    """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
+    sums = scores.start(batches.count or 0)
+    whole = Pass(run, carry, constants, batches.whole_pass(), sums, compiling=compiling)
     while whole.advance():
         pass
     return whole.carry, scores.result(whole.sums, whole.examples)

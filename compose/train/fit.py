@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
+from compose.train.batches import batches_of
+from compose.train.checkpoints import checkpoint as Checkpoint
+from compose.train.checkpoints import checkpoint_of
 from compose.train.disk_cache import disk_cache
-from compose.train.examples import Examples, examples, hold_out
+from compose.train.examples import examples, hold_out
 from compose.train.freezing import freeze_of
 from compose.train.loop import train
 from compose.train.optimizers import optimizer_of
 from compose.train.regime import regime_of
 from compose.train.schedules import sized
 from compose.train.scoring import Scoring
+from compose.train.stream import Stream, check_stream_options, is_rows, is_stream, stream_of
 from compose.train.task import Task
 from compose.train.trained import Trained
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
@@ -27,15 +31,16 @@ from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLik
 
 def fit(
     net: Layer,
-    x: Data,
-    y: Data | None,
+    x: Data | Callable[..., Any] | Iterable[Any],
+    y: Data | None = None,
     *,
     loss: Losses,
     optimizer: OptimizerLike = "adam",
     learning_rate: Rate | Mapping[str, Rate] | None = None,
     epochs: int = 1,
     batch_size: int = 32,
-    validation: float | tuple[Data, Data] | None = None,
+    steps_per_epoch: int | None = None,
+    validation: float | tuple[Data, Data] | Iterable[Any] | Callable[..., Any] | None = None,
     metrics: Metrics = (),
     sample_weight: ArrayLike | Mapping[str, Any] | None = None,
     class_weight: ClassWeight | Mapping[str, ClassWeight] | None = None,
@@ -49,6 +54,7 @@ def fit(
     ema: float | None = None,
     freeze: str | Sequence[str] = (),
     callbacks: Sequence[Any] = (),
+    checkpoint: str | os.PathLike | Checkpoint | None = None,
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
     memory: int = 2 << 30,
@@ -65,7 +71,11 @@ def fit(
     not recorded in the history, and a later `fit` starts it again.
 
     Args:
-        x, y: arrays with examples along the first axis, or tuples of them for several inputs or outputs.
+        x, y: arrays with examples along the first axis, or tuples of them for several inputs or outputs; whatever has
+            `__array__`, such as tables of pandas and polars and tensors of torch and TensorFlow, is one. Or, without
+            `y`, a stream of batches (x, y) or (x, y, sample_weight): a function that returns an iterator for an epoch
+            (given the epoch's number from 0, if it has a parameter), a loader of grain, torch or TensorFlow, an
+            iterator; or a data set with `len(data)` and `data[i]`, a pair (x, y).
         loss: a name, or a loss with options such as `losses.huber(delta=2.0)`, or a function of (predictions, targets)
             that returns a scalar or an array to average. For numbers: `mse`, `mae`, `huber`, `log_cosh`, `quantile`,
             `poisson`, `cosine`. For classes, as integer or one-hot labels: `cross_entropy`, `focal`; for distributions:
@@ -78,9 +88,10 @@ def fit(
             steps. A dict from patterns of paths to these gives each parameter that of the first pattern that fits, as
             in `{"head/**": 1e-3, "**": 1e-5}`.
         epochs: number of passes over the examples.
-        batch_size: examples per step.
+        batch_size: examples per step. Streams have their own.
+        steps_per_epoch: for streams, the number of batches that count as an epoch; the next one goes on from there.
         validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y), or (x, y,
-            sample_weight).
+            sample_weight), or a stream.
         metrics: names, or metrics with options such as `metrics.top_k(3)`, or functions of (predictions, targets). For
             classes and binary targets: `accuracy`, `binary_accuracy`, `top_5`, `precision`, `recall`, `f1`, `auc`,
             `average_precision`; for numbers: `mse`, `mae`, `rmse`, `r2`; any loss by name. They are computed over all
@@ -102,6 +113,9 @@ def fit(
         freeze: patterns of paths of parameters to leave as they are. A layer all of whose parameters are frozen runs in
             inference mode, as in `frozen(layer)`.
         callbacks: functions of an event, called at the end of every epoch, and those of `compose.callbacks`.
+        checkpoint: a folder for checkpoints, or `compose.checkpoint(folder, steps=..., minutes=..., keep=...)`. If
+            there is one in it, training goes on from the latest, in mid-epoch too, and ends with the same bits as a
+            training that was never cut. SIGTERM saves one and ends the program.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
@@ -123,36 +137,56 @@ def fit(
     """
     options = dict(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+        steps_per_epoch=steps_per_epoch,
         loss_weights=loss_weights, ignore_label=ignore_label, logits=logits, class_weight=class_weight,
         l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
         seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
     _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
+    if steps_per_epoch is not None:
+        _at_least(1, steps_per_epoch=steps_per_epoch)
     dtype, regime = compute_dtype(precision), regime_of(l1, l2, ema, accumulate)
-    data, held_out = _parts(examples(x, y, sample_weight), validation)
-    steps = epochs * -(-data.count // batch_size) // accumulate
+    data, held_out = _parts(x, y, sample_weight, validation, options)
+    batches = batches_of(data, options).steps
+    steps = None if batches is None else epochs * batches // accumulate
     rate, anew = sized(learning_rate, steps)
     update = optimizer_of(optimizer, rate, clip, accumulate)
     scoring = Scoring(
         net, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
     )
     scoring.numbers_only()
-    data = scoring.with_class_weight(data, class_weight)
+    if isinstance(data, Stream):
+        check_stream_options(scoring.scores, class_weight)
+        data.check = scoring.check
+    else:
+        data = scoring.with_class_weight(data, class_weight)
     task = Task(
         net, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
-        tuple(callbacks), None,
+        tuple(callbacks), checkpoint_of(checkpoint),
     )  # fmt: skip
     with disk_cache(cache):
         return train(task)
 
 
-def _parts(data: Examples, validation: Any) -> tuple[Examples, Examples | None]:
-    if validation is None:
-        return data, None
+def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The data to train on and to validate with: `Examples` or streams."""
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-        return data, examples(*validation)
-    return hold_out(data, validation)
+        held_out: Any = examples(*validation)
+    elif validation is not None and (is_stream(validation) or is_rows(validation)):
+        held_out = stream_of(validation, None, options)
+    else:
+        held_out = None
+    if is_stream(x) or is_rows(x):
+        if y is not None or sample_weight is not None:
+            raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "fit(data, loss=...)")
+        if validation is not None and held_out is None:
+            raise DataError(f"validation of a stream must be a pair (x, y), or a stream; got {validation!r}")
+        return stream_of(x, options["steps_per_epoch"], options), held_out
+    if options["steps_per_epoch"] is not None:
+        raise ConfigError("steps_per_epoch only for a stream of batches", repr(options["steps_per_epoch"]))
+    data = examples(x, y, sample_weight)
+    return (data, held_out) if held_out is not None or validation is None else hold_out(data, validation)
 
 
 def _at_least(least: int, **options: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import signal
 import time
 import warnings
 from typing import Any
@@ -17,11 +18,13 @@ from compose.core.run import check_params
 from compose.train.batches import batches_of
 from compose.train.callbacks.event import Answer, Event
 from compose.train.callbacks.running import Running
+from compose.train.checkpoints import Checkpoints
 from compose.train.epoch import Pass, StepsPerCall
 from compose.train.freezing import resting
 from compose.train.interrupt import Interrupt
 from compose.train.optimizers import merge, split
 from compose.train.progress import Silent, progress
+from compose.train.resume import restored, snapshot
 from compose.train.start import begin, first_carry
 from compose.train.structural_key import structural_key
 from compose.train.task import Task
@@ -31,81 +34,94 @@ from compose.train.trained import Session, Trained
 
 def train(task: Task) -> Trained:
     """`fit` with its arguments made ready."""
-    training = Training(task)
-    first, last = training.epoch, training.last
     with contextlib.ExitStack() as stack:
-        running = training.begin_callbacks()
-        stack.callback(running.close)
-        interrupt = stack.enter_context(Interrupt())
-        shown = stack.enter_context(progress(task.options["verbose"], first, last, task.data.count))
-        while training.epoch <= last and not training.stopped:
+        folder = None if task.checkpoint is None else Checkpoints(task.checkpoint)
+        if folder is not None:
+            stack.callback(folder.close)
+        training = Training(task, folder)
+        stack.callback(training.running.close)
+        interrupt = stack.enter_context(Interrupt(terminate=folder is not None))
+        shown = stack.enter_context(progress(task.options["verbose"], training.epoch, training.last, task.data.count))
+        while training.epoch <= training.last and not (training.stopped or interrupt.asked):
             training.one_epoch(interrupt, shown)
-            if interrupt.asked:
-                shown.note(f"stopped in epoch {training.epoch}; returning the network trained so far")
-                return training.trained(interrupted=True)
-        training.fire("end", {})
-    return training.trained()
+        interrupted = interrupt.asked and training.epoch <= training.last and not training.stopped
+        training.save(last=True)
+        if interrupt.terminated:
+            shown.note(f"terminated in epoch {training.epoch}; the same call goes on from the checkpoint")
+            raise SystemExit(128 + signal.SIGTERM)
+        if interrupted:
+            shown.note(f"stopped in epoch {training.epoch}; returning the network trained so far")
+        else:
+            training.fire("end", {})
+    return training.trained(interrupted)
 
 
 class Training:
     """What changes in the course of a training.
 
     Attributes:
+        base: the number of epochs before this training.
         epoch: the number of the running epoch, or of the next one, from 1.
         history: the rows of those before it.
         over: the pass over the data in the running epoch.
         stopped: whether a callback or a loss that is not finite has ended it.
     """
 
-    def __init__(self, task: Task):
-        self.task, options = task, task.options
-        inputs = task.data.specs(1)
-        before = begin(task.net, inputs, options["seed"], task.start)
+    def __init__(self, task: Task, folder: Checkpoints | None):
+        self.task, self.folder, options = task, folder, task.options
+        self.inputs = inputs = task.data.specs(1)
         task.scoring.check(task.data)
         if task.held_out is not None:
             task.scoring.check(task.held_out, "validation")
+        found = None if folder is None else folder.latest()
+        kept: Any = None
+        if found is None:
+            before = begin(task.net, inputs, options["seed"], task.start)
+        else:
+            before, kept = restored(task, inputs, *found)
         task.scoring.check_end(task.data, before.params, before.state)
-        self.inputs = inputs
         self.optimizer_key = structural_key(task.update)  # before it runs: schedules may change what they captured
         self.batches = batches_of(task.data, options)
         self.validating = None if task.held_out is None else batches_of(task.held_out, options)
         steps = len(before.history) * (self.batches.steps or 0)
-        self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps)
+        anew = task.anew and kept is None
+        self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps, anew)
         net = resting(task.net, inputs, task.freeze)
         self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime)
-        self.history, self.epoch = list(before.history), len(before.history) + 1
-        self.last, self.stopped = len(before.history) + task.epochs, False
-        self.steps_per_call, self.key = StepsPerCall(), jax.random.key(options["seed"])
-        self.over: Pass | None = None
-        self.running = Running((), self.event("begin", {}))
-
-    def begin_callbacks(self) -> Running:
-        self.running = Running(self.task.callbacks, self.event("begin", {}))
-        return self.running
+        self.history, self.steps_per_call, self.key = (
+            list(before.history),
+            StepsPerCall(),
+            jax.random.key(options["seed"]),
+        )
+        self.base = kept["base"] if kept else len(before.history)
+        self.epoch = kept["epoch"] if kept else self.base + 1
+        self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])
+        self.resumed, self.over, self.began, self.spent = kept and kept["over"], None, 0.0, 0.0
+        self.place = self.from_place = kept and kept["place"]
+        self.running = Running(task.callbacks, self.event("begin", {}))
+        if kept:
+            self.running.restore(kept["callbacks"])
+            folder.last_step = before.session.steps if before.session and folder else -1
 
     def one_epoch(self, interrupt: Interrupt, shown: Silent) -> None:
         """Run an epoch and write its row of the history; if interrupted, return before that."""
         shown.begin(self.epoch)
-        began, scores = time.perf_counter(), self.task.scoring.scores
-        chunks = self.batches.epoch(self.options["seed"], self.epoch - 1)
-        self.over = over = Pass(
-            self.run, self.carry, (self.fixed, self.key), chunks, scores.start(self.batches.count),
-            self.steps_per_call, shown.compiling,
-        )  # fmt: skip
+        self.over = over = self.begin_pass(shown)
         before = int(self.carry.step) - over.steps
         while not (interrupt.asked or self.stopped):
-            done = over.advance(self.running.until_next(before + over.steps))
+            done = over.advance(self.until_next(before + over.steps))
             if not done:
                 break
-            self.carry, step = over.carry, before + over.steps
-            named = scores.result(over.sums, over.examples, live=True)
+            self.carry, self.place, step = over.carry, over.place, before + over.steps
+            named = self.task.scoring.scores.result(over.sums, over.examples, live=True)
             shown.advance(done, named)
             if self.running.wants("steps", step):
                 self.fire("steps", named)
+            self.save()
         if interrupt.asked or self.stopped:
             return
-        record = {"epoch": float(self.epoch), "seconds": time.perf_counter() - began}
-        record |= scores.result(over.sums, over.examples)
+        record = {"epoch": float(self.epoch), "seconds": self.seconds()}
+        record |= self.task.scoring.scores.result(over.sums, over.examples)
         if self.validating is not None:
             measured = self.task.scoring.measure(self.params(), self.carry.state, self.validating, shown.compiling)
             record |= {f"val_{name}": value for name, value in measured.items()}
@@ -117,7 +133,40 @@ class Training:
         if not np.isfinite(record["loss"]):
             message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
             warnings.warn(message, stacklevel=5)
-            self.stopped = True
+            self.stopped, self.folder = True, None  # the last checkpoint is from before
+        self.save()
+
+    def begin_pass(self, shown: Silent) -> Pass:
+        """The pass of the running epoch, from its first step or from where a checkpoint left it."""
+        done, self.resumed = self.resumed, None
+        self.began, self.spent = time.perf_counter(), done["seconds"] if done else 0.0
+        sums = self.task.scoring.scores.start(self.batches.count or 0)
+        if done:
+            sums = jax.tree.unflatten(jax.tree.structure(sums), done["sums"])
+        steps, examples = (done["steps"], done["examples"]) if done else (0, 0)
+        place, self.from_place = self.from_place, None
+        chunks = self.batches.epoch(self.options["seed"], self.epoch - 1, steps, place)
+        return Pass(
+            self.run, self.carry, (self.fixed, self.key), chunks, sums, self.steps_per_call, shown.compiling,
+            steps, examples,
+        )  # fmt: skip
+
+    def seconds(self) -> float:
+        """How long the running epoch has taken, before it was cut off too."""
+        return self.spent + time.perf_counter() - self.began
+
+    def until_next(self, step: int) -> int | None:
+        """How many steps may run at once."""
+        limits = (self.running.until_next(step), self.folder.until_next(step) if self.folder else None)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def save(self, last: bool = False) -> None:
+        """Save a checkpoint if one is due, or the last."""
+        step = int(self.carry.step) if self.folder else 0
+        if self.folder is not None and (last or self.folder.due(step)):
+            self.folder.save(step, *snapshot(self))
+            if last:
+                self.folder.wait()
 
     def params(self) -> dict[str, Any]:
         """The parameters, averaged if they are averaged."""

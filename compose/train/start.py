@@ -39,10 +39,10 @@ def begin(net: Layer, inputs: Any, seed: int, start: Any) -> Trained:
     return Trained(net, params, state, start.history, inputs, session)
 
 
-def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int) -> tuple[Carry, Any]:
+def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int, anew: bool) -> tuple[Carry, Any]:
     """The carry of the first step, and the fixed parameters.
 
-    The optimizer's state is that of `before` if the optimizer is the same.
+    The optimizer's state is that of `before` if the optimizer is the same, unless it is to start anew.
     """
     training, fixed = split(task.net, before.params, task.freeze)
     session, scale, rate, average = before.session, first_scale(task.scoring.dtype), None, None
@@ -58,7 +58,7 @@ def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int) -> 
         if average is not None and session.raw is not None:
             training = split(task.net, session.raw, task.freeze)[0]
     opt_state = None
-    if session is not None and not task.anew:
+    if session is not None and not anew:
         if isinstance(session.optimizer_state, Stored):
             opt_state = session.optimizer_state.into(jax.eval_shape(optimizer_start(task.update), training))
         elif session.optimizer == task.update or session.optimizer_key == optimizer_key:

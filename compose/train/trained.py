@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ KEPT: Any = _Kept()
 
 @dataclass(frozen=True)
 class Session:
-    """What resuming training needs besides the parameters. It is kept in memory, not in the model file."""
+    """What resuming training needs besides the parameters. A model file keeps it with `optimizer=True`."""
 
     options: dict[str, Any]
     optimizer: Any
@@ -61,7 +61,8 @@ class Trained:
         history: one dict of floats per epoch: `epoch`, `seconds`, `loss`, the metrics, and the same names
             prefixed with `val_` if there is validation data.
         inputs: the `jax.ShapeDtypeStruct` of each input, with batch size 1.
-        session: the options and the optimizer state of the `fit` that returned it; None after loading from a file.
+        session: the options and the optimizer state of the `fit` that returned it; after loading from a file, what the
+            file keeps of it, or None.
         interrupted: whether Ctrl-C ended it before its last epoch.
     """
 
@@ -75,15 +76,16 @@ class Trained:
 
     def fit(
         self,
-        x: Data,
-        y: Data | None,
+        x: Data | Callable[..., Any] | Iterable[Any],
+        y: Data | None = None,
         *,
         loss: Losses = KEPT,
         optimizer: OptimizerLike = KEPT,
         learning_rate: Rate | Mapping[str, Rate] | None = KEPT,
         epochs: int = 1,
         batch_size: int = KEPT,
-        validation: float | tuple[Data, Data] | None = None,
+        steps_per_epoch: int | None = KEPT,
+        validation: float | tuple[Data, Data] | Iterable[Any] | Callable[..., Any] | None = None,
         metrics: Metrics = KEPT,
         sample_weight: ArrayLike | Mapping[str, Any] | None = None,
         class_weight: ClassWeight | Mapping[str, ClassWeight] | None = KEPT,
@@ -97,6 +99,7 @@ class Trained:
         ema: float | None = KEPT,
         freeze: str | Sequence[str] = KEPT,
         callbacks: Sequence[Any] = (),
+        checkpoint: Any = None,
         seed: int = KEPT,
         memory: int = KEPT,
         precision: Precision = KEPT,
@@ -104,7 +107,7 @@ class Trained:
         verbose: bool = KEPT,
     ) -> Trained:
         """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`,
-        `sample_weight` and `callbacks`.
+        `sample_weight`, `callbacks` and `checkpoint`.
 
         If the optimizer is unchanged its state continues too, so that `fit(epochs=5)` twice equals `fit(epochs=10)`.
         Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
@@ -115,11 +118,11 @@ class Trained:
             optimizer: an optax transformation, or a name.
             learning_rate: for an optimizer given by name: a number, or an optax schedule, which counts steps.
             epochs: how many more passes over the examples.
-            batch_size: examples per step.
+            batch_size, steps_per_epoch: examples per step; steps in an epoch of a stream.
             validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
             metrics: names, or functions of (predictions, targets).
             sample_weight, class_weight, loss_weights, ignore_label, logits: as in `compose.fit`.
-            l1, l2, clip, accumulate, ema, freeze, callbacks: as in `compose.fit`.
+            l1, l2, clip, accumulate, ema, freeze, callbacks, checkpoint: as in `compose.fit`.
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
@@ -130,6 +133,7 @@ class Trained:
         """
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+            steps_per_epoch=steps_per_epoch,
             class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
             l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
             seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
@@ -145,7 +149,7 @@ class Trained:
             raise _no_loss()
         return hooks.fit(
             self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight,
-            callbacks=callbacks, **options,
+            callbacks=callbacks, checkpoint=checkpoint, **options,
         )  # fmt: skip
 
     def evaluate(
@@ -206,9 +210,13 @@ class Trained:
         outs = [run(as_arrays(jax.tree.map(operator.itemgetter(batch), x))) for batch in batches]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts), *outs)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the model file, which `compose.load` reads."""
-        save(self, path)
+    def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
+        """Write the model file, which `compose.load` reads.
+
+        With `optimizer`, what going on with the training takes is in it too: the optimizer's state, the number of
+        steps, and the parameters themselves where `params` are their averages.
+        """
+        save(self, path, optimizer)
 
     def __repr__(self) -> str:
         last = (
