@@ -121,6 +121,8 @@ def split_sequence(x) -> tuple[Any, Any, Any]:
         raise DtypeError("a floating-point sequence", f"{xs.dtype}", "for integer ids, put embedding(...) first")
     real = carry = None
     for part in rest:
+        if getattr(part, "ndim", 0) == 1 and jnp.issubdtype(part.dtype, jnp.inexact):
+            raise DtypeError("lengths that are integers", f"{part.dtype}", "use lengths.astype('int32')")
         if hasattr(part, "dtype") and not jnp.issubdtype(part.dtype, jnp.inexact):
             real = part
         else:
@@ -142,8 +144,6 @@ def real_steps(lengths_or_mask, shape: tuple[int, ...]) -> Any:
         if lengths_or_mask.shape != (batch, time):
             raise ShapeError(f"a mask of shape (batch, time) = ({batch}, {time})", str(tuple(lengths_or_mask.shape)))
         return lengths_or_mask
-    if jnp.issubdtype(lengths_or_mask.dtype, jnp.inexact):
-        raise DtypeError("lengths that are integers", f"{lengths_or_mask.dtype}", "use lengths.astype('int32')")
     if lengths_or_mask.shape != (batch,):
         raise ShapeError(
             f"one length for each of the {batch} sequences",

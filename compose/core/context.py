@@ -53,8 +53,8 @@ class Context:
         planner: plans the layers inside a leaf while the leaf is planned.
         on_layer: called with the path of every layer that a combinator runs, and with its call (`intermediates`,
             `profile`).
-        on_call: called with every call of a layer outside of loops and checkpoints, which stay as they are (a loss looks
-            for the mask of an output).
+        on_call: called with every call of a layer outside of loops and checkpoints, which stay as they are (a loss
+            looks for the mask of an output).
         on_function: called with every function layer that runs, its input and its output (a loss looks for the
             logits before a final softmax).
     """

@@ -113,12 +113,14 @@ def expect_rank(x, rank: int | Container[int], layout: str, hint: str = "") -> N
 
 
 def expect_float(x, hint: str = "") -> None:
-    """Raise `DtypeError` unless `x` is floating point: integers are almost always unscaled images."""
+    """Raise `DtypeError` unless `x` is floating point: bytes are almost always unscaled images."""
     if not jax.numpy.issubdtype(x.dtype, jax.numpy.inexact):
+        images = x.dtype == "uint8" or x.ndim > 3
+        cast = "scale the data first, as in images.astype('float32') / 255" if images else "use x.astype('float32')"
         raise DtypeError(
             "a floating-point input",
             f"shape {tuple(x.shape)}, {x.dtype}",
-            hint or "scale the data first, as in images.astype('float32') / 255",
+            hint or cast,
         )
 
 

@@ -192,7 +192,9 @@ def as_layer(value: Liftable) -> Layer:
             return as_layer(named)
     if callable(value):
         return hooks.lift(value)
-    raise ConfigError("a layer or a function", f"{type(value).__name__} {value!r}")
+    several = "give each as an argument of its own, as in compose_seq(*layers)"
+    hint = several if isinstance(value, (list, tuple)) else ""
+    raise ConfigError("a layer or a function", f"{type(value).__name__} {value!r}", hint)
 
 
 fields.converts_to(Layer, as_layer)

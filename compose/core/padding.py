@@ -49,7 +49,15 @@ def steps_apart(layer: Layer, x: Any, steps: int) -> bool:
     if type(layer).call not in (Layer.call, StatefulLayer.call):
         return False
     leaves, tree = jax.tree.flatten(specs(x))
-    return _steps_apart(layer, tuple(leaves), tree, steps, float_dtype(x))
+    batch = next((s.shape[0] for s in leaves if s.shape[1:2] == (steps,)), None)
+    leaves = tuple(jax.ShapeDtypeStruct(_of_two(s.shape, batch, steps), s.dtype) for s in leaves)
+    return _steps_apart(layer, leaves, tree, steps, float_dtype(x))
+
+
+def _of_two(shape: tuple[int, ...], batch: int | None, steps: int) -> tuple[int, ...]:
+    """The shape with a batch of two examples, which is enough; unchanged without a batch, as that of positions."""
+    has_batch = shape[:1] == (batch,) and (shape[1:2] == (steps,) or batch != steps)
+    return (2, *shape[1:]) if has_batch else shape
 
 
 @functools.lru_cache(maxsize=4096)
@@ -58,26 +66,37 @@ def _steps_apart(layer: Layer, leaves: tuple[Any, ...], tree: Any, steps: int, d
     rng = np.random.default_rng(0)
     try:
         with jax.ensure_compile_time_eval():
-            x = [_draw(rng, (2, *s.shape[1:]), s.dtype) for s in leaves]
+            x = [_draw(rng, s.shape, s.dtype) for s in leaves]
             planned = plan(layer, jax.tree.unflatten(tree, specs(x)))
             params, state = (_drawn(rng, s) for s in (planned.param_specs(), planned.state_specs()))
-            run = lambda x: jax.tree.leaves(layer.call(params, state, jax.tree.unflatten(tree, x), Context())[0])
-            before = run(x)
+            run = lambda x, ctx: jax.tree.leaves(layer.call(params, state, jax.tree.unflatten(tree, x), ctx)[0])
+            before = run(x, Context())
             if not all(y.shape[:2] == (2, steps) and y.ndim > 2 - (y.dtype.kind not in "fc") for y in before):
                 return False
-            changed = ((step, run([_with(rng, a, step, how) for a in x])) for step in _few(steps) for how in range(2))
-            return all(_same_elsewhere(a, b, step) for step, after in changed for a, b in zip(before, after))
+            changed = [(step, [_with(rng, a, steps, step, how) for a in x]) for step in _few(steps) for how in range(2)]
+            return all(
+                _same_elsewhere(a, b, step)
+                for ctx in _modes(layer)
+                for step, other in changed
+                for a, b in zip(run(x, ctx), run(other, ctx))
+            )
     except Exception:  # what cannot be run is not known to keep steps apart
         return False
+
+
+def _modes(layer: Layer) -> list[Context]:
+    """Inference and, for a layer that differs in training, several draws of that."""
+    differs = layer.draws or isinstance(layer, StatefulLayer)
+    return [Context(), *(Context(train=True, key=jax.random.key(i)) for i in range(4 * differs))]
 
 
 def _few(steps: int) -> tuple[int, ...]:
     return tuple(sorted({0, steps // 2, steps - 1}))
 
 
-def _with(rng: np.random.Generator, a: Any, step: int, how: int) -> Any:
+def _with(rng: np.random.Generator, a: Any, steps: int, step: int, how: int) -> Any:
     """An array with one step changed, to large numbers or to NaN; unchanged without steps."""
-    if a.ndim < 2 or a.shape[1] <= step:
+    if a.shape[:2] != (2, steps):
         return a
     if not jnp.issubdtype(a.dtype, jnp.inexact):
         return a.at[:, step].set(1 - a[:, step])

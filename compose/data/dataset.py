@@ -15,7 +15,7 @@ class Dataset:
     """Examples with labels.
 
     Attributes:
-        x: float32, one example per row; images are in 0..1.
+        x: float32, one example per row; images are in 0..1, with their channels last.
         y: int32 labels, starting at 0.
         names: the name of each label.
     """
@@ -32,7 +32,7 @@ class Dataset:
 
     @property
     def flat(self) -> np.ndarray:
-        """`x` with one vector per example: `(n, 28, 28)` images as `(n, 784)`."""
+        """`x` with one vector per example: `(n, 28, 28, 1)` images as `(n, 784)`."""
         return self.x.reshape(len(self.x), -1)
 
     @property

@@ -132,7 +132,7 @@ def load(source: Source, folder: str | os.PathLike | None, download: bool) -> Sp
         found = find(source) or _downloaded(source, download)
     arrays = [_checked(part, found, source.title) for part in source.parts]
     halves = (arrays[:2], arrays[2:])
-    return Split(*(Dataset(x / np.float32(255), y.astype(np.int32), source.names) for x, y in halves))
+    return Split(*(Dataset(x[..., None] / np.float32(255), y.astype(np.int32), source.names) for x, y in halves))
 
 
 def _downloaded(source: Source, allowed: bool) -> Path:

@@ -21,10 +21,10 @@ def iris() -> Dataset:
 
 
 def digits() -> Dataset:
-    """1797 handwritten digits of 8 by 8 pixels, in 0..1 (Alpaydin & Kaynak, 1998).
+    """1797 handwritten digits of 8 by 8 pixels with one channel, in 0..1 (Alpaydin & Kaynak, 1998).
 
     >>> digits()
-    Dataset(x=(1797, 8, 8) float32, y=(1797,) int32, 10 classes)
+    Dataset(x=(1797, 8, 8, 1) float32, y=(1797,) int32, 10 classes)
     """
     from sklearn.datasets import load_digits
 
@@ -32,5 +32,5 @@ def digits() -> Dataset:
 
 
 def _dataset(bunch, largest: float) -> Dataset:
-    x = np.asarray(bunch.get("images", bunch.data), np.float32) / np.float32(largest)
+    x = np.asarray(bunch.images[..., None] if "images" in bunch else bunch.data, np.float32) / np.float32(largest)
     return Dataset(x, np.asarray(bunch.target, np.int32), tuple(map(str, bunch.target_names)))

@@ -90,6 +90,8 @@ class embedding_bag(Layer):
         ids, weights, _ = self._parts(x)
         expect_rank(ids, 2, "of ids (batch, n)")
         expect_ids(ids)
+        if weights is not None and weights.ndim == 1:
+            raise DtypeError("lengths that are integers", f"{weights.dtype}", "use lengths.astype('int32')")
         if weights is not None and (self.mode != "sum" or weights.shape != ids.shape):
             raise ShapeError(f'mode="sum" with weights of shape {ids.shape}', f"{self.mode}, {shape_text(weights)}")
         init: Any = self.embedding_init if self.padding is None else _ZeroRow(self.embedding_init, self.padding)

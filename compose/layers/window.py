@@ -5,6 +5,7 @@ Arrays are `(batch, *space, channels)`, or `(batch, channels, *space)` with `cha
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -81,6 +82,11 @@ class Window:
                 first[axis], stop[axis], step[axis] = i * d, i * d + (n - 1) * s + 1, s
             slices.append(lax.slice(padded, first, stop, step))
         return slices
+
+
+def axes_last(over: Window) -> Window:
+    """A window over arrays with the channels first, for the same arrays with the channels last."""
+    return dataclasses.replace(over, axes=tuple(axis - 1 for axis in over.axes))
 
 
 def window(

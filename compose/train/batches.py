@@ -81,6 +81,11 @@ class Batches:
         return max(1, min(fitting, self.data.count // self.batch))
 
 
+def steps_of(data: Any, options: dict[str, Any]) -> int | None:
+    """The number of batches in an epoch, for options of `fit`; None if it is not known."""
+    return data.steps if not isinstance(data, Examples) else -(-data.count // min(options["batch_size"], data.count))
+
+
 def batches_of(data: Any, options: dict[str, Any]) -> Any:
     """The batches of examples, for options of `fit`. A stream is its own."""
     if not isinstance(data, Examples):

@@ -10,7 +10,7 @@ from compose.core.precision import compute_dtype
 from compose.core.run import check_params
 from compose.train.batches import Batches
 from compose.train.examples import examples
-from compose.train.scoring import Scoring
+from compose.train.scoring_of import scoring_of
 
 
 def evaluate(
@@ -20,7 +20,7 @@ def evaluate(
     """See `Trained.evaluate`."""
     data = examples(x, y, sample_weight)
     check_params(net, plan(net, data.specs(1)), params, state)
-    scoring = Scoring(
+    scoring = scoring_of(
         net, data, loss, metrics, compute_dtype(precision),
         logits=logits, ignore_label=ignore_label, loss_weights=loss_weights,
     )  # fmt: skip

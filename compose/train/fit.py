@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
-from compose.train.batches import batches_of
+from compose.train.batches import steps_of
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.checkpoints import checkpoint_of
+from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
 from compose.train.examples import examples, hold_out
 from compose.train.freezing import freeze_of
@@ -22,7 +23,7 @@ from compose.train.loop import train
 from compose.train.optimizers import optimizer_of
 from compose.train.regime import regime_of
 from compose.train.schedules import sized
-from compose.train.scoring import Scoring
+from compose.train.scoring_of import scoring_of
 from compose.train.stream import Stream, check_stream_options, is_rows, is_stream, stream_of
 from compose.train.task import Task
 from compose.train.trained import Trained
@@ -56,7 +57,7 @@ def fit(
     callbacks: Sequence[Any] = (),
     checkpoint: str | os.PathLike | Checkpoint | None = None,
     seed: int = 0,
-    start: Trained | tuple[dict[str, Any], dict[str, Any]] | None = None,
+    start: Trained | tuple[dict[str, Any], dict[str, Any]] | Any = None,
     memory: int = 2 << 30,
     precision: Precision = None,
     cache: str | os.PathLike | None = None,
@@ -117,7 +118,7 @@ def fit(
             there is one in it, training goes on from the latest, in mid-epoch too, and ends with the same bits as a
             training that was never cut. SIGTERM saves one and ends the program.
         seed: seed for parameters, shuffling and dropout.
-        start: where to start from: a `Trained`, or a pair (params, state).
+        start: where to start from: a `Trained`, a port, or a pair (params, state).
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
         precision: `"bfloat16"` or `"float16"` to compute in it, validation too; parameters, optimizer, outputs, loss,
             statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is
@@ -142,17 +143,18 @@ def fit(
         l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
         seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
     )  # fmt: skip
+    start = _weights(start)
     _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
     if steps_per_epoch is not None:
         _at_least(1, steps_per_epoch=steps_per_epoch)
     dtype, regime = compute_dtype(precision), regime_of(l1, l2, ema, accumulate)
     data, held_out = _parts(x, y, sample_weight, validation, options)
-    batches = batches_of(data, options).steps
+    batches = steps_of(data, options)
     steps = None if batches is None else epochs * batches // accumulate
     rate, anew = sized(learning_rate, steps)
     update = optimizer_of(optimizer, rate, clip, accumulate)
-    scoring = Scoring(
+    scoring = scoring_of(
         net, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
     )
     scoring.numbers_only()
@@ -171,10 +173,11 @@ def fit(
 
 def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     """The data to train on and to validate with: `Examples` or streams."""
+    whole = is_custom(options["loss"])
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         held_out: Any = examples(*validation)
     elif validation is not None and (is_stream(validation) or is_rows(validation)):
-        held_out = stream_of(validation, None, options)
+        held_out = stream_of(validation, None, options, whole)
     else:
         held_out = None
     if is_stream(x) or is_rows(x):
@@ -182,11 +185,22 @@ def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[st
             raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "fit(data, loss=...)")
         if validation is not None and held_out is None:
             raise DataError(f"validation of a stream must be a pair (x, y), or a stream; got {validation!r}")
-        return stream_of(x, options["steps_per_epoch"], options), held_out
+        return stream_of(x, options["steps_per_epoch"], options, whole), held_out
     if options["steps_per_epoch"] is not None:
         raise ConfigError("steps_per_epoch only for a stream of batches", repr(options["steps_per_epoch"]))
     data = examples(x, y, sample_weight)
     return (data, held_out) if held_out is not None or validation is None else hold_out(data, validation)
+
+
+def _weights(start: Any) -> Any:
+    """What to start from: a `Trained`, or the parameters and state of a pair, or of what has both, such as a port."""
+    if start is None or isinstance(start, Trained):
+        return start
+    if hasattr(start, "params") and hasattr(start, "state"):
+        return start.params, start.state
+    if isinstance(start, (tuple, list)) and len(start) == 2:
+        return tuple(start)
+    raise ConfigError("start to be a Trained, a port, or a pair (params, state)", type(start).__name__)
 
 
 def _at_least(least: int, **options: Any) -> None:

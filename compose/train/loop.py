@@ -88,11 +88,8 @@ class Training:
         self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps, anew)
         net = resting(task.net, inputs, task.freeze)
         self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime)
-        self.history, self.steps_per_call, self.key = (
-            list(before.history),
-            StepsPerCall(),
-            jax.random.key(options["seed"]),
-        )
+        self.history, self.steps_per_call = list(before.history), StepsPerCall()
+        self.key = jax.random.key(options["seed"])
         self.base = kept["base"] if kept else len(before.history)
         self.epoch = kept["epoch"] if kept else self.base + 1
         self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])

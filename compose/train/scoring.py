@@ -20,7 +20,8 @@ from compose.train.batches import Batches
 from compose.train.epoch import run_epoch
 from compose.train.examples import Examples
 from compose.train.heads import Given, Head, given
-from compose.train.ids import check_ids, tables
+from compose.train.image_axes import warn_of_images
+from compose.train.limits import check_limits, limits
 from compose.train.logits import PROBABILITIES, Outputs, forward, refuse_hidden_probabilities
 from compose.train.losses.known import loss_of, said_to_take_logits
 from compose.train.losses.loss import Loss
@@ -59,7 +60,8 @@ class Scoring:
         y, weights = apart(data.y)
         self.out = plan(net, self.inputs).out
         self.outputs, masks = _traced(net, self.inputs, _by_step(weights) or ignore_label is not None)
-        self.tables = tables(self.outputs)
+        self.limits = limits(self.outputs)
+        warn_of_images(self.outputs)
         parts = given(output_names(self.outputs), loss, metrics, loss_weights, y)
         unknown = [name for name in weights if name not in ("", *(part.name for part in parts))]
         if unknown:
@@ -105,7 +107,7 @@ class Scoring:
         if what and not same:
             got, want = (_for_each_example(tree) for tree in (inputs, self.inputs))
             raise DataError(f"the {what} examples must be like those trained on: {want} each; got {got}")
-        check_ids(self.tables, data.x)
+        check_limits(self.limits, data.x)
         y, weights = apart(data.y)
         for head in self.scores.heads:
             targets = _part(y, head, what)

@@ -110,9 +110,7 @@ class Stream:
         if hasattr(source, "to_iter_dataset"):  # grain's MapDataset
             source = source.to_iter_dataset()
         if not hasattr(source, "__iter__") and not hasattr(source, "__next__"):
-            raise DataError(
-                f"data given as a function must return an iterator over batches; got {type(source).__name__}"
-            )
+            raise DataError(f"data given as a function must return an iterator; got {type(source).__name__}")
         return source if hasattr(source, "__next__") else iter(source)
 
     def _read(self, number: int) -> Iterator[tuple[Any, Any]]:

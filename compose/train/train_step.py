@@ -18,7 +18,6 @@ from jax import lax
 from compose.core.context import Context
 from compose.core.layer import Layer
 from compose.train.compiled import Compiled
-from compose.train.logits import forward
 from compose.train.loss_scale import LossScale, adjusted, chosen, finite
 from compose.train.optimizers import merge
 from compose.train.regime import Regime
@@ -64,8 +63,8 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | 
 
         def objective(training):
             params = merge(training, fixed)
-            outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
-            value, found = scores.measure(outputs, y)
+            context = Context(train=True, key=rng)
+            value, state, found = scores.compute(net, params, carry.state, x, y, context, dtype)
             if regime is not None and regime.penalised:
                 value = value + regime.penalty(training)
             seen = value, state, scores.add(sums, found)
@@ -103,8 +102,8 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any]]) -> Compile
     def step(carry, sums, constants, x, y):
         net, scores, dtype = values()
         params, state = constants
-        outputs, _ = forward(net, params, state, x, Context(), dtype)
-        return carry, scores.add(sums, scores.measure(outputs, y)[1])
+        found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
+        return carry, scores.add(sums, found)
 
     return over_batches(step)
 

@@ -23,7 +23,7 @@ from compose.core.run import apply, as_arrays
 from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
 from compose.train.file import save
-from compose.train.ids import check_ids, tables_of
+from compose.train.limits import check_limits, limits_of
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 
@@ -202,7 +202,7 @@ class Trained:
         if n == 0:
             raise DataError("no examples to predict")
         _batch_size(batch_size)
-        check_ids(tables_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
+        check_limits(limits_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
         run = functools.partial(_forward(self.net, compute_dtype(precision)), self.params, self.state)
         if n <= batch_size:
             return run(as_arrays(x))

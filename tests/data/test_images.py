@@ -82,7 +82,7 @@ def put(folder, *, packed: bool = True):
 
 def check(found):
     for part, images, labels in ((found.train, *ARRAYS[:2]), (found.test, *ARRAYS[2:])):
-        np.testing.assert_allclose(part.x * 255, images, rtol=1e-6)
+        np.testing.assert_allclose(part.x * 255, images[..., None], rtol=1e-6)
         np.testing.assert_array_equal(part.y, labels)
         assert part.x.dtype == np.float32 and part.y.dtype == np.int32
         np.testing.assert_array_equal(part.one_hot, one_hot(labels, 10))
@@ -203,7 +203,7 @@ def test_the_real_thing_where_it_is(source, monkeypatch, request):
     if find(source) is None:
         pytest.skip(f"{source.title} is not on this computer")
     train, test = load(source, None, download=False)
-    assert train.x.shape == (60000, 28, 28) and test.x.shape == (10000, 28, 28)
+    assert train.x.shape == (60000, 28, 28, 1) and test.x.shape == (10000, 28, 28, 1)
     assert np.bincount(test.y).sum() == 10000 and set(train.y) == set(range(10))
 
 

@@ -10,7 +10,7 @@ def test_iris_and_digits_are_what_scikit_learn_ships():
 
     flowers, images = iris(), digits()
     np.testing.assert_array_equal(flowers.x, load_iris().data.astype(np.float32))
-    np.testing.assert_array_equal(images.x * 16, load_digits().images)
+    np.testing.assert_array_equal(images.x * 16, load_digits().images[..., None])
     np.testing.assert_array_equal(images.y, load_digits().target)
     assert flowers.names == ("setosa", "versicolor", "virginica") and images.names == tuple("0123456789")
     assert images.x.dtype == np.float32 and images.y.dtype == np.int32

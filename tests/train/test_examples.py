@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.sparse
 
-from compose import compose_seq, fc, relu, remat, sigmoid, softmax
+from compose import compose_seq, conv, fc, flatten, relu, remat, sigmoid, softmax
 from compose.core.errors import ConfigError, DataError, DtypeError, LayerError, ParamsError, ShapeError
 from compose.train import fit
 
@@ -33,7 +36,14 @@ DATA = {
     "lengths of several inputs": (dict(x=(X, X[:3])), "x[0] has 20, x[1] has 3, y has 20"),
     "no examples": (dict(x=X[:0], y=Y[:0]), "there are no examples: x and y are empty"),
     "one number": (dict(x=3.0), "x must be an array with examples along the first axis; got array(3.)"),
-    "words": (dict(y=np.array(["a"] * 20)), "y must hold numbers; got <U1"),
+    "words in a list": (dict(y=["a", "b"] * 10), "y must hold numbers; got text such as 'a'"),
+    "objects": (dict(y=np.array([None] * 20)), "y must hold numbers; got object"),
+    "complex numbers": (dict(x=X + 1j), "x must hold real numbers; got complex"),
+    "a sparse matrix": (dict(x=scipy.sparse.csr_matrix(X)), "x is a sparse matrix; x.toarray() makes it an array"),
+    "words": (
+        dict(y=np.array(["a"] * 20)),
+        "y must hold numbers; got text such as 'a'; names, y = np.unique(y, return_inverse=True) numbers it",
+    ),
     "a ragged list": (dict(x=[[1.0], [1.0, 2.0]]), "x must be an array, or a tuple of arrays: setting an array"),
     "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop these examples or fill in the values"),
     "infinity": (dict(x=with_value(-np.inf)), "x has -inf at [7, 2]; drop"),
@@ -60,14 +70,6 @@ DATA = {
     "one-hot of another width": (
         dict(y=np.eye(4, dtype=np.float32)[Y]),
         "or one-hot (n, 3) for cross_entropy; got (n, 4)",
-    ),
-    "a batch larger than the data": (
-        dict(batch_size=21),
-        "a batch of 21 is larger than the 20 examples to train on",
-    ),
-    "a batch larger than what validation leaves": (
-        dict(batch_size=11, validation=0.5),
-        "a batch of 11 is larger than the 10 examples to train on",
     ),
     "validation of all": (
         dict(validation=1.0),
@@ -153,6 +155,48 @@ OPTIONS = {
 @pytest.mark.parametrize("options, text", OPTIONS.values(), ids=OPTIONS)
 def test_options_that_mean_nothing(options, text):
     assert text in said(ConfigError, **options)
+
+
+def test_fewer_examples_than_a_batch_train_together():
+    few, all_at_once = (fit(NET, X, Y, loss="cross_entropy", batch_size=b, verbose=False) for b in (64, 20))
+    np.testing.assert_array_equal(few.params["fc_0"]["kernel"], all_at_once.params["fc_0"]["kernel"])
+
+
+def test_integers_are_images_only_if_they_look_like_it():
+    assert "fix      scale the data first" in said(DtypeError, x=(X * 0).astype(np.uint8))
+    text = said(DtypeError, x=(9 * X).astype(np.int32))
+    assert "fix      use x.astype('float32')" in text and "images" not in text
+
+
+def test_layers_in_a_list_are_unpacked():
+    with pytest.raises(ConfigError) as caught:
+        compose_seq([fc(3), fc(2)])
+    assert "give each as an argument of its own" in str(caught.value)
+
+
+def test_a_batch_of_nothing_is_refused_everywhere():
+    trained = fit(NET, X, Y, loss="cross_entropy", verbose=False)
+    for use in (lambda: trained.predict(X, batch_size=0), lambda: trained.evaluate(X, Y, batch_size=0)):
+        with pytest.raises(ConfigError, match="batch_size to be an integer of at least 1, got 0"):
+            use()
+
+
+def test_it_starts_from_what_has_parameters_and_state():
+    params, state = NET.init(3, X)
+    port = SimpleNamespace(params=params, state=state)
+    options = dict(loss="cross_entropy", verbose=False)
+    a, b = (fit(NET, X, Y, start=start, **options) for start in (port, (params, state)))
+    np.testing.assert_array_equal(a.params["fc_0"]["kernel"], b.params["fc_0"]["kernel"])
+    assert "expected start to be a Trained, a port, or a pair (params, state), got str" in said(ConfigError, start="m")
+
+
+def test_images_without_a_channel_axis_are_warned_of():
+    net = compose_seq(conv(2, 3), flatten, fc(3))
+    images = np.zeros((20, 8, 8), np.float32)
+    with pytest.warns(UserWarning, match=r"conv\(2, 3\) convolves \(n, 8, 8\) along one axis, with 8 channels"):
+        fit(net, images, Y, loss="cross_entropy", verbose=False)
+    fit(net, images[..., None], Y, loss="cross_entropy", verbose=False)
+    fit(net.replace("conv_0", conv(2, (3,))), images, Y, loss="cross_entropy", verbose=False)
 
 
 def test_the_network_says_what_does_not_fit_it():

@@ -8,7 +8,6 @@ measures the forms by shape.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from compose.layers.conv.canonical import canonical
-from compose.layers.window import Window
+from compose.layers.window import Window, axes_last
 
 MOST_GROUPS = 64  # more convolutions than this take long to compile
 
@@ -57,8 +56,8 @@ def derivative(
 def _without_layout(plain: Callable[..., Any], x, kernel, over: Window, groups: int, channels_first: bool):
     """Run `plain(x, kernel, over, groups)` with the channels last, and once for each of a few groups."""
     if channels_first:
-        over = dataclasses.replace(over, axes=tuple(a - 1 for a in over.axes))
-        return jnp.moveaxis(_without_layout(plain, jnp.moveaxis(x, 1, -1), kernel, over, groups, False), -1, 1)
+        x = jnp.moveaxis(x, 1, -1)
+        return jnp.moveaxis(_without_layout(plain, x, kernel, axes_last(over), groups, False), -1, 1)
     if not 1 < groups <= MOST_GROUPS:
         return plain(x, kernel, over, groups)
     parts = (lax.split(a, [a.shape[-1] // groups] * groups, axis=a.ndim - 1) for a in (x, kernel))

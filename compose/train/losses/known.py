@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from compose.core.errors import ConfigError
+from compose.layers.activation.softmax import log_softmax
 from compose.train import losses
 from compose.train.by_name import unknown
 from compose.train.logits import Outputs
@@ -37,6 +40,7 @@ _TAKES: dict[Callable, Over] = {
     optax.losses.hinge_loss: "scores",
     optax.losses.perceptron_loss: "scores",
 }
+_LOGARITHMS = (optax.kl_divergence, optax.convex_kl_divergence)  # these take logarithms of probabilities
 _APPLIES_IT = ("apply_softmax", "apply_sigmoid")  # without it, these take probabilities
 
 
@@ -60,25 +64,34 @@ def loss_of(loss: Any) -> Loss:
 
 def said_to_take_logits(loss: Loss, outputs: Outputs, logits: bool | None, targets: Any) -> Loss:
     """A user's loss, on logits if they say so. Raises `ConfigError` if it seems to take them and they don't say."""
+    if not loss.own and logits is not None:
+        raise ConfigError(f"logits only for a loss of your own; {loss.name} is known", f"logits={logits}")
     if not loss.own or (loss.over is not None and logits is None):
-        if logits is not None:
-            raise ConfigError(f"logits only for a loss of your own; {loss.name} is known", f"logits={logits}")
         return loss
-    over = outputs.over
-    if logits is None and over is not None and _seems_to_take_logits(loss, outputs.value, targets):
+    if logits is not None:
+        return replace(loss, over=(outputs.over or "scores") if logits else None)
+    if loss.fn in _LOGARITHMS and outputs.over is not None and getattr(outputs.final, "fn", None) is not log_softmax.fn:
+        raise ConfigError(
+            f"a network that ends in log_softmax for optax.{loss.name}", f"a final {outputs.final}",
+            'end the network in log_softmax, or use loss="kl"',
+        )  # fmt: skip
+    if loss.fn in _LOGARITHMS or not _seems_to_take_logits(loss, outputs.value, targets):
+        return loss
+    if outputs.over is not None:
         raise ConfigError(
             "logits=True or logits=False, since the network ends in "
             f"{outputs.final} and the loss computes with exponentials of its predictions",
             f"loss={loss.name}",
             f"logits=True gives it what enters the {outputs.final}, logits=False the probabilities",
         )
-    return Loss(loss.name, loss.fn, over or "scores", own=True) if logits else loss
+    return replace(loss, over="scores")
 
 
 def _seems_to_take_logits(loss: Loss, outputs: Any, targets: Any) -> bool:
     """Whether it computes a softmax or a sigmoid, or a logarithm of exponentials."""
+    predictions = jax.ShapeDtypeStruct(outputs.shape, jnp.promote_types(outputs.dtype, jnp.float32))
     try:
-        program = jax.make_jaxpr(lambda p, t: loss.each(p, t))(outputs, targets)
+        program = jax.make_jaxpr(lambda p, t: loss.each(p, t))(predictions, targets)
     except Exception:  # the step says what is wrong
         return False
     used = set(_operations(program.jaxpr))

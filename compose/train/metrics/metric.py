@@ -133,8 +133,9 @@ def averaged(name: str, each: Callable[[Batch], Any], kinds: tuple[str, ...], wh
     def add(value: Any, batch: Batch) -> Any:
         found = each(batch)
         if not isinstance(value, tuple):
-            size = jax.tree.leaves(batch.targets)[0].shape[0]
-            return value + size * jnp.mean(found).astype(float)
+            size = jax.tree.leaves(batch.outputs)[0].shape[0]
+            mean = jnp.mean(found, dtype=None if jnp.issubdtype(jnp.result_type(found), jnp.inexact) else float)
+            return value + size * mean.astype(float)
         if jnp.ndim(found) == 0:
             raise ConfigError(
                 "a metric with a value for each example or step, since some do not count", f"{name} returns one number"

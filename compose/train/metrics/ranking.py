@@ -54,18 +54,17 @@ def _add(value: Any, batch: Batch) -> Any:
         found, positive = batch.scores, batch.truth
     counts = jnp.ones(found.shape, bool) if batch.real is None else like(batch.real, found)
     found, positive, counts = (a.reshape(-1, about.columns) for a in (found, positive, counts))
-    put = lambda into, rows: jax.lax.dynamic_update_slice(into, rows.astype(into.dtype), (at, 0))
+    put = lambda into, rows: jax.lax.dynamic_update_slice(into, rows.astype(into.dtype), (at, jnp.zeros_like(at)))
     return put(scores, found), put(truth, positive), put(real, counts), at + len(found)
 
 
 def _area(scores: Any, truth: Any) -> float:
-    from scipy.stats import rankdata  # scipy comes with JAX
-
     positive = int(truth.sum())
     negative = len(truth) - positive
     if not positive or not negative:
         return math.nan
-    ranks = rankdata(scores)[truth].sum()
+    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[group][truth].sum()  # equal scores share their mean rank
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
 
 
