@@ -5,6 +5,7 @@ from compose.train.checkpoints import checkpoint
 from compose.train.file import save
 from compose.train.fit import fit
 from compose.train.load import load
+from compose.train.lr_find import lr_find
 from compose.train.trained import Trained
 
-__all__ = ["Trained", "callbacks", "checkpoint", "fit", "load", "losses", "metrics", "save", "schedules"]
+__all__ = ["Trained", "callbacks", "checkpoint", "fit", "load", "losses", "lr_find", "metrics", "save", "schedules"]

@@ -70,7 +70,7 @@ class CustomScores:
 
 
 class CustomScoring:
-    """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` for a loss that cannot."""
+    """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` if it cannot."""
 
     def __init__(self, net: Layer, data: Examples, loss: Callable, **options: Any):
         for name, value in options.items():

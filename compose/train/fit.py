@@ -18,13 +18,14 @@ from compose.train.checkpoints import checkpoint_of
 from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
 from compose.train.examples import examples, hold_out
+from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
 from compose.train.loop import train
 from compose.train.optimizers import optimizer_of
 from compose.train.regime import regime_of
 from compose.train.schedules import sized
 from compose.train.scoring_of import scoring_of
-from compose.train.stream import Stream, check_stream_options, is_rows, is_stream, stream_of
+from compose.train.stream import Stream, check_stream_options, is_stream, stream_of
 from compose.train.task import Task
 from compose.train.trained import Trained
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate

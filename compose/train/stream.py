@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import Any
 
 import jax
@@ -13,13 +13,14 @@ import numpy as np
 from compose.core.errors import ConfigError, DataError
 from compose.train.batches import Chunk
 from compose.train.examples import Examples, examples
+from compose.train.foreign import is_array
 
 _HINT = "give a function that returns a new iterator for each epoch"
 
 
 def is_stream(x: Any) -> bool:
     """Whether `fit`'s first argument gives batches, rather than being arrays."""
-    if isinstance(x, (tuple, list, dict, str, bytes)) or hasattr(x, "__array__") or hasattr(x, "shape"):
+    if isinstance(x, (Sequence, dict)) or is_array(x) or isinstance(x, type):
         return False
     return callable(x) or hasattr(x, "__iter__") or hasattr(x, "__next__")
 
@@ -172,13 +173,6 @@ def stream_of(x: Any, steps: int | None, options: dict[str, Any], whole: bool = 
     if not is_stream(x):
         x = Rows(x, options["batch_size"], options["seed"])
     return Stream(x, steps, whole)
-
-
-def is_rows(x: Any) -> bool:
-    """Whether `x` is a data set of single examples, by index, and neither an array nor a sequence of Python."""
-    return hasattr(x, "__getitem__") and not (
-        is_stream(x) or isinstance(x, (tuple, list, dict, str, bytes)) or hasattr(x, "__array__") or hasattr(x, "shape")
-    )
 
 
 def check_stream_options(scores: Any, class_weight: Any) -> None:

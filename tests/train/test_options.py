@@ -78,7 +78,7 @@ def test_averages(x64):
     halves = train(ema=0.9, epochs=1).fit(X, Y, epochs=2)
     close(halves.params, average)
     close(train(ema=0.9, accumulate=4, batch_size=5).params, average)
-    close(train(ema=0.9, epochs=2).fit(X, Y, ema=None, epochs=1, l2=None).session.raw or 0, 0)
+    assert halves.fit(X, Y, ema=None).session.raw is None
 
 
 def test_without_options_the_step_is_the_same_program():
@@ -105,10 +105,11 @@ def test_freezing_by_path():
 def test_a_frozen_body_rests():
     body = compose_seq(fc(8), batch_norm(), relu, dropout(0.5))
     net, wrapped = (compose_seq(b, fc(3)) for b in (body, frozen(body)))
-    patterns = ["fc_0/**", "batch_norm_0/**"] if "fc_0" in net.init(0, X)[0] else ["seq_0/**"]
-    held, by_wrapper = train(net, freeze=patterns), train(wrapped)
+    held, by_wrapper = train(net, freeze="seq_0/**"), train(wrapped)
+    jax.tree.map(np.testing.assert_array_equal, held.params, by_wrapper.params)
     jax.tree.map(np.testing.assert_array_equal, held.state, by_wrapper.state)
     jax.tree.map(np.testing.assert_array_equal, held.state, net.init(0, X)[1])
+    assert np.asarray(train(net).state["seq_0"]["batch_norm_0"]["mean"]).any()
 
 
 def test_schedules_fill_in_the_steps():
