@@ -72,7 +72,7 @@ class CustomScores:
 class CustomScoring:
     """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` if it cannot."""
 
-    def __init__(self, net: Layer, data: Examples, loss: Callable, **options: Any):
+    def __init__(self, net: Layer, inputs: Any, data: Examples, loss: Callable, **options: Any):
         for name, value in options.items():
             if value is not None and value != ():
                 raise ConfigError(
@@ -81,9 +81,9 @@ class CustomScoring:
                 )  # fmt: skip
         self.net, self.dtype = net, None
         takes_train = len(_needed(loss)) == 6
-        planned, inputs = plan(net, data.specs(1)), data.specs(2)
+        planned = plan(net, inputs)
         targets = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), _dtype(a)), data.y)
-        batch = inputs if data.y is None else (inputs, targets)
+        batch = data.specs(2) if data.y is None else (data.specs(2), targets)
         rng = jax.eval_shape(lambda: jax.random.key(0))
         flags = (True,) if takes_train else ()
         run = lambda params, state, batch, rng: parts(loss(net, params, state, batch, rng, *flags))

@@ -59,6 +59,7 @@ def fit(
     checkpoint: str | os.PathLike | Checkpoint | None = None,
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | Any = None,
+    inputs: Any = None,
     memory: int = 2 << 30,
     precision: Precision = None,
     cache: str | os.PathLike | None = None,
@@ -120,6 +121,8 @@ def fit(
             training that was never cut. SIGTERM saves one and ends the program.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, a port, or a pair (params, state).
+        inputs: for a loss that runs the network itself, the network's input as `compose.spec(...)`, or a tuple of
+            these, if it is not `x`.
         memory: bytes of examples to keep on the device; larger data is streamed from the host.
         precision: `"bfloat16"` or `"float16"` to compute in it, validation too; parameters, optimizer, outputs, loss,
             statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is
@@ -155,17 +158,20 @@ def fit(
     steps = None if batches is None else epochs * batches // accumulate
     rate, anew = sized(learning_rate, steps)
     update = optimizer_of(optimizer, rate, clip, accumulate)
+    inputs = _inputs(inputs, loss, start, data)
     scoring = scoring_of(
-        net, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
+        net, inputs, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
     )
     scoring.numbers_only()
+    for part in (data, held_out):
+        if isinstance(part, Stream):
+            part.check = scoring.check
     if isinstance(data, Stream):
         check_stream_options(scoring.scores, class_weight)
-        data.check = scoring.check
     else:
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
-        net, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
+        net, inputs, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
         tuple(callbacks), checkpoint_of(checkpoint),
     )  # fmt: skip
     with disk_cache(cache):
@@ -191,6 +197,17 @@ def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[st
         raise ConfigError("steps_per_epoch only for a stream of batches", repr(options["steps_per_epoch"]))
     data = examples(x, y, sample_weight)
     return (data, held_out) if held_out is not None or validation is None else hold_out(data, validation)
+
+
+def _inputs(given: Any, loss: Any, start: Any, data: Any) -> Any:
+    """The network's abstract input."""
+    if not is_custom(loss):
+        if given is not None:
+            raise ConfigError("inputs only for a loss that runs the network itself", repr(given))
+        return data.specs(1)
+    if given is not None:
+        return given
+    return start.inputs if isinstance(start, Trained) else data.specs(1)
 
 
 def _weights(start: Any) -> Any:

@@ -69,7 +69,7 @@ class Training:
 
     def __init__(self, task: Task, folder: Checkpoints | None):
         self.task, self.folder, options = task, folder, task.options
-        self.inputs = inputs = task.data.specs(1)
+        self.inputs = inputs = task.inputs
         task.scoring.check(task.data)
         if task.held_out is not None:
             task.scoring.check(task.held_out, "validation")

@@ -16,6 +16,7 @@ import optax
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.train.callbacks.event import Event, stop
+from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.fit import fit
 
@@ -85,7 +86,8 @@ def lr_find(
             order = np.random.default_rng([seed, epoch]).permutation(data.count)
             for at in range(0, data.count - size + 1, size):
                 rows = order[at : at + size]
-                yield jax.tree.map(operator.itemgetter(rows), (data.x, data.y))
+                part = jax.tree.map(operator.itemgetter(rows), (data.x, data.y))
+                yield part[0] if y is None and is_custom(loss) else part
 
     def diverged(event: Event) -> Any:
         return stop if event.scores["loss"] > DIVERGED * min(row["loss"] for row in event.history) else None

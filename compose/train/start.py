@@ -29,14 +29,13 @@ def begin(net: Layer, inputs: Any, seed: int, start: Any) -> Trained:
         start = Trained(net, params, state, (), inputs)
     check_params(net, plan(net, inputs), start.params, start.state)
     params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
-    session = start.session if start.net == net else None
-    if session is None and start.history:
+    if start.session is None and start.history:
         warnings.warn(
             "the optimizer starts anew: its state is not in what training starts from, only parameters are; "
             "save(path, optimizer=True) keeps it. Starting from the pair (params, state) says that this is meant",
             stacklevel=6,
         )
-    return Trained(net, params, state, start.history, inputs, session)
+    return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
 
 
 def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int, anew: bool) -> tuple[Carry, Any]:

@@ -20,6 +20,8 @@ _HINT = "give a function that returns a new iterator for each epoch"
 
 def is_stream(x: Any) -> bool:
     """Whether `fit`'s first argument gives batches, rather than being arrays."""
+    if hasattr(x, "to_iter_dataset"):  # grain's MapDataset
+        return True
     if isinstance(x, (Sequence, dict)) or is_array(x) or isinstance(x, type):
         return False
     return callable(x) or hasattr(x, "__iter__") or hasattr(x, "__next__")
@@ -43,7 +45,7 @@ class Stream:
         self.source, self.whole = source, whole
         self.goes_on = steps is not None or hasattr(source, "__next__")
         self.limit = steps
-        self.steps = steps if steps is not None else len(source) if isinstance(source, Sized) else None
+        self.steps = _length(source) if steps is None else steps
         self.check: Callable[[Examples], None] = lambda batch: None
         self.opened: Any = None
         self.source_left = self._read(0)
@@ -186,6 +188,13 @@ def check_stream_options(scores: Any, class_weight: Any) -> None:
                     "metrics that are sums over batches, for a stream whose length is not known", metric.name,
                     f"trained.evaluate(x, y, metrics={metric.name!r}) gives it for arrays",
                 )  # fmt: skip
+
+
+def _length(source: Any) -> int | None:
+    try:
+        return len(source) if isinstance(source, Sized) else None
+    except TypeError:  # a data set of TensorFlow that does not know, or that never ends
+        return None
 
 
 _orders: dict[int, Any] = {}

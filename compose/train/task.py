@@ -16,7 +16,7 @@ class Task:
     """A training to do.
 
     Attributes:
-        net: the network.
+        net, inputs: the network and its abstract input.
         data, held_out: `Examples` or streams to train on and to validate with.
         scoring: the losses and metrics.
         update: the optax transformation.
@@ -31,6 +31,7 @@ class Task:
     """
 
     net: Layer
+    inputs: Any
     data: Any
     held_out: Any
     scoring: Scoring

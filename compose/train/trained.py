@@ -100,6 +100,7 @@ class Trained:
         freeze: str | Sequence[str] = KEPT,
         callbacks: Sequence[Any] = (),
         checkpoint: Any = None,
+        inputs: Any = None,
         seed: int = KEPT,
         memory: int = KEPT,
         precision: Precision = KEPT,
@@ -122,7 +123,7 @@ class Trained:
             validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
             metrics: names, or functions of (predictions, targets).
             sample_weight, class_weight, loss_weights, ignore_label, logits: as in `compose.fit`.
-            l1, l2, clip, accumulate, ema, freeze, callbacks, checkpoint: as in `compose.fit`.
+            l1, l2, clip, accumulate, ema, freeze, callbacks, checkpoint, inputs: as in `compose.fit`.
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
@@ -149,7 +150,7 @@ class Trained:
             raise _no_loss()
         return hooks.fit(
             self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight,
-            callbacks=callbacks, checkpoint=checkpoint, **options,
+            callbacks=callbacks, checkpoint=checkpoint, inputs=inputs, **options,
         )  # fmt: skip
 
     def evaluate(
@@ -186,7 +187,7 @@ class Trained:
         _batch_size(batch_size)
         return evaluate(
             self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
-            batch_size=batch_size, precision=precision, **kept,
+            batch_size=batch_size, precision=precision, inputs=self.inputs, **kept,
         )  # fmt: skip
 
     def predict(self, x: Data, batch_size: int = 1024, precision: Precision = None) -> jax.Array:

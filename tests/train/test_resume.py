@@ -217,7 +217,7 @@ def killed(tmp_path, times, signals=(signal.SIGKILL,), seed=0):
 
 
 @pytest.mark.parametrize("times, signals", [
-    (2, (signal.SIGKILL, signal.SIGTERM)), pytest.param(50, (signal.SIGKILL,), marks=pytest.mark.slow),
+    (2, (signal.SIGKILL, signal.SIGTERM)), pytest.param(20, (signal.SIGKILL,), marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_killed_at_random_moments(times, signals, tmp_path):
     whole, cut, codes = killed(tmp_path, times, signals)
