@@ -85,9 +85,7 @@ class Checkpoints:
                 return path, *read(path)
             except FileError as e:
                 if path.exists():  # another program may have deleted it
-                    warnings.warn(
-                        f"{e}; using the checkpoint before it, or starting anew if there is none", stacklevel=7
-                    )
+                    warnings.warn(f"{e}; the checkpoint before it is used, if there is one", stacklevel=7)
         return None
 
     def until_next(self, step: int) -> int | None:

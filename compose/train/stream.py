@@ -88,10 +88,11 @@ class Stream:
         return self._left()
 
     def _left(self) -> Iterator[tuple[Any, Any]]:
-        """What is left of the source."""
+        """What is left of the source; giving it up half-way leaves the rest."""
         while self.ahead:
             yield self.ahead.pop()
-        yield from self.source_left
+        for found in self.source_left:  # noqa: UP028  `yield from` would close it along with this generator
+            yield found
 
     def _go_to(self, place: Any) -> None:
         """Go to where a checkpoint left the data, by the iterator's own state or by reading up to there."""

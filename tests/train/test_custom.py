@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import compose
-from compose import batch_norm, compose_seq, dropout, fc, parallel, relu, schedules
+from compose import batch_norm, compose_seq, dropout, fc, parallel, relu, schedules, spec
 from compose.core.errors import ConfigError
 from compose.train import fit
 from compose.train.custom import is_custom
@@ -60,7 +60,7 @@ def test_a_lambda_of_two_views_without_targets():
 
     trained = fit(net, X, loss=views, **OPTIONS)
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]
-    streamed = fit(net, lambda: [{"a": X}], loss=lambda net, params, state, batch, rng: views(
+    streamed = fit(net, lambda: [{"a": X}], inputs=spec(5), loss=lambda net, params, state, batch, rng: views(
         net, params, state, batch["a"], rng), **OPTIONS)  # fmt: skip
     assert np.isfinite(streamed.history[-1]["loss"])
 
