@@ -93,6 +93,7 @@ def test_streams_are_resumed(at, tmp_path):
     same(resumed(lambda: forever, tmp_path / "c", at, steps_per_epoch=4), whole)
 
 
+@pytest.mark.slow  # grain takes seconds to import
 @pytest.mark.parametrize("steps", [None, 5])
 def test_grain(steps, tmp_path):
     grain = pytest.importorskip("grain")
@@ -107,6 +108,7 @@ def test_grain(steps, tmp_path):
     same(resumed(data, tmp_path, 5, steps_per_epoch=steps), whole)
 
 
+@pytest.mark.slow  # so does torch
 def test_loaders_of_torch():
     torch = pytest.importorskip("torch")
     pairs = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
