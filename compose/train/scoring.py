@@ -69,6 +69,8 @@ class Scoring:
         self.scores = Scores(tuple(self._head(part, y, weight_for(weights, part.name), masks) for part in parts))
         if len(set(self.names)) < len(self.names):
             raise ConfigError("metrics whose names differ", ", ".join(self.names), "give functions a __name__")
+        check_limits(self.limits, data.x)
+        self._checked = data
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,6 +104,8 @@ class Scoring:
 
     def check(self, data: Examples, what: str = "") -> None:
         """Raise unless the examples fit the network and the targets fit its output; `what` names them in errors."""
+        if data is self._checked:
+            return
         inputs, shape = data.specs(1), lambda tree: [s.shape for s in jax.tree.leaves(tree)]
         same = jax.tree.structure(inputs) == jax.tree.structure(self.inputs) and shape(inputs) == shape(self.inputs)
         if what and not same:
@@ -124,9 +128,12 @@ class Scoring:
             raise ConfigError(f"class_weight by output: {', '.join(heads)}", repr(given))
         y = data.y
         for name, own in by_output.items():
-            y = with_class_weight(y, name, own, self._labels(heads[name], apart(y)[0]))
-        self.check(data := replace(data, y=y))
-        return data
+            head = heads[name]
+            y = with_class_weight(y, name, own, self._labels(head, apart(y)[0]))
+            weights = weight_for(y.weights, name)
+            _check_values(head.loss, self.outputs.at(head.place), head.targets(y.targets), weights, head.about)
+        self._checked = replace(data, y=y)
+        return self._checked
 
     def _labels(self, head: Head, y: Any) -> np.ndarray:
         """The integer labels of an output's targets."""
@@ -135,6 +142,8 @@ class Scoring:
         if len(jax.tree.leaves(targets)) != 1 or not hasattr(outputs, "shape") or kind == NUMBERS:
             raise ConfigError("targets that are classes for class_weight", shape_text(targets))
         labels = np.asarray(targets)
+        if self.ignore is not None:
+            labels = np.where(labels == self.ignore, -1, labels)
         if kind == CLASSES and labels.ndim == outputs.ndim:
             return labels.argmax(-1)
         if kind == BINARY and head.about.middle != 0.5:

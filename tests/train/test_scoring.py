@@ -78,7 +78,7 @@ def test_what_accuracy_measures(net, y, loss, expected):
     assert (about.kind, about.threshold) == expected
 
 
-@pytest.mark.parametrize("loss", ["mse", "hinge", squares, bce])
+@pytest.mark.parametrize("loss", ["mse", "hinge", *(pytest.param(f, marks=pytest.mark.slow) for f in (squares, bce))])
 def test_accuracy_of_one_output_is_the_share_of_right_sides(loss):
     trained = fc(1).fit(X, BITS, loss=loss, metrics="accuracy", learning_rate=0.05, epochs=3, verbose=False)
     above = np.asarray(trained.predict(X)) > (0.5 if loss in ("mse", squares) else 0.0)
@@ -117,7 +117,7 @@ def test_metrics_and_losses_that_fit_nothing(net, y, loss, metric, text):
 TARGETS = {
     "two columns that are no probabilities": (fc(4), X, "cross_entropy", "must be one-hot, or probabilities"),
     "sums that are not 1": (fc(3), 2 * ONE_HOT, "focal", "must be one-hot, or probabilities"),
-    "labels for a divergence": (fc(3), LABELS, "kl", r"one-hot \(n, 3\) for kl"),
+    "labels for a divergence": (fc(3), LABELS, "kl", r"probabilities \(n, 3\) for kl"),
     "hinge of numbers": (fc(1), X[:, :1], "hinge", "must be -1 and 1, or 0 and 1"),
     "a label beyond optax's": (fc(3), LABELS + 1, optax.losses.multiclass_hinge_loss, "between 0 and 2"),
     "padding without its label": (fc(3), LABELS - 1, "cross_entropy", "ignore_label leaves out"),
@@ -195,8 +195,10 @@ def test_each_output_has_its_loss_and_metrics(x64):
 def test_outputs_of_a_graph_and_of_a_dict_are_named():
     net = graph(lambda x: (fc(1, name="a")(x), fc(2, name="b")(x)))
     assert Scoring(net, examples(X, (BITS, X[:, :2])), ("mse", "mse")).names == ("loss", "a_loss", "b_loss")
-    net = branch(identity, identity)
-    assert Scoring(net, examples(X, (X, X)), ("mse", "mse")).names[1:] == ("identity_0_loss", "identity_1_loss")
+    net = branch(fc(4), fc(4))
+    assert Scoring(net, examples(X, (X, X)), ("mse", "mse")).names[1:] == ("fc_0_loss", "fc_1_loss")
+    net = branch(identity, identity)  # one array
+    assert Scoring(net, examples(X, (X, X)), ("mse", "mse")).names[1:] == ("output_0_loss", "output_1_loss")
 
 
 def test_half_precision_skips_the_softmax_of_each_output():
@@ -217,7 +219,7 @@ IDS = np.array([[3, 1, 4, 0], [2, 2, 0, 0], [1, 0, 0, 0], [4, 3, 2, 1]])
     ],
     ids=["within", "behind"],
 )
-@pytest.mark.parametrize("precision", [None, "bfloat16"])
+@pytest.mark.parametrize("precision", [None, pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_padded_steps_do_not_count(net, precision, rng):
     y = rng.integers(0, 3, IDS.shape)
     noise = np.where(IDS == 0, (y + 1) % 3, y)

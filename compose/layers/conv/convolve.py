@@ -52,10 +52,11 @@ def convolve(x, kernel, over: Window, groups: int, channels_first: bool):
 def general(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None = None):
     """XLA's convolution, but on CPUs; `stretch` dilates the input, for transposed convolutions."""
     how = (over, groups, channels_first, stretch)
+    own_form = groups > 1 or channels_first or cpu.prefers_eigen(x, kernel, over, stretch)
     return with_cpu_derivative(
         lambda x, kernel: cpu.xla(x, kernel, *how),
         lambda x, kernel, argument: cpu.derivative(x, kernel, *how, argument),
-        (lambda x, kernel: cpu.forward(x, kernel, *how)) if groups > 1 or channels_first else None,
+        (lambda x, kernel: cpu.forward(x, kernel, *how)) if own_form else None,
     )(x, kernel)
 
 

@@ -17,10 +17,10 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None) -> No
     Targets equal to `ignore` may have any value.
     """
     several = len(jax.tree.leaves(out)) > 1 or len(jax.tree.leaves(y)) != 1
-    if loss.targets in ("pairs", "none"):
+    if loss.targets in ("pairs", "none") and ignore is None:
         return _check_several(loss, out, y)
     if several:
-        if not loss.own:
+        if not loss.own and ignore is None:
             raise ConfigError(
                 f"one output and one array of targets for {loss.name}",
                 f"outputs {shape_text(out)} and {len(jax.tree.leaves(y))} arrays of targets",
@@ -28,7 +28,7 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None) -> No
                 "...; weights of examples are sample_weight",
             )
         if ignore is not None:
-            raise ConfigError("ignore_label only for one array of targets", f"ignore_label={ignore}")
+            raise ConfigError("ignore_label only for one output and one array of targets", f"ignore_label={ignore}")
         return None
     (out,), (y,) = jax.tree.leaves(out), jax.tree.leaves(y)
     counted = _counted(y, ignore)
@@ -111,7 +111,9 @@ def _check_classes(loss: Loss, out: Any, y: Any, counted: Any) -> None:
                 f"last axis; the first are {y.reshape(-1, classes)[0].tolist()}"
             )
         return
-    if y.shape[1:] != labels or loss.targets == "distribution":
+    if loss.targets == "distribution":
+        raise DataError(f"targets must be probabilities {_batch(one_hot)} for {loss.name}; got {_batch(y.shape[1:])}")
+    if y.shape[1:] != labels:
         hint = "; y[:, 0] removes the axis" if y.shape[1:] == (*labels, 1) else ""
         raise DataError(
             f"targets must be labels {_batch(labels)} or one-hot {_batch(one_hot)} for {loss.name}; "

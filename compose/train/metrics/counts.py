@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import ConfigError
-from compose.train.metrics.metric import BINARY, CLASSES, Batch, Metric, Subject, averaged
+from compose.train.metrics.metric import BINARY, CLASSES, Batch, Metric, Subject, averaged, like
 
 Average = Literal["macro", "micro", "weighted"]
 
@@ -107,7 +107,7 @@ def _add_counts(counts: Any, batch: Batch) -> Any:
     """The counts of (target, prediction): `(classes, classes)`, or `(outputs, 2, 2)` for binary targets."""
     if batch.about.kind == CLASSES:
         truth, found = batch.labels.reshape(-1), batch.scores.argmax(-1).reshape(-1)
-        real = 1 if batch.real is None else batch.real.reshape(-1).astype(jnp.int32)
+        real = 1 if batch.real is None else like(batch.real, batch.labels).reshape(-1).astype(jnp.int32)
         return counts.at[truth, found].add(real)
     truth, found, real = batch.rows(batch.truth, batch.positive)
     column = jnp.broadcast_to(jnp.arange(truth.shape[1]), truth.shape)

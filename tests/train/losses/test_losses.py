@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import pytest
 import torch
@@ -132,7 +131,9 @@ def test_losses_are_those_of_torch(name, arrays, x64, rng):
     )
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_keras_and_scikit_learn(arrays, x64):
+    keras = pytest.importorskip("keras")
     a, b, t = (jnp.asarray(arrays[name]) for name in ("a", "b", "distribution"))
     one_hot, bits = jax.nn.one_hot(arrays["labels"], K), jnp.asarray(arrays["bits"], float)
     pairs = [

@@ -20,7 +20,7 @@ def evaluated(net, x, y, batch, **options):
     return Trained(net, params, state, (), None).evaluate(x, y, batch_size=batch, **options)
 
 
-@pytest.fixture(params=[7, 64], ids=["batches", "at once"])
+@pytest.fixture(params=[7, pytest.param(64, marks=pytest.mark.slow)], ids=["batches", "at once"])
 def batch(request):
     return request.param
 
@@ -55,9 +55,8 @@ def test_several_classes(scores, batch, rng):
         "micro": sk.f1_score(y, guess, average="micro"),
         "weighted": sk.precision_score(y, guess, average="weighted", zero_division=0),
     }
-    for net in (softmax, identity):
-        for targets in (y, one_hot):
-            agree(evaluated(net, scores, targets, batch, loss="cross_entropy", metrics=wanted), expected)
+    for net, targets in ((softmax, y), (identity, one_hot)):
+        agree(evaluated(net, scores, targets, batch, loss="cross_entropy", metrics=wanted), expected)
 
 
 def test_areas_of_several_classes(scores, batch, rng):
