@@ -10,5 +10,6 @@ from compose.train.lr_find import lr_find
 from compose.train.trained import Trained
 
 __all__ = [
-    "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "save", "schedules",
+    "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "save",
+    "schedules",
 ]  # fmt: skip
