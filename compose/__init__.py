@@ -74,13 +74,16 @@ from compose.layers.transformer import *
 
 if TYPE_CHECKING:
     from compose import data, flax, port, train
-    from compose.train import Trained, fit, generate, load, losses, metrics
+    from compose.train import Trained, callbacks, checkpoint, fit, generate, load, losses, lr_find, metrics, schedules
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
 _MODULES = ("data", "flax", "port", "train")
-_NAMES = dict.fromkeys(("Trained", "fit", "generate", "load", "losses", "metrics"), "train")
+_OF_TRAIN = (
+    "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "schedules",
+)  # fmt: skip
+_NAMES = dict.fromkeys(_OF_TRAIN, "train")
 
 
 def _module(name: str) -> ModuleType:

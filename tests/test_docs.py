@@ -29,7 +29,7 @@ def test_design(monkeypatch):
 
 def test_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run_blocks(DOCS / "training.md", monkeypatch) >= 9
+    assert run_blocks(DOCS / "training.md", monkeypatch) >= 14
 
 
 def test_design_names_folders_that_exist():

@@ -99,7 +99,7 @@ class Methods:
         return hooks.replace(self, path, new)
 
     def map(self: Any, fn: Callable[[str, Layer], Any]) -> Layer:
-        """The network with every layer replaced by `fn(path, layer)`, innermost first."""
+        """The network with every layer replaced by `fn(path, layer)`, innermost first; its own path is `""`."""
         return hooks.map(self, fn)
 
     def trainable(self: Any, params) -> Any:

@@ -15,7 +15,8 @@ from compose.train.examples import Examples
 class Chunk(NamedTuple):
     """Arrays on the device and the batches in them: `steps` batches of `size` examples.
 
-    Batch `i` is `order[offset + i·size:]`; see `over_batches`.
+    Batch `i` is `order[offset + i·size:]`; see `over_batches`. The first `first` batches are done already. `place` is
+    the place in the data after the chunk, where data says it; None for arrays, whose place is the number of steps.
     """
 
     arrays: Any
@@ -23,6 +24,8 @@ class Chunk(NamedTuple):
     offset: int
     steps: int
     size: int
+    first: int = 0
+    place: Any = None
 
 
 class Batches:
@@ -34,26 +37,37 @@ class Batches:
 
     def __init__(self, data: Examples, batch: int, device_bytes: int):
         self.data, self.batch, self.device_bytes = data, batch, device_bytes
+        self.count, self.steps = data.count, -(-data.count // batch)
         arrays = (data.x, data.y)
         on_device = all(isinstance(a, jax.Array) for a in jax.tree.leaves(arrays))
         self.resident = jax.tree.map(jnp.asarray, arrays) if on_device or data.nbytes <= device_bytes else None
 
-    def chunks(self, order: np.ndarray) -> Iterator[Chunk]:
-        """The chunks of one epoch with examples in that order."""
+    def epoch(self, seed: int, number: int, skip: int = 0, place: Any = None) -> Iterator[Chunk]:
+        """The chunks of epoch `number`, from 0, in the order of its seed; without its first `skip` batches."""
+        return self.chunks(np.random.default_rng([seed, number]).permutation(self.data.count), skip)
+
+    def whole_pass(self) -> Iterator[Chunk]:
+        """The chunks of one pass in the order of the examples."""
+        return self.chunks(np.arange(self.data.count))
+
+    def chunks(self, order: np.ndarray, skip: int = 0) -> Iterator[Chunk]:
+        """The chunks of one epoch with examples in that order, without the first `skip` batches."""
         steps, rest = divmod(len(order), self.batch)
         if self.resident is not None:
             on_device = jnp.asarray(order, jnp.int32)
-            if steps:
-                yield Chunk(self.resident, on_device, 0, steps, self.batch)
-            if rest:
+            if steps > skip:
+                yield Chunk(self.resident, on_device, 0, steps, self.batch, skip)
+            if rest and skip <= steps:
                 yield Chunk(self.resident, on_device, steps * self.batch, 1, rest)
             return
         per_chunk = self._batches_per_chunk()
-        for first in range(0, steps, per_chunk):
+        for first in range(skip // per_chunk * per_chunk, steps, per_chunk):
             count = min(per_chunk, steps - first)
             rows = order[first * self.batch : (first + count) * self.batch]
-            yield self._gathered(rows, count, self.batch, per_chunk * self.batch)
-        if rest:
+            if skip < first + count:
+                gathered = self._gathered(rows, count, self.batch, per_chunk * self.batch)
+                yield gathered._replace(first=max(0, skip - first))
+        if rest and skip <= steps:
             yield self._gathered(order[steps * self.batch :], 1, rest, rest)
 
     def _gathered(self, rows: np.ndarray, steps: int, size: int, length: int) -> Chunk:
@@ -65,3 +79,15 @@ class Batches:
         batch_bytes = max(1, self.data.nbytes * self.batch // self.data.count)
         fitting = self.device_bytes // (2 * batch_bytes)  # two chunks are alive at a time
         return max(1, min(fitting, self.data.count // self.batch))
+
+
+def steps_of(data: Any, options: dict[str, Any]) -> int | None:
+    """The number of batches in an epoch, for options of `fit`; None if it is not known."""
+    return data.steps if not isinstance(data, Examples) else -(-data.count // min(options["batch_size"], data.count))
+
+
+def batches_of(data: Any, options: dict[str, Any]) -> Any:
+    """The batches of examples, for options of `fit`. A stream is its own."""
+    if not isinstance(data, Examples):
+        return data
+    return Batches(data, min(options["batch_size"], data.count), options["memory"])

@@ -1,16 +1,15 @@
-"""One epoch: the compiled steps, called a few at a time so that progress is shown and Ctrl-C can stop in between."""
+"""One pass over the data: the compiled steps, called a few at a time so that one can look and stop in between."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
-import numpy as np
 
-from compose.train.batches import Batches
+from compose.train.batches import Chunk
 from compose.train.compiled import Compiled
 from compose.train.scores import Scores
 
@@ -29,40 +28,73 @@ class StepsPerCall:
         self.steps = max(1, min(fitting, 4 * self.steps))
 
 
+class Pass:
+    """A pass over chunks of batches, of which each `advance` runs some steps.
+
+    Attributes:
+        carry, sums: what the steps update, and the sums of the scores.
+        steps, examples: how many are done.
+        place: what the last chunk says of its place in the data, see `Chunk.place`.
+    """
+
+    def __init__(
+        self,
+        run: Compiled,
+        carry: Any,
+        constants: Any,
+        chunks: Iterator[Chunk],
+        sums: Any,
+        steps_per_call: StepsPerCall | None = None,
+        compiling: Callable[[], AbstractContextManager] = nullcontext,
+        steps: int = 0,
+        examples: int = 0,
+    ):
+        self.run, self.carry, self.constants, self.sums = run, carry, constants, sums
+        self.steps_per_call, self.compiling = steps_per_call or StepsPerCall(), compiling
+        self.steps, self.examples, self.place = steps, examples, None
+        self.chunks = chunks
+        self._enter(next(chunks, None))
+
+    def _enter(self, chunk: Chunk | None) -> None:
+        self.chunk, self.at = chunk, chunk.first if chunk else 0
+
+    def advance(self, most: int | None = None) -> int:
+        """Run some steps, `most` at the most; returns how many examples they took, 0 at the end of the data.
+
+        The host prepares the next chunk while the device computes.
+        """
+        chunk = self.chunk
+        if chunk is None:
+            return 0
+        began = time.perf_counter()
+        stop = min(chunk.steps, self.at + min(self.steps_per_call.steps, most or self.steps_per_call.steps))
+        batch = chunk.arrays, chunk.order, chunk.offset, self.at, stop
+        self.carry, self.sums = self.run(
+            self.carry, self.sums, self.constants, *batch, size=chunk.size, compiling=self.compiling
+        )
+        following = next(self.chunks, None) if stop == chunk.steps else chunk
+        jax.block_until_ready(self.sums)
+        done = stop - self.at
+        self.steps_per_call.update(done, time.perf_counter() - began)
+        self.steps += done
+        self.examples += done * chunk.size
+        self.place, self.at = chunk.place, stop
+        if following is not chunk:
+            self._enter(following)
+        return done * chunk.size
+
+
 def run_epoch(
     run: Compiled,
     carry: Any,
     constants: Any,
-    batches: Batches,
-    order: np.ndarray,
+    batches: Any,
     scores: Scores,
-    steps_per_call: StepsPerCall | None = None,
-    report: Callable[[int, dict[str, float]], None] = lambda examples, scores: None,
-    stopped: Callable[[], bool] = lambda: False,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[Any, dict[str, Any]]:
-    """Run the batches of `order` until the end or until `stopped()`. Returns the carry and the scores by name.
-
-    Compiling happens within `compiling()`. The host prepares the next chunk of data while the device computes.
-    """
-    steps_per_call = steps_per_call or StepsPerCall()
-    sums, examples = scores.start(len(order)), 0
-    chunks = batches.chunks(order)
-    chunk = next(chunks)
-    while chunk is not None and not stopped():
-        arrays, on_device, offset, steps, size = chunk
-        start, following = 0, None
-        while start < steps and not stopped():
-            stop = min(steps, start + steps_per_call.steps)
-            began = time.perf_counter()
-            batch = arrays, on_device, offset, start, stop
-            carry, sums = run(carry, sums, constants, *batch, size=size, compiling=compiling)
-            if stop == steps:
-                following = next(chunks, None)
-            jax.block_until_ready(sums)
-            done, start = stop - start, stop
-            steps_per_call.update(done, time.perf_counter() - began)
-            examples += done * size
-            report(done * size, scores.result(sums, examples, live=True))
-        chunk = following
-    return carry, scores.result(sums, examples)
+    """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
+    sums = scores.start(batches.count or 0)
+    whole = Pass(run, carry, constants, batches.whole_pass(), sums, compiling=compiling)
+    while whole.advance():
+        pass
+    return whole.carry, scores.result(whole.sums, whole.examples)

@@ -9,19 +9,22 @@ from compose.core.plan import plan
 from compose.core.precision import compute_dtype
 from compose.core.run import check_params
 from compose.train.batches import Batches
+from compose.train.custom import is_custom
 from compose.train.examples import examples
-from compose.train.scoring import Scoring
+from compose.train.scoring_of import scoring_of
 
 
 def evaluate(
     net: Layer, params, state, x, y, *, loss: Any, metrics: Any, batch_size: int, precision: Any = None,
     sample_weight: Any = None, logits: bool | None = None, ignore_label: int | None = None, loss_weights: Any = None,
+    inputs: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
     """See `Trained.evaluate`."""
     data = examples(x, y, sample_weight)
-    check_params(net, plan(net, data.specs(1)), params, state)
-    scoring = Scoring(
-        net, data, loss, metrics, compute_dtype(precision),
+    inputs = inputs if is_custom(loss) else data.specs(1)
+    check_params(net, plan(net, inputs), params, state)
+    scoring = scoring_of(
+        net, inputs, data, loss, metrics, compute_dtype(precision),
         logits=logits, ignore_label=ignore_label, loss_weights=loss_weights,
     )  # fmt: skip
     scoring.check(data)

@@ -12,6 +12,7 @@ import numpy as np
 from compose.core.errors import DataError
 from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
+from compose.train.foreign import as_array
 from compose.train.weights import with_sample_weight
 
 
@@ -79,12 +80,9 @@ def arrays(tree: Any, what: str) -> Any:
     if hasattr(tree, "toarray") and hasattr(tree, "nnz"):
         raise DataError(f"{what} is a sparse matrix; {what}.toarray() makes it an array")
     if not isinstance(tree, (np.ndarray, jax.Array)):
-        try:
-            array = np.asarray(tree)
-            python_floats = isinstance(tree, list) and array.dtype == np.float64  # float64 was not asked for
-            tree = array.astype(_dtype(array)) if python_floats else array
-        except ValueError as e:
-            raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
+        array = as_array(tree, what)
+        python_floats = isinstance(tree, list) and array.dtype == np.float64  # float64 was not asked for
+        tree = array.astype(_dtype(array)) if python_floats else array
     if tree.ndim == 0:
         raise DataError(f"{what} must be an array with examples along the first axis; got {tree!r}")
     if not (jnp.issubdtype(tree.dtype, jnp.number) or tree.dtype == bool):

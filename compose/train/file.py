@@ -22,32 +22,59 @@ from compose.core.layer import Layer, walk
 from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.train.container import read, write
+from compose.train.kept import TRAINING, session_values, training_parts, training_values
 
 if TYPE_CHECKING:
     from compose.train.trained import Trained
 
 
-def save(trained: Trained, path: str | os.PathLike) -> None:
+def save(trained: Trained, path: str | os.PathLike, optimizer: bool = False) -> None:
     """Write a model file atomically. The same model gives the same bytes.
+
+    With `optimizer`, the optimizer's state, the number of steps and parameters that are averaged are in it too.
 
     Raises `FileError` if the network has no text (an unregistered function), the weights do not fit it, or
     the file cannot be written.
     """
+    training = None
+    if optimizer:
+        if trained.session is None:
+            raise FileError(f"{path}: there is no optimizer's state to save; the network comes from a file without one")
+        training = session_values(trained.session)
+    write(path, *model_parts(trained, expression_of(trained.net), training))
+
+
+def model_parts(trained: Trained, text: str, training: Any = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors, copied to the host, and the metadata of a model file; `training` is what else it keeps."""
     metadata = {
-        "expression": _expression(trained.net),
+        "expression": text,
         "inputs": json.dumps(_inputs_text(trained.inputs)),
         "history": json.dumps(trained.history, default=float),
         "compose": _version(),
     }
-    tensors = {k: np.asarray(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
+    tensors = {k: np.array(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
     _check(tensors, _wanted(trained.net, trained.inputs), "the model")
-    write(path, tensors, metadata)
+    if training is not None:
+        arrays, metadata[TRAINING] = training_parts(training)
+        tensors |= arrays
+    return tensors, metadata
+
+
+def weights(path: str | os.PathLike, net: Layer, inputs: Any, tensors: dict[str, np.ndarray]) -> tuple[Any, Any]:
+    """The parameters and the state in a file for a network. Raises `FileError` unless they are exactly its own."""
+    wanted = _wanted(net, inputs)
+    _check(tensors, wanted, path)
+    arrays = _nested(wanted, {k: jnp.asarray(v) for k, v in tensors.items()})
+    return arrays["params"], arrays["state"]
 
 
 def read_model(
     path: str | os.PathLike,
-) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any]:
-    """The network, parameters, state, history and inputs in a model file. Raises `FileError`; see `load`."""
+) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any, Any]:
+    """The network, parameters, state, history and inputs in a model file, and what it keeps of the training or None.
+
+    Raises `FileError`; see `load`.
+    """
     metadata, tensors = read(path)
     for name in sorted(tensors):
         if jnp.issubdtype(tensors[name].dtype, jnp.floating):
@@ -55,20 +82,19 @@ def read_model(
     try:
         net = parse(metadata["expression"])
         inputs = _inputs(json.loads(metadata["inputs"]))
-        wanted = _wanted(net, inputs)
-        history = _history(json.loads(metadata["history"]))
+        _wanted(net, inputs)
+        history = history_of(metadata)
     except ParseError as e:
         raise FileError(f"{path}: its network cannot be read: {e}") from None
     except KeyError as e:
         raise FileError(f"{path}: an incomplete model file: it has no {e}") from None
     except Exception as e:  # the text is untrusted, and layers may raise anything for invalid options
         raise FileError(f"{path}: its network cannot be planned for its inputs: {e}") from None
-    _check(tensors, wanted, path)
-    arrays = _nested(wanted, {k: jnp.asarray(v) for k, v in tensors.items()})
-    return net, arrays["params"], arrays["state"], history, inputs
+    training = training_values(path, metadata, tensors)
+    return net, *weights(path, net, inputs, tensors), history, inputs, training
 
 
-def _expression(net: Layer) -> str:
+def expression_of(net: Layer) -> str:
     """The network's text, after checking that it parses to an equal network."""
     for path, layer in walk(net):
         if isinstance(layer, Function) and not layer.registered:
@@ -160,7 +186,9 @@ def _inputs(text: Any) -> Any:
     return jax.ShapeDtypeStruct(tuple(int(n) for n in (found[2] or "").split(",") if n), jnp.dtype(found[1]))
 
 
-def _history(rows: Any) -> tuple[dict[str, float], ...]:
+def history_of(metadata: dict[str, str]) -> tuple[dict[str, float], ...]:
+    """The history in a file's metadata. Raises `ValueError`."""
+    rows = json.loads(metadata["history"])
     if not all(isinstance(row, dict) and all(isinstance(v, (int, float)) for v in row.values()) for row in rows):
         raise ValueError("its history is not a list of numbers per epoch")
     return tuple(rows)

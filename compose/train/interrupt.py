@@ -1,4 +1,4 @@
-"""Handle Ctrl-C: finish the running steps, then return what was trained."""
+"""Handle Ctrl-C, and where asked SIGTERM: finish the running steps first."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ class Interrupt:
     """A context in which the first Ctrl-C sets `asked`; the second raises `KeyboardInterrupt` as usual.
 
     Raising at once could lose the parameters: they may be donated to a call that has not returned yet.
-    A program with its own SIGINT handler keeps it.
+    With `terminate`, SIGTERM sets `asked` and `terminated`. A program with its own handlers keeps them.
     """
 
-    def __init__(self):
-        self.asked = False
-        self.ours = False
+    def __init__(self, terminate: bool = False):
+        self.asked = self.terminated = False
+        self.watched = {signal.SIGINT: signal.default_int_handler}
+        if terminate:
+            self.watched[signal.SIGTERM] = signal.SIG_DFL
+        self.ours: list[signal.Signals] = []
 
     def __enter__(self) -> Interrupt:
-        main = threading.current_thread() is threading.main_thread()
-        self.ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self.ours:
-            signal.signal(signal.SIGINT, self._ask)
+        if threading.current_thread() is threading.main_thread():
+            self.ours = [s for s, default in self.watched.items() if signal.getsignal(s) is default]
+        for s in self.ours:
+            signal.signal(s, self._ask)
         return self
 
     def __exit__(self, *error) -> None:
-        if self.ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for s in self.ours:
+            signal.signal(s, self.watched[s])
 
     def _ask(self, signum, frame) -> None:
         self.asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signum == signal.SIGTERM:
+            self.terminated = True
+        else:
+            signal.signal(signum, self.watched[signal.SIGINT])

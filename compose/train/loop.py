@@ -1,7 +1,10 @@
-"""The training loop: epochs over the examples, from a start to a `Trained`."""
+"""The training loop: epochs over the data, from a start to a `Trained`."""
 
 from __future__ import annotations
 
+import contextlib
+import math
+import signal
 import time
 import warnings
 from typing import Any
@@ -10,101 +13,207 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import check_params, init
-from compose.train.batches import Batches
-from compose.train.epoch import StepsPerCall, run_epoch
-from compose.train.examples import Examples
+from compose.core.run import check_params
+from compose.train.batches import batches_of
+from compose.train.callbacks.event import Answer, Event
+from compose.train.callbacks.running import Running
+from compose.train.checkpoints import Checkpoints
+from compose.train.epoch import Pass, StepsPerCall
+from compose.train.freezing import resting
 from compose.train.interrupt import Interrupt
-from compose.train.loss_scale import first_scale
 from compose.train.optimizers import merge, split
-from compose.train.progress import progress
-from compose.train.scoring import Scoring
+from compose.train.progress import Silent, progress
+from compose.train.resume import restored, snapshot
+from compose.train.start import begin, first_carry
 from compose.train.structural_key import structural_key
-from compose.train.train_step import Carry, optimizer_start, training_steps
+from compose.train.task import Task
+from compose.train.train_step import Carry, training_steps
 from compose.train.trained import Session, Trained
 
 
-def train(
-    net: Layer,
-    data: Examples,
-    held_out: Examples | None,
-    scoring: Scoring,
-    update: Any,
-    start: Trained | tuple[dict[str, Any], dict[str, Any]] | None,
-    epochs: int,
-    options: dict[str, Any],
-) -> Trained:
-    """`fit` with its arguments made ready: examples, scoring, an optax transformation; `options` are those of `fit`."""
-    batch_size, seed, memory = (options[name] for name in ("batch_size", "seed", "memory"))
-    batch_size = min(batch_size, data.count)
-    before = _begin(net, data, seed, start)
-    scoring.check(data)
-    if held_out is not None:
-        scoring.check(held_out, "validation")
-    scoring.check_end(data, before.params, before.state)
-    training, fixed = split(net, before.params)
-    optimizer_key = structural_key(update)  # before it runs: schedules may change what they captured
-    steps = len(before.history) * -(-data.count // batch_size)
-    carry = _carry(before, update, optimizer_key, training, steps, scoring.dtype)
-    run = training_steps(net, scoring.scores, update, scoring.dtype)
-    batches, steps_per_call = Batches(data, batch_size, memory), StepsPerCall()
-    validating = None if held_out is None else Batches(held_out, min(batch_size, held_out.count), memory)
+def train(task: Task) -> Trained:
+    """`fit` with its arguments made ready."""
+    with contextlib.ExitStack() as stack:
+        folder = None if task.checkpoint is None else Checkpoints(task.checkpoint)
+        if folder is not None:
+            stack.callback(folder.close)
+        training = Training(task, folder)
+        stack.callback(training.running.close)
+        interrupt = stack.enter_context(Interrupt(terminate=folder is not None))
+        shown = stack.enter_context(progress(task.options["verbose"], training.epoch, training.last, task.data.count))
+        while training.epoch <= training.last and not (training.stopped or interrupt.asked):
+            training.one_epoch(interrupt, shown)
+        interrupted = interrupt.asked and training.epoch <= training.last and not training.stopped
+        training.save(last=True)
+        if interrupt.terminated:
+            shown.note(f"terminated in epoch {training.epoch}; the same call goes on from the checkpoint")
+            raise SystemExit(128 + signal.SIGTERM)
+        if interrupted:
+            shown.note(f"stopped in epoch {training.epoch}; returning the network trained so far")
+        else:
+            training.fire("end", {})
+    return training.trained(interrupted)
 
-    key, history = jax.random.key(seed), list(before.history)
-    first, last = len(history) + 1, len(history) + epochs
-    with Interrupt() as interrupt, progress(options["verbose"], first, last, data.count) as shown:
-        for epoch in range(first, last + 1):
-            shown.begin(epoch)
-            began = time.perf_counter()
-            order = np.random.default_rng([seed, epoch - 1]).permutation(data.count)
-            carry, scores = run_epoch(
-                run, carry, (fixed, key), batches, order, scoring.scores, steps_per_call,
-                report=shown.advance,
-                stopped=lambda: interrupt.asked, compiling=shown.compiling,
-            )  # fmt: skip
-            if interrupt.asked:
-                shown.note(f"stopped in epoch {epoch}; returning the network trained so far")
+
+class Training:
+    """What changes in the course of a training.
+
+    Attributes:
+        base: the number of epochs before this training.
+        epoch: the number of the running epoch, or of the next one, from 1.
+        history: the rows of those before it.
+        over: the pass over the data in the running epoch.
+        stopped: whether a callback or a loss that is not finite has ended it.
+    """
+
+    def __init__(self, task: Task, folder: Checkpoints | None):
+        self.task, self.folder, options = task, folder, task.options
+        self.inputs = inputs = task.inputs
+        task.scoring.check(task.data)
+        if task.held_out is not None:
+            task.scoring.check(task.held_out, "validation")
+        found = None if folder is None else folder.latest()
+        kept: Any = None
+        if found is None:
+            before = begin(task.net, inputs, options["seed"], task.start)
+        else:
+            before, kept = restored(task, inputs, *found)
+        task.scoring.check_end(task.data, before.params, before.state)
+        self.optimizer_key = structural_key(task.update)  # before it runs: schedules may change what they captured
+        self.batches = batches_of(task.data, options)
+        self.validating = None if task.held_out is None else batches_of(task.held_out, options)
+        steps = len(before.history) * (self.batches.steps or 0)
+        anew = task.anew and kept is None
+        self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps, anew)
+        net = resting(task.net, inputs, task.freeze)
+        self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime)
+        self.history, self.steps_per_call = list(before.history), StepsPerCall()
+        self.key = jax.random.key(options["seed"])
+        self.base = kept["base"] if kept else len(before.history)
+        self.epoch = kept["epoch"] if kept else self.base + 1
+        self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])
+        self.resumed, self.over, self.began, self.spent = kept and kept["over"], None, 0.0, 0.0
+        self.place = self.from_place = kept and kept["place"]
+        self.running = Running(task.callbacks, self.event("begin", {}))
+        if kept:
+            self.running.restore(kept["callbacks"])
+            folder.last_step = before.session.steps if before.session and folder else -1
+
+    def one_epoch(self, interrupt: Interrupt, shown: Silent) -> None:
+        """Run an epoch and write its row of the history; if interrupted, return before that."""
+        shown.begin(self.epoch)
+        self.over = over = self.begin_pass(shown)
+        before = int(self.carry.step) - over.steps
+        while not (interrupt.asked or self.stopped):
+            done = over.advance(self.until_next(before + over.steps))
+            if not done:
                 break
-            record = {"epoch": float(epoch), "seconds": time.perf_counter() - began, **scores}
-            if validating is not None:
-                params = merge(carry.training, fixed)
-                measured = scoring.measure(params, carry.state, validating, shown.compiling)
-                record |= {f"val_{name}": value for name, value in measured.items()}
-            history.append(record)
-            shown.end(record)
-            if not np.isfinite(record["loss"]):
-                message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
-                warnings.warn(message, stacklevel=3)
-                break
-    session = Session(options, update, optimizer_key, carry.opt_state, int(carry.step), carry.scale)
-    return Trained(net, merge(carry.training, fixed), carry.state, tuple(history), data.specs(1), session)
+            self.carry, self.place, step = over.carry, over.place, before + over.steps
+            named = self.task.scoring.scores.result(over.sums, over.examples, live=True)
+            shown.advance(done, named)
+            if self.running.wants("steps", step):
+                self.fire("steps", named)
+            self.save()
+        if interrupt.asked or self.stopped:
+            return
+        record = {"epoch": float(self.epoch), "seconds": self.seconds()}
+        record |= self.task.scoring.scores.result(over.sums, over.examples)
+        if self.validating is not None:
+            measured = self.task.scoring.measure(self.params(), self.carry.state, self.validating, shown.compiling)
+            record |= {f"val_{name}": value for name, value in measured.items()}
+        self.history.append(record)
+        self.over = None
+        shown.end(record)
+        self.fire("epoch", record)
+        self.epoch += 1
+        if not np.isfinite(record["loss"]):
+            message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
+            warnings.warn(message, stacklevel=5)
+            self.stopped, self.folder = True, None  # the last checkpoint is from before
+        self.save()
+
+    def begin_pass(self, shown: Silent) -> Pass:
+        """The pass of the running epoch, from its first step or from where a checkpoint left it."""
+        done, self.resumed = self.resumed, None
+        self.began, self.spent = time.perf_counter(), done["seconds"] if done else 0.0
+        sums = self.task.scoring.scores.start(self.batches.count or 0)
+        if done:
+            sums = jax.tree.unflatten(jax.tree.structure(sums), done["sums"])
+        steps, examples = (done["steps"], done["examples"]) if done else (0, 0)
+        place, self.from_place = self.from_place, None
+        chunks = self.batches.epoch(self.options["seed"], self.epoch - 1, steps, place)
+        return Pass(
+            self.run, self.carry, (self.fixed, self.key), chunks, sums, self.steps_per_call, shown.compiling,
+            steps, examples,
+        )  # fmt: skip
+
+    def seconds(self) -> float:
+        """How long the running epoch has taken, before it was cut off too."""
+        return self.spent + time.perf_counter() - self.began
+
+    def until_next(self, step: int) -> int | None:
+        """How many steps may run at once."""
+        limits = (self.running.until_next(step), self.folder.until_next(step) if self.folder else None)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def save(self, last: bool = False) -> None:
+        """Save a checkpoint if one is due, or the last."""
+        step = int(self.carry.step) if self.folder else 0
+        if self.folder is not None and (last or self.folder.due(step)):
+            self.folder.save(step, *snapshot(self))
+            if last:
+                self.folder.wait()
+
+    def params(self) -> dict[str, Any]:
+        """The parameters, averaged if they are averaged."""
+        return _params(self.carry, self.fixed)
+
+    def trained(self, interrupted: bool = False, copy: bool = False) -> Trained:
+        """The training as it is now, in arrays of its own with `copy`."""
+        carry = jax.tree.map(jnp.copy, self.carry) if copy else self.carry
+        session = Session(
+            self.options, self.task.update, self.optimizer_key, carry.opt_state, int(carry.step), carry.scale,
+            carry.rate, None if carry.average is None else merge(carry.training, self.fixed),
+        )  # fmt: skip
+        params = _params(carry, self.fixed)
+        return Trained(self.task.net, params, carry.state, tuple(self.history), self.inputs, session, interrupted)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.task.options
+
+    def event(self, on: str, scores: dict[str, float]) -> Event:
+        epoch = self.epoch - 1 if on in ("begin", "end") else self.epoch
+        rate = 1.0 if self.carry.rate is None else float(self.carry.rate)
+        now = lambda: self.trained(copy=True)
+        return Event(on, epoch, int(self.carry.step), scores, tuple(self.history), self.task.net, rate, now)
+
+    def fire(self, on: str, scores: dict[str, float]) -> None:
+        """Call the callbacks for an event, and do what they answer."""
+        if not self.running.wants(on, int(self.carry.step)):
+            return
+        answer = self.running.fire(self.event(on, scores))
+        self._take(answer)
+        if self.over is not None:
+            self.over.carry, self.over.constants = self.carry, (self.fixed, self.key)
+
+    def _take(self, answer: Answer) -> None:
+        carry, net = self.carry, self.task.net
+        if answer.params is not None or answer.state is not None:
+            params = self.params() if answer.params is None else answer.params
+            state = carry.state if answer.state is None else answer.state
+            check_params(net, plan(net, self.inputs), params, state)
+            params, state = jax.tree.map(jnp.array, (params, state))
+            training, self.fixed = split(net, params, self.task.freeze)
+            average = None if carry.average is None else jax.tree.map(jnp.copy, training)
+            carry = carry._replace(training=training, state=state, average=average)
+        if answer.rate is not None:
+            if not 0 <= answer.rate < math.inf:
+                raise ValueError(f"a callback answered rate={answer.rate!r}; it must be a number of at least 0")
+            carry = carry._replace(rate=jnp.float32(answer.rate))
+        self.carry, self.stopped = carry, self.stopped or answer.stop
 
 
-def _carry(before: Trained, update: Any, optimizer_key: Any, training: Any, steps: int, dtype: Any) -> Carry:
-    """The carry of the first step. The optimizer's state is kept if the optimizer is the one of `before`."""
-    session, scale = before.session, first_scale(dtype)
-    if session is not None:
-        steps = session.steps
-        scale = scale and (session.scale or scale)
-    if session is not None and (session.optimizer == update or session.optimizer_key == optimizer_key):
-        opt_state = session.optimizer_state
-    else:
-        opt_state = optimizer_start(update)(training)
-    carry = Carry(training, opt_state, before.state, jnp.int32(steps), scale)
-    return jax.tree.map(jnp.copy, carry)  # the carry is donated, so the caller's arrays must not be in it
-
-
-def _begin(net: Layer, data: Examples, seed: int, start: Any) -> Trained:
-    """The network to start from: `start`, after checking its parameters, or freshly initialised."""
-    inputs = data.specs(1)
-    if start is None:
-        params, state = init(net, seed, inputs)
-        return Trained(net, params, state, (), inputs)
-    if not isinstance(start, Trained):
-        params, state = start
-        start = Trained(net, params, state, (), inputs)
-    check_params(net, plan(net, inputs), start.params, start.state)
-    params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
-    return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
+def _params(carry: Carry, fixed: Any) -> dict[str, Any]:
+    return merge(carry.training if carry.average is None else carry.average, fixed)

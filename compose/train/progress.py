@@ -40,8 +40,14 @@ class Silent:
 class Lines(Silent):
     """One line of text per epoch."""
 
-    def __init__(self, first: int, last: int, count: int):
-        self.first, self.last, self.count = first, last, count
+    def __init__(self, first: int, last: int, count: int | None):
+        self.first, self.last, self.count, self.seen = first, last, count, 0
+
+    def begin(self, epoch: int) -> None:
+        self.seen = 0
+
+    def advance(self, examples: int, scores: dict[str, float]) -> None:
+        self.seen += examples
 
     def end(self, record: dict[str, float]) -> None:
         self.note(self.line(record))
@@ -63,14 +69,14 @@ class Lines(Silent):
         epoch, seconds = int(record["epoch"]), record["seconds"]
         rest = {k: v for k, v in record.items() if k not in ("epoch", "seconds")}
         width = len(str(self.last))
-        rate = f"{self.count / seconds:,.0f} examples/s"
+        rate = f"{(self.count or self.seen) / seconds:,.0f} examples/s"
         return f"epoch {epoch:{width}d}/{self.last}  {format_scores(rest)}  {rate}  {seconds:.1f} s"
 
 
 class Bar(Lines):
     """A bar over all epochs with loss, metrics, examples/s and time left; one line per epoch above it."""
 
-    def __init__(self, first: int, last: int, count: int, console: Any):
+    def __init__(self, first: int, last: int, count: int | None, console: Any):
         super().__init__(first, last, count)
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
@@ -83,7 +89,7 @@ class Bar(Lines):
             TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),  # whole on a narrow terminal too
         )
         self.bar = Progress(*columns, console=console, transient=True)
-        total = (last - first + 1) * count
+        total = None if count is None else (last - first + 1) * count
         self.task = self.bar.add_task(f"epoch {first}/{last}", total=total, scores="", rate="")
         self.started, self.done = None, 0
 
@@ -95,6 +101,7 @@ class Bar(Lines):
         self.bar.stop()
 
     def begin(self, epoch: int) -> None:
+        super().begin(epoch)
         self.bar.update(self.task, description=f"epoch {epoch}/{self.last}")
 
     @contextmanager
@@ -107,6 +114,7 @@ class Bar(Lines):
             self.bar.update(self.task, scores=scores)
 
     def advance(self, examples: int, scores: dict[str, float]) -> None:
+        super().advance(examples, scores)
         now = time.perf_counter()
         if self.started is None:
             self.started = now  # the first steps include compilation, so they do not count for the rate
@@ -119,7 +127,7 @@ class Bar(Lines):
         self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def progress(verbose: bool, first: int, last: int, count: int) -> Silent:
+def progress(verbose: bool, first: int, last: int, count: int | None) -> Silent:
     """`Bar` on a terminal, `Lines` elsewhere, `Silent` if not `verbose`."""
     if not verbose:
         return Silent()

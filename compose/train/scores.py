@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from compose.core.context import Context
+from compose.core.layer import Layer
 from compose.train.heads import Head, Scored
-from compose.train.logits import Outputs
+from compose.train.logits import Outputs, forward
 from compose.train.weights import apart, weight_for
 
 
@@ -26,6 +28,12 @@ class Scores:
         """The names of the scores in the history: the loss, each output's loss if there are several, the metrics."""
         several = [f"{head.prefix}loss" for head in self.heads if head.name]
         return ("loss", *several, *(head.prefix + m.name for head in self.heads for m in head.metrics))
+
+    def compute(self, net: Layer, params: Any, state: Any, x: Any, y: Any, ctx: Context, dtype: Any) -> Any:
+        """Run the network on a batch: the loss, the state after it, and what `add` takes."""
+        outputs, after = forward(net, params, state, x, ctx, dtype)
+        value, found = self.measure(outputs, y)
+        return value, after, found
 
     def measure(self, outputs: Outputs, y: Any) -> tuple[Any, tuple[Scored, ...]]:
         """The loss of a batch, the weighted sum over the outputs; and what `add` takes."""

@@ -18,22 +18,26 @@ from jax import lax
 from compose.core.context import Context
 from compose.core.layer import Layer
 from compose.train.compiled import Compiled
-from compose.train.logits import forward
 from compose.train.loss_scale import LossScale, adjusted, chosen, finite
 from compose.train.optimizers import merge
+from compose.train.regime import Regime
 from compose.train.scores import Scores
 from compose.train.structural_key import by_structure
 
 
 class Carry(NamedTuple):
-    """What a step updates: the trainable parameters, the state of optimizer and network, the step count and, in
-    float16, the loss scale."""
+    """What a step updates: the trainable parameters, the state of optimizer and network, and the step count.
+
+    Where there are any: in float16 the loss scale, the factor on the learning rate, and the averaged parameters.
+    """
 
     training: Any
     opt_state: Any
     state: Any
     step: Any
     scale: LossScale | None = None
+    rate: Any = None
+    average: Any = None
 
 
 @by_structure
@@ -43,15 +47,15 @@ def optimizer_start(values) -> Any:
 
 
 @by_structure
-def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any]]) -> Compiled:
-    """For a network, scores, optimizer and dtype, `run` over training batches.
+def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | None]]) -> Compiled:
+    """For a network, scores, optimizer, dtype and regime, `run` over training batches.
 
     The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
     with None, in that of its parameters.
     """
 
     def step(carry: Carry, sums, constants, x, y):
-        net, scores, optimizer, dtype = values()
+        net, scores, optimizer, dtype, regime = values()
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
         rng = jax.random.fold_in(key, carry.step)
@@ -59,8 +63,10 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any]]) -> Comp
 
         def objective(training):
             params = merge(training, fixed)
-            outputs, state = forward(net, params, carry.state, x, Context(train=True, key=rng), dtype)
-            value, found = scores.measure(outputs, y)
+            context = Context(train=True, key=rng)
+            value, state, found = scores.compute(net, params, carry.state, x, y, context, dtype)
+            if regime is not None and regime.penalised:
+                value = value + regime.penalty(training)
             seen = value, state, scores.add(sums, found)
             return (value if factor is None else value * factor), seen
 
@@ -69,8 +75,12 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any]]) -> Comp
             grad = jax.tree.map(lambda g: g / factor, grad)
         extra = {"value": value, "grad": grad, "value_fn": lambda training: objective(training)[1][0]}
         updates, opt_state = update(grad, carry.opt_state, carry.training, **extra)
-        training = optax.apply_updates(carry.training, updates)
-        after = Carry(training, opt_state, state, carry.step + 1, carry.scale)
+        if carry.rate is not None:
+            updates = jax.tree.map(lambda u: (carry.rate * u).astype(u.dtype), updates)
+        training, average = optax.apply_updates(carry.training, updates), carry.average
+        if regime is not None and average is not None:
+            average = regime.averaged(average, training, opt_state)
+        after = Carry(training, opt_state, state, carry.step + 1, carry.scale, carry.rate, average)
         return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), after_sums
 
     return over_batches(step)
@@ -92,8 +102,8 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any]]) -> Compile
     def step(carry, sums, constants, x, y):
         net, scores, dtype = values()
         params, state = constants
-        outputs, _ = forward(net, params, state, x, Context(), dtype)
-        return carry, scores.add(sums, scores.measure(outputs, y)[1])
+        found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
+        return carry, scores.add(sums, found)
 
     return over_batches(step)
 

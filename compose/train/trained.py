@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ KEPT: Any = _Kept()
 
 @dataclass(frozen=True)
 class Session:
-    """What resuming training needs besides the parameters. It is kept in memory, not in the model file."""
+    """What resuming training needs besides the parameters. A model file keeps it with `optimizer=True`."""
 
     options: dict[str, Any]
     optimizer: Any
@@ -47,6 +47,8 @@ class Session:
     optimizer_state: Any
     steps: int
     scale: Any = None  # the loss scale, in float16
+    rate: Any = None  # the factor on the learning rate that callbacks chose
+    raw: Any = None  # the parameters that the optimizer changes, where `params` are their averages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +61,9 @@ class Trained:
         history: one dict of floats per epoch: `epoch`, `seconds`, `loss`, the metrics, and the same names
             prefixed with `val_` if there is validation data.
         inputs: the `jax.ShapeDtypeStruct` of each input, with batch size 1.
-        session: the options and the optimizer state of the `fit` that returned it; None after loading from a file.
+        session: the options and the optimizer state of the `fit` that returned it; after loading from a file, what the
+            file keeps of it, or None.
+        interrupted: whether Ctrl-C ended it before its last epoch.
     """
 
     net: Layer
@@ -68,32 +72,43 @@ class Trained:
     history: tuple[dict[str, float], ...]
     inputs: Any
     session: Session | None = None
+    interrupted: bool = False
 
     def fit(
         self,
-        x: Data,
-        y: Data | None,
+        x: Data | Callable[..., Any] | Iterable[Any],
+        y: Data | None = None,
         *,
         loss: Losses = KEPT,
         optimizer: OptimizerLike = KEPT,
-        learning_rate: Rate | None = KEPT,
+        learning_rate: Rate | Mapping[str, Rate] | None = KEPT,
         epochs: int = 1,
         batch_size: int = KEPT,
-        validation: float | tuple[Data, Data] | None = None,
+        steps_per_epoch: int | None = KEPT,
+        validation: float | tuple[Data, Data] | Iterable[Any] | Callable[..., Any] | None = None,
         metrics: Metrics = KEPT,
         sample_weight: ArrayLike | Mapping[str, Any] | None = None,
         class_weight: ClassWeight | Mapping[str, ClassWeight] | None = KEPT,
         loss_weights: Mapping[str, float] | None = KEPT,
         ignore_label: int | None = KEPT,
         logits: bool | None = KEPT,
+        l1: float | Mapping[str, float] | None = KEPT,
+        l2: float | Mapping[str, float] | None = KEPT,
+        clip: float | None = KEPT,
+        accumulate: int = KEPT,
+        ema: float | None = KEPT,
+        freeze: str | Sequence[str] = KEPT,
+        callbacks: Sequence[Any] = (),
+        checkpoint: Any = None,
+        inputs: Any = None,
         seed: int = KEPT,
         memory: int = KEPT,
         precision: Precision = KEPT,
         cache: str | os.PathLike | None = KEPT,
         verbose: bool = KEPT,
     ) -> Trained:
-        """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`
-        and `sample_weight`.
+        """Continue training. Options default to those of the last `fit`, except `epochs`, `validation`,
+        `sample_weight`, `callbacks` and `checkpoint`.
 
         If the optimizer is unchanged its state continues too, so that `fit(epochs=5)` twice equals `fit(epochs=10)`.
         Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
@@ -104,10 +119,11 @@ class Trained:
             optimizer: an optax transformation, or a name.
             learning_rate: for an optimizer given by name: a number, or an optax schedule, which counts steps.
             epochs: how many more passes over the examples.
-            batch_size: examples per step.
+            batch_size, steps_per_epoch: examples per step; steps in an epoch of a stream.
             validation: a fraction of the examples, taken from their end before any shuffling; or a pair (x, y).
             metrics: names, or functions of (predictions, targets).
             sample_weight, class_weight, loss_weights, ignore_label, logits: as in `compose.fit`.
+            l1, l2, clip, accumulate, ema, freeze, callbacks, checkpoint, inputs: as in `compose.fit`.
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
@@ -118,7 +134,9 @@ class Trained:
         """
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
+            steps_per_epoch=steps_per_epoch,
             class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
+            l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
             seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
@@ -131,8 +149,9 @@ class Trained:
         if "loss" not in options:
             raise _no_loss()
         return hooks.fit(
-            self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight, **options
-        )
+            self.net, x, y, start=self, epochs=epochs, validation=validation, sample_weight=sample_weight,
+            callbacks=callbacks, checkpoint=checkpoint, inputs=inputs, **options,
+        )  # fmt: skip
 
     def evaluate(
         self,
@@ -168,7 +187,7 @@ class Trained:
         _batch_size(batch_size)
         return evaluate(
             self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
-            batch_size=batch_size, precision=precision, **kept,
+            batch_size=batch_size, precision=precision, inputs=self.inputs, **kept,
         )  # fmt: skip
 
     def predict(self, x: Data, batch_size: int = 1024, precision: Precision = None) -> jax.Array:
@@ -192,9 +211,13 @@ class Trained:
         outs = [run(as_arrays(jax.tree.map(operator.itemgetter(batch), x))) for batch in batches]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts), *outs)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the model file, which `compose.load` reads."""
-        save(self, path)
+    def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
+        """Write the model file, which `compose.load` reads.
+
+        With `optimizer`, what going on with the training takes is in it too: the optimizer's state, the number of
+        steps, and the parameters themselves where `params` are their averages.
+        """
+        save(self, path, optimizer)
 
     def __repr__(self) -> str:
         last = (

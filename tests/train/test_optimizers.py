@@ -66,7 +66,9 @@ def test_freezing_is_training_the_rest_on_its_features():
 def test_a_network_wholly_frozen_still_runs():
     net = frozen(fc(3))
     params, _ = net.init(0, X)
-    assert moved(params, fitted(net, start=(params, {})).params) == set()
+    with pytest.warns(UserWarning, match="nothing trains: all parameters of the network are frozen"):
+        trained = fitted(net, start=(params, {}))
+    assert moved(params, trained.params) == set()
 
 
 @pytest.mark.parametrize("net", [fc(3), frozen(fc(3)), compose_seq(lora(fc(8)), frozen(fc(4)), fc(3))], ids=str)

@@ -69,7 +69,8 @@ def test_without_the_options_of_a_training_a_loss_is_wanted(trained):
     with pytest.raises(ConfigError, match="a loss, since"):
         bare.evaluate(X, Y)
     assert bare.evaluate(X, Y, loss="cross_entropy")["loss"] == trained.evaluate(X, Y)["loss"]
-    assert len(bare.fit(X, Y, loss="cross_entropy", batch_size=10, verbose=False).history) == 3
+    with pytest.warns(UserWarning, match="the optimizer starts anew"):
+        assert len(bare.fit(X, Y, loss="cross_entropy", batch_size=10, verbose=False).history) == 3
 
 
 def test_an_edited_network_goes_on_from_the_same_parameters(trained):

@@ -1,0 +1,123 @@
+"""Checkpoints of a training: a folder of model files, each of which keeps all that going on takes.
+
+A checkpoint is one file, so that it is there or not, with a SHA-256 of every byte, so that any damage is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compose.core.errors import ConfigError, FileError
+from compose.train.container import read, write
+
+_NAME = re.compile(r"step-(\d{10})\.safetensors")
+_DRAFT = re.compile(r"\.step-\d{10}\.safetensors\.[0-9a-f]{8}\.part")
+
+
+@dataclass(frozen=True)
+class checkpoint:
+    """Where and how often `fit` saves its checkpoints, for `fit(checkpoint=...)`.
+
+    Args:
+        folder: where they lie, one file each; it is made if it is missing.
+        steps: save every so many steps.
+        minutes: save when so many minutes have passed since the last one; None to go by steps alone.
+        keep: how many to keep, the latest.
+
+    `fit` saves at the end too, at Ctrl-C, and at SIGTERM, after which the program ends.
+    """
+
+    folder: str | os.PathLike
+    steps: int | None = None
+    minutes: float | None = 5.0
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value in (("steps", self.steps), ("keep", self.keep)):
+            wrong = isinstance(value, bool) or not isinstance(value, int) or value < 1
+            if wrong and not (name == "steps" and value is None):
+                raise ConfigError(f"{name} to be an integer of at least 1", repr(value))
+        if self.minutes is not None and not self.minutes >= 0:
+            raise ConfigError("minutes of at least 0", repr(self.minutes))
+
+
+def checkpoint_of(given: Any) -> checkpoint | None:
+    """The settings for the argument of `fit`: a folder, or a `checkpoint`. Raises `ConfigError`."""
+    if given is None or isinstance(given, checkpoint):
+        return given
+    if not isinstance(given, (str, os.PathLike)):
+        raise ConfigError("checkpoint to be a folder, or compose.checkpoint(folder, ...)", repr(given))
+    return checkpoint(given)
+
+
+class Checkpoints:
+    """The folder of a running training. Files are written in the background, one at a time."""
+
+    def __init__(self, settings: checkpoint):
+        self.settings, self.folder = settings, Path(settings.folder).expanduser()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in os.listdir(self.folder):
+                if _DRAFT.fullmatch(name):  # of a program that was killed while it wrote
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(self.folder / name)
+        except OSError as e:
+            raise FileError(f"{self.folder}: cannot be a folder for checkpoints: {e.strerror or e}") from None
+        self.pool, self.running = ThreadPoolExecutor(1, "checkpoint"), None
+        self.last_time, self.last_step = time.monotonic(), -1
+
+    def paths(self) -> list[Path]:
+        """The checkpoints, the latest first."""
+        return sorted((self.folder / name for name in os.listdir(self.folder) if _NAME.fullmatch(name)), reverse=True)
+
+    def latest(self) -> tuple[Path, dict[str, str], dict[str, Any]] | None:
+        """The latest that is whole: its path, metadata and tensors. A warning names each that is damaged."""
+        for path in self.paths():
+            try:
+                return path, *read(path)
+            except FileError as e:
+                if path.exists():  # another program may have deleted it
+                    warnings.warn(f"{e}; the checkpoint before it is used, if there is one", stacklevel=7)
+        return None
+
+    def until_next(self, step: int) -> int | None:
+        """How many steps remain until one is due; None if that is by minutes alone."""
+        return None if self.settings.steps is None else self.settings.steps - step % self.settings.steps
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is to be saved after that many steps."""
+        steps, minutes = self.settings.steps, self.settings.minutes
+        if step == self.last_step:
+            return False
+        late = minutes is not None and time.monotonic() - self.last_time >= 60 * minutes
+        return late or (steps is not None and step % steps == 0)
+
+    def save(self, step: int, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+        """Write a checkpoint in the background, after the one before is written. Raises its `FileError`."""
+        self.wait()
+        self.last_time, self.last_step = time.monotonic(), step
+        self.running = self.pool.submit(self._write, self.folder / f"step-{step:010d}.safetensors", tensors, metadata)
+
+    def _write(self, path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+        write(path, tensors, metadata)
+        for old in self.paths()[self.settings.keep :]:
+            with contextlib.suppress(FileNotFoundError):
+                old.unlink()
+
+    def wait(self) -> None:
+        """Wait until everything is written. Raises `FileError` if that failed."""
+        running: Future | None = self.running
+        self.running = None
+        if running is not None:
+            running.result()
+
+    def close(self) -> None:
+        self.pool.shutdown(wait=True)

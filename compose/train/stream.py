@@ -1,0 +1,233 @@
+"""Data that comes as batches: iterators, generators, loaders of other libraries."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence, Sized
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.errors import ConfigError, DataError
+from compose.train.batches import Chunk
+from compose.train.examples import Examples, examples
+from compose.train.foreign import is_array
+
+_HINT = "give a function that returns a new iterator for each epoch"
+
+
+def is_stream(x: Any) -> bool:
+    """Whether `fit`'s first argument gives batches, rather than being arrays."""
+    if hasattr(x, "to_iter_dataset"):  # grain's MapDataset
+        return True
+    if isinstance(x, (Sequence, dict)) or is_array(x) or isinstance(x, type):
+        return False
+    return callable(x) or hasattr(x, "__iter__") or hasattr(x, "__next__")
+
+
+class Stream:
+    """Batches from a source: an iterator, what can be iterated over for each epoch, or a function that returns these.
+
+    A batch is a pair (x, y), or (x, y, sample_weight), of arrays or trees of them. With `steps` an epoch has that many
+    batches, and the next one goes on where it ended. Raises `DataError` if the first batch is not one.
+
+    Attributes:
+        x, y: those of the first batch, by which everything is planned.
+        count: None, since the number of examples is not known.
+        steps: the number of batches in an epoch, if it is known.
+    """
+
+    count = None
+
+    def __init__(self, source: Any, steps: int | None = None, whole: bool = False):
+        self.source, self.whole = source, whole
+        self.goes_on = steps is not None or hasattr(source, "__next__")
+        self.limit = steps
+        self.steps = _length(source) if steps is None else steps
+        self.check: Callable[[Examples], None] = lambda batch: None
+        self.opened: Any = None
+        self.source_left = self._read(0)
+        self.ahead = [found for found in (next(self.source_left, None),) if found is not None]
+        if not self.ahead:
+            raise DataError(f"the data gave no batch{self._used_up()}")
+        self.first = self._examples(self.ahead[0][0])
+        self.x, self.y = self.first.x, self.first.y
+
+    def specs(self, batch: int) -> Any:
+        """The abstract input with batch size `batch`."""
+        return self.first.specs(batch)
+
+    def epoch(self, seed: int, number: int, skip: int = 0, place: Any = None) -> Iterator[Chunk]:
+        """The chunks of epoch `number`, from 0: one for each batch. Resumed at `place`, after `skip` batches of it."""
+        read = self._from(number, skip, place)
+        done = skip
+        while self.limit is None or done < self.limit:
+            found = next(read, None)
+            if found is None:
+                if done == 0 or self.limit is not None:
+                    raise DataError(f"the data gave {done} batches in epoch {number + 1}{self._used_up()}")
+                return
+            batch, after = found
+            part = self._examples(batch)
+            self.check(part)
+            done += 1
+            yield Chunk(jax.tree.map(jnp.asarray, (part.x, part.y)), _rows(part.count), 0, 1, part.count, place=after)
+
+    def whole_pass(self) -> Iterator[Chunk]:
+        """The chunks of one pass, for validation."""
+        return self.epoch(0, 0)
+
+    def _from(self, number: int, skip: int, place: Any) -> Iterator[tuple[Any, Any]]:
+        """The batches of an epoch with the place after each."""
+        if not self.goes_on and (number or not self.ahead):
+            self.ahead, self.source_left = [], self._read(number)
+        if place is not None and (self.goes_on or skip):
+            self._go_to(place)
+        return self._left()
+
+    def _left(self) -> Iterator[tuple[Any, Any]]:
+        """What is left of the source; giving it up half-way leaves the rest."""
+        while self.ahead:
+            yield self.ahead.pop()
+        for found in self.source_left:  # noqa: UP028  `yield from` would close it along with this generator
+            yield found
+
+    def _go_to(self, place: Any) -> None:
+        """Go to where a checkpoint left the data, by the iterator's own state or by reading up to there."""
+        if "state" in place:
+            if not self.ahead:
+                self.ahead = [found for found in (next(self.source_left, None),) if found is not None]
+            self.opened.set_state(_as_state(place["state"]))
+            self.ahead = []
+            return
+        left = self._left()
+        for _ in range(place["batches"]):
+            if next(left, None) is None:
+                raise DataError(f"the data ended before batch {place['batches']}, where the checkpoint goes on")
+
+    def _open(self, number: int) -> Any:
+        source = self.source
+        if callable(source) and not hasattr(source, "__iter__"):
+            source = source(number) if _takes_epoch(source) else source()
+        if hasattr(source, "to_iter_dataset"):  # grain's MapDataset
+            source = source.to_iter_dataset()
+        if not hasattr(source, "__iter__") and not hasattr(source, "__next__"):
+            raise DataError(f"data given as a function must return an iterator; got {type(source).__name__}")
+        return source if hasattr(source, "__next__") else iter(source)
+
+    def _read(self, number: int) -> Iterator[tuple[Any, Any]]:
+        """The batches with the place after each; a source that goes on is opened again when it ends."""
+        read = 0
+        while True:
+            before, self.opened = read, self._open(number)
+            for batch in self.opened:
+                read += 1
+                state = getattr(self.opened, "get_state", None)
+                yield batch, {"batches": read} if state is None else {"state": _as_json(state())}
+            if read == before or not self.goes_on or hasattr(self.source, "__next__"):
+                return
+
+    def _examples(self, batch: Any) -> Examples:
+        if isinstance(batch, (tuple, list)) and len(batch) in (2, 3) and not self.whole:
+            return examples(*(_tuples(part) for part in batch))
+        if self.whole:
+            return examples(_tuples(batch), None)
+        got = f"a {type(batch).__name__} of {len(batch)}" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        raise DataError(
+            f"each batch must be a pair (x, y), or (x, y, sample_weight); got {got}. A generator expression such as "
+            "((b['image'], b['label']) for b in loader) makes pairs"
+        )
+
+    def _used_up(self) -> str:
+        return f": an iterator is used up after one pass; {_HINT}" if hasattr(self.source, "__next__") else ""
+
+
+class Rows:
+    """The batches of a data set of single examples, `len(data)` and `data[i]`, in `fit`'s own random order.
+
+    For classes such as torch's `Dataset`, whose `data[i]` is a pair (x, y).
+    """
+
+    def __init__(self, data: Any, batch: int, seed: int, shuffled: bool = True):
+        try:
+            self.count = len(data)
+        except TypeError:
+            raise DataError(
+                f"{type(data).__name__} has no length, so data[i] may go on for ever; define __len__, or {_HINT}"
+            ) from None
+        self.data, self.batch, self.seed, self.shuffled = data, batch, seed, shuffled
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch)
+
+    def __call__(self, epoch: int) -> Iterator[Any]:
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        for at in range(0, self.count, self.batch):
+            items = [self.data[int(i)] for i in order[at : at + self.batch]]
+            if not isinstance(items[0], (tuple, list)):
+                raise DataError(f"data[i] must be a pair (x, y); got {type(items[0]).__name__}")
+            yield tuple(jax.tree.map(lambda *a: np.stack([np.asarray(v) for v in a]), *map(tuple, items)))
+
+
+def stream_of(x: Any, steps: int | None, options: dict[str, Any], whole: bool = False) -> Stream:
+    """The stream for the first argument of `fit`."""
+    if not is_stream(x):
+        x = Rows(x, options["batch_size"], options["seed"])
+    return Stream(x, steps, whole)
+
+
+def check_stream_options(scores: Any, class_weight: Any) -> None:
+    """Raise `ConfigError` for what needs all examples at once."""
+    if class_weight is not None:
+        raise ConfigError("class_weight only with arrays", "a stream", "batches (x, y, sample_weight) weigh examples")
+    for head in scores.heads:
+        for metric in head.metrics:
+            if not metric.live:
+                raise ConfigError(
+                    "metrics that are sums over batches, for a stream whose length is not known", metric.name,
+                    f"trained.evaluate(x, y, metrics={metric.name!r}) gives it for arrays",
+                )  # fmt: skip
+
+
+def _length(source: Any) -> int | None:
+    try:
+        return len(source) if isinstance(source, Sized) else None
+    except TypeError:  # a data set of TensorFlow that does not know, or that never ends
+        return None
+
+
+_orders: dict[int, Any] = {}
+
+
+def _rows(count: int) -> Any:
+    if count not in _orders:
+        _orders[count] = jnp.arange(count, dtype=jnp.int32)
+    return _orders[count]
+
+
+def _tuples(part: Any) -> Any:
+    """Lists of arrays, as loaders of torch give them, as tuples."""
+    if isinstance(part, (tuple, list)) and part and all(hasattr(p, "__array__") for p in part):
+        return tuple(part)
+    return part
+
+
+def _takes_epoch(source: Callable) -> bool:
+    try:
+        needed = [
+            p for p in inspect.signature(source).parameters.values()
+            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]  # fmt: skip
+    except (TypeError, ValueError):
+        return False
+    return len(needed) == 1
+
+
+def _as_json(state: Any) -> Any:
+    return {"bytes": state.decode("latin-1")} if isinstance(state, bytes) else state
+
+
+def _as_state(state: Any) -> Any:
+    return state["bytes"].encode("latin-1") if isinstance(state, dict) and set(state) == {"bytes"} else state
