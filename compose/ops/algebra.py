@@ -37,6 +37,8 @@ NAMES = (
     "numpy.linalg.svd",
     "numpy.linalg.svdvals",
     "numpy.linalg.vector_norm",
+    "scipy.linalg.expm",
+    "scipy.linalg.solve_triangular",
     "numpy.fft.fft",
     "numpy.fft.fft2",
     "numpy.fft.fftn",

@@ -67,4 +67,4 @@ class Differences:
         return ours, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
 
     def _total(self, arrays: Arrays, inputs: list[np.ndarray]) -> float:
-        return float(sum(np.sum(y * c) for y, c in zip(self._run(arrays, inputs), self._cotangents)))
+        return float(sum(np.sum(y * c).real for y, c in zip(self._run(arrays, inputs), self._cotangents)))

@@ -122,7 +122,7 @@ def gradients(
         return outputs, *pull([c if _smooth(y) else np.zeros(y.shape, float0) for c, y in zip(cotangents, outputs)])
 
     shapes = jax.tree.leaves(jax.eval_shape(forward, params, floating))
-    random = cotangents(port.theirs_out([np.zeros(y.shape) for y in shapes]), seed)
+    random = cotangents(port.theirs_out([np.zeros(y.shape, y.dtype) for y in shapes]), seed)
     given = [np.asarray(c, y.dtype) for c, y in zip(port.ours_out(random), shapes)]
     outputs, of_params, of_inputs = jax.tree.map(np.asarray, both(params, floating, given))
     of_inputs = [port.theirs_in(i, g) for i, g in zip(_floating(inputs), of_inputs)]

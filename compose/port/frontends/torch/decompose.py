@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.node import map_arg
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import quiet
@@ -39,14 +38,19 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
 
     def run(*values: Any) -> Any:
         given = dict(zip(inputs, values))
-        args, kwargs = (map_arg(tree, given.__getitem__) for tree in (node.args, node.kwargs))
+        args, kwargs = (_with(tree, given) for tree in (node.args, dict(node.kwargs)))
         made = fn(*args, **kwargs)
         return tuple(made) if isinstance(made, tuple) else made  # the tracer keeps a named tuple as a call
 
     values = [n.meta["val"] for n in inputs]
-    made = _traced(run, values)
-    if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
-        made = _traced(torch.func.functionalize(run), values)
+    try:
+        made = _traced(run, values)
+        if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+            made = _traced(torch.func.functionalize(run), values)
+    except PortError:
+        raise
+    except Exception:  # what torch cannot trace it cannot decompose
+        return None
     if any(n.target is target for n in made.graph.nodes):
         return None
     for inner in made.graph.nodes:
@@ -54,6 +58,16 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
             if name in node.meta:
                 inner.meta[name] = copy.copy(node.meta[name])
     return made.graph
+
+
+def _with(tree: Any, given: dict[torch.fx.Node, Any]) -> Any:
+    """Arguments of a node with values for its inputs, in lists that may be changed."""
+    if isinstance(tree, (list, tuple)):
+        made = [_with(part, given) for part in tree]
+        return made if isinstance(tree, list) else tuple(made)
+    if isinstance(tree, dict):
+        return {name: _with(part, given) for name, part in tree.items()}
+    return given[tree] if isinstance(tree, torch.fx.Node) else tree
 
 
 def _traced(run: Callable, values: list[Any]) -> torch.fx.GraphModule:

@@ -12,15 +12,16 @@ import torch
 from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
-from compose.core.errors import PortError
+from compose.core.errors import LayerError, PortError
 from compose.core.layer import Layer
+from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.decompose import decomposed
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import Operands
+from compose.port.frontends.torch.operands import Operands, as_value, plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.registry import class_rule, named_rule
@@ -32,10 +33,20 @@ from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
-_OF_ANOTHER_USE = (TypeError, AttributeError, ValueError, LookupError, ZeroDivisionError)
+_OF_ANOTHER_USE = (
+    TypeError,
+    StopIteration,
+    AssertionError,
+    NotImplementedError,
+    AttributeError,
+    ValueError,
+    LookupError,
+    ZeroDivisionError,
+)
+_ABSENT = object()  # what the model itself gives as None
 _SAME = ("contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh")
 
 
@@ -87,7 +98,7 @@ class TorchLowering(Operands):
             elif node.op == "call_function" and node in self.live:
                 self.env[node] = self._call(node)
             elif node.op == "output":
-                output = map_aggregate(node.args[0], self._lookup)
+                output = map_aggregate(node.args[0], lambda o: _ABSENT if o is None else self._lookup(o))
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
@@ -119,7 +130,7 @@ class TorchLowering(Operands):
 
     def reads(self, index: int) -> bool:
         """Whether anything reads this one of the node's outputs."""
-        return any(user.args[1] == index and user.users for user in self.node.users)
+        return any(user.args[1] == index and not self.live.isdisjoint(user.users) for user in self.node.users)
 
     def record_exact(self, node: torch.fx.Node, array: np.ndarray) -> None:
         """Record the exact values of the rounded buffer that a node depends on, if a layer computes it."""
@@ -208,9 +219,9 @@ class TorchLowering(Operands):
                 raise
             try:
                 return self._parts(node)
-            except (PortError, NoRule):
+            except (PortError, NoRule) as inner:
                 self.ops, self.node = before, node
-                raise e from None
+                raise e from inner
 
     def _in_parts(self, node: Any) -> Any:
         """The result of a node without a rule, by those of the operations that torch decomposes it into."""
@@ -230,9 +241,10 @@ class TorchLowering(Operands):
         graph = None if node.target in self.inside else decomposed(node)
         if graph is None:
             raise NoRule(str(node.target))
+        self.sized = True  # the parts may hold the lengths that torch has read
         given, result = iter(node.all_input_nodes), None
         self.inside.append(node.target)
-        self.live |= set(graph.nodes)
+        self.live |= live_nodes(graph)
         try:
             for inner in graph.nodes:
                 self.node = inner
@@ -240,9 +252,9 @@ class TorchLowering(Operands):
                     self.env[inner] = self.env[next(given)]
                 elif inner.op == "get_attr":
                     self.env[inner] = wide(getattr(graph.owning_module, inner.target).numpy())
-                elif inner.op == "call_function":
+                elif inner.op == "call_function" and inner in self.live:
                     self.env[inner] = self._call(inner)
-                else:
+                elif inner.op == "output":
                     result = map_aggregate(inner.args[0], self._lookup)
         finally:
             self.inside.pop()
@@ -281,6 +293,8 @@ class TorchLowering(Operands):
                 return rule(self, *args, **kwargs)
         except PortError:
             raise
+        except LayerError as e:
+            raise PortError(f"{name} at {self.location()}: {e}") from e
         except _OF_ANOTHER_USE as e:  # a rule for values got a parameter, or an unknown option
             raise PortError(f"{name} at {self.location()}: as its rule knows it, got another use ({e})") from e
 
@@ -291,9 +305,11 @@ class TorchLowering(Operands):
 
     def _outputs(self, output: Any, leaves: list[Value]) -> Any:
         if isinstance(output, (tuple, list)):
-            outputs = tuple(self._outputs(o, leaves) for o in output)
+            outputs = tuple(self._outputs(o, leaves) for o in output if o is not _ABSENT)
             return outputs[0] if len(outputs) == 1 else outputs
         output = _value(output)
+        if isinstance(output, (np.ndarray, Weight)):
+            output = self._constant(output)
         if not isinstance(output, Value):
             raise PortError(f"outputs that depend on the input, got {type(output).__name__}")
         output = self.whole(output)
@@ -301,6 +317,19 @@ class TorchLowering(Operands):
             output = self.as_source(output)
         leaves.append(output)
         return output.index
+
+    def _constant(self, output: Any) -> Value:
+        """An output that does not depend on the input."""
+        known = without_batch(output)
+        if known.shape == output.shape:
+            return plain(self, known, self.inputs[0])
+        if not isinstance(known, np.ndarray) or output.shape[0] % BATCH or known.shape[0] != 1:
+            raise PortError("outputs that depend on the input, or are the same for each example")
+        made = as_value(self, np.broadcast_to(known, (1, *output.shape[1:])), self.inputs[0])
+        if known.dtype.kind in "bi":
+            cast = word("ops.not_equal")(y=0) if known.dtype == bool else word("ops.astype")(dtype=word("int32"))
+            made = self.emit(cast, made, shape=output.shape)
+        return made
 
     def _lookup(self, value: Any) -> Any:
         return self.env[value] if isinstance(value, torch.fx.Node) else value

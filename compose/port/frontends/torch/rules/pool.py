@@ -12,9 +12,14 @@ from compose.port.frontends.torch.rules.conv import spatial
 from compose.port.lowering.windows import padding_word, per_axis
 
 
+def _rank(node: Any) -> int:
+    """The number of spatial axes, which an operation's name ends with: `avg_pool2d`."""
+    return int(str(node.target).split(".")[1][-2])
+
+
 @rules("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
 def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
-    x, rank = spatial(low, node, x)
+    x, rank = spatial(low, x, _rank(node))
     options = {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
     return low.emit(word("max_pool")(**_window(size, stride, padding, rank), **options, ceil_mode=ceil_mode), x)
 
@@ -23,7 +28,7 @@ def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=Fa
 def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_padding=True, divisor=None):
     if divisor is not None:
         raise PortError(f"an average over the window, got divisor_override={divisor}")
-    x, rank = spatial(low, node, x)
+    x, rank = spatial(low, x, _rank(node))
     made = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=count_padding)
     return low.emit(made, x)
 
@@ -47,7 +52,7 @@ def _adaptive_max(low, node, x, size):
 
 
 def _adaptive(low, node, x, size, kind: str, shape: tuple[int, ...]):
-    x, rank = spatial(low, node, x)
+    x, rank = spatial(low, x, _rank(node))
     bins = per_axis(size, rank)
     if bins == 1:
         return low.emit(word(f"global_{kind}_pool")(keepdims=True), x, shape=shape)
