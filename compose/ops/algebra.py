@@ -38,6 +38,7 @@ NAMES = (
     "numpy.linalg.svdvals",
     "numpy.linalg.vector_norm",
     "scipy.linalg.expm",
+    "scipy.linalg.lu",
     "scipy.linalg.solve_triangular",
     "numpy.fft.fft",
     "numpy.fft.fft2",

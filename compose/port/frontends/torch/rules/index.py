@@ -104,6 +104,35 @@ def _index_select(low, node, x: Any, axis: int, where: Any):
     return emitted(low, word("ops.take")(axis=axis % len(x.shape)), x, where)
 
 
+@rules("aten.unfold", "aten.unfold_copy")
+def _windows(low, node, x: Any, axis: int, size: int, step: int):
+    """Windows along an axis, whose elements are a last axis."""
+    (x,), shape = plains(low, (x,)), low.shape
+    if not x.ndim:
+        return emitted(low, word("ops.reshape")(shape=shape), x)
+    axis, low.sized = axis % x.ndim, True
+    if x.shape[axis] % BATCH == 0:
+        raise PortError("windows along another axis than the batch")
+    where = np.arange(shape[axis])[:, None] * step + np.arange(size)
+    wide = (*x.shape[:axis], *where.shape, *x.shape[axis + 1 :])
+    made = emitted(low, word("ops.take")(axis=axis), x, where, shape=wide)
+    return emitted(low, word("ops.moveaxis")(source=axis + 1, destination=-1), made)
+
+
+@rules("aten.as_strided", "aten.as_strided_copy")
+def _strided(low, node, x: Any, size: list[int], stride: list[int], offset: int | None = None):
+    """Elements at places that strides give, of a tensor whose elements lie one after the other."""
+    (x,), given = plains(low, (x,)), node.args[0].meta["val"]
+    if any(n % BATCH == 0 for n in (*size, *x.shape) if n) or not given.is_contiguous():
+        raise PortError("strides in a tensor of known size, whose elements lie one after the other")
+    n, low.sized = int(np.prod(x.shape)), True
+    where = np.full((), offset or 0) + sum(
+        np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * s for a, (n, s) in enumerate(zip(size, stride))
+    )
+    flat = emitted(low, word("ops.ravel"), x, shape=(n,))
+    return emitted(low, word("ops.take"), flat, np.broadcast_to(where, tuple(size)))
+
+
 @rule("aten.take")
 def _take(low, node, x: Any, where: Any):
     return emitted(low, word("ops.take"), x, where)

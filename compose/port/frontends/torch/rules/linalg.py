@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.plain import emitted, parts, plains
 from compose.port.frontends.torch.registry import rule, rules
-from compose.port.lowering.values import identity_axes
+from compose.port.lowering.values import BATCH, identity_axes
 
 
 @rules("aten.tril", "aten.triu")
@@ -99,6 +101,47 @@ def _qr(low, node, x, mode="reduced"):
     if mode == "r":
         return None, emitted(low, word("ops.qr")(mode="r"), x, shape=sizes_of(node.meta["val"][1]))
     return parts(low, word("ops.qr")(**({} if mode == "reduced" else {"mode": mode})), x)
+
+
+@rules("aten.cholesky_solve", "aten.cholesky_inverse")
+def _by_factor(low, node, *args):
+    """The inverse of a matrix, or a solution, of its factor of Cholesky."""
+    inverts = "inverse" in str(node.target)
+    factor, upper = args[0] if inverts else args[1], args[1:][0] if inverts and args[1:] else (*args, False)[2]
+    (factor,) = plains(low, (factor,))
+    shape, swap = factor.shape, (*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2)
+    half = emitted(low, word("ops.triu" if upper else "ops.tril"), factor, shape=shape)
+    turned = emitted(low, word("ops.matrix_transpose"), half, shape=tuple(shape[a] for a in swap))
+    pair = (turned, half) if upper else (half, turned)
+    whole = emitted(low, word("matmul"), *pair, shape=shape)
+    return emitted(low, word("ops.inv"), whole) if inverts else emitted(low, word("ops.solve"), whole, args[0])
+
+
+@rule("aten.linalg_pinv")
+def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
+    if atol is not None or rtol is not None or hermitian:
+        raise PortError("a pseudoinverse without bounds of its own")
+    return emitted(low, word("ops.pinv")(rtol=max(x.shape[-2:]) * 2.0**-52), x)
+
+
+@rule("aten.linalg_lu")
+def _lu(low, node, x, pivot=True):
+    if not pivot or len(x.shape) != 2:
+        raise PortError("a factorisation of one matrix with pivots")
+    return parts(low, word("ops.lu"), x)
+
+
+@rule("aten._pdist_forward")
+def _pairs(low, node, x, power: float = 2.0):
+    """The distance of each pair of rows."""
+    (x,) = plains(low, (x,))
+    if x.shape[0] % BATCH == 0:
+        raise PortError("distances between known numbers of rows")
+    low.sized, rows = True, np.triu_indices(x.shape[0], 1)
+    shape = (rows[0].size, x.shape[1])
+    first, second = (emitted(low, word("ops.take")(axis=0), x, i, shape=shape) for i in rows)
+    apart = emitted(low, word("subtract"), first, second, shape=shape)
+    return emitted(low, word("norm")(axis=1, **({} if power == 2 else {"order": float(power)})), apart)
 
 
 @rule("aten.linalg_matrix_exp")

@@ -24,7 +24,7 @@ def _plain(low, node, x, axes: Any = None, keepdim=False, dtype=None):
 def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False, correction: Any = 1):
     if isinstance(axes, bool):  # var(x, unbiased)
         axes, unbiased = None, axes
-    ddof = int(correction if unbiased else 0)
+    ddof = int((1 if correction is None else correction) if unbiased else 0)
     return _reduced(
         low, "std" if "std" in str(node.target) else "ops.var", x, axes, keepdim, **({"ddof": ddof} if ddof else {})
     )
@@ -62,10 +62,14 @@ def _norm(low, node, x, order: Any = 2, axes: Any = None, keepdim=False, dtype=N
     return _reduced(low, "norm", x, axes, keepdim, **({} if order == 2 else {"order": float(order)}))
 
 
-@rule("aten.cumsum")
-def _cumsum(low, node, x, axis, dtype=None):
-    x = low.whole(x)
-    return low.emit(word("ops.cumsum")(axis=x.axis(axis)), x)
+@rules("aten.var_mean", "aten.std_mean")
+def _spread_and_mean(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False, correction: Any = 1):
+    if isinstance(axes, bool):
+        axes, unbiased = None, axes
+    ddof, shape = int((1 if correction is None else correction) if unbiased else 0), sizes_of(node.meta["val"][0])
+    name = "std" if "std" in str(node.target) else "ops.var"
+    spread = _reduced(low, name, x, axes, keepdim, shape=shape, **({"ddof": ddof} if ddof else {}))
+    return spread, _reduced(low, "ops.mean", x, axes, keepdim, shape=shape)
 
 
 def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:

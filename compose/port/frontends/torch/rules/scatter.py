@@ -16,12 +16,22 @@ from compose.port.lowering.values import Value, Weight
 _MODES = {"add": "add", "sum": "add", "multiply": "multiply", "prod": "multiply", "amin": "min", "amax": "max"}
 
 
+_IDLE = {"add": 0.0, "multiply": 1.0, "min": float("inf"), "max": -float("inf")}
+
+
 @rules("aten.scatter", "aten.scatter_add", "aten.scatter_reduce")
 def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True):
     adds = "scatter_add" in str(node.target)
-    mode = "add" if adds else "set" if reduce is None else _MODES.get(reduce)
-    if mode is None or not include_self:
+    mode = "add" if adds or reduce == "mean" else "set" if reduce is None else _MODES.get(reduce)
+    if mode is None:
         raise PortError(f"elements written over others, or added, multiplied or compared with them, got {reduce!r}")
+    if not include_self:
+        x = _scatter(low, node, x, axis, places, _IDLE[mode])
+    if reduce == "mean":
+        total = _scatter(low, node, x, axis, places, values, "sum")
+        ones = emitted(low, word("ops.ones_like"), x)
+        count = ones if include_self else _scatter(low, node, ones, axis, places, 0.0)
+        return emitted(low, word("divide"), total, _scatter(low, node, count, axis, places, 1.0, "sum"))
     if mode == "set" and isinstance(values, Value):
         _refuse_twice(places, axis)
     if isinstance(values, (int, float)):

@@ -9,6 +9,7 @@ from compose.port.frontends.torch.plain import each
 from compose.port.frontends.torch.registry import rule, rules
 
 _OF_ONE = {
+    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
     "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e", "special_ndtri": "ndtri",
     "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
