@@ -127,6 +127,7 @@ NAMES = (
     "nn.log1mexp",
     "lax.bitcast_convert_type",
     "lax.clamp",
+    "lax.complex",
     "lax.population_count",
     "lax.reduce_precision",
     "scipy.special.beta",
