@@ -40,6 +40,7 @@ NAMES = (
     "scipy.linalg.expm",
     "scipy.linalg.lu",
     "scipy.linalg.solve_triangular",
+    "lax.conv_general_dilated",
     "numpy.fft.fft",
     "numpy.fft.fft2",
     "numpy.fft.fftn",

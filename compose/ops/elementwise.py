@@ -128,6 +128,7 @@ NAMES = (
     "lax.bitcast_convert_type",
     "lax.clamp",
     "lax.complex",
+    "lax.div",
     "lax.population_count",
     "lax.reduce_precision",
     "scipy.special.beta",

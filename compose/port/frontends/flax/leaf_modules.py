@@ -16,12 +16,12 @@ from jax.interpreters import batching
 
 from compose.core.errors import PortError
 from compose.port.frontends.flax.registry import class_rule
+from compose.port.frontends.jax.inlining import SCOPE
 
 WHOLE = Primitive("flax_module")
 WHOLE.multiple_results = True
 WHOLE.def_abstract_eval(lambda *_, shapes, **__: list(shapes))
 _EACH_ROW = ("Dense", "Linear", "LayerNorm", "RMSNorm", "Dropout", "Embed", "PReLU")  # on the last axis alone
-SCOPE = "compose-scope-"  # marks in JAX's name stack which module an operation is in
 
 Path = tuple[str, ...]
 
