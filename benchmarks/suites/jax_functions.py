@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Functions of `jax.numpy`, `jax.nn`, `jax.scipy.special` and `jax.lax`, beside a dense layer of a batch."""
 
 from __future__ import annotations

@@ -11,8 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import ShapedArray
-from jax.extend.core import ClosedJaxpr, Literal, Primitive
+from jax.extend.core import ClosedJaxpr, Literal
 
 from compose.port.frontends.jax.derivatives import refuse_other_derivatives
 from compose.port.frontends.jax.passes.whole import whole_function
@@ -28,11 +27,6 @@ _LIBRARIES = ("jax", "flax", "equinox", "haiku", "keras", "penzai")
 _TURNS = 128  # a loop over the model's arrays of more turns stays a loop
 _STEPS = 64  # as does one over the input
 _LARGEST = 1 << 24  # a constant of more elements is not computed while tracing
-
-
-LENGTH = Primitive("fixed_length")
-LENGTH.def_impl(lambda x: x)
-LENGTH.def_abstract_eval(lambda x: ShapedArray(x.shape, x.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +45,7 @@ class Eqn:
         scope: the number of the module around it, -1 for the outermost.
         where: JAX's records of the lines that made it, and the functions around it.
         whole: for a function of JAX that is kept whole, its name and its options.
+        label: another name than the primitive's.
     """
 
     primitive: Any
@@ -60,10 +55,11 @@ class Eqn:
     scope: int
     where: tuple
     whole: tuple[str, dict[str, Any]] | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.primitive.name if self.whole is None else "jnp_function"
+        return self.label or self.primitive.name
 
     def but(self, **changes: Any) -> Eqn:
         return replace(self, **changes)
@@ -77,10 +73,13 @@ class Eqn:
 class Flat:
     """A flat jaxpr: `inputs`, `eqns`, `outputs`.
 
-    Its first `weights` inputs are the model's arrays; a loop over them alone, as over stacked layers, is written out.
+    Args:
+        weights: how many of its first inputs are the model's arrays. Loops are then written out: over them alone, as
+            over stacked layers, and short ones over data. Without it they stay loops.
     """
 
-    def __init__(self, closed: ClosedJaxpr, weights: int = 0):
+    def __init__(self, closed: ClosedJaxpr, weights: int | None = None):
+        self.written_out = weights is not None
         self.eqns: list[Eqn] = []
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
         self.fixed = set(self.inputs[:weights])
@@ -116,7 +115,18 @@ class Flat:
                 made = turns
             else:
                 made = tuple(Var(v.aval.shape, v.aval.dtype) for v in eqn.outvars)
-                self.eqns.append(Eqn(eqn.primitive, eqn.params, tuple(inputs), made, within, where, whole))
+                self.eqns.append(
+                    Eqn(
+                        eqn.primitive,
+                        eqn.params,
+                        tuple(inputs),
+                        made,
+                        within,
+                        where,
+                        whole,
+                        "jnp_function" * (whole is not None),
+                    )
+                )
                 if all(not isinstance(v, Var) or v in self.fixed for v in inputs):
                     self.fixed.update(made)
             env.update(zip(eqn.outvars, made))
@@ -126,7 +136,7 @@ class Flat:
         """Whether a loop is short enough to be written out; one over data needs a length that stays."""
         _, _, xs = _scan_inputs(eqn, inputs)
         fixed = all(not isinstance(v, Var) or v in self.fixed for v in xs)
-        return eqn.params["length"] <= (_TURNS if fixed else _STEPS)
+        return self.written_out and eqn.params["length"] <= (_TURNS if fixed else _STEPS)
 
     def _known_turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list | None:
         """A `while` loop written out; None where what it goes on by depends on data, or its turns are too many."""
@@ -161,7 +171,10 @@ class Flat:
 
     def _of_length(self, x: Var, scope: int, around: tuple) -> Any:
         """What a loop that is written out runs over, whose length the network then checks."""
-        return self._call(lambda a: LENGTH.bind(a), [x], scope, around)
+        made = Var(x.shape, x.dtype)
+        copy = jax.make_jaxpr(jnp.copy)(jax.ShapeDtypeStruct(x.shape, x.dtype)).eqns[0]
+        self.eqns.append(Eqn(copy.primitive, copy.params, (x,), (made,), scope, around, label="fixed_length"))
+        return made
 
     def _part(self, value: Any, i: int, scope: int, around: tuple) -> Any:
         return value[i] if isinstance(value, np.ndarray) else self._call(lambda a: a[i], [value], scope, around)

@@ -28,7 +28,7 @@ def _conv(low, eqn, x, kernel):
     x = low.whole(low.as_value(x, like))
     order = (lhs[0], *lhs[2:], lhs[1])
     x = _turned(low, x, order)
-    turned = tuple(rhs[2:]) + (rhs[1], rhs[0])
+    turned = (*rhs[2:], rhs[1], rhs[0])
     shape = tuple(eqn.outputs[0].shape[i] for i in (out[0], *out[2:], out[1]))
     strides, lhs_dilation, dilation = (
         tuple(map(int, p[k])) for k in ("window_strides", "lhs_dilation", "rhs_dilation")
