@@ -65,7 +65,7 @@ LINEN: dict[str, list[tuple[Callable[[], nn.Module], tuple[Any, ...]]]] = {
     ],
     "ConvTranspose": [
         *((lambda o=o: nn.ConvTranspose(5, (3, 3), **o), (IMAGE,)) for o in (
-            {}, {"strides": (2, 2)}, {"strides": (2, 2), "padding": "VALID"}, {"padding": ((1, 1), (0, 2))},
+            {}, {"strides": (2, 2)}, {"strides": (2, 2), "padding": "VALID"}, {"padding": ((1, 1), (0, 2))}, {"padding": ((0, 2), (0, 2))},
             {"kernel_dilation": (2, 2)}, {"transpose_kernel": True}, {"strides": (2, 3), "transpose_kernel": True},
             {"strides": (2, 2), "padding": "CIRCULAR"}, {"use_bias": False},
         )),

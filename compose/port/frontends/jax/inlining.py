@@ -82,7 +82,7 @@ class Flat:
         self.written_out = weights is not None
         self.eqns: list[Eqn] = []
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
-        self.fixed = set(self.inputs[:weights])
+        self.fixed = set(self.inputs[: weights or 0])
         self.outputs = self._walk(closed, list(self.inputs), -1, ())
 
     def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:

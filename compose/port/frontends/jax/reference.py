@@ -12,7 +12,8 @@ import optax
 from compose.core.errors import PortError
 from compose.port.frontends.jax.float64 import narrows, widened
 from compose.port.frontends.jax.inlining import Flat, Var
-from compose.port.ir.reference import Arrays, Gradients
+from compose.port.ir.reference import Arrays, Directional, Gradients
+from compose.port.proof.finite_differences import Differences
 from compose.port.proof.reference import cotangents
 
 
@@ -31,7 +32,15 @@ class JaxReference:
         run = jax.jit(lambda arrays, inputs: jax.tree.leaves(self._run(arrays, inputs)[0]))
         return [np.asarray(y) for y in run(arrays, inputs)]
 
-    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Directional:
+        try:
+            return self._gradients(arrays, inputs, seed)
+        except (NotImplementedError, ValueError) as e:
+            if "ifferentiation" not in str(e):
+                raise
+        return Differences(self.outputs, arrays, inputs, seed)  # as of a `while_loop`, which has no gradient in JAX
+
+    def _gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         names = [name for name in self.model.trained if name in arrays]
         floats = [i for i, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
 

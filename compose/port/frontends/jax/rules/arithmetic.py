@@ -9,6 +9,7 @@ import numpy as np
 from compose.core.registry import word
 from compose.port.frontends.jax.inlining import Eqn
 from compose.port.frontends.jax.lower import JaxLowering
+from compose.port.frontends.jax.operands import as_type
 from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.rules.pool import average
 from compose.port.frontends.jax.rules.reduce import keeps, reduced
@@ -39,7 +40,9 @@ def _divide(low: JaxLowering, eqn: Eqn, a: Operand, b: Operand):
         if eqn.outputs[0].dtype.kind == "c":
             return low.op("divide", a, b)
         like = a if isinstance(a, Value) else b
-        return low.emit(word("ops.div"), low.as_value(a, like), low.as_value(b, like))
+        whole = [low.as_value(x, like) for x in (a, b)]
+        whole = [low.emit(as_type("i"), x, shape=x.shape).but(own=x.own) for x in whole]  # of one dtype
+        return low.emit(word("ops.div"), *whole)
     mean = None if isinstance(b, Value) or not isinstance(a, Value) else _mean(low, b)
     return mean or binary(low, "divide", a, b)
 

@@ -13,8 +13,9 @@ from compose.port.frontends.jax.values import Value, Weight
 
 
 def one(values: Any) -> Any:
-    """One number for a tuple of equal numbers."""
-    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values
+    """One number for a tuple of equal numbers; pairs stay, since two numbers are those of two axes."""
+    alike = isinstance(values, tuple) and len(set(values)) == 1 and not isinstance(values[0], tuple)
+    return values[0] if alike else values
 
 
 @rule("jax.conv_general_dilated")

@@ -85,7 +85,10 @@ def _clamp(low: JaxLowering, eqn: Eqn, least, x, most):
     ends = [low.plain_number(end) for end in (least, most)]
     if None in ends or not isinstance(x, Value):
         like = _first((least, x, most))
-        return low.emit(word("ops.clamp"), *(low.as_value(v, like) for v in (least, x, most)))
+        bounds = [low.as_value(v, like) for v in (least, x, most)]
+        if np.issubdtype(eqn.outputs[0].dtype, np.floating):
+            return low.emit(word("ops.clamp"), *bounds)
+        return low.emit(word("ops.clip"), bounds[1], bounds[0], bounds[2])
     if np.issubdtype(x.dtype, np.floating):
         return low.emit(word("clip")(min=float(ends[0]), max=float(ends[1])), x)
     return low.emit(word("ops.clip")(min=ends[0], max=ends[1]), x)

@@ -85,6 +85,8 @@ def _along(low, eqn, x, places, dims, axes, batched):
     rows = tuple(lead[i] for i in turned)
     flat = (*rows[:at], int(np.prod([lead[i] for i in free])), *rows[at + len(free) :])
     if flat != rows:
+        fixed = tuple(None if n and n % low.batch == 0 else n for n in rows)
+        index = low.emit(word("ensure_shape")(*fixed), index, shape=rows)
         index = low.emit(word("reshape")(*_free(low, flat), batch=False), index, shape=flat)
     mode = {} if "FILL" in str(eqn.params["mode"]) else {"mode": "clip"}
     y = low.emit(word("ops.take_along_axis")(axis=at, **mode), x, index, shape=flat)

@@ -40,6 +40,12 @@ def _pooled(low: Any, eqn: Any, x: Any, name: str) -> Any:
         return low.emit(word(name)(**_window(eqn)), x)
     if (0 in over and x.shape[0] % low.batch == 0) or len(over) > 3:
         raise PortError("windows over the axes of each example, three at most")
+    if 0 not in over and 2 <= rank <= 4:
+        wide = (*x.shape, 1)
+        y = low.emit(word("ops.expand_dims")(axis=-1), x, shape=wide)
+        y = low.emit(word(name)(**_window(eqn, list(range(1, rank)))), y, shape=(*eqn.outputs[0].shape, 1))
+        return low.emit(word("ops.squeeze")(axis=-1), y)
+    x = low.emit(word("ensure_shape")(*(None if n % low.batch == 0 else n for n in x.shape)), x, shape=x.shape)
     rest = [i for i in range(rank) if i not in over]
     order = (*rest, *over)
     sizes = lambda axes, shape: tuple(shape[i] for i in axes)
