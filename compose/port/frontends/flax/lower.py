@@ -9,10 +9,12 @@ from typing import Any
 
 import jax
 
-from compose.port.frontends.flax.leaf_modules import Call, Recorder
+from compose.core.errors import PortError
+from compose.port.frontends.flax.leaf_modules import Call, Recorder, opens
 from compose.port.frontends.flax.registry import class_rule
 from compose.port.frontends.jax.inlining import Eqn
 from compose.port.frontends.jax.lower import JaxLowering
+from compose.port.frontends.jax.port import Refused
 from compose.port.lowering.base import Place
 
 
@@ -20,6 +22,7 @@ class FlaxLowering(JaxLowering):
     """The lowering of one module.
 
     Attributes:
+        opened: the places of modules that are read by their operations, since their rules refuse an option.
         call: that of the module which a rule lowers.
         path: the modules around it, and their classes.
         weights: of a module that is kept whole, by name below it.
@@ -28,9 +31,10 @@ class FlaxLowering(JaxLowering):
     framework = "flax"
     example = "'jax.name') or @compose.port.rule(TheModule"
 
-    def __init__(self, model: Any, inputs: list, apart: frozenset[str] = frozenset()):
+    def __init__(self, model: Any, inputs: list, apart: frozenset[str], opened: frozenset[tuple[str, ...]]):
         super().__init__(model, inputs, apart)
-        self.recorder = Recorder()
+        self.opened = opened
+        self.recorder = Recorder(opened=opened)
         self.call: Call
         self.path: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.weights: dict[str, Any] = {}
@@ -54,7 +58,7 @@ class FlaxLowering(JaxLowering):
     @functools.cached_property
     def fixed_norms(self) -> set[int]:
         """The calls, by `id`, of batch norms that keep their statistics in training too."""
-        seen, specs = Recorder(), self.specs([x.shape for x in self.examples])
+        seen, specs = Recorder(opened=self.opened), self.specs([x.shape for x in self.examples])
         run = lambda arrays, xs: self.model.run(dict(zip(self.model.arrays, arrays)), xs, train=True, seen=seen)[0]
         try:
             with jax.enable_x64(True):
@@ -72,7 +76,7 @@ class FlaxLowering(JaxLowering):
         return self.model.run(arrays, inputs, seen=self.recorder)[0]
 
     def begin_trace(self) -> None:
-        self.recorder = Recorder()
+        self.recorder = Recorder(opened=self.opened)
 
     def enter(self, eqn: Eqn) -> None:
         super().enter(eqn)
@@ -89,5 +93,11 @@ class FlaxLowering(JaxLowering):
         leaves = [call.fixed[i] if i in call.fixed else next(rest) for i in range(call.args.num_leaves)]
         args, kwargs = jax.tree.unflatten(call.args, leaves)
         rule: Any = class_rule(type(call.module))
-        out = rule(self, call.module, *args, **{k: v for k, v in kwargs.items() if v is not None})
+        try:
+            out = rule(self, call.module, *args, **{k: v for k, v in kwargs.items() if v is not None})
+        except PortError as e:
+            if not opens(call.module):
+                raise
+            with self.located():  # what the rule says stays the error, if the operations have no rules either
+                raise Refused(call.path, e) from e
         return jax.tree.leaves(out)

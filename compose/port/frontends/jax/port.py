@@ -1,12 +1,26 @@
-"""A trace lowered, and lowered again where one of its weights is read in several ways."""
+"""A trace lowered, and lowered again where one of its weights is read in several ways, or a module has to be opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
+
+
+class Refused(PortError):
+    """A module that was kept whole and whose rule does not know an option, but which can be read by its operations.
+
+    Attributes:
+        path: its place in the model.
+        error: what its rule said.
+    """
+
+    def __init__(self, path: tuple[str, ...], error: PortError):
+        super().__init__(str(error))
+        self.path, self.error = path, error
 
 
 def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> Ported:
@@ -15,13 +29,22 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
     A weight that layers of different kinds read is first read as it is, by one `parameter`.
 
     Args:
-        lowering: of the model and the names of such weights.
+        lowering: of the model, given the names of such weights, and the places of modules that are opened.
     """
     apart: frozenset[str] = frozenset()
+    opened: dict[tuple[str, ...], PortError] = {}
     while True:
-        low = lowering(apart)
-        graph = low.run()
-        low.refuse(partial)
+        try:
+            low = lowering(apart, frozenset(opened))
+            graph = low.run()
+            low.refuse(partial)
+        except Refused as e:
+            opened[e.path] = e.error
+            continue
+        except PortError:
+            if opened:
+                raise next(iter(opened.values())) from None
+            raise
         try:
             return Ported.of(graph, reference, frontend)
         except Unshared as e:
