@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jax import lax
 
 from compose.core.errors import PortError
 from compose.core.registry import word
@@ -41,9 +42,7 @@ def _conv(low, eqn, x, kernel):
     size = tuple(kernel.shape[i] for i in turned[:rank])
     spatial = 1 <= rank <= 3
     if wide is not None and spatial and set(lhs_dilation) <= {1} and min(map(min, padding), default=0) >= 0:
-        widths = one(tuple(one(pair) for pair in padding))
-        same = all(a + b == d * (k - 1) and a == (d * (k - 1)) // 2 for (a, b), k, d in zip(padding, size, dilation))
-        given = "valid" if widths == 0 else "same" if same and set(strides) <= {1} else widths
+        x, given = _padding(low, x, padding, size, strides, dilation)
         made = word("conv")(
             wide.shape[-1], one(size), stride=one(strides), padding=given, dilation=one(dilation), groups=groups,
             bias=False,
@@ -61,6 +60,19 @@ def _conv(low, eqn, x, kernel):
     else:
         return _written_out(low, eqn, x, kernel, turned, shape, out)
     return _turned(low, y, tuple(int(i) for i in np.argsort((out[0], *out[2:], out[1]))))
+
+
+def _padding(low: Any, x: Value, padding: tuple, size: tuple, strides: tuple, dilation: tuple) -> tuple[Value, Any]:
+    """The value and its padding as an option. A trace has the numbers of `SAME` for one size of the image alone."""
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation))
+    same = padding == tuple(map(tuple, lax.padtype_to_pads(x.shape[1:-1], spans, strides, "SAME")))
+    widths = one(tuple(one(pair) for pair in padding))
+    if same and any(map(any, padding)):
+        if set(strides) <= {1} or any(a != b for a, b in padding):
+            return x, "same"
+        fixed = word("ensure_shape")(None, *x.shape[1:-1], None)  # it may be `SAME`, or the numbers themselves
+        return low.emit(fixed, x, shape=x.shape), widths
+    return x, "valid" if widths == 0 else widths
 
 
 def _written_out(low: Any, eqn: Any, x: Value, kernel: Any, turned: tuple, shape: tuple, out: tuple) -> Value:
