@@ -217,7 +217,7 @@ class KerasLowering(Arithmetic[GraphValue]):
             if rule is None:
                 try:
                     return through_jax(self, op, node, args, kwargs)
-                except PortError as e:
+                except Exception as e:  # also of the call itself, on inputs of another batch
                     hint = str(e).partition("\n")[0] if keras.backend.backend() == "jax" else ""
                     return self._unknown(f"{family}.{type(op).__name__}", node, hint)
             return self._or_through_jax(lambda: self._ruled(rule, op, args, kwargs), op, node, read)
