@@ -74,13 +74,15 @@ class _Call:
         for i, x in zip(self.places, inputs):
             leaves[i] = x
         given = list(zip(self.variables, arrays.values()))
-        with float64(), keras.StatelessScope(state_mapping=given) as scope:
+        with float64(), keras.StatelessScope() as scope:
+            scope.state_mapping.update((id(v), a) for v, a in given)  # as they are, not in the dtype of the variables
             args, kwargs = self.pack(leaves)
             if "training" in inspect.signature(self.op.call).parameters:
                 kwargs = {**kwargs, "training": train}
             out = self.op.call(*args, **kwargs)
-            if any(scope.get_current_value(v) is not a for v, a in given):
-                raise PortError("a layer whose call leaves its variables as they are")
+            changed = any(scope.get_current_value(v) is not a for v, a in given)
+            if changed or len(scope.state_mapping) != len(given):  # those of the generator that all layers share
+                raise PortError("a call that leaves variables as they are, and draws no random numbers")
         return out, arrays
 
 

@@ -46,7 +46,7 @@ def test_equal(layer):
 
 
 def test_what_is_another_computation_in_training_is_refused():
-    with pytest.raises(PortError, match="logdet|Logdet|training"):
+    with pytest.raises(PortError, match=r"logdet|Logdet|training"):
         port.from_keras(model(OtherInTraining(), (6, 6)))
 
 
