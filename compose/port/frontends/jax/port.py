@@ -41,10 +41,12 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
         except Refused as e:
             opened[e.path] = e.error
             continue
-        except PortError:
-            if opened:
-                raise next(iter(opened.values())) from None
-            raise
+        except PortError as e:
+            if not opened:
+                raise
+            first = next(iter(opened.values()))
+            first.add_note(f"read by its operations instead: {e}")
+            raise first from e
         try:
             return Ported.of(graph, reference, frontend)
         except Unshared as e:

@@ -10,7 +10,7 @@ import numpy as np
 
 from compose.core.registry import word
 from compose.port.frontends.jax.registry import rule
-from compose.port.frontends.jax.rules.shape import reshaping
+from compose.port.frontends.jax.rules.shape import reshaped
 from compose.port.frontends.jax.values import Value, Weight
 
 
@@ -70,8 +70,8 @@ def _values(low: Any, eqn: Any, left: tuple, right: tuple) -> Value:
         y = x if order == tuple(range(x.ndim)) else low.emit(word("permute")(*order), x, shape=sizes(order))
         matrix = [math.prod(sizes(free)), math.prod(sizes(over))]
         wanted = (*sizes(same), *(matrix if last else matrix[::-1]))
-        made.append(y if wanted == y.shape else low.emit(reshaping(low, y.shape, wanted), y, shape=wanted))
+        made.append(y if wanted == y.shape else reshaped(low, y, wanted))
     a, b = made
     y = low.emit(word("matmul"), a, b, shape=(*a.shape[:-1], b.shape[-1]))
     out = eqn.outputs[0].shape
-    return y if y.shape == out else low.emit(reshaping(low, y.shape, out), y)
+    return y if y.shape == out else reshaped(low, y, out)

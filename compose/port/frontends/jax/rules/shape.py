@@ -44,7 +44,16 @@ def _reshape(low, eqn, x):
     shape = tuple(eqn.params["new_sizes"])
     if isinstance(x, Weight):
         return found_weight(x.reshaped(shape), x)
-    return low.emit(reshaping(low, x.shape, shape), x)
+    return reshaped(low, x, shape)
+
+
+def reshaped(low: Any, x: Value, shape: tuple[int, ...]) -> Value:
+    """A value in another shape."""
+    layer = reshaping(low, x.shape, shape)
+    if layer.kind == "reshape" and not layer.batch and -1 in layer.shape:
+        fixed = tuple(None if n % low.batch == 0 else n for n in x.shape)  # else another length would join the batch
+        x = low.emit(word("ensure_shape")(*fixed), x, shape=x.shape)
+    return low.emit(layer, x, shape=shape)
 
 
 def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
@@ -65,6 +74,10 @@ def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
         return word("unflatten")(axis=front - len(given) if back == 0 else front, shape=new)
     if given[:1] == made[:1]:
         return word("reshape")(*made[1:])
+    if front == 0 and len(new) == 1:
+        return word("flatten")(start=0, end=len(old) - 1)
+    if front == 0 and len(old) == 1 and sum(n % low.batch == 0 for n in new) == 1:
+        return word("unflatten")(axis=0, shape=tuple(-1 if n % low.batch == 0 else n for n in new))
     if not any(n % low.batch == 0 for n in (*given, *made)) or 0 in made:
         return word("reshape")(*made, batch=False)
     if sum(n % low.batch == 0 for n in made) != 1:
@@ -102,7 +115,7 @@ def _broadcast(low, eqn, x):
         if keeps(whole.shape, over, shape):
             return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
-    y = x if apart == x.shape else low.emit(reshaping(low, x.shape, apart), x, shape=apart)
+    y = x if apart == x.shape else reshaped(low, x, apart)
     if apart == shape:
         return y
     if any(n != m and m % low.batch == 0 for n, m in zip(apart, shape)):
@@ -127,7 +140,7 @@ def _tile(low, eqn, x):
 
 @rule("jax.expand_dims")
 def _expand(low, eqn, x):
-    return low.emit(reshaping(low, x.shape, eqn.outputs[0].shape), x)
+    return reshaped(low, x, eqn.outputs[0].shape)
 
 
 @rule("jax.squeeze")
