@@ -238,7 +238,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         start = len(self.ops)
         try:
             return lower()
-        except PortError:
+        except PortError as e:
             if keras.backend.backend() != "jax":
                 raise
             del self.ops[start:]
@@ -248,8 +248,9 @@ class KerasLowering(Arithmetic[GraphValue]):
             self.node = node
             try:
                 return through_jax(self, op, node, args, kwargs)
-            except Exception:  # what the rule says is the better answer
+            except Exception as other:  # what the rule says is the better answer
                 del self.ops[start:]
+                e.add_note(f"read by JAX's operations instead: {str(other).partition(chr(10))[0]}")
             raise
 
     def _ruled(self, rule: Callable, op: Any, args: Any, kwargs: Any) -> Any:
