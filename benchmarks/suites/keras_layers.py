@@ -98,7 +98,7 @@ def _model(given: dict[str, Any]) -> Any:
     layer = given["layer_cls"](**given["init_kwargs"])
     if isinstance(shape, dict):
         of = lambda k: dtype.get(k) if isinstance(dtype, dict) else dtype
-        inputs: Any = {k: _input(s, of(k)) for k, s in shape.items()}
+        inputs: Any = {k.removesuffix("_shape"): _input(s, of(k)) for k, s in shape.items()}
         return keras.Model(inputs, layer(**inputs, **options))
     if isinstance(shape, list) or isinstance(shape[0], tuple):
         dtypes = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(shape)
