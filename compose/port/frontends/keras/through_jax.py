@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import jax
@@ -67,7 +68,7 @@ class _Call:
     def _traced(self, train: bool) -> str:
         with jax.enable_x64(True):
             run = lambda arrays, xs: jax.tree.leaves(self.run(arrays, xs, train)[0])
-            return str(jax.make_jaxpr(run)(self.arrays, self.examples))
+            return re.sub(r"0x[0-9a-f]+", "", str(jax.make_jaxpr(run)(self.arrays, self.examples)))
 
     def run(self, arrays: dict[str, Any], inputs: list, train: bool = False) -> tuple[Any, Any]:
         leaves = list(self.leaves)
