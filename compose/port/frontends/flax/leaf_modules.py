@@ -116,11 +116,16 @@ class Recorder:
         return jax.tree.unflatten(out_tree, made)
 
 
+_WHOLE_ALWAYS = (  # those that train in another way, and attention, whose operations have the length of the example
+    "BatchNorm", "SpectralNorm", "Dropout", "MultiHeadDotProductAttention", "SelfAttention", "MultiHeadAttention",
+)  # fmt: skip
+
+
 def opens(module: Any) -> bool:
     """Whether a module's operations say all that it does: not one that trains in another way than it infers."""
     own = type(module).__name__
     draws = any(getattr(module, name, 0) for name in ("dropout_rate", "rate"))
-    return own not in ("BatchNorm", "SpectralNorm", "Dropout") and not draws and not getattr(module, "decode", False)
+    return own not in _WHOLE_ALWAYS and not draws and not getattr(module, "decode", False)
 
 
 def _kept(module: Any) -> bool:

@@ -205,8 +205,8 @@ class KerasLowering(Arithmetic[GraphValue]):
                     f"masks within one model, got one that enters {op.name}: call its layers in the outer one"
                 )
             return self._model(inner, keras.tree.flatten(args))
-        if isinstance(op, keras.layers.Lambda) and class_rule(type(op)) is None:
-            return self._or_through_jax(lambda: self._custom(op, node, known, read), op, node, read)
+        if isinstance(op, keras.layers.Lambda):
+            return self._unknown("Lambda", node, "its code is not read: write it as a layer or an op")
         family = "keras.layers" if isinstance(op, keras.Layer) else "keras.ops"
         rule = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
         self.node = node
