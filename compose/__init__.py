@@ -37,6 +37,7 @@ from compose.layers.augment.perspective import *
 from compose.layers.augment.policy import *
 from compose.layers.augment.warp import *
 from compose.layers.conv.conv import *
+from compose.layers.conv.given import *
 from compose.layers.conv.transpose import *
 from compose.layers.dense import *
 from compose.layers.dropout import *
@@ -45,6 +46,7 @@ from compose.layers.elementwise import *
 from compose.layers.embedding import *
 from compose.layers.encode import *
 from compose.layers.histogram import *
+from compose.layers.indexing import *
 from compose.layers.initializers import *
 from compose.layers.join import *
 from compose.layers.learned import *

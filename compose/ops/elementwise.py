@@ -127,6 +127,8 @@ NAMES = (
     "nn.log1mexp",
     "lax.bitcast_convert_type",
     "lax.clamp",
+    "lax.complex",
+    "lax.div",
     "lax.population_count",
     "lax.reduce_precision",
     "scipy.special.beta",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy
+import jax.scipy.linalg
 import jax.scipy.special
 
 from compose.core.registry import add_alias, add_word, alias_of

@@ -10,6 +10,7 @@ _WHERE = {
     "from_tf": "frontends.tensorflow",
     "from_onnx": "frontends.onnx",
     "from_flax": "frontends.flax",
+    "from_jax": "frontends.jax",
     "rule": "lowering.registry",
     "Ported": "ported",
     "load": "ported",

@@ -125,6 +125,14 @@ class Ported(Result):
         """
         return _exporter("flax").to_flax_variables(self, params, state)
 
+    def to_jax_params(self, params: Any, state: Any = None, like: Any = None) -> Any:
+        """The tree of parameters of the JAX function with these weights.
+
+        Args:
+            like: a tree of the same structure, for a port that `port.load` read.
+        """
+        return _exporter("jax").to_jax_params(self, params, state, like)
+
     def to_tf_variables(self, params: Any, state: Any = None) -> list[tuple[Any, np.ndarray]]:
         """Each TensorFlow variable with its new value, to `assign`; in TF1, to `load` into the session."""
         return _exporter("tensorflow").to_tf_variables(self, params, state)

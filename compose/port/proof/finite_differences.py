@@ -47,11 +47,11 @@ class Differences:
         )
 
     def _along_input(self, i: int, gradient: np.ndarray, rng) -> tuple[float, float, float]:
-        move = lambda d: [x + d if j == i else x for j, x in enumerate(self._inputs)]
+        move = lambda d: [np.asarray(x + d) if j == i else x for j, x in enumerate(self._inputs)]
         return self._along(self._inputs[i], gradient, rng, lambda d: self._total(self._arrays, move(d)))
 
     def _along_weight(self, name: str, gradient: np.ndarray, rng) -> tuple[float, float, float]:
-        move = lambda d: {**self._arrays, name: self._arrays[name] + d}
+        move = lambda d: {**self._arrays, name: np.asarray(self._arrays[name] + d)}
         return self._along(self._arrays[name], gradient, rng, lambda d: self._total(move(d), self._inputs))
 
     def _along(self, at: np.ndarray, gradient: np.ndarray, rng, total: Callable) -> tuple[float, float, float]:
@@ -67,4 +67,4 @@ class Differences:
         return ours, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
 
     def _total(self, arrays: Arrays, inputs: list[np.ndarray]) -> float:
-        return float(sum(np.sum(y * c) for y, c in zip(self._run(arrays, inputs), self._cotangents)))
+        return float(sum(np.sum(y * c).real for y, c in zip(self._run(arrays, inputs), self._cotangents)))

@@ -8,9 +8,10 @@ from compose.port.ir.reference import Arrays
 
 
 def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Random numbers shaped as the outputs, the same on both sides."""
+    """Random numbers shaped as the outputs, complex for a complex one, the same on both sides."""
     rng = np.random.default_rng([seed, 7])
-    return [rng.normal(size=o.shape) for o in outputs]
+    draw = lambda o: rng.normal(size=o.shape)
+    return [np.asarray(draw(o) + 1j * draw(o)) if o.dtype.kind == "c" else draw(o) for o in outputs]
 
 
 def perturbed(arrays: Arrays, seed: int) -> Arrays:

@@ -56,9 +56,13 @@ def compare(
     """Compare ours with theirs, array by array, relative to each array's largest entry.
 
     An array that is almost zero (the gradient of a bias before batch norm is pure rounding) is compared relative to a
-    ten-thousandth of the largest entry of all arrays, those in `beside` included.
+    ten-thousandth of the largest entry of all arrays, those in `beside` included. Infinities and NaN must be the same
+    in both; an array of nothing else is no proof.
     """
     pairs = {name: (_signed(a), _signed(b)) for name, (a, b) in pairs.items()}
+    beside = [b[np.isfinite(b)] for b in beside]
+    wholly = [name for name, (_, b) in pairs.items() if b.size and not np.isfinite(b).any()]
+    pairs = {name: _finite(a, b) for name, (a, b) in pairs.items()}
     all_of_theirs = [*beside, *(b for _, b in pairs.values())]
     largest = max((float(np.max(np.abs(b), initial=0.0)) for b in all_of_theirs), default=0.0)
     errors: dict[str, float] = {}
@@ -71,7 +75,18 @@ def compare(
         errors[name] = float("inf") if np.isnan(error) else error
     worst = max(errors, key=lambda k: errors[k], default="")
     error = errors.get(worst, 0.0)
+    if wholly and error <= tolerance:
+        said = f"{wholly[0]}: no finite number, which proves nothing"
+        return Row(check, f"{len(pairs)} arrays", 0.0, False, said)
     return Row(check, f"{len(pairs)} arrays", error, error <= tolerance, worst)
+
+
+def _finite(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both arrays, with zeros where both hold the same infinity or no number."""
+    if a.shape != b.shape or np.isfinite(b).all():
+        return a, b
+    alike = ~np.isfinite(b) & ((a == b) | (np.isnan(a) & np.isnan(b)))
+    return np.where(alike, 0, a), np.where(alike, 0, b)
 
 
 def _signed(array: np.ndarray) -> np.ndarray:

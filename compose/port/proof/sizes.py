@@ -97,6 +97,8 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
     """The inputs with these axes longer or shorter, filled from random places of what they had."""
     i, axis = axes[0]
     n = inputs[i].shape[axis]
+    if n == 0:  # there is nothing to fill longer inputs from
+        return
     sizes = (n // 2,) if axis and n >= _LONG else (n + 3, 2 * n) if axis == 0 else (n + 3, max(n - 3, 1), 2 * n)
     for size in sizes:  # 3 more, since n + 1 may have the half that n has
         places = np.concatenate([np.arange(min(n, size)), rng.integers(n, size=max(size - n, 0))])

@@ -12,10 +12,22 @@ from compose.port.ir.weights import Constant, Take
 from compose.port.structure.piece import Piece
 
 
+class Unshared(PortError):
+    """One array goes to layers that differ.
+
+    Attributes:
+        source: its name.
+    """
+
+    def __init__(self, source: str, layers: str):
+        super().__init__(f"the weight {source!r} is used by layers that differ, and cannot be shared: {layers}")
+        self.source = source
+
+
 def share_all(piece: Piece) -> Piece:
     """The piece within a `share` for every part that runs more than once on the same weights.
 
-    Raises `PortError` where one array goes to layers that differ, which no expression can state.
+    Raises `Unshared` where one array goes to layers that differ, which no expression can state.
     """
     for uses in _repeated(piece):
         if _still_there(piece, uses):
@@ -25,7 +37,7 @@ def share_all(piece: Piece) -> Piece:
         others = [p for p, take in leaves if p is not first]
         if first is None or not all(_is_projection(p, source) for p in others):
             layers = ", ".join(f"{p.layer} at {'/'.join(p.op.path)}" for p, _ in leaves if p.op)
-            raise PortError(f"the weight {source!r} is used by layers that differ, and cannot be shared: {layers}")
+            raise Unshared(source, layers)
         piece = _shared(piece, first, {id(first): None} | {id(p): "attend" for p in others})
     return piece
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.frontends.flax.registry import registry
-from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
 
 
@@ -28,12 +27,6 @@ def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) 
     Raises `PortError` for a module that cannot be traced, an operation without a rule, or Flax not installed.
     """
 
-    graph, reference = read(module, *inputs, partial=partial, **options)
-    return Ported.of(graph, reference, "flax")
-
-
-def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tuple[SourceGraph, Any]:
-    """The module as the graph that `Ported` is made from, and the reference for the proof."""
     try:
         from flax import linen, nnx
     except ImportError:
@@ -42,9 +35,12 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
     from compose.port.frontends.flax.capture_linen import LinenModel
     from compose.port.frontends.flax.capture_nnx import NnxModel
     from compose.port.frontends.flax.lower import FlaxLowering
-    from compose.port.frontends.flax.reference import FlaxModel
+    from compose.port.frontends.jax.port import ported
+    from compose.port.frontends.jax.reference import JaxReference
+    from compose.port.frontends.jax.registry import registry as operations
 
     registry.load()
+    operations.load()
     usual = mode(module, False) if isinstance(module, (linen.Module, nnx.Module)) else {}
     other = [f"{k}={v}" for k, v in options.items() if k in usual and bool(v) != usual[k]]
     if other:
@@ -58,8 +54,6 @@ def read(module: Any, *inputs: Any, partial: bool = False, **options: Any) -> tu
         raise PortError(f"a Linen module and its variables, or a live NNX module, got {type(module).__name__}")
     if not examples:
         raise PortError("example inputs: from_flax(module, variables, x), or from_flax(nnx_module, x)")
-    reference = FlaxModel(model, examples)
-    low = FlaxLowering(model, reference.inputs())
-    graph = low.run()
-    low.refuse(partial)
-    return graph, reference
+    reference = JaxReference(model, examples)
+    lowering = lambda apart, opened: FlaxLowering(model, reference.inputs(), apart, opened)
+    return ported(lowering, reference, "flax", partial)

@@ -16,12 +16,12 @@ from jax.interpreters import batching
 
 from compose.core.errors import PortError
 from compose.port.frontends.flax.registry import class_rule
+from compose.port.frontends.jax.inlining import SCOPE
 
 WHOLE = Primitive("flax_module")
 WHOLE.multiple_results = True
 WHOLE.def_abstract_eval(lambda *_, shapes, **__: list(shapes))
 _EACH_ROW = ("Dense", "Linear", "LayerNorm", "RMSNorm", "Dropout", "Embed", "PReLU")  # on the last axis alone
-SCOPE = "compose-scope-"  # marks in JAX's name stack which module an operation is in
 
 Path = tuple[str, ...]
 
@@ -70,12 +70,17 @@ class Call:
 
 @dataclass
 class Recorder:
-    """What a trace has met: the calls of whole modules, and the modules around everything else."""
+    """What a trace has met: the calls of whole modules, and the modules around everything else.
+
+    Attributes:
+        opened: the places of modules that are not kept whole.
+    """
 
     calls: list[Call] = field(default_factory=list)
     scopes: list[tuple[Path, Path]] = field(default_factory=list)
     classes: dict[Path, str] = field(default_factory=dict)
     inside: bool = False
+    opened: frozenset[Path] = frozenset()
 
     def around(self, module: Any, path: Path, arrays: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
         """Run a module's call: as one operation where a rule knows the module.
@@ -86,7 +91,7 @@ class Recorder:
             return run(*args, **kwargs)
         self.classes[path] = type(module).__name__
         classes = tuple(self.classes.get(path[: i + 1], "") for i in range(len(path)))
-        if not _kept(module):
+        if not _kept(module) or path in self.opened:
             self.scopes.append((path, classes))
             with jax.named_scope(f"{SCOPE}{len(self.scopes) - 1}"):
                 return run(*args, **kwargs)
@@ -109,6 +114,18 @@ class Recorder:
             *weights.values(), *given, shapes=shapes, call=len(self.calls) - 1, weights=len(weights), each=each
         )
         return jax.tree.unflatten(out_tree, made)
+
+
+_WHOLE_ALWAYS = (  # those that train in another way, and attention, whose operations have the length of the example
+    "BatchNorm", "SpectralNorm", "Dropout", "MultiHeadDotProductAttention", "SelfAttention", "MultiHeadAttention",
+)  # fmt: skip
+
+
+def opens(module: Any) -> bool:
+    """Whether a module's operations say all that it does: not one that trains in another way than it infers."""
+    own = type(module).__name__
+    draws = any(getattr(module, name, 0) for name in ("dropout_rate", "rate"))
+    return own not in _WHOLE_ALWAYS and not draws and not getattr(module, "decode", False)
 
 
 def _kept(module: Any) -> bool:

@@ -1,9 +1,8 @@
-"""The built-in rules of the Flax front end."""
+"""The built-in rules of the Flax front end, which are those of its modules; `jax` has those of the operations."""
 
 from __future__ import annotations
 
 from compose.port.lowering.registry import Registry
 
 registry = Registry("compose.port.frontends.flax.rules")
-rule, rules = registry.rule, registry.rules
-named_rule, class_rule = registry.named, registry.of_class
+rules, rule, class_rule = registry.rules, registry.rule, registry.of_class

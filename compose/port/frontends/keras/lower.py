@@ -17,6 +17,7 @@ from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
 from compose.port.frontends.keras.options import check_options
 from compose.port.frontends.keras.registry import class_rule, named_rule
+from compose.port.frontends.keras.through_jax import through_jax
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Place
@@ -193,8 +194,7 @@ class KerasLowering(Arithmetic[GraphValue]):
                     "in training alone, put a layer of compose in its place by @compose.port.rule",
                     stacklevel=2,
                 )
-            model, values = traced(op, node.arguments.args, known)
-            return self._model(model, [read(v) for v in values])
+            return self._or_through_jax(lambda: self._custom(op, node, known, read), op, node, read)
         args: Any = keras.tree.map_structure(read, node.arguments.args)
         kwargs: Any = keras.tree.map_structure(read, known)
         kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
@@ -215,8 +215,43 @@ class KerasLowering(Arithmetic[GraphValue]):
             if family == "keras.ops" and not any(isinstance(v, GraphValue) for v in keras.tree.flatten((args, kwargs))):
                 return known_result(self, op, args, kwargs)
             if rule is None:
-                return self._unknown(f"{family}.{type(op).__name__}", node)
-            return self._ruled(rule, op, args, kwargs)
+                try:
+                    return through_jax(self, op, node, args, kwargs)
+                except Exception as e:  # also of the call itself, on inputs of another batch
+                    hint = str(e).partition("\n")[0] if keras.backend.backend() == "jax" else ""
+                    return self._unknown(f"{family}.{type(op).__name__}", node, hint)
+            return self._or_through_jax(lambda: self._ruled(rule, op, args, kwargs), op, node, read)
+
+    def _custom(self, op: Any, node: Any, known: Any, read: Any) -> list:
+        """A layer of the user's own, by the nodes of its call."""
+        model, values = traced(op, node.arguments.args, known)
+        missing = len(self.missing)
+        made = self._model(model, [read(v) for v in values])
+        if len(self.missing) > missing and keras.backend.backend() == "jax":
+            lacks = self.missing[missing]
+            del self.missing[missing:]
+            raise PortError(f"operations with a rule, got {lacks.operation} at {lacks.where}")
+        return made
+
+    def _or_through_jax(self, lower: Callable, op: Any, node: Any, read: Any) -> Any:
+        """What a rule makes; where it refuses, on Keras's JAX backend, what JAX's operations make."""
+        start = len(self.ops)
+        try:
+            return lower()
+        except PortError as e:
+            if keras.backend.backend() != "jax":
+                raise
+            del self.ops[start:]
+            args: Any = keras.tree.map_structure(read, node.arguments.args)
+            kwargs: Any = keras.tree.map_structure(read, self.keywords(node))
+            kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
+            self.node = node
+            try:
+                return through_jax(self, op, node, args, kwargs)
+            except Exception as other:  # what the rule says is the better answer
+                del self.ops[start:]
+                e.add_note(f"read by JAX's operations instead: {str(other).partition(chr(10))[0]}")
+            raise
 
     def _ruled(self, rule: Callable, op: Any, args: Any, kwargs: Any) -> Any:
         if "mask" in kwargs and "mask" not in inspect.signature(rule).parameters:

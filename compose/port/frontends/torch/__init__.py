@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compose.core.errors import PortError
+from compose.core.errors import LayerError, PortError
 from compose.port.frontends.torch.registry import registry
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
@@ -34,7 +34,10 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     from compose.port.frontends.torch.reference import TorchModel
 
     made = read(model, *inputs, channels_first=channels_first, partial=partial, **named)
-    return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
+    try:
+        return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
+    except LayerError as e:
+        raise PortError(f"a model whose operations its layers can compute, got {e}") from e
 
 
 class Read(NamedTuple):

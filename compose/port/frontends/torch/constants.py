@@ -10,6 +10,7 @@ from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
 from compose.port.frontends.torch.float64 import exact
+from compose.port.lowering.batch import refuse_size
 from compose.port.lowering.values import BATCH, Weight
 
 
@@ -23,9 +24,31 @@ def folded(node: torch.fx.Node, env: dict[Any, Any]) -> Any:
 
     target: Any = node.target
     args, kwargs = (map_aggregate(tree, tensor) for tree in (node.args, node.kwargs))
+    _refuse_counts(node, args)
     with exact():
         result = target(*args, **kwargs)  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
     return pytree.tree_map(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, result)
+
+
+_COUNTS = frozenset(
+    (
+        "sum", "prod", "nansum", "count_nonzero", "norm", "linalg_vector_norm", "logsumexp", "std", "var", "dot",
+        "mm", "mv", "bmm", "matmul", "addmm", "einsum", "cumsum", "cumprod", "logcumsumexp", "numel", "tensordot",
+        "vdot",
+    )
+)  # fmt: skip
+
+
+def _refuse_counts(node: torch.fx.Node, args: Any) -> None:
+    """Raise `PortError` for a sum of constants over the examples, which is another number for another batch."""
+    if str(node.target).split(".")[1] not in _COUNTS:
+        return
+    given = [a for a in pytree.tree_leaves(args) if isinstance(a, torch.Tensor)]
+    made = node.meta.get("val")
+    free = lambda shape: sum(isinstance(n, torch.SymInt) for n in shape)
+    before = sum(n != 0 and n % BATCH == 0 for a in given for n in a.shape)
+    if before and (not isinstance(made, torch.Tensor) or before > free(made.shape) or "cum" in str(node.target)):
+        raise refuse_size("a number")
 
 
 def wide(array: np.ndarray) -> np.ndarray:

@@ -12,14 +12,16 @@ import torch
 from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
-from compose.core.errors import PortError
+from compose.core.errors import LayerError, PortError
 from compose.core.layer import Layer
+from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of, user_line
-from compose.port.frontends.torch.constants import folded, without_batch
+from compose.port.frontends.torch.constants import folded, wide, without_batch
+from compose.port.frontends.torch.decompose import decomposed
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import Operands
+from compose.port.frontends.torch.operands import Operands, as_value, plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.registry import class_rule, named_rule
@@ -31,11 +33,29 @@ from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
-_OF_ANOTHER_USE = (TypeError, AttributeError, ValueError, LookupError, ZeroDivisionError)
+_OF_ANOTHER_USE = (
+    TypeError,
+    StopIteration,
+    AssertionError,
+    NotImplementedError,
+    AttributeError,
+    ValueError,
+    LookupError,
+    ZeroDivisionError,
+)
+_ABSENT = object()  # what the model itself gives as None
 _SAME = ("contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh")
+
+
+class NoRule(Exception):
+    """An operation without a rule, which torch does not decompose."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.name = name
 
 
 class TorchLowering(Operands):
@@ -46,6 +66,7 @@ class TorchLowering(Operands):
         inputs: the values that the model is called with.
         live: the nodes that the outputs depend on.
         leaves: the weights of modules that stay whole.
+        inside: the operations whose parts are being lowered.
         emitted_sizes: the values of the sizes that the model computes with, by their nodes.
     """
 
@@ -61,6 +82,7 @@ class TorchLowering(Operands):
         self.env: dict[torch.fx.Node, Any] = {}
         self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
+        self.inside: list[Any] = []
         self.leaves = leaf_weights(calls)
 
     def run(self, name: str) -> SourceGraph:
@@ -76,7 +98,7 @@ class TorchLowering(Operands):
             elif node.op == "call_function" and node in self.live:
                 self.env[node] = self._call(node)
             elif node.op == "output":
-                output = map_aggregate(node.args[0], self._lookup)
+                output = map_aggregate(node.args[0], lambda o: _ABSENT if o is None else self._lookup(o))
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
@@ -108,7 +130,7 @@ class TorchLowering(Operands):
 
     def reads(self, index: int) -> bool:
         """Whether anything reads this one of the node's outputs."""
-        return any(user.args[1] == index and user.users for user in self.node.users)
+        return any(user.args[1] == index and not self.live.isdisjoint(user.users) for user in self.node.users)
 
     def record_exact(self, node: torch.fx.Node, array: np.ndarray) -> None:
         """Record the exact values of the rounded buffer that a node depends on, if a layer computes it."""
@@ -147,7 +169,7 @@ class TorchLowering(Operands):
         args = map_aggregate(node.args, self._lookup)
         kwargs = map_aggregate(node.kwargs, self._lookup)
         if node.target is operator.getitem:
-            return args[0] if isinstance(args[0], Value) else args[0][args[1]]  # of an operation without a rule
+            return args[0][args[1]]
         name = str(node.target)
         if not name.startswith("aten") or name.split(".")[1] not in _READ_PENDING:
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
@@ -174,15 +196,69 @@ class TorchLowering(Operands):
         match = idiom(self, node)
         if match is not None:
             return match
-        rule = named_rule(name) or named_rule(name.replace("_.", "."))
+        rule = named_rule(name) or (named_rule(name.replace("_.", ".")) if in_place(name) else None)
         if rule is None:
-            self.lacks(name, user_line(node))
-            return self._unknown(node, values)
-        if not any(isinstance(v, (Value, Pending)) and not isinstance(v, Derived) for v in values):
+            result = self._in_parts(node)
+        elif not any(isinstance(v, (Value, Pending)) and not isinstance(v, Derived) for v in values):
             return self._of_weights(name, rule, values, *args, **kwargs)
-        result = rounded(self, node, self._apply(name, rule, node, *args, **kwargs))
+        else:
+            result = self._by_rule(name, rule, node, args, kwargs)
+        result = rounded(self, node, result)
         if in_place(name):
             self.env[node.args[0]] = result
+        return result
+
+    def _by_rule(self, name: str, rule: Callable, node: Any, args: Any, kwargs: Any) -> Any:
+        """What a rule makes of a node; where it knows no such use of the operation, what the node's parts make."""
+        before, unread = list(self.ops), len(self.unread)
+        try:
+            return self._apply(name, rule, node, *args, **kwargs)
+        except PortError as e:
+            self.ops, self.unread[unread:] = list(before), []
+            if node.target in self.inside:
+                raise
+            try:
+                return self._parts(node)
+            except (PortError, NoRule) as inner:
+                self.ops, self.node = before, node
+                raise e from inner
+
+    def _in_parts(self, node: Any) -> Any:
+        """The result of a node without a rule, by those of the operations that torch decomposes it into."""
+        before = list(self.ops)
+        try:
+            return self._parts(node)
+        except NoRule as e:
+            self.ops, self.node = before, node
+            if self.inside:
+                raise
+            inner = "" if e.name == str(node.target) else f"it is made of {e.name}, which has none either"
+            self.lacks(str(node.target), user_line(node), inner)
+            return self._unknown(node)
+
+    def _parts(self, node: Any) -> Any:
+        """As `_in_parts`. Raises `NoRule` for an operation without a rule that has no parts."""
+        graph = None if node.target in self.inside else decomposed(node)
+        if graph is None:
+            raise NoRule(str(node.target))
+        self.sized = True  # the parts may hold the lengths that torch has read
+        given, result = iter(node.all_input_nodes), None
+        self.inside.append(node.target)
+        self.live |= live_nodes(graph)
+        try:
+            for inner in graph.nodes:
+                self.node = inner
+                if inner.op == "placeholder":
+                    self.env[inner] = self.env[next(given)]
+                elif inner.op == "get_attr":
+                    self.env[inner] = wide(getattr(graph.owning_module, inner.target).numpy())
+                elif inner.op == "call_function" and inner in self.live:
+                    self.env[inner] = self._call(inner)
+                elif inner.op == "output":
+                    result = map_aggregate(inner.args[0], self._lookup)
+        finally:
+            self.inside.pop()
+            self.node = node
         return result
 
     def _of_weights(self, name: str, rule: Callable, values: list[Any], *args: Any, **kwargs: Any) -> Any:
@@ -217,19 +293,23 @@ class TorchLowering(Operands):
                 return rule(self, *args, **kwargs)
         except PortError:
             raise
+        except LayerError as e:
+            raise PortError(f"{name} at {self.location()}: {e}") from e
         except _OF_ANOTHER_USE as e:  # a rule for values got a parameter, or an unknown option
             raise PortError(f"{name} at {self.location()}: as its rule knows it, got another use ({e})") from e
 
-    def _unknown(self, node: torch.fx.Node, values: list) -> Value:
-        first = next((v for v in values if isinstance(v, Value)), self.inputs[0])
-        shape = sizes_of(node.meta["val"]) if isinstance(node.meta["val"], torch.Tensor) else first.shape
-        return Value(first.index, shape, identity_axes(len(shape)))
+    def _unknown(self, node: torch.fx.Node) -> Any:
+        """Values of the shapes that an operation without a rule would give."""
+        as_value = lambda v: Value(self.inputs[0].index, sizes_of(v), identity_axes(v.ndim))
+        return pytree.tree_map(lambda v: as_value(v) if isinstance(v, torch.Tensor) else v, node.meta["val"])
 
     def _outputs(self, output: Any, leaves: list[Value]) -> Any:
         if isinstance(output, (tuple, list)):
-            outputs = tuple(self._outputs(o, leaves) for o in output)
+            outputs = tuple(self._outputs(o, leaves) for o in output if o is not _ABSENT)
             return outputs[0] if len(outputs) == 1 else outputs
         output = _value(output)
+        if isinstance(output, (np.ndarray, Weight)):
+            output = self._constant(output)
         if not isinstance(output, Value):
             raise PortError(f"outputs that depend on the input, got {type(output).__name__}")
         output = self.whole(output)
@@ -237,6 +317,19 @@ class TorchLowering(Operands):
             output = self.as_source(output)
         leaves.append(output)
         return output.index
+
+    def _constant(self, output: Any) -> Value:
+        """An output that does not depend on the input."""
+        known = without_batch(output)
+        if known.shape == output.shape:
+            return plain(self, known, self.inputs[0])
+        if not isinstance(known, np.ndarray) or output.shape[0] % BATCH or known.shape[0] != 1:
+            raise PortError("outputs that depend on the input, or are the same for each example")
+        made = as_value(self, np.broadcast_to(known, (1, *output.shape[1:])), self.inputs[0])
+        if known.dtype.kind in "bi":
+            cast = word("ops.not_equal")(y=0) if known.dtype == bool else word("ops.astype")(dtype=word("int32"))
+            made = self.emit(cast, made, shape=output.shape)
+        return made
 
     def _lookup(self, value: Any) -> Any:
         return self.env[value] if isinstance(value, torch.fx.Node) else value

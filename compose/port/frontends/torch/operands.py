@@ -6,15 +6,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.records import Records
+from compose.port.ir.weights import Constant
 from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
 from compose.port.lowering.literals import single
-from compose.port.lowering.values import Known, Value, identity_axes
+from compose.port.lowering.values import Known, Pending, Value, Weight, identity_axes
 
 _OF_ONE_NUMBER = {name: f"ops.{name}" for name in ("add", "subtract", "multiply", "divide")}  # of shapes that differ
 
@@ -70,6 +72,8 @@ class Operands(Records):
         return self.pair(operation, x, as_value(self, known, x))
 
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
+        if not self.node.meta["val"].is_floating_point():  # whole numbers stay so, as places have to
+            return self.pair(operation, x, plain(self, known, x))
         if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))
@@ -94,11 +98,13 @@ class Operands(Records):
 def as_value(lowering: LayoutLowering, known: Any, like: Value) -> Value:
     """A parameter or a constant as a value that broadcasts against `like`, in the same layout.
 
-    Raises `PortError` for one that is not the same for each example.
+    One that is not the same for each example is a value without a batch, in the source's layout.
     """
     if isinstance(known, Value):
         return known
-    shape = broadcast_shape(known, like)
+    shape = (1,) * (like.ndim - len(known.shape)) + tuple(known.shape)
+    if not like.ndim or len(shape) > like.ndim or shape[0] != 1:
+        return alone(lowering, known, like)
     like = lowering.whole(like)
     if like.axes[0] != 0:
         like = lowering.as_source(like)
@@ -117,9 +123,31 @@ def with_array(lowering: LayoutLowering, operation: str, x: Value, known: Any) -
     return lowering.learned_along(operation, x, known)
 
 
-def broadcast_shape(known: Any, like: Value) -> tuple[int, ...]:
-    """The shape with as many axes as `like`, 1 for the batch's."""
-    shape = (1,) * (like.ndim - len(known.shape)) + tuple(known.shape)
-    if len(shape) > like.ndim or shape[0] != 1:
-        raise PortError(f"an array that is the same for each example, got one of shape {tuple(known.shape)}")
-    return shape
+def alone(lowering: LayoutLowering, given: Any, like: Value) -> Value:
+    """A parameter or a constant as a value without a batch."""
+    shape, axes = tuple(given.shape), identity_axes(len(given.shape))
+    weight = given if isinstance(given, Weight) else Constant(array=given)
+    return lowering.emit(
+        word("parameter")(*shape, batch=False), like, shape=shape, axes=axes, weights={"value": weight}
+    )
+
+
+def plain(low: LayoutLowering, x: Any, like: Value) -> Value:
+    """What a layer may read: a parameter, a constant or a number becomes a value of its own, beside another."""
+    if isinstance(x, Pending):
+        x = x.value()
+    if isinstance(x, Value):
+        return low.as_source(x)
+    if isinstance(x, Weight) and x.trained:
+        return alone(low, x, like)
+    array = np.asarray(x.array if isinstance(x, Weight) else x)
+    if array.dtype.kind == "f":
+        return alone(low, x if isinstance(x, Weight) else array, like)
+    if array.dtype.kind == "c":
+        halves = (alone(low, half.astype(np.float64), like) for half in (array.real, array.imag))
+        return low.emit(word("ops.complex"), *halves, shape=array.shape, axes=identity_axes(array.ndim))
+    made = alone(low, array.astype(np.float64), like)
+    axes = identity_axes(array.ndim)
+    if array.dtype == bool:
+        return low.emit(word("ops.not_equal")(y=0), made, shape=array.shape, axes=axes)
+    return low.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)

@@ -16,6 +16,7 @@ from compose.port.frontends.torch.certain import Certain
 from compose.port.frontends.torch.float64 import exact
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.finite_differences import Differences
 from compose.port.proof.reference import cotangents
 
 
@@ -34,10 +35,15 @@ class TorchModel:
         with torch.no_grad(), exact():
             return [_array(o) for o in self.call.run(model, map(torch.from_numpy, inputs))]
 
-    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
+    def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
         model = self._with(arrays).eval()
-        with exact():
-            return self._gradients(model, arrays, inputs, seed)
+        try:
+            with exact():
+                return self._gradients(model, arrays, inputs, seed)
+        except (RuntimeError, NotImplementedError) as e:
+            if "differentiable" not in str(e) and "derivative" not in str(e):
+                raise
+            return Differences(self.outputs, arrays, inputs, seed)  # torch has no gradient of an operation
 
     def _gradients(self, model: torch.nn.Module, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         xs = _tensors(inputs)
@@ -46,10 +52,10 @@ class TorchModel:
         leaves = [x for x in xs if x.requires_grad]
         wanted = [*leaves, *weights.values()]
         given = cotangents([_array(o) for o in outputs], seed)
-        parts = [(o * torch.from_numpy(c)).sum() for o, c in zip(outputs, given) if o.requires_grad]
+        parts = [_real((o * torch.from_numpy(c)).sum()) for o, c in zip(outputs, given) if o.requires_grad]
         none = (None,) * len(wanted)
         found = torch.autograd.grad(torch.stack(parts).sum(), wanted, allow_unused=True) if parts else none
-        grads = [np.zeros(v.shape) if g is None else g.numpy() for g, v in zip(found, wanted)]
+        grads = [np.zeros(v.shape) if g is None else g.numpy(force=True) for g, v in zip(found, wanted)]
         inner, outer = grads[: len(leaves)], dict(zip(weights, grads[len(leaves) :]))
         return Gradients([_array(o) for o in outputs], inner, outer, any(g is not None for g in found))
 
@@ -150,6 +156,10 @@ def _array(output: torch.Tensor) -> np.ndarray:
     """An output as an array; NumPy has no bfloat16."""
     output = output.detach()
     return (output.double() if output.is_floating_point() else output).numpy()
+
+
+def _real(x: torch.Tensor) -> torch.Tensor:
+    return x.real if x.is_complex() else x
 
 
 def _tensors(inputs: list[np.ndarray]) -> list[torch.Tensor]:

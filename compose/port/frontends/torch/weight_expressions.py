@@ -11,7 +11,7 @@ from torch.fx.node import map_aggregate
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import Operands
+from compose.port.frontends.torch.operands import Operands, alone
 from compose.port.ir.weights import Constant
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -61,15 +61,6 @@ class Derived(Pending):
             return x.beside(like)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
-
-
-def alone(lowering: Operands, given: Any, like: Value) -> Value:
-    """A parameter or a constant as a value without a batch."""
-    shape, axes = tuple(given.shape), identity_axes(len(given.shape))
-    weight = given if isinstance(given, Weight) else Constant(array=given)
-    return lowering.emit(
-        word("parameter")(*shape, batch=False), like, shape=shape, axes=axes, weights={"value": weight}
-    )
 
 
 def rows(lowering: Operands, table: Weight, places: np.ndarray) -> Value:

@@ -102,7 +102,8 @@ def test_a_lambda_is_not_read():
 
 
 def test_missing_layers_are_listed_at_once():
-    model = keras.Sequential([keras.Input((5, 5, 3)), L.Solarization(name="erase"), L.Conv2D(2, 3), L.AutoContrast()])
+    model = keras.Sequential([keras.Input((5, 5, 3)), L.Solarization(name="erase"), L.Conv2D(2, 3), L.Lambda(abs)])
     with pytest.raises(PortError) as raised:
         port.from_keras(model, partial=True)
-    assert "Solarization (1×), first at erase" in str(raised.value) and "AutoContrast" in str(raised.value)
+    assert "Solarization (1×), first at erase" in str(raised.value)
+    assert "Lambda (1×)" in str(raised.value)

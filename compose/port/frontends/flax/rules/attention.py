@@ -10,8 +10,8 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rule, rules
-from compose.port.frontends.flax.rules.mask import Within, boolean
-from compose.port.frontends.flax.values import Value, Weight
+from compose.port.frontends.jax.rules.mask import boolean
+from compose.port.frontends.jax.values import Value, Weight, Within
 
 
 @rules("flax.linen.attention.MultiHeadDotProductAttention", "flax.nnx.nn.attention.MultiHeadAttention")

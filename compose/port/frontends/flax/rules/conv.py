@@ -7,6 +7,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rules
+from compose.port.frontends.jax.rules.conv import one
 from compose.port.ir.weights import Take
 
 
@@ -58,11 +59,6 @@ def _conv_transpose(low, module, x):
         axes, flip = (*range(rank), rank + 1, rank), tuple(range(rank))
         weights["kernel"] = Take(weights["kernel"].take.source, axes=axes, flip=flip, note="HWOI→HWIO, turned around")
     return low.emit(made, x, weights=weights)
-
-
-def one(values: Any) -> Any:
-    """One number for a tuple of equal numbers."""
-    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values
 
 
 def spread(value: Any, rank: int) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rules
@@ -35,16 +37,26 @@ def _plain(mask: Any, module: Any) -> None:
 @rules("flax.linen.normalization.BatchNorm", "flax.nnx.nn.normalization.BatchNorm")
 def _batch_norm(low, module, x, use_running_average=None, mask=None):
     _plain(mask, module)
-    if module.axis not in (-1, x.ndim - 1):
-        raise PortError(f"batch norm of the last axis, got axis={module.axis}")
+    if isinstance(module.axis, (tuple, list)):
+        raise PortError(f"batch norm of one axis, got axis={module.axis}")
+    axis = module.axis % x.ndim
+    order = (*(i for i in range(x.ndim) if i != axis), axis)
+    turned = axis != x.ndim - 1
+    x = low.emit(word("permute")(*order), x, shape=tuple(x.shape[i] for i in order)) if turned else x
+    y = _of_the_last(low, module, x)
+    return low.emit(word("permute")(*(int(i) for i in np.argsort(order))), y) if turned else y
+
+
+def _of_the_last(low: Any, module: Any, x: Any) -> Any:
     affine = {k: v for k, v in low.weights.items() if k in ("scale", "bias")}
     made = word("batch_norm")(momentum=float(module.momentum), epsilon=float(module.epsilon), **_affine(low))
     state = {k: low.weights[k] for k in ("mean", "var")}
     if id(low.call) not in low.fixed_norms:
-        return low.emit(made, x, weights=affine, state=state)
-    y = low.emit(word("frozen")(made.but(scale=False, bias=False)), x, state=state)  # its scale and bias are trained
+        return low.emit(made, x, weights=affine, state=state, shape=x.shape)
+    still = word("frozen")(made.but(scale=False, bias=False))  # its scale and bias are trained
+    y = low.emit(still, x, state=state, shape=x.shape)
     for name, layer in (("scale", "learned_scale"), ("bias", "learned_bias")):
-        y = low.emit(word(layer), y, weights={name: affine[name]}) if name in affine else y
+        y = low.emit(word(layer), y, weights={name: affine[name]}, shape=x.shape) if name in affine else y
     return y
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import class_rule, rule
-from compose.port.frontends.flax.values import Weight
+from compose.port.frontends.jax.values import Weight
 
 _INSIDE = "layer_instance/"
 

@@ -14,6 +14,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
+from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import Take
@@ -57,8 +58,10 @@ def _unflattened(x, weight: Weight) -> Take:
 def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, sparse=False):
     if isinstance(ids, np.ndarray):
         return places(low, weight, ids)
+    if isinstance(weight, Value) and padding_index < 0 and not scale_grad:
+        return emitted(low, word("ops.take")(axis=0), weight, ids)
     if not isinstance(weight, Weight):
-        raise PortError("a table that is a parameter", "one that is computed, as max_norm= does in each forward pass")
+        raise PortError("a table that is a parameter, got one that is computed")
     if scale_grad:
         raise PortError("an embedding whose gradient is not scaled by frequency (scale_grad_by_freq=False)")
     layer = word("embedding")(*weight.shape, **({} if padding_index < 0 else {"padding": padding_index}))
@@ -117,8 +120,9 @@ def _matmul(low, node, a, b):
     if isinstance(a, Value) and isinstance(b, Value) and min(a.ndim, b.ndim) > 1:
         return low.emit(word("matmul"), low.as_source(a), low.as_source(b), shape=shape, axes=identity_axes(len(shape)))
     ranks = len(a.shape), len(b.shape)
-    if min(ranks) < 2 or (min(ranks) > 2 and ranks[0] != ranks[1]):
-        raise PortError(f"a product of matrices, got shapes {a.shape} and {b.shape}")
+    weights = sum(isinstance(v, Weight) for v in (a, b))
+    if min(ranks) < 2 or (min(ranks) > 2 and ranks[0] != ranks[1]) or not weights:
+        return emitted(low, word("ops.matmul"), a, b)
     batch = [string.ascii_lowercase[: rank - 2] for rank in ranks]
     return _contract(low, f"{batch[0]}xk,{batch[1]}ky", f"{max(batch, key=len)}xy", [a, b])
 
@@ -157,7 +161,7 @@ def _contract(low: Any, inputs: str, out: str, operands: list) -> Value:
     if len(operands) == 2 and isinstance(operands[0], Weight):
         operands, terms = operands[::-1], terms[::-1]
     if len(operands) != 2 or not isinstance(operands[0], Value) or not isinstance(operands[1], Weight):
-        raise PortError(f"a sum of products of values, or of a value and a parameter, got {inputs}->{out}")
+        return emitted(low, word("contract")(equation=f"{','.join(terms)}->{out}"), *operands)
     (x, kernel), (left, right) = operands, terms
     if right[:-1] == left[-1:] and out == left[:-1] + right[-1:]:
         return dense(low, x, kernel, None)

@@ -18,10 +18,19 @@ _DIGITS = {torch.float16: (5, 10), torch.bfloat16: (8, 7)}  # bits of the expone
 
 @rules("aten.to", "aten._to_copy", "aten.type_as")
 def _to(low, node, x: Any, *args: Any, **options: Any):
+    return converted(low, node, x)
+
+
+def converted(low, node, x: Any) -> Any:
+    """The value as the kind of numbers that a node gives."""
     before, after = (_kind(of.meta["val"].dtype) for of in (node.args[0], node))
     if before == after:
         return x
     x = low.whole(x.value() if isinstance(x, Pending) else x)
+    if after == "complex":
+        return low.emit(word("ops.complex"), x, low.emit(word("ops.zeros_like"), x))
+    if before == "complex":
+        return low.emit(word("ops.real"), x)
     return low.emit(word("ops.astype")(dtype={"bool": "bool", "int": "int32", "float": "float32"}[after]), x)
 
 

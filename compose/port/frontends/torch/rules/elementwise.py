@@ -7,9 +7,9 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import Operands, as_value
+from compose.port.frontends.torch.operands import Operands, alone, as_value
+from compose.port.frontends.torch.plain import each
 from compose.port.frontends.torch.registry import rule, rules
-from compose.port.frontends.torch.weight_expressions import alone
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import Operand, Value, Weight
@@ -31,6 +31,8 @@ PLAIN = {
 
 def _plain(lowering: LayoutLowering, node: Any, x: Value):
     name = str(node.target).removeprefix("aten.").rpartition(".")[0].rstrip("_")
+    if name == "abs" and node.args[0].meta["val"].is_complex():
+        return lowering.emit(word("ops.abs"), x)
     return lowering.emit(word(PLAIN[name]), x)
 
 
@@ -179,7 +181,9 @@ def _sub(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, alpha=1):
 
 
 @rule("aten.rsub")
-def _rsub(lowering: LayoutLowering, node: Any, a: Value, b: float, alpha=1):
+def _rsub(lowering: LayoutLowering, node: Any, a: Value, b: Any, alpha=1):
+    if not isinstance(b, (int, float)):
+        return binary(lowering, "subtract", b, a if alpha == 1 else _times(lowering, a, alpha))
     return lowering.emit(word("add_constant")(value=b), lowering.emit(word("scale")(by=-alpha), a))
 
 
@@ -196,9 +200,10 @@ def _addcmul(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, c, val
 
 @rule("aten.div")
 def _div(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, rounding_mode=None):
-    if rounding_mode is not None:
-        raise PortError(f"a division without rounding, got rounding_mode={rounding_mode!r}")
-    return binary(lowering, "divide", a, b)
+    if rounding_mode == "floor":
+        return each(lowering, "ops.floor_divide", a, b)
+    made = binary(lowering, "divide", a, b)
+    return made if rounding_mode is None else lowering.each(word("ops.trunc"), made)
 
 
 def _times(lowering: LayoutLowering, b: Any, alpha: float) -> Any:

@@ -9,9 +9,11 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.plain import emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.rules.recurrent import States
+from compose.port.frontends.torch.rules.scatter import indices
 from compose.port.frontends.torch.sizes import from_the_end
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import Take
@@ -21,18 +23,18 @@ from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 @rule("aten.index")
 def _index(low, node, x: Any, where: list):
     """`x[where]` with an array of indices for one axis; the batch axis may be indexed by `arange(batch)` as well."""
-    if isinstance(x, Weight):
+    if isinstance(x, Weight) and not any(isinstance(p, Value) for p in where):
         return _of_table(low, x, where)
     if len(where) == 2 and isinstance(where[1], Value) and _is_batch(where[0], 1):
         return _of_each(low, x, where[1])
     if not isinstance(x, Value) or any(isinstance(p, Value) for p in where):
-        raise PortError("a value indexed with constants, or one place for each example")
+        return _of_places(low, x, where)
     shape, x = low.shape, low.as_source(x)
     given = {axis: np.asarray(p) for axis, p in enumerate(where) if p is not None}
     rank = max(p.ndim for p in given.values())
     own = given.pop(0, None) if 0 in given and _is_batch(given[0], rank) else None
     if len(given) != 1 or any(p.dtype == bool for p in given.values()):
-        raise PortError("one axis indexed with an array of integers, and no other")
+        return _of_places(low, x, where)
     ((axis, index),) = given.items()
     if own is not None:
         index = index.reshape(index.shape[1:] if index.ndim == rank else index.shape)
@@ -43,6 +45,12 @@ def _index(low, node, x: Any, where: list):
     if own is not None and made is x and shape == (x.shape[0], 1, 1, *x.shape[1:]):
         low.record_key_mask(wide, x)
     return wide
+
+
+def _of_places(low: Any, x: Any, where: list) -> Value:
+    """Elements at places that are values, or in several axes at once."""
+    axes, given = indices(low, where)
+    return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *given)
 
 
 def _of_table(low: Any, x: Weight, where: list) -> Any:
@@ -71,17 +79,63 @@ def _gather(low, node, x: Any, axis: int, where: Any, sparse_grad: bool = False)
     """The elements at places along an axis; of a constant whose elements are all equal, that one."""
     if isinstance(x, np.ndarray) and (x == x.flat[0]).all():
         return np.full((1,) * x.ndim, x.flat[0])
-    if not isinstance(x, Value) or not isinstance(where, Value):
-        raise PortError("gather from a value, at places that are a value")
-    x, where = low.as_source(x), low.as_source(where)
-    shape, axis = low.shape, axis % x.ndim
-    if (where.shape[0] != x.shape[0]) and axis != 0:
+    x, where = plains(low, (x, where))
+    shape = low.shape
+    if not x.ndim:
+        return emitted(low, word("ops.take")(axis=0), emitted(low, word("ops.ravel"), x, shape=(1,)), where)
+    axis = axis % x.ndim
+    if where.shape[0] != x.shape[0] and where.shape[0] % BATCH == 0 and axis != 0:
         raise PortError("gather at places for each example")
     kept = [":" if a == axis or n == x.shape[a] else f":{n}" for a, n in enumerate(where.shape)]
     if set(kept) != {":"}:  # `take_along_axis` would broadcast the places instead
         cut = tuple(x.shape[a] if a == axis else n for a, n in enumerate(where.shape))
         x = low.emit(word("at")(", ".join(kept)), x, shape=cut, axes=x.axes)
     return low.emit(word("ops.take_along_axis")(axis=axis), x, where, shape=shape, axes=identity_axes(len(shape)))
+
+
+@rule("aten.index_select")
+def _index_select(low, node, x: Any, axis: int, where: Any):
+    """Slices along an axis."""
+    known = where.array if isinstance(where, Weight) else where
+    if isinstance(x, Value) and x.ndim and isinstance(known, np.ndarray) and known.ndim == 1 and known.size:
+        return _taken(low, low.as_source(x), axis % x.ndim, known)
+    if not len(x.shape):
+        raise PortError("slices of a value with axes, got one number")
+    return emitted(low, word("ops.take")(axis=axis % len(x.shape)), x, where)
+
+
+@rules("aten.unfold", "aten.unfold_copy")
+def _windows(low, node, x: Any, axis: int, size: int, step: int):
+    """Windows along an axis, whose elements are a last axis."""
+    (x,), shape = plains(low, (x,)), low.shape
+    if not x.ndim:
+        return emitted(low, word("ops.reshape")(shape=shape), x)
+    axis, low.sized = axis % x.ndim, True
+    if x.shape[axis] % BATCH == 0:
+        raise PortError("windows along another axis than the batch")
+    where = np.arange(shape[axis])[:, None] * step + np.arange(size)
+    wide = (*x.shape[:axis], *where.shape, *x.shape[axis + 1 :])
+    made = emitted(low, word("ops.take")(axis=axis), x, where, shape=wide)
+    return emitted(low, word("ops.moveaxis")(source=axis + 1, destination=-1), made)
+
+
+@rules("aten.as_strided", "aten.as_strided_copy")
+def _strided(low, node, x: Any, size: list[int], stride: list[int], offset: int | None = None):
+    """Elements at places that strides give, of a tensor whose elements lie one after the other."""
+    (x,), given = plains(low, (x,)), node.args[0].meta["val"]
+    if any(n % BATCH == 0 for n in (*size, *x.shape) if n) or not given.is_contiguous():
+        raise PortError("strides in a tensor of known size, whose elements lie one after the other")
+    n, low.sized = int(np.prod(x.shape)), True
+    where = np.full((), offset or 0) + sum(
+        np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * s for a, (n, s) in enumerate(zip(size, stride))
+    )
+    flat = emitted(low, word("ops.ravel"), x, shape=(n,))
+    return emitted(low, word("ops.take"), flat, np.broadcast_to(where, tuple(size)))
+
+
+@rule("aten.take")
+def _take(low, node, x: Any, where: Any):
+    return emitted(low, word("ops.take"), x, where)
 
 
 def _is_batch(places: Any, rank: int) -> bool:

@@ -11,6 +11,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.operands import as_value, with_array
+from compose.port.frontends.torch.plain import each, emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -115,11 +116,7 @@ _COMPARED = {
 @rules(*(f"aten.{name}" for name in _COMPARED))
 def _compare(low, node, a, b):
     name, holds = _COMPARED[str(node.target).split(".")[1]]
-    if isinstance(b, (int, float)):
-        made = low.emit(word(name)(y=b), low.whole(a))
-    else:
-        a, b = _alike(low, a, b)
-        made = low.emit(word(name), a, b)
+    made = low.emit(word(name)(y=b), low.whole(a)) if isinstance(b, (int, float)) else each(low, name, a, b)
     return made if holds else low.emit(word("ops.logical_not"), made)
 
 
@@ -149,9 +146,22 @@ def _or(low, node, a, b):
 @rules("aten.where")
 def where(low, node, condition, a, b):
     """`a` where the condition is true, else `b`."""
-    like = next(v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape))
+    like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape)), None)
+    if (
+        like is None
+        or not node.meta["val"].is_floating_point()
+        or not all(_of_each(v, len(low.shape)) for v in (condition, a, b))
+    ):
+        return emitted(low, word("ops.where"), condition, a, b)
     arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
     return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
+
+
+def _of_each(x: Any, rank: int) -> bool:
+    """Whether a value has so many axes, and a constant is the same for each example."""
+    if isinstance(x, Value):
+        return x.ndim == rank
+    return isinstance(x, (int, float)) or len(x.shape) < rank or x.shape[0] == 1
 
 
 def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:
@@ -159,7 +169,7 @@ def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:
     a, b = (as_value(low, v, like) for v in (a, b))
     a = low.whole(a)
     if a.ndim != b.ndim:
-        raise PortError(f"values of as many axes, got {a.ndim} and {b.ndim}")
+        return low.as_source(a), low.as_source(b)
     return a, low.moved(b, a.axes)
 
 

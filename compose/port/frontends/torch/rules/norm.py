@@ -12,7 +12,7 @@ from compose.port.frontends.torch.registry import rule
 
 @rule("aten.batch_norm")
 def _batch_norm(low, node, x, scale, bias, mean, var, training, momentum, epsilon, cudnn=False):
-    if mean is None:
+    if training or mean is None:
         raise PortError("batch norm with running statistics; track_running_stats=False normalises by each batch")
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
     layer = batch_norm(

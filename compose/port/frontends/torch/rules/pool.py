@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from compose.core.errors import PortError
@@ -12,20 +13,41 @@ from compose.port.frontends.torch.rules.conv import spatial
 from compose.port.lowering.windows import padding_word, per_axis
 
 
+def _rank(node: Any) -> int:
+    """The number of spatial axes, which an operation's name ends with: `avg_pool2d`."""
+    return int(str(node.target).split(".")[1][-2])
+
+
 @rules("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
 def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
-    x, rank = spatial(low, node, x)
+    x, rank = spatial(low, x, _rank(node))
     options = {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
     return low.emit(word("max_pool")(**_window(size, stride, padding, rank), **options, ceil_mode=ceil_mode), x)
 
 
+@rules("aten.max_pool2d_with_indices", "aten.max_pool3d_with_indices")
+def _with_places(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
+    """The largest of each window, and its place in the flattened space."""
+    rank = int(str(node.target).removeprefix("aten.max_pool")[0])
+    (x, rank), shape = spatial(low, x, rank), sizes_of(node.meta["val"][0])
+    options = {**_window(size, stride, padding, rank), "ceil_mode": ceil_mode}
+    options |= {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
+    if not low.reads(1):
+        return low.emit(word("max_pool")(**options), x, shape=shape), None
+    both = low.emit(word("max_pool_indices")(**options), x, shape=(), axes=())
+    return tuple(low.emit(word("at")(str(i)), both, shape=shape, axes=x.axes) for i in (0, 1))
+
+
 @rules("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d")
 def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_padding=True, divisor=None):
-    if divisor is not None:
+    if divisor is not None and ceil_mode:
         raise PortError(f"an average over the window, got divisor_override={divisor}")
-    x, rank = spatial(low, node, x)
-    made = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=count_padding)
-    return low.emit(made, x)
+    x, rank = spatial(low, x, _rank(node))
+    counts = count_padding or divisor is not None
+    layer = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=counts)
+    made = low.emit(layer, x)
+    n = math.prod(size) if len(size) == rank else size[0] ** rank
+    return made if divisor is None else low.each(word("scale")(by=n / divisor), made)
 
 
 def _window(size, stride, padding, rank: int) -> dict[str, Any]:
@@ -47,7 +69,7 @@ def _adaptive_max(low, node, x, size):
 
 
 def _adaptive(low, node, x, size, kind: str, shape: tuple[int, ...]):
-    x, rank = spatial(low, node, x)
+    x, rank = spatial(low, x, _rank(node))
     bins = per_axis(size, rank)
     if bins == 1:
         return low.emit(word(f"global_{kind}_pool")(keepdims=True), x, shape=shape)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.binary import extreme
 from compose.port.lowering.values import Value, identity_axes
 
 
@@ -23,7 +24,7 @@ def _plain(low, node, x, axes: Any = None, keepdim=False, dtype=None):
 def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False, correction: Any = 1):
     if isinstance(axes, bool):  # var(x, unbiased)
         axes, unbiased = None, axes
-    ddof = int(correction if unbiased else 0)
+    ddof = int((1 if correction is None else correction) if unbiased else 0)
     return _reduced(
         low, "std" if "std" in str(node.target) else "ops.var", x, axes, keepdim, **({"ddof": ddof} if ddof else {})
     )
@@ -33,8 +34,8 @@ def _spread(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False,
 def _largest(low, node, x, axis: Any = None, keepdim=False):
     """The extreme of all elements or along an axis, with indices if they are read; of two values, elementwise."""
     name = str(node.target).split(".")[1]
-    if isinstance(axis, Value):
-        raise PortError(f"torch.{name}imum of two values, got torch.{name}")
+    if axis is not None and not isinstance(axis, int):
+        return extreme(low, f"{name}imum", x, axis)
     if axis is None:
         return _reduced(low, f"ops.{name}", x, None, False)
     values, places = low.node.meta["val"]
@@ -51,7 +52,7 @@ def _place(low, node, x, axis: Any = None, keepdim=False):
     if str(node.target).startswith("aten.argmin"):
         x = low.emit(word("scale")(by=-1), x, shape=x.shape)
     if axis is None:
-        raise PortError("argmax along an axis (dim=...)")
+        return emitted(low, word("ops.argmax")(**({"keepdims": True} if keepdim else {})), x)
     return _reduced(low, "ops.argmax", x, axis, keepdim)
 
 
@@ -61,15 +62,21 @@ def _norm(low, node, x, order: Any = 2, axes: Any = None, keepdim=False, dtype=N
     return _reduced(low, "norm", x, axes, keepdim, **({} if order == 2 else {"order": float(order)}))
 
 
-@rule("aten.cumsum")
-def _cumsum(low, node, x, axis, dtype=None):
-    x = low.whole(x)
-    return low.emit(word("ops.cumsum")(axis=x.axis(axis)), x)
+@rules("aten.var_mean", "aten.std_mean")
+def _spread_and_mean(low, node, x, axes: Any = None, unbiased: Any = True, keepdim=False, correction: Any = 1):
+    if isinstance(axes, bool):
+        axes, unbiased = None, axes
+    ddof, shape = int((1 if correction is None else correction) if unbiased else 0), sizes_of(node.meta["val"][0])
+    name = "std" if "std" in str(node.target) else "ops.var"
+    spread = _reduced(low, name, x, axes, keepdim, shape=shape, **({"ddof": ddof} if ddof else {}))
+    return spread, _reduced(low, "ops.mean", x, axes, keepdim, shape=shape)
 
 
 def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:
     """Reduce over the source's `axes`, by default all."""
     x = low.whole(x)
+    if not x.ndim:
+        return low.emit(word(name)(axis=(), **options), x, shape=shape, axes=())
     given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))
     dims = [a % x.ndim for a in given]
     ours = sorted(x.axis(a) for a in dims)

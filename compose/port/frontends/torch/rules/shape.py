@@ -10,6 +10,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.float64 import exact
+from compose.port.frontends.torch.plain import emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
@@ -49,13 +50,18 @@ _RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "unflatten", "unsquee
 
 @rules(*(f"aten.{name}" for name in _RESHAPES))
 def _reshape(low, node, x: Any, *args, **kwargs):
-    after = low.shape
+    after, name = low.shape, str(node.target).split(".")[1]
     if isinstance(x, States):
         return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
         return Weight.of(_reshaped(x, after), x.array.reshape(after), x.trained)
     if after == x.shape:
         return x
+    if name == "unsqueeze" and (not x.shape or after[0] != x.shape[0]):
+        return emitted(low, word("ops.expand_dims")(axis=args[0] % len(after)), x)
+    if not after or not x.shape:
+        return emitted(low, word("ops.reshape")(shape=after), x)
+    low.sized = low.sized or after[0] != x.shape[0]
     return low.reshaped(x, after, BATCH, flattens=after[0] == x.shape[0] == BATCH)
 
 
@@ -92,6 +98,8 @@ def _expand(low, node, x, *args, **kwargs):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
     low.sized = True
+    if not x.shape or len(after) != x.ndim or after[0] != x.shape[0]:
+        return emitted(low, word("ops.broadcast_to")(shape=after), x)
     return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
 
 
@@ -102,13 +110,17 @@ def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
 
 @rule("aten.cat")
 def _cat(low, node, parts, axis=0):
-    values = [p for p in parts if isinstance(p, Value)]
     shape = low.shape
+    parts = [p for p in parts if tuple(p.shape) != (0,)]  # of no elements, which torch takes beside any shape
+    values = [p for p in parts if isinstance(p, Value)]
     if not values:
         raise PortError("values to concatenate")
+    if len(values) < len(parts):
+        token = _cat_token(low, parts, axis % len(shape), shape)
+        values = plains(low, parts) if token is None else []
+        if token is not None:
+            return token
     axes = values[0].axes if all(v.ndim == len(shape) for v in values) else identity_axes(len(shape))
-    if any(isinstance(p, Weight) for p in parts):
-        return _cat_token(low, parts, axis % len(shape), shape)
     moved = [low.moved(v, axes) for v in values]
     at = axes.index(axis % len(shape))
     concat = word("concat")
@@ -116,10 +128,12 @@ def _cat(low, node, parts, axis=0):
 
 
 def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
-    """Learned tokens prepended to a sequence."""
+    """Learned tokens prepended to a sequence; None for anything else."""
     *tokens, x = parts
     if not isinstance(x, Value) or not all(isinstance(t, Weight) for t in tokens) or len(shape) != 3 or axis != 1:
-        raise PortError("learned tokens before a sequence, or values only, to concatenate")
+        return None
+    if any(len(t.shape) != 3 or t.shape[0] != 1 or t.shape[2] != shape[2] for t in tokens):
+        return None
     x = low.as_source(x)
     for token in reversed(tokens):
         count = token.shape[1]
@@ -147,9 +161,7 @@ def _split(low, node, x, sizes, axis=0):
 @rule("aten.stack")
 def _stack(low, node, parts, axis=0):
     shape = low.shape
-    if not all(isinstance(p, Value) for p in parts):
-        raise PortError("values of the model to stack")
-    values = [low.as_source(p) for p in parts]
+    values = plains(low, parts)
     layer = word("stack_inputs")(axis=axis % len(shape))
     return low.emit(layer, *values, shape=shape, axes=identity_axes(len(shape)))
 
@@ -168,6 +180,8 @@ def _unbind(low, node, x, axis=0):
 def _flip(low, node, x, axes):
     x = low.whole(x)
     ours = sorted(x.axis(a) for a in axes)
+    if not ours:
+        return x
     return low.emit(word("ops.flip")(axis=tuple(ours) if len(ours) > 1 else ours[0]), x)
 
 
@@ -175,8 +189,10 @@ def _flip(low, node, x, axes):
 def _roll(low, node, x, shifts, axes=()):
     x = low.whole(x)
     shifts, axes = ([v] if isinstance(v, int) else list(v) for v in (shifts, axes))
+    if not axes and len(shifts) == 1:  # of all elements in a row
+        return emitted(low, word("ops.roll")(shift=shifts[0]), x)
     if len(shifts) != len(axes):
-        raise PortError("roll along given axes (dims=...)")
+        raise PortError("a shift for each axis")
     ours = [x.axis(a) for a in axes]
     one = len(ours) == 1
     return low.emit(
@@ -198,8 +214,25 @@ def _filled(low, node, x, *args, **options):
 @rules("aten.pad", "aten.constant_pad_nd")
 def _pad(low, node, x, padding, mode="constant", value=None):
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
+    if any(w < 0 for w in padding):
+        return _cropped(low, node, x, widths, mode, value)
     x, around = padded_axes(low, low.whole(x), widths)
     return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
+
+
+def _cropped(low, node, x, widths: dict[int, tuple[int, int]], mode: str, value: Any):
+    """Negative widths cut, those above zero pad; torch pads first."""
+    if mode != "constant":
+        raise PortError(f"widths of at least 0 for padding by {mode!r}")
+    x, shape = low.whole(x), low.shape
+    texts = [":"] * x.ndim
+    for axis, (before, after) in widths.items():
+        if min(before, after) < 0:
+            texts[x.axis(axis)] = f"{max(-before, 0) or ''}:{min(after, 0) or ''}"
+    cut = tuple(n + sum(min(w, 0) for w in widths.get(a, ())) for a, n in enumerate(x.shape))
+    x = low.emit(word("at")(", ".join(texts)), x, shape=cut)
+    rest = [max(w, 0) for a in range(x.ndim - 1, x.ndim - 1 - len(widths), -1) for w in widths[a]]
+    return x if cut == shape else _pad(low, node, x, rest, mode, value)
 
 
 def _pad_mode(mode: str, value: Any) -> dict[str, Any]:

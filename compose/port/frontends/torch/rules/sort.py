@@ -9,13 +9,16 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
-from compose.port.frontends.torch.registry import rule
-from compose.port.lowering.values import Value
+from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import BATCH, Value
 
 
 @rule("aten.sort")
-def _sort(low, node, x: Value, axis: Any = -1, descending=False, stable=None):
-    x = low.whole(x)
+def _sort(low, node, x: Value, axis: Any = -1, descending=False, stable=None, dim: Any = None):
+    x, axis = low.whole(x), axis if dim is None else dim
+    if not x.ndim:
+        return x, emitted(low, word("ops.argmax"), x)
     options = {"axis": x.axis(axis), **({"descending": True} if descending else {})}
     return tuple(low.emit(word(name)(**options), x, shape=x.shape) for name in ("ops.sort", "ops.argsort"))
 
@@ -27,7 +30,10 @@ def _places(low, node, x: Value, *args: Any, **options: Any):
 
 @rule("aten.topk")
 def _largest(low, node, x: Value, k: int, axis: int = -1, largest=True, sorted=True):
-    axis, shape = axis % x.ndim, sizes_of(low.node.meta["val"][0])
+    shape = sizes_of(low.node.meta["val"][0])
+    if not x.ndim:
+        return x, emitted(low, word("ops.argmax"), x, shape=())
+    axis = axis % x.ndim
     x = low.moved(x, (*(a for a in low.whole(x).axes if a != axis), axis))
     both = low.emit(
         word("ops.top_k")(k=k), x if largest else low.emit(word("scale")(by=-1), x, shape=x.shape), shape=shape
@@ -36,10 +42,56 @@ def _largest(low, node, x: Value, k: int, axis: int = -1, largest=True, sorted=T
     return values if largest else low.emit(word("scale")(by=-1), values, shape=shape), places
 
 
-@rule("aten.cumprod")
-def _running_product(low, node, x: Value, axis: int, dtype=None):
-    x = low.whole(x)
-    return low.emit(word("ops.cumprod")(axis=x.axis(axis)), x)
+@rules("aten.cumprod", "aten.logcumsumexp", "aten.cumsum")
+def _running(low, node, x: Value, axis: int, dtype=None):
+    name, x = str(node.target).split(".")[1].removesuffix("_"), low.whole(x)
+    if not x.ndim:
+        return x
+    layer = word({"logcumsumexp": "ops.cumlogsumexp"}.get(name, f"ops.{name}"))
+    return low.emit(layer(axis=x.axis(axis)), x)
+
+
+@rules("aten.cummax", "aten.cummin")
+def _extreme_so_far(low, node, x: Value, axis: int):
+    """The largest so far, and the last place that has it, from which the gradient comes."""
+    (x,), name = plains(low, (x,)), str(node.target).split(".")[1]
+    if not x.ndim:
+        return x, emitted(low, word("ops.argmax"), x, shape=())
+    axis, n = axis % x.ndim, x.shape[axis % x.ndim]
+    if n % BATCH == 0:
+        raise PortError(f"{name} along another axis than the batch")
+    low.sized = True
+    makes = lambda layer, *xs: emitted(low, layer, *xs, shape=x.shape)
+    best = makes(word(f"ops.{name}")(axis=axis), x)
+    hit = makes(word("ops.equal"), x, best)
+    along = np.arange(n).reshape(-1, *(1,) * (x.ndim - axis - 1))
+    place = makes(word("ops.cummax")(axis=axis), makes(word("ops.where"), hit, along, np.zeros_like(along)))
+    return makes(word("ops.take_along_axis")(axis=axis), x, place), place
+
+
+@rules("aten.kthvalue", "aten.median.dim")
+def _kth(low, node, x: Value, *args: Any, keepdim: bool = False):
+    """The k-th smallest along an axis, and its place; of an even number, torch's median is the lower of the two."""
+    (x,), median = plains(low, (x,)), "median" in str(node.target)
+    k, axis, keepdim = (None, *args, -1, keepdim)[:3] if median else (*args, -1, keepdim)[:3]
+    if not x.ndim:
+        return x, emitted(low, word("ops.argmax"), x, shape=())
+    axis, low.sized = axis % x.ndim, True
+    at = (x.shape[axis] - 1) // 2 if median else k - 1
+    text = ", ".join([":"] * axis + [f"{at}:{at + 1}" if keepdim else str(at)])
+    shape = sizes_of(node.meta["val"][0])
+    ordered = (emitted(low, word(f"ops.{name}")(axis=axis), x, shape=x.shape) for name in ("sort", "argsort"))
+    return tuple(emitted(low, word("at")(text), each, shape=shape) for each in ordered)
+
+
+@rule("aten.median.default")
+def _median(low, node, x: Value):
+    (x,) = plains(low, (x,))
+    n, low.sized = int(np.prod(x.shape)), True
+    if n % BATCH == 0:
+        raise PortError("a median of each example")
+    flat = emitted(low, word("ops.sort")(axis=0), emitted(low, word("ops.ravel"), x, shape=(n,)), shape=(n,))
+    return emitted(low, word("at")(str((n - 1) // 2)), flat)
 
 
 @rule("aten.bucketize")

@@ -13,6 +13,7 @@ from compose.port.frontends.torch.float64 import exact
 from compose.port.frontends.torch.operands import as_value
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import where
+from compose.port.frontends.torch.rules.scatter import is_mask, update
 from compose.port.frontends.torch.rules.shape import wider
 from compose.port.lowering.values import BATCH, Value, identity_axes
 
@@ -46,6 +47,8 @@ def _scatter(low, node, x: Any, source: Any, axis: int = 0, *where_: Any):
     """A part along an axis replaced: both, one behind the other, from which each place takes its own."""
     shape, axis = low.shape, axis % len(low.shape)
     n = shape[axis]
+    if not isinstance(x, Value) and not isinstance(source, Value):
+        raise PortError("a write of a value, or to one")
     if "select" in str(node.target):
         places = [where_[0] % n]
         source = _with_axis(low, source, axis, shape)
@@ -94,11 +97,13 @@ def _with_axis(low, source: Any, axis: int, shape: tuple[int, ...]) -> Any:
 
 @rule("aten.index_put")
 def _index_put(low, node, x: Any, places: list, value: Any, accumulate: bool = False):
-    """`x[mask] = value`, of a mask with a place for each element and one value for all."""
+    """`x[places] = value`; of a mask that depends on data, one with a place for each element and one value for all."""
     mask = places[0] if len(places) == 1 else None
+    if accumulate or not isinstance(mask, Value) or not is_mask(low, 0):
+        return update(low, x, places, value, accumulate)
     one = (isinstance(value, Value) and not value.ndim) or (isinstance(value, np.ndarray) and value.size == 1)
     known = isinstance(mask, Value) and tuple(mask.shape) == tuple(x.shape)
-    if accumulate or not known or not (one or isinstance(value, (int, float))):
+    if not known or not (one or isinstance(value, (int, float))):
         raise PortError("a write of one number, where a mask as large as the value is true")
     number = float(value.item()) if isinstance(value, np.ndarray) else value
     return where(low, node, mask, number, x)

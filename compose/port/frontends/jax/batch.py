@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.frontends.flax.inlining import Eqn, Flat, user_line
+from compose.port.frontends.jax.inlining import Eqn, Flat, user_line
 from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, other_operations, refuse_size
 
 _ARITHMETIC = ("mul", "div", "add", "sub")  # whose rules know a number that follows from the batch

@@ -10,10 +10,18 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.registry import rule
-from compose.port.frontends.flax.rules.index import index_layer
-from compose.port.frontends.flax.rules.reduce import REDUCED, keeps, reduced
-from compose.port.frontends.flax.values import Value, Weight
+from compose.port.frontends.jax.registry import rule
+from compose.port.frontends.jax.rules.index import index_layer
+from compose.port.frontends.jax.rules.reduce import REDUCED, keeps, reduced
+from compose.port.frontends.jax.values import Value, Weight
+
+
+@rule("jax.fixed_length")
+def _fixed_length(low, eqn, x):
+    """The sequence of a loop that is written out."""
+    if x.shape[0] % low.batch == 0:
+        return x
+    return low.emit(word("ensure_shape")(x.shape[0], *[None] * (x.ndim - 1)), x)
 
 
 @rule("jax.transpose")
@@ -21,6 +29,13 @@ def _transpose(low, eqn, x):
     axes = tuple(eqn.params["permutation"])
     if isinstance(x, Weight):
         return found_weight(x.transposed(axes), x)
+    before = low.producer(x)
+    if before is not None and before.layer.kind == "permute" and not low.is_shared(x):
+        both = tuple(before.layer.axes[a] for a in axes)
+        given = low.by_index(before.inputs[0])
+        if both == tuple(range(len(both))) and given is not None:
+            low.ops.remove(before)
+            return given
     return low.emit(word("permute")(*axes), x)
 
 
@@ -29,7 +44,16 @@ def _reshape(low, eqn, x):
     shape = tuple(eqn.params["new_sizes"])
     if isinstance(x, Weight):
         return found_weight(x.reshaped(shape), x)
-    return low.emit(reshaping(low, x.shape, shape), x)
+    return reshaped(low, x, shape)
+
+
+def reshaped(low: Any, x: Value, shape: tuple[int, ...]) -> Value:
+    """A value in another shape."""
+    layer = reshaping(low, x.shape, shape)
+    if layer.kind == "reshape" and not layer.batch and -1 in layer.shape:
+        fixed = tuple(None if n % low.batch == 0 else n for n in x.shape)  # else another length would join the batch
+        x = low.emit(word("ensure_shape")(*fixed), x, shape=x.shape)
+    return low.emit(layer, x, shape=shape)
 
 
 def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
@@ -50,6 +74,12 @@ def reshaping(low: Any, given: tuple[int, ...], made: tuple[int, ...]) -> Any:
         return word("unflatten")(axis=front - len(given) if back == 0 else front, shape=new)
     if given[:1] == made[:1]:
         return word("reshape")(*made[1:])
+    if front == 0 and len(new) == 1:
+        return word("flatten")(start=0, end=len(old) - 1)
+    if front == 0 and len(old) == 1 and sum(n % low.batch == 0 for n in new) == 1:
+        return word("unflatten")(axis=0, shape=tuple(-1 if n % low.batch == 0 else n for n in new))
+    if not any(n % low.batch == 0 for n in (*given, *made)) or 0 in made:
+        return word("reshape")(*made, batch=False)
     if sum(n % low.batch == 0 for n in made) != 1:
         raise PortError(f"a new shape with the batch in one of its sizes, got {given} to {made}")
     return word("reshape")(*(-1 if n % low.batch == 0 else n for n in made), batch=False)
@@ -75,28 +105,42 @@ def _broadcast(low, eqn, x):
     shape, axes = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     if isinstance(x, Weight):
         return found_weight(x.broadcast(shape, axes), x)
+    if x.ndim == 0 and shape:
+        ones = (1,) * len(shape)
+        y = low.emit(word("reshape")(*ones, batch=False), x, shape=ones)
+        return y.but(shape=shape, own=ones if shape != ones else ())
     before = low.maker(0)
     if before is not None and before.name in REDUCED and isinstance(low.seen(before.inputs[0]), Value):
         whole, over = low.value(before.inputs[0]), before.params["axes"]
         if keeps(whole.shape, over, shape):
             return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
-    y = x if apart == x.shape else low.emit(reshaping(low, x.shape, apart), x, shape=apart)
+    y = x if apart == x.shape else reshaped(low, x, apart)
     if apart == shape:
         return y
+    if any(n != m and m % low.batch == 0 for n, m in zip(apart, shape)):
+        return y.but(shape=shape, own=apart)
     if apart[0] != shape[0]:
-        raise PortError(f"a value with its batch first, got {apart} spread to {shape}")
+        return low.op("broadcast_to", y, shape=shape)
     return low.emit(word("broadcast_to")(*shape[1:]), y)
 
 
 @rule("jax.tile")
 def _tile(low, eqn, x):
-    reps, shape = tuple(eqn.params["reps"]), eqn.outputs[0].shape
-    if len(reps) != len(x.shape) or any(r > 1 and n != 1 for r, n in zip(reps, x.shape)):
-        raise PortError(f"axes of length 1 repeated, got {tuple(x.shape)} by {reps}")
+    reps, shape = tuple(map(int, eqn.params["reps"])), eqn.outputs[0].shape
+    ones = len(reps) == len(x.shape) and all(r == 1 or n == 1 for r, n in zip(reps, x.shape))
     if isinstance(x, Weight):
+        if not ones:
+            raise PortError(f"axes of length 1 of a weight repeated, got {tuple(x.shape)} by {reps}")
         return found_weight(x.broadcast(shape, tuple(range(len(shape)))), x)
-    return low.emit(word("broadcast_to")(*shape[1:]), x)
+    if ones and shape[0] == x.shape[0]:
+        return low.emit(word("broadcast_to")(*shape[1:]), x)
+    return low.emit(word("ops.tile")(reps=reps), x)
+
+
+@rule("jax.expand_dims")
+def _expand(low, eqn, x):
+    return reshaped(low, x, eqn.outputs[0].shape)
 
 
 @rule("jax.squeeze")
@@ -128,7 +172,9 @@ def _concatenate(low, eqn, *xs):
         if math.prod(own) == math.prod(token.own):
             made = word("class_token")(own[1]) if own[1] > 1 else word("class_token")
             return low.emit(made, xs[1], weights={"token": token.taken(_shaped(token, own), own)})
-    return low.emit(word("concat") if axis == rank - 1 else word("concat")(axis=axis), *xs)
+    like = next(v for v in xs if isinstance(v, Value))
+    given = [low.whole(low.as_value(v, like)) for v in xs]
+    return low.emit(word("concat") if axis == rank - 1 else word("concat")(axis=axis), *given)
 
 
 def _shaped(weight: Weight, shape: tuple[int, ...]) -> Any:
@@ -137,8 +183,9 @@ def _shaped(weight: Weight, shape: tuple[int, ...]) -> Any:
 
 @rule("jax.stack")
 def _stack(low, eqn, *xs):
-    axis = eqn.params["axis"]
-    return low.emit(word("stack_inputs") if axis == 1 else word("stack_inputs")(axis=axis), *xs)
+    axis, like = eqn.params["axis"], next(v for v in xs if isinstance(v, Value))
+    given = [low.whole(low.as_value(v, like)) for v in xs]
+    return low.emit(word("stack_inputs") if axis == 1 else word("stack_inputs")(axis=axis), *given)
 
 
 @rule("jax.rev")
@@ -150,12 +197,26 @@ def _reverse(low, eqn, x):
 @rule("jax.pad")
 def _pad(low, eqn, x, fill):
     config = eqn.params["padding_config"]
-    if not isinstance(x, Value) or not isinstance(fill, np.ndarray) or any(config[0]) or any(c[2] for c in config):
-        raise PortError("a constant around a value, not along its batch nor between its elements")
-    options = {"value": float(fill)} if float(fill) else {}
-    if any(config[-1]):
-        raise PortError("padding that leaves the last axis as it is")
-    return low.emit(word("pad")(tuple((a, b) for a, b, _ in config[1:-1]), **options), x)
+    if not isinstance(x, Value):
+        x = low.whole(low.as_value(x))
+    value = low.plain_number(fill)
+    if value is None or any(inside for *_, inside in config):
+        raise PortError("a constant around a value, not between its elements")
+    options = {"value": float(value)} if value else {}
+    widths = tuple((int(a), int(b)) for a, b, _ in config)
+    plain = not any(widths[0]) and not any(widths[-1]) and 3 <= x.ndim <= 5 and np.issubdtype(x.dtype, np.floating)
+    if plain:
+        return low.emit(word("pad")(widths[1:-1], **options), x)
+    cut = tuple((min(a, 0), min(b, 0)) for a, b in widths)
+    if any(map(any, cut)):
+        index = ", ".join(f"{-a or ''}:{b or ''}" for a, b in cut)
+        shape = tuple(n + a + b for n, (a, b) in zip(x.shape, cut))
+        x = low.emit(word("at")(index), x, shape=shape)
+    wide = tuple((max(a, 0), max(b, 0)) for a, b in widths)
+    if not any(map(any, wide)):
+        return x
+    given = {"constant_values": value} if value else {}
+    return low.emit(word("ops.pad")(pad_width=wide, **given), x)
 
 
 def found_weight(weight: Weight | None, before: Weight) -> Weight:

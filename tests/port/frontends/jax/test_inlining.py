@@ -7,7 +7,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
-from compose.port.frontends.flax.inlining import Flat, Var
+from compose.port.frontends.jax.inlining import Flat, Var
 from tests.port.levels import proofs
 
 pytest.importorskip("flax")

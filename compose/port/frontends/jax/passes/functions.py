@@ -18,7 +18,7 @@ import numpy as np
 
 from compose.core.layer import Layer
 from compose.core.registry import word
-from compose.port.frontends.flax.inlining import Eqn, Flat, Var
+from compose.port.frontends.jax.inlining import Eqn, Flat, Var
 
 _FREE = 0.123456789  # stands for an option's number, which is read from the model
 

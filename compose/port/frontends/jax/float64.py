@@ -1,4 +1,4 @@
-"""A function of a Flax module in float64 throughout, where the module's own code casts to fewer digits."""
+"""A function of JAX in float64 throughout, where its own code casts to fewer digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.port.frontends.flax.inlining import Eqn, Flat, Var
+from compose.port.frontends.jax.inlining import Eqn, Flat, Var
 
 
 def narrows(fn: Callable, *args: Any) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from compose.port.frontends.flax.leaf_modules import SCOPE
+from compose.port.frontends.jax.derivatives import refuse_other_derivatives
+from compose.port.frontends.jax.passes.whole import whole_function
 from compose.port.lowering import registry as rules
 
 _INSIDE = {
@@ -21,8 +22,10 @@ _INSIDE = {
     "remat2": "jaxpr", "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
 }  # fmt: skip
-_LIBRARIES = tuple(os.path.dirname(str(file)) + os.sep for file in (jax.__file__, flax.__file__, rules.__file__))
+SCOPE = "compose-scope-"  # marks in JAX's name stack which module an operation is in
+_LIBRARIES = ("jax", "flax", "equinox", "haiku", "keras", "penzai")
 _TURNS = 128  # a loop over the model's arrays of more turns stays a loop
+_STEPS = 64  # as does one over the input
 _LARGEST = 1 << 24  # a constant of more elements is not computed while tracing
 
 
@@ -41,6 +44,8 @@ class Eqn:
     Attributes:
         scope: the number of the module around it, -1 for the outermost.
         where: JAX's records of the lines that made it, and the functions around it.
+        whole: for a function of JAX that is kept whole, its name and its options.
+        label: another name than the primitive's.
     """
 
     primitive: Any
@@ -49,10 +54,12 @@ class Eqn:
     outputs: tuple[Var, ...]
     scope: int
     where: tuple
+    whole: tuple[str, dict[str, Any]] | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.primitive.name
+        return self.label or self.primitive.name
 
     def but(self, **changes: Any) -> Eqn:
         return replace(self, **changes)
@@ -66,13 +73,16 @@ class Eqn:
 class Flat:
     """A flat jaxpr: `inputs`, `eqns`, `outputs`.
 
-    Its first `weights` inputs are the model's arrays; a loop over them alone, as over stacked layers, is written out.
+    Args:
+        weights: how many of its first inputs are the model's arrays. Loops are then written out: over them alone, as
+            over stacked layers, and short ones over data. Without it they stay loops.
     """
 
-    def __init__(self, closed: ClosedJaxpr, weights: int = 0):
+    def __init__(self, closed: ClosedJaxpr, weights: int | None = None):
+        self.written_out = weights is not None
         self.eqns: list[Eqn] = []
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
-        self.fixed = set(self.inputs[:weights])
+        self.fixed = set(self.inputs[: weights or 0])
         self.outputs = self._walk(closed, list(self.inputs), -1, ())
 
     def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:
@@ -87,31 +97,69 @@ class Flat:
         for eqn in jaxpr.eqns:
             inputs, name = [read(v) for v in eqn.invars], eqn.primitive.name
             within, where = _scope(eqn.source_info, scope), (eqn.source_info, *around)
-            if name in _INSIDE:
-                inner = _closed(eqn.params[_INSIDE[name]])
+            whole = whole_function(eqn) if name in ("jit", "pjit") else None
+            if name in _INSIDE and whole is None:
+                inner = closed_jaxpr(eqn.params[_INSIDE[name]])
+                if name.startswith("custom_"):
+                    refuse_other_derivatives(eqn, inner, where)
                 made = self._walk(inner, inputs[len(inputs) - len(inner.jaxpr.invars) :], within, where)
             elif all(isinstance(v, np.ndarray) for v in inputs) and _small(eqn):
                 made = _computed(eqn, inputs)
-            elif name == "scan" and self._over_weights(eqn, inputs):
+            elif name == "scan" and self._writes_out(eqn, inputs):
                 made = self._turns(eqn, inputs, within, where)
+            elif name == "cond" and isinstance(inputs[0], np.ndarray):
+                branches = eqn.params["branches"]
+                chosen = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
+                made = self._walk(closed_jaxpr(chosen), inputs[1:], within, where)
+            elif name == "while" and (turns := self._known_turns(eqn, inputs, within, where)) is not None:
+                made = turns
             else:
                 made = tuple(Var(v.aval.shape, v.aval.dtype) for v in eqn.outvars)
-                self.eqns.append(Eqn(eqn.primitive, eqn.params, tuple(inputs), made, within, where))
+                self.eqns.append(
+                    Eqn(
+                        eqn.primitive,
+                        eqn.params,
+                        tuple(inputs),
+                        made,
+                        within,
+                        where,
+                        whole,
+                        "jnp_function" * (whole is not None),
+                    )
+                )
                 if all(not isinstance(v, Var) or v in self.fixed for v in inputs):
                     self.fixed.update(made)
             env.update(zip(eqn.outvars, made))
         return [read(v) for v in jaxpr.outvars]
 
-    def _over_weights(self, eqn: Any, inputs: list) -> bool:
-        """Whether a loop runs over the model's arrays alone, not over its input."""
+    def _writes_out(self, eqn: Any, inputs: list) -> bool:
+        """Whether a loop is short enough to be written out; one over data needs a length that stays."""
         _, _, xs = _scan_inputs(eqn, inputs)
         fixed = all(not isinstance(v, Var) or v in self.fixed for v in xs)
-        return fixed and any(isinstance(v, Var) for v in xs) and eqn.params["length"] <= _TURNS
+        return self.written_out and eqn.params["length"] <= (_TURNS if fixed else _STEPS)
+
+    def _known_turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list | None:
+        """A `while` loop written out; None where what it goes on by depends on data, or its turns are too many."""
+        p, start = eqn.params, len(self.eqns)
+        n, m = p["cond_nconsts"], p["cond_nconsts"] + p["body_nconsts"]
+        carry = inputs[m:]
+        for _ in range(_TURNS + 1):
+            before = len(self.eqns)
+            (going,) = self._walk(closed_jaxpr(p["cond_jaxpr"]), [*inputs[:n], *carry], scope, around)
+            del self.eqns[before:]
+            if not isinstance(going, np.ndarray):
+                break
+            if not going:
+                return carry
+            carry = self._walk(closed_jaxpr(p["body_jaxpr"]), [*inputs[n:m], *carry], scope, around)
+        del self.eqns[start:]
+        return None
 
     def _turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list:
         """A loop written out, iteration by iteration."""
-        length, backwards, body = eqn.params["length"], eqn.params["reverse"], _closed(eqn.params["jaxpr"])
+        length, backwards, body = eqn.params["length"], eqn.params["reverse"], closed_jaxpr(eqn.params["jaxpr"])
         consts, carry, xs = _scan_inputs(eqn, inputs)
+        xs = [self._of_length(x, scope, around) if isinstance(x, Var) and x not in self.fixed else x for x in xs]
         rows = []
         for i in reversed(range(length)) if backwards else range(length):
             now = [self._part(x, i, scope, around) for x in xs]
@@ -120,6 +168,13 @@ class Flat:
             rows.append(ys)
         columns = zip(*(rows[::-1] if backwards else rows))
         return [*carry, *(self._call(lambda *a: jnp.stack(a), list(ys), scope, around) for ys in columns)]
+
+    def _of_length(self, x: Var, scope: int, around: tuple) -> Any:
+        """What a loop that is written out runs over, whose length the network then checks."""
+        made = Var(x.shape, x.dtype)
+        copy = jax.make_jaxpr(jnp.copy)(jax.ShapeDtypeStruct(x.shape, x.dtype)).eqns[0]
+        self.eqns.append(Eqn(copy.primitive, copy.params, (x,), (made,), scope, around, label="fixed_length"))
+        return made
 
     def _part(self, value: Any, i: int, scope: int, around: tuple) -> Any:
         return value[i] if isinstance(value, np.ndarray) else self._call(lambda a: a[i], [value], scope, around)
@@ -130,7 +185,7 @@ class Flat:
         return self._walk(traced, inputs, scope, around)[0]
 
 
-def _closed(jaxpr: Any) -> ClosedJaxpr:
+def closed_jaxpr(jaxpr: Any) -> ClosedJaxpr:
     """A jaxpr with its constants; from JAX 0.12 on every jaxpr carries them."""
     return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
 
@@ -141,7 +196,7 @@ def _scan_inputs(eqn: Any, inputs: list) -> tuple[list, list, list]:
     They are counted by their ranks, since the primitive's parameters that say so differ between versions of JAX: an
     array scanned over, or stacked as an output, has one axis more outside the body than inside.
     """
-    body = _closed(eqn.params["jaxpr"]).jaxpr
+    body = closed_jaxpr(eqn.params["jaxpr"]).jaxpr
     scanned = sum(v.aval.ndim != w.aval.ndim for v, w in zip(eqn.invars, body.invars))
     stacked = sum(v.aval.ndim != w.aval.ndim for v, w in zip(eqn.outvars, body.outvars))
     carried = len(eqn.outvars) - stacked
@@ -178,8 +233,11 @@ def _computed(eqn: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 def user_line(where: tuple) -> str:
     """The file and line of the user's code that made an operation."""
+    known = [sys.modules[name] for name in _LIBRARIES if name in sys.modules]
+    files = [module.__file__ for module in (*known, rules) if module.__file__]
+    inside = tuple(os.path.dirname(file) + os.sep for file in files)
     for info in where:
         for frame in info.traceback.frames if info.traceback is not None else ():
-            if not frame.file_name.startswith((*_LIBRARIES, "<")):
+            if not frame.file_name.startswith((*inside, "<")):
                 return f"{frame.file_name}:{frame.line_num}"
     return ""

@@ -7,14 +7,16 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.flax.registry import rule
-from compose.port.frontends.flax.values import Weight
+from compose.port.frontends.jax.registry import rule
+from compose.port.frontends.jax.values import Value, Weight
 
 
 @rule("jax.slice")
 def _slice(low, eqn, x):
     if isinstance(x, Weight):
         return _rows(eqn, x)
+    if not isinstance(x, Value):
+        raise PortError("a slice of a value or a weight")
     if all(n == m for n, m in zip(x.shape, eqn.outputs[0].shape)):
         return x
     return low.emit(index_layer(eqn, ()), x)

@@ -1,0 +1,265 @@
+"""What rules read: values, weights and constants, each as the other where an operation needs it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.ops.operation import signature_of
+from compose.port.frontends.jax.inlining import Eqn, Var, user_line
+from compose.port.frontends.jax.values import Derived, Value, Weight, Within
+from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.batch import BatchNumber
+from compose.port.lowering.binary import Arithmetic
+from compose.port.lowering.literals import number
+from compose.port.lowering.values import Known
+
+ELEMENTWISE = frozenset({
+    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e",
+    "bessel_i1e", "cbrt", "ceil", "clamp", "complex", "conj", "convert_element_type", "copy", "copy_p", "cos", "cosh",
+    "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt", "igamma", "igammac",
+    "imag", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne",
+    "neg", "nextafter", "not", "or", "polygamma", "population_count", "pow", "real", "reduce_precision",
+    "regularized_incomplete_beta", "rem", "round", "rsqrt", "select_n", "shift_left", "shift_right_arithmetic", "sign",
+    "sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor", "zeta",
+})  # fmt: skip
+
+
+class Operands(Arithmetic[Value]):
+    """The state of the walk over a trace, and what rules call.
+
+    Attributes:
+        batch: the size that stands for the batch: one that no array has.
+        numbers: the constants, by `id`, that are numbers which follow from the batch.
+        inputs: the values of the inputs.
+        eqn: the operation being lowered.
+        makers, uses: for each variable of the trace, the operation that computes it and how many read it.
+    """
+
+    dropped = frozenset({"add", "subtract", "multiply"})
+    model: Any
+    batch: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: dict[int, BatchNumber] = {}
+        self.inputs: list[Value] = []
+        self.env: dict[Var, Any] = {}
+        self.eqn: Eqn
+        self.makers: dict[Var, Eqn] = {}
+        self.uses: dict[Var, int] = {}
+
+    # Hooks.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.eqn.outputs[0].shape
+
+    def take(self, weight: Any) -> Take | tuple[Take, ...]:
+        if isinstance(weight, (list, tuple)):
+            return tuple(self.take(part) for part in weight)  # pyright: ignore[reportReturnType]
+        if isinstance(weight, Weight):
+            if weight.shape != weight.own:
+                raise PortError(f"a weight of one shape, got {weight.take.source} spread to {weight.shape}")
+            return weight.take
+        if isinstance(weight, Take):
+            return weight
+        raise PortError(f"a weight of the model, got {type(weight).__name__}: it is computed from others")
+
+    def trains(self, weight: Any) -> bool:
+        takes = self.take(weight)
+        return any(t.source in self.model.trained for t in (takes if isinstance(takes, tuple) else (takes,)))
+
+    def of_batch(self, x: Any) -> BatchNumber | None:
+        return self.numbers.get(id(x))
+
+    def batch_size(self, x: Value) -> Value:
+        whole = x if x.shape[:1] == (self.batch,) and not x.own else self.of_batch_first()
+        return self.emit(word("ops.size")(axis=0), whole, shape=())
+
+    def of_batch_first(self) -> Value:
+        """An input whose first axis is the batch."""
+        found = next((v for v in self.inputs if v.shape[:1] == (self.batch,)), None)
+        if found is None:
+            raise PortError("an input whose first axis is the batch")
+        return found
+
+    def is_shared(self, x: Value) -> bool:
+        variables = [var for var, v in self.env.items() if isinstance(v, Value) and v.index == x.index]
+        return any(self.uses.get(var, 0) > 1 for var in variables)
+
+    def stands_for_batch(self, n: int) -> bool:
+        return super().stands_for_batch(n) or (self.batch >= 53 and n == self.batch)
+
+    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+        """An array or a weight beside a value; as a value itself where no layer of one input says it."""
+        wider = isinstance(known, Weight) and np.broadcast_shapes(known.own, x.own or x.shape) != (x.own or x.shape)
+        plain = operation in ("add", "multiply") and isinstance(known, (np.ndarray, Weight)) and not wider
+        if plain and _floating(x) and (isinstance(known, Weight) or known.dtype.kind == "f") and not x.own:
+            return super().with_known(operation, x, known)
+        return self.pair(operation, x, self.as_value(known, x))
+
+    def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
+        if operation == "divide" and isinstance(known, Weight):
+            return self.pair(operation, x, self.as_value(known, x))
+        return super().with_inverse(operation, x, known)
+
+    # What rules call.
+
+    def line(self) -> str:
+        """The user's file and line that made the operation."""
+        return user_line(self.eqn.where)
+
+    def by_index(self, index: int) -> Value | None:
+        """The value of this number, if a variable of the trace has it."""
+        return next((v for v in self.env.values() if isinstance(v, Value) and v.index == index), None)
+
+    def maker(self, position: int) -> Eqn | None:
+        """The operation that made one of the inputs."""
+        var = self.eqn.inputs[position]
+        return self.makers.get(var) if isinstance(var, Var) else None
+
+    def value(self, var: Any) -> Any:
+        """What is known of a value of the trace: a `Value`, a `Weight`, a `Derived` or a constant."""
+        return self.env[var] if isinstance(var, Var) else var
+
+    def seen(self, var: Any) -> Any:
+        """As `value`; None for what is inside a known function, which was lowered whole."""
+        return self.env.get(var) if isinstance(var, Var) else var
+
+    def applied(self, eqn: Eqn, given: list) -> list | None:
+        """What an operation makes of values, weights and constants; broadcasting along the batch stays undone."""
+        spread = [v for v in given if isinstance(v, Value) and v.own]
+        if not spread:
+            return self.results_of(eqn, given)
+        if eqn.name not in ELEMENTWISE:
+            return self.results_of(eqn, [self.whole(v) for v in given])
+        made = self.results_of(eqn, given)
+        full = [v for v in given if isinstance(v, Value) and not v.own]
+        if made is None or any(v.shape == eqn.outputs[0].shape for v in full):
+            return made
+        shapes = [_cut(v).shape if isinstance(v, np.ndarray) else v.own or v.shape for v in given]
+        own = np.broadcast_shapes(*shapes)
+        own = () if own == eqn.outputs[0].shape else own
+        return [v.but(own=own) if isinstance(v, Value) else v for v in made]
+
+    def results_of(self, eqn: Eqn, given: list) -> list | None:
+        """What the rule of an operation makes; None if it has none."""
+        raise NotImplementedError
+
+    def enter(self, eqn: Eqn) -> None:
+        """Begin to lower an operation."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def within(self, eqn: Eqn) -> Iterator[None]:
+        """In the `with` block another operation is lowered."""
+        outer = self.eqn
+        self.enter(eqn)
+        try:
+            yield
+        finally:
+            self.enter(outer)
+
+    def emitted(self, x: Derived, like: Value) -> Any:
+        """What is computed from weights, as a value; `like` is any value, which the layers ignore."""
+        if not x.made:
+            given = [self.as_value(v, like) if isinstance(v, (Derived, Weight)) else v for v in x.given]
+            if not any(isinstance(v, Value) for v in given):
+                given[0] = self.as_value(given[0], like)
+            with self.within(x.eqn), self.located():
+                made = self.applied(x.eqn, given)
+                if made is None:
+                    self.lacks(f"jax.{x.eqn.name}", self.line())
+                    made = [Value(self.new_index(), v.shape, v.dtype) for v in x.eqn.outputs]
+            x.made.extend(
+                v.but(shape=o.shape, dtype=o.dtype) if isinstance(v, Value) else v for v, o in zip(made, x.eqn.outputs)
+            )
+        return x.made[x.position]
+
+    def as_value(self, x: Any, like: Value | None = None) -> Value:
+        """A weight or a constant as a value; `like` is any value, which its layer ignores."""
+        if isinstance(x, Value):
+            return x
+        like = self.inputs[0] if like is None else like
+        if isinstance(x, Derived):
+            return self.as_value(self.emitted(x, like), like)
+        if isinstance(x, Within):
+            return self.emit(word("ops.logical_and"), x.value, self.as_value(x.constant, like), shape=x.value.shape)
+        if isinstance(x, Weight):
+            own, shape, dtype, weight = x.own, x.shape, np.dtype(np.float64), x.taken(x.take, x.own)
+        else:
+            array = np.asarray(x)
+            if id(x) in self.numbers:
+                raise PortError("a number that follows from the batch's size beside a value")
+            if array.dtype.kind == "c":
+                raise PortError("constants that are real numbers, got complex ones; make them of two real arrays")
+            cut = _cut(array)
+            own, shape, dtype = cut.shape, array.shape, array.dtype
+            weight = Constant(array=cut.astype(np.float64) if array.dtype.kind in "biu" else np.array(cut))
+        made = self.emit(word("parameter")(*own, batch=False), like, shape=own, weights={"value": weight})
+        if dtype.kind in "biu":
+            made = self.emit(as_type(dtype.kind), made, shape=own)
+        return Value(made.index, shape, dtype, () if own == shape else own)
+
+    def whole(self, x: Any) -> Any:
+        """A value broadcast along the batch, where the trace did so."""
+        if not isinstance(x, Value) or not x.own:
+            return x
+        if x.shape[:1] != (self.batch,) and self.batch not in x.shape:
+            return self.emit(word("ops.broadcast_to")(shape=x.shape), x.but(own=()), shape=x.shape)
+        at = x.shape.index(self.batch)
+        first = self.of_batch_first()
+        row = first if first.ndim == 1 else self.emit(
+            word("at")(", ".join([":", *["0"] * (first.ndim - 1)])), first, shape=(self.batch,)
+        )  # fmt: skip
+        apart = tuple(-1 if i == at else 1 for i in range(x.ndim))
+        row = self.emit(word("reshape")(*apart, batch=False), row, shape=tuple(abs(n) for n in apart))
+        rest = tuple(1 if i == at else n for i, n in enumerate(x.shape))
+        part = x.but(own=())
+        if rest != x.own:
+            part = self.emit(word("ops.broadcast_to")(shape=rest), part, shape=rest)
+        both = self.emit(word("ops.broadcast_arrays"), part, row, shape=x.shape)
+        return self.emit(word("at")("0"), both, shape=x.shape).but(dtype=x.dtype)
+
+    def plain_number(self, x: Any) -> float | int | bool | None:
+        """The number that a constant is everywhere, of the constant's kind; None for anything else."""
+        if not isinstance(x, np.ndarray) or id(x) in self.numbers or x.dtype.kind not in "biuf":
+            return None
+        plain = number(x)
+        return plain if plain is None or x.dtype.kind == "f" else bool(plain) if x.dtype.kind == "b" else int(plain)
+
+    def op(self, name: str, *operands: Any, shape: tuple[int, ...] | None = None, **options: Any) -> Value:
+        """`ops.name` of values; a number among the operands is an option, another constant or a weight a value."""
+        layer: Any = word(f"ops.{name}")
+        like = next((v for v in operands if isinstance(v, Value)), None)
+        places = list(signature_of(layer.fn).parameters)
+        given: list[Value] = []
+        for name, x in zip(places, operands):
+            plain = None if like is None else self.plain_number(x)
+            if plain is None:
+                given.append(self.as_value(x, like))
+            else:
+                options[name] = plain
+        return self.emit(layer(**options) if options else layer, *given, shape=shape)
+
+
+def as_type(kind: str) -> Any:
+    """The conversion to booleans, whole numbers or floats, by NumPy's letter for them."""
+    return word("ops.astype")(dtype="bool" if kind == "b" else word("float32" if kind == "f" else "int32"))
+
+
+def _floating(x: Value) -> bool:
+    return bool(jnp.issubdtype(x.dtype, jnp.floating))
+
+
+def _cut(array: np.ndarray) -> np.ndarray:
+    """A constant without the axes along which it repeats itself, which have length 1."""
+    repeats = [s == 0 or n == 1 for s, n in zip(array.strides, array.shape)]
+    return array[tuple(slice(0, 1) if alike else slice(None) for alike in repeats)]

@@ -1,0 +1,55 @@
+"""A trace lowered, and lowered again where one of its weights is read in several ways, or a module has to be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from compose.core.errors import PortError
+from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
+
+
+class Refused(PortError):
+    """A module that was kept whole and whose rule does not know an option, but which can be read by its operations.
+
+    Attributes:
+        path: its place in the model.
+        error: what its rule said.
+    """
+
+    def __init__(self, path: tuple[str, ...], error: PortError):
+        super().__init__(str(error))
+        self.path, self.error = path, error
+
+
+def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> Ported:
+    """The port of a model.
+
+    A weight that layers of different kinds read is first read as it is, by one `parameter`.
+
+    Args:
+        lowering: of the model, given the names of such weights, and the places of modules that are opened.
+    """
+    apart: frozenset[str] = frozenset()
+    opened: dict[tuple[str, ...], PortError] = {}
+    while True:
+        try:
+            low = lowering(apart, frozenset(opened))
+            graph = low.run()
+            low.refuse(partial)
+        except Refused as e:
+            opened[e.path] = e.error
+            continue
+        except PortError as e:
+            if not opened:
+                raise
+            first = next(iter(opened.values()))
+            first.add_note(f"read by its operations instead: {e}")
+            raise first from e
+        try:
+            return Ported.of(graph, reference, frontend)
+        except Unshared as e:
+            if e.source in apart or e.source not in low.plain:
+                raise
+            apart |= {e.source}

@@ -1,0 +1,162 @@
+"""Linear algebra: products of batches, factorisations, solutions, and parts of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.plain import emitted, parts, plains
+from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import BATCH, identity_axes
+
+
+@rules("aten.tril", "aten.triu")
+def _triangle(low, node, x, offset=0):
+    name = str(node.target).split(".")[1].removesuffix("_")
+    return emitted(low, word(f"ops.{name}")(k=offset) if offset else word(f"ops.{name}"), x)
+
+
+@rules("aten.diagonal", "aten.diagonal_copy")
+def _diagonal(low, node, x, offset=0, axis1=0, axis2=1):
+    rank = len(x.shape)
+    return emitted(low, word("ops.diagonal")(offset=offset, axis1=axis1 % rank, axis2=axis2 % rank), x)
+
+
+@rule("aten.trace")
+def _trace(low, node, x):
+    return emitted(low, word("ops.trace"), x)
+
+
+@rules("aten.linalg_inv_ex", "aten.linalg_cholesky_ex", "aten.linalg_solve_ex")
+def _checked(low, node, *args, upper=False, left=True, check_errors=False):
+    """The result and a code of errors, which nothing may read."""
+    if low.reads(1):
+        raise PortError("a result whose code of errors is not read")
+    name = str(node.target).split("_")[1]
+    shape = sizes_of(node.meta["val"][0])
+    if name == "cholesky":
+        return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), args[0], shape=shape), None
+    return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), None
+
+
+@rule("aten.cholesky")
+def _cholesky(low, node, x, upper=False):
+    return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), x)
+
+
+@rule("aten._linalg_det")
+def _det(low, node, x):
+    return emitted(low, word("ops.det"), x, shape=sizes_of(node.meta["val"][0])), None, None
+
+
+@rule("aten._linalg_slogdet")
+def _slogdet(low, node, x):
+    return (*parts(low, word("ops.slogdet"), x)[:2], None, None)
+
+
+@rule("aten._linalg_solve_ex")
+def _solve(low, node, a, b, left=True, check_errors=False):
+    shape = sizes_of(node.meta["val"][0])
+    if not left:
+        raise PortError("a system whose unknown is on the right of its matrix")
+    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and tuple(a.shape[:-1]) == tuple(b.shape))
+    if not vector:
+        return emitted(low, word("ops.solve"), a, b, shape=shape), None, None, None
+    (b,) = plains(low, (b,))
+    columns = low.emit(word("ops.expand_dims")(axis=-1), b, shape=(*b.shape, 1), axes=identity_axes(b.ndim + 1))
+    made = emitted(low, word("ops.solve"), a, columns, shape=(*shape, 1))
+    return emitted(low, word("ops.squeeze")(axis=-1), made, shape=shape), None, None, None
+
+
+@rule("aten.linalg_solve_triangular")
+def _solve_triangular(low, node, a, b, upper, left=True, unitriangular=False):
+    if not left or len(a.shape) != len(b.shape):
+        raise PortError("a triangular system whose unknown is on the left of its matrix")
+    options = {**({} if upper else {"lower": True}), **({"unit_diagonal": True} if unitriangular else {})}
+    return emitted(low, word("ops.solve_triangular")(**options), a, b)
+
+
+@rules("aten._linalg_eigh")
+def _eigh(low, node, x, side="L", compute_v=True):
+    options = {"symmetrize_input": False, **({} if side == "L" else {"UPLO": side})}
+    if not compute_v or not low.reads(1):
+        layer = word("ops.eigvalsh")(**{k: v for k, v in options.items() if k == "UPLO"})
+        return emitted(low, layer, x, shape=sizes_of(node.meta["val"][0])), None
+    return parts(low, word("ops.eigh")(**options), x)
+
+
+@rule("aten._linalg_svd")
+def _svd(low, node, x, full_matrices=False, compute_uv=True, driver=None):
+    if not compute_uv or not (low.reads(0) or low.reads(2)):
+        return None, emitted(low, word("ops.svdvals"), x, shape=sizes_of(node.meta["val"][1])), None
+    return parts(low, word("ops.svd")(**({} if full_matrices else {"full_matrices": False})), x)
+
+
+@rule("aten.linalg_qr")
+def _qr(low, node, x, mode="reduced"):
+    if mode == "r":
+        return None, emitted(low, word("ops.qr")(mode="r"), x, shape=sizes_of(node.meta["val"][1]))
+    return parts(low, word("ops.qr")(**({} if mode == "reduced" else {"mode": mode})), x)
+
+
+@rules("aten.cholesky_solve", "aten.cholesky_inverse")
+def _by_factor(low, node, *args):
+    """The inverse of a matrix, or a solution, of its factor of Cholesky."""
+    inverts = "inverse" in str(node.target)
+    factor, upper = args[0] if inverts else args[1], args[1:][0] if inverts and args[1:] else (*args, False)[2]
+    (factor,) = plains(low, (factor,))
+    shape, swap = factor.shape, (*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2)
+    half = emitted(low, word("ops.triu" if upper else "ops.tril"), factor, shape=shape)
+    turned = emitted(low, word("ops.matrix_transpose"), half, shape=tuple(shape[a] for a in swap))
+    pair = (turned, half) if upper else (half, turned)
+    whole = emitted(low, word("matmul"), *pair, shape=shape)
+    return emitted(low, word("ops.inv"), whole) if inverts else emitted(low, word("ops.solve"), whole, args[0])
+
+
+@rule("aten.linalg_pinv")
+def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
+    if atol is not None or rtol is not None or hermitian:
+        raise PortError("a pseudoinverse without bounds of its own")
+    return emitted(low, word("ops.pinv")(rtol=max(x.shape[-2:]) * 2.0**-52), x)
+
+
+@rule("aten.linalg_lu")
+def _lu(low, node, x, pivot=True):
+    if not pivot or len(x.shape) != 2:
+        raise PortError("a factorisation of one matrix with pivots")
+    return parts(low, word("ops.lu"), x)
+
+
+@rule("aten._pdist_forward")
+def _pairs(low, node, x, power: float = 2.0):
+    """The distance of each pair of rows."""
+    (x,) = plains(low, (x,))
+    if x.shape[0] % BATCH == 0:
+        raise PortError("distances between known numbers of rows")
+    low.sized, rows = True, np.triu_indices(x.shape[0], 1)
+    shape = (rows[0].size, x.shape[1])
+    first, second = (emitted(low, word("ops.take")(axis=0), x, i, shape=shape) for i in rows)
+    apart = emitted(low, word("subtract"), first, second, shape=shape)
+    return emitted(low, word("norm")(axis=1, **({} if power == 2 else {"order": float(power)})), apart)
+
+
+@rule("aten.linalg_matrix_exp")
+def _expm(low, node, x):
+    return emitted(low, word("ops.expm"), x)
+
+
+@rule("aten._cdist_forward")
+def _distances(low, node, a, b, power: Any, mode=None):
+    """The distance of each row of one matrix to each of another."""
+    a, b = plains(low, (a, b))
+    shape, n = low.shape, a.shape[-1]
+    wide = lambda x, at: low.emit(
+        word("ops.expand_dims")(axis=at), x, shape=(*x.shape[: x.ndim + 1 + at], 1, *x.shape[x.ndim + 1 + at :]),
+        axes=identity_axes(x.ndim + 1),
+    )  # fmt: skip
+    apart = emitted(low, word("subtract"), wide(a, -2), wide(b, -3), shape=(*shape, n))
+    return emitted(low, word("norm")(axis=-1, **({} if power == 2 else {"order": float(power)})), apart)

@@ -1,0 +1,97 @@
+"""Elements written to places that are values: scatter along an axis, index_put, masked writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from compose.core.errors import PortError
+from compose.core.registry import word
+from compose.port.frontends.torch.plain import emitted
+from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import Value, Weight
+
+_MODES = {"add": "add", "sum": "add", "multiply": "multiply", "prod": "multiply", "amin": "min", "amax": "max"}
+
+
+_IDLE = {"add": 0.0, "multiply": 1.0, "min": float("inf"), "max": -float("inf")}
+
+
+@rules("aten.scatter", "aten.scatter_add", "aten.scatter_reduce")
+def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True):
+    adds = "scatter_add" in str(node.target)
+    mode = "add" if adds or reduce == "mean" else "set" if reduce is None else _MODES.get(reduce)
+    if mode is None:
+        raise PortError(f"elements written over others, or added, multiplied or compared with them, got {reduce!r}")
+    if not include_self:
+        x = _scatter(low, node, x, axis, places, _IDLE[mode])
+    if reduce == "mean":
+        total = _scatter(low, node, x, axis, places, values, "sum")
+        ones = emitted(low, word("ops.ones_like"), x)
+        count = ones if include_self else _scatter(low, node, ones, axis, places, 0.0)
+        return emitted(low, word("divide"), total, _scatter(low, node, count, axis, places, 1.0, "sum"))
+    if mode == "set" and isinstance(values, Value):
+        _refuse_twice(places, axis)
+    if isinstance(values, (int, float)):
+        values = np.full(places.shape, float(values))
+    rank = max(len(places.shape), 1)
+    options = {**({"axis": axis % rank} if axis % rank else {}), **({"mode": mode} if mode != "set" else {})}
+    return emitted(low, word("scatter_along_axis")(**options), x, places, values)
+
+
+def _refuse_twice(places: Any, axis: int) -> None:
+    """Raise `PortError` where constant places hold one twice: which of two values is written is not said."""
+    known = places.array if isinstance(places, Weight) else places
+    if isinstance(known, np.ndarray) and known.ndim:
+        ordered = np.sort(known, axis)
+        if known.shape[axis] > 1 and (np.diff(ordered, axis=axis) == 0).any():
+            raise PortError("each place written once, got one twice")
+
+
+def update(low: Any, x: Any, places: list, values: Any, accumulate: bool) -> Value:
+    """`x` with values written where `places` say, with None for the axes that are taken whole."""
+    axes, given = indices(low, places)
+    options = {**({} if axes == (0,) else {"axes": axes}), **({"mode": "add"} if accumulate else {})}
+    return emitted(low, word("index_update")(**options), x, values, *given)
+
+
+def indices(low: Any, places: list) -> tuple[tuple[int, ...], list]:
+    """The axes that are indexed, and the places in each; a constant mask is the places where it is true."""
+    axes, given, axis = [], [], 0
+    for i, p in enumerate(places):
+        known = p.array if isinstance(p, Weight) else p
+        if p is not None and is_mask(low, i):
+            if not isinstance(known, np.ndarray):
+                raise PortError("places, or a mask that depends on no data; x[mask] has another shape for other data")
+            low.sized = True
+            for found in known.nonzero():
+                axes.append(axis)
+                given.append(found)
+                axis += 1
+            continue
+        if p is not None:
+            axes.append(axis)
+            given.append(known if isinstance(known, np.ndarray) else p)
+        axis += 1
+    return tuple(axes), given
+
+
+def is_mask(low: Any, i: int) -> bool:
+    """Whether the places of an axis are given by a mask."""
+    node = low.node.args[1][i]
+    return isinstance(node, torch.fx.Node) and node.meta["val"].dtype in (torch.bool, torch.uint8)
+
+
+@rule("aten.masked_scatter")
+def _masked_scatter(low, node, x, mask, source):
+    """The values of `source` in order, where the mask is true."""
+    shape, n, low.sized = low.shape, int(np.prod(low.shape)), True
+    wide = emitted(low, word("ops.broadcast_to")(shape=shape), mask)
+    flat = emitted(low, word("ops.ravel"), wide, shape=(n,))
+    last = emitted(low, word("add_constant")(value=-1), emitted(low, word("ops.cumsum"), flat, shape=(n,)), shape=(n,))
+    place = emitted(low, word("ops.reshape")(shape=shape), last)
+    values = emitted(low, word("ops.ravel"), source, shape=(int(np.prod(source.shape)),))
+    taken = emitted(low, word("ops.take")(mode="clip"), values, place)
+    return emitted(low, word("ops.where"), wide, taken, x)

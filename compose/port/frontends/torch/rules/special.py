@@ -1,0 +1,62 @@
+"""Special functions, remainders, angles, and other functions of each element that NumPy and SciPy have too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compose.core.registry import word
+from compose.port.frontends.torch.plain import each
+from compose.port.frontends.torch.registry import rule, rules
+
+_OF_ONE = {
+    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
+    "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e", "special_ndtri": "ndtri",
+    "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
+    "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
+    "conj_physical": "conj", "special_entr": "entr", "real": "real", "imag": "imag",
+}  # fmt: skip
+_OF_TWO = {
+    "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
+    "copysign": "copysign", "nextafter": "nextafter", "heaviside": "heaviside", "logaddexp": "logaddexp",
+    "logaddexp2": "logaddexp2", "igamma": "gammainc", "igammac": "gammaincc", "special_gammainc": "gammainc",
+    "special_gammaincc": "gammaincc", "special_zeta": "zeta", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
+    "bitwise_xor": "bitwise_xor", "logical_xor": "logical_xor", "bitwise_left_shift": "bitwise_left_shift",
+    "bitwise_right_shift": "bitwise_right_shift", "__lshift__": "bitwise_left_shift", "gcd": "gcd", "lcm": "lcm",
+    "__rshift__": "bitwise_right_shift", "floor_divide": "floor_divide", "__xor__": "bitwise_xor", "complex": "complex",
+}  # fmt: skip
+
+
+def _named(node: Any) -> str:
+    name = str(node.target).split(".")[1]
+    return name if name.endswith("__") else name.removesuffix("_")
+
+
+@rules(*(f"aten.{name}" for name in _OF_ONE))
+def _one(low, node, x):
+    return each(low, f"ops.{_OF_ONE[_named(node)]}", x)
+
+
+@rules(*(f"aten.{name}" for name in _OF_TWO))
+def _two(low, node, a, b):
+    return each(low, f"ops.{_OF_TWO[_named(node)]}", a, b)
+
+
+@rule("aten.polygamma")
+def _polygamma(low, node, n, x):
+    return each(low, "ops.polygamma", n, x)
+
+
+@rule("aten.nan_to_num")
+def _nan_to_num(low, node, x, nan=None, posinf=None, neginf=None):
+    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    return low.each(word("ops.nan_to_num")(**{k: float(v) for k, v in given.items() if v is not None}), x)
+
+
+@rules("aten.resolve_conj", "aten.resolve_neg")
+def _resolved(low, node, x):
+    return x
+
+
+@rule("aten._neg_view")
+def _negative(low, node, x):
+    return low.each(word("scale")(by=-1), x)
