@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from compose.core.errors import ConfigError, ShapeError, shape_text
@@ -34,7 +35,7 @@ def index_update(x, values, *places, axes: tuple[int, ...] = (0,), mode: str = "
     Args:
         mode: `"set"`, `"add"`, `"multiply"`, `"min"` or `"max"`.
     """
-    return _write(x.at[_index("index_update", x, places, axes)], mode, values.astype(x.dtype))
+    return _write(x, _index("index_update", x, places, axes), values, mode)
 
 
 @function
@@ -54,8 +55,8 @@ def scatter_along_axis(x, places, values, axis: int = 0, mode: str = "set"):
         where[axis] = places
     else:
         x, where, values = x[None], [jnp.reshape(places, (1,))], values[None]
-        return _write(x.at[tuple(where)], mode, values.astype(x.dtype))[0]
-    return _write(x.at[tuple(where)], mode, values[tuple(map(slice, places.shape))].astype(x.dtype))
+        return _write(x, tuple(where), values, mode)[0]
+    return _write(x, tuple(where), values[tuple(map(slice, places.shape))], mode)
 
 
 def _index(name: str, x: Any, places: tuple, axes: tuple[int, ...]) -> tuple:
@@ -66,7 +67,22 @@ def _index(name: str, x: Any, places: tuple, axes: tuple[int, ...]) -> tuple:
     return tuple(given.get(a, slice(None)) for a in range(max(given) + 1))
 
 
-def _write(at: Any, mode: str, values: Any) -> Any:
+def _write(x: Any, where: tuple, values: Any, mode: str) -> Any:
     if mode not in _MODES:
         raise ConfigError(f"a mode of {', '.join(_MODES)}", repr(mode))
-    return getattr(at, mode)(values)
+    values = values.astype(x.dtype)
+    return _set(x, where, values) if mode == "set" else getattr(x.at[where], mode)(values)
+
+
+@jax.custom_jvp
+def _set(x, where, values):
+    """`x.at[where].set(values)`; all that are written to one place share its gradient, as in torch."""
+    return x.at[where].set(values)
+
+
+@_set.defjvp
+def _set_jvp(primals, tangents):
+    x, where, values = primals
+    dx, _, dv = tangents
+    kept = dx.at[where].set(0)
+    return _set(x, where, values), kept + jnp.zeros_like(kept).at[where].add(dv)

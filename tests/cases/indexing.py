@@ -41,8 +41,8 @@ CASES = [
     case(scatter_along_axis(axis=2, mode="multiply"), lambda *xs: _scattered(*xs, "prod"), X, ALONG, (4, 3, 2)),
     case(scatter_along_axis(axis=2, mode="max"), lambda *xs: _scattered(*xs, "amax"), X, ALONG, (4, 3, 2)),
     case(convolve_with(stride=2, padding=1), lambda *xs: _conv(*xs, stride=2, padding=1), (2, 7, 6, 4), (3, 2, 4, 5)),
-    case(convolve_with(padding=(1, 0), dilation=2, groups=2), lambda *xs: _conv(*xs, padding=(1, 0), dilation=2, groups=2),
-         (2, 7, 6, 4), (3, 2, 2, 6)),
+    case(convolve_with(padding=(1, 0), dilation=2, groups=2),
+         lambda *xs: _conv(*xs, padding=(1, 0), dilation=2, groups=2), (2, 7, 6, 4), (3, 2, 2, 6)),
     case(convolve_with(stride=2, padding=1, transposed=True, output_padding=1),
          lambda *xs: _transposed(*xs, stride=2, padding=1, output_padding=1), (2, 4, 3, 4), (3, 3, 4, 5)),
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from compose.port.frontends.torch.graph import in_place
 # What a rule refuses in these is refused for good: torch's decomposition leaves out what it is refused for.
 _KEPT = (
     "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", "rrelu", "embedding", "embedding_bag",
-    "detach", "bernoulli", "cond",
+    "detach", "bernoulli", "cond", "linspace", "logspace",
 )  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def _is_fixed(
     """Whether the network takes another length and is wrong for it."""
     for other in _calls(call, axes):
         operations = _operations(model, other)
-        if operations is not None:  # else the model takes no such length
-            return operations != first and _takes(graph, call, other) and not _is_same(graph, other, again)
+        if operations is not None and _takes(graph, call, other):  # else one of both takes no such length
+            return operations != first and not _is_same(graph, other, again)
     return False
 
 

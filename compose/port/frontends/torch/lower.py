@@ -320,7 +320,7 @@ class TorchLowering(Operands):
 
     def _constant(self, output: Any) -> Value:
         """An output that does not depend on the input."""
-        known = without_batch(output)
+        known, self.sized = without_batch(output), True
         if known.shape == output.shape:
             return plain(self, known, self.inputs[0])
         if not isinstance(known, np.ndarray) or output.shape[0] % BATCH or known.shape[0] != 1:

@@ -45,7 +45,9 @@ def _checked(low, node, *args, upper=False, left=True, check_errors=False):
 
 @rule("aten.cholesky")
 def _cholesky(low, node, x, upper=False):
-    return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), x)
+    if upper:
+        raise PortError("the lower factor, got upper=True; torch.linalg.cholesky(x).mT is the upper one")
+    return emitted(low, word("ops.cholesky"), x)
 
 
 @rule("aten._linalg_det")

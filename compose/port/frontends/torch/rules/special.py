@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.plain import each
 from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import Value
 
 _OF_ONE = {
     "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
@@ -17,7 +19,7 @@ _OF_ONE = {
 }  # fmt: skip
 _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
-    "copysign": "copysign", "nextafter": "nextafter", "heaviside": "heaviside", "logaddexp": "logaddexp",
+    "copysign": "copysign", "heaviside": "heaviside", "logaddexp": "logaddexp",
     "logaddexp2": "logaddexp2", "igamma": "gammainc", "igammac": "gammaincc", "special_gammainc": "gammainc",
     "special_gammaincc": "gammaincc", "special_zeta": "zeta", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
     "bitwise_xor": "bitwise_xor", "logical_xor": "logical_xor", "bitwise_left_shift": "bitwise_left_shift",
@@ -38,6 +40,8 @@ def _one(low, node, x):
 
 @rules(*(f"aten.{name}" for name in _OF_TWO))
 def _two(low, node, a, b):
+    if "igamma" in str(node.target) and isinstance(a, Value):
+        raise PortError("an incomplete gamma function of a constant order, by which torch has no gradient")
     return each(low, f"ops.{_OF_TWO[_named(node)]}", a, b)
 
 
