@@ -160,6 +160,9 @@ def pinned(graph: SourceGraph, fixed: Axes, shapes: list[tuple[int, ...]]) -> So
     inputs = {graph.inputs[i]: i for i, _ in fixed}
     if not inputs:
         return graph
+    read = {*jax.tree.leaves(graph.outputs), *(v for op in graph.ops for v in op.inputs)}
+    if not read.issuperset(inputs):
+        raise PortError("inputs whose numbers are read, got one of which the model reads the sizes alone")
     start = max([*graph.inputs, *(op.output for op in graph.ops)]) + 1
     new = {v: start + n for n, v in enumerate(inputs)}
     checks = []

@@ -105,21 +105,25 @@ def _qr(low, node, x, mode="reduced"):
     return parts(low, word("ops.qr")(**({} if mode == "reduced" else {"mode": mode})), x)
 
 
-@rules("aten.cholesky_solve", "aten.cholesky_inverse")
-def _by_factor(low, node, *args):
-    """The inverse of a matrix, or a solution, of its factor of Cholesky."""
-    inverts = "inverse" in str(node.target)
-    factor, upper = args[0] if inverts else args[1], args[1:][0] if inverts and args[1:] else (*args, False)[2]
+@rule("aten.cholesky_inverse")
+def _inverse_by_factor(low, node, factor, upper=False):
+    return emitted(low, word("ops.inv"), _product(low, factor, upper))
+
+
+@rule("aten.cholesky_solve")
+def _solve_by_factor(low, node, b, factor, upper=False):
+    return emitted(low, word("ops.solve"), _product(low, factor, upper), b)
+
+
+def _product(low: Any, factor: Any, upper: bool) -> Any:
+    """The matrix of a factor of Cholesky; torch's gradient too is that of the whole factor."""
     (factor,) = plains(low, (factor,))
-    shape, swap = factor.shape, (*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2)
-    half = emitted(low, word("ops.triu" if upper else "ops.tril"), factor, shape=shape)
-    turned = emitted(low, word("ops.matrix_transpose"), half, shape=tuple(shape[a] for a in swap))
-    pair = (turned, half) if upper else (half, turned)
-    whole = emitted(low, word("matmul"), *pair, shape=shape)
-    return emitted(low, word("ops.inv"), whole) if inverts else emitted(low, word("ops.solve"), whole, args[0])
+    turned = factor.but(axes=(*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2))
+    pair = (turned, factor) if upper else (factor, turned)
+    return emitted(low, word("matmul"), *pair, shape=factor.shape)
 
 
-@rule("aten.linalg_pinv")
+@rule("aten.linalg_pinv.atol_rtol_tensor")
 def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
     if atol is not None or rtol is not None or hermitian:
         raise PortError("a pseudoinverse without bounds of its own")
