@@ -84,5 +84,5 @@ def _set(x, where, values):
 def _set_jvp(primals, tangents):
     x, where, values = primals
     dx, _, dv = tangents
-    kept = dx.at[where].set(0)
-    return _set(x, where, values), kept + jnp.zeros_like(kept).at[where].add(dv)
+    kept = jnp.ones_like(x).at[where].set(0)
+    return _set(x, where, values), dx * kept + jnp.zeros_like(x).at[where].add(dv)

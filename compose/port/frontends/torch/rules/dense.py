@@ -107,6 +107,9 @@ def _embedding_bag(low, call, ids, *rest):
 
 @rule("aten.bilinear")
 def _bilinear(lowering, node, a, b, weight, bias=None):
+    if not isinstance(weight, Weight) or isinstance(bias, Value) or not all(isinstance(v, Value) for v in (a, b)):
+        made = emitted(lowering, word("contract")(equation="...i,oij,...j->...o"), a, weight, b)
+        return made if bias is None else emitted(lowering, word("ops.add"), made, bias)
     layer = word("bilinear")(weight.shape[0], bias=bias is not None)
     a, b = lowering.as_source(a), lowering.as_source(b)
     return lowering.emit(layer, a, b, axes=a.axes, weights={"kernel": weight.turned((1, 2, 0)), "bias": bias})

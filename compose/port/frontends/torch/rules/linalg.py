@@ -26,6 +26,33 @@ def _diagonal(low, node, x, offset=0, axis1=0, axis2=1):
     return emitted(low, word("ops.diagonal")(offset=offset, axis1=axis1 % rank, axis2=axis2 % rank), x)
 
 
+@rule("aten.diag_embed")
+def _diagonal_matrix(low, node, x, offset=0, axis1=-2, axis2=-1):
+    """Vectors as the diagonals of matrices of zeros."""
+    (x,), shape, rank = plains(low, (x,)), low.shape, len(low.shape)
+    size, low.sized = x.shape[-1] + abs(offset), True
+    if size % BATCH == 0 or x.shape[-1] % BATCH == 0:
+        raise PortError("diagonals of known length")
+    long, square = (*x.shape[:-1], size), (*x.shape[:-1], size, size)
+    if offset:
+        widths = (*((0, 0),) * (x.ndim - 1), (0, abs(offset)))
+        x = emitted(low, word("ops.pad")(pad_width=widths), x, shape=long)
+    column = (*long, 1) if offset >= 0 else (*x.shape[:-1], 1, size)
+    wide = emitted(low, word("ops.expand_dims")(axis=-1 if offset >= 0 else -2), x, shape=column)
+    made = emitted(low, word("ops.where"), np.eye(size, k=offset, dtype=bool), wide, 0.0, shape=square)
+    places = (axis1 % rank, axis2 % rank)
+    if places == (rank - 2, rank - 1):
+        return made
+    return emitted(low, word("ops.moveaxis")(source=(-2, -1), destination=places), made, shape=shape)
+
+
+@rule("aten.triangular_solve")
+def _triangular_solve(low, node, b, a, upper=True, transpose=False, unitriangular=False):
+    given = {"trans": 1} if transpose else {}
+    given |= ({} if upper else {"lower": True}) | ({"unit_diagonal": True} if unitriangular else {})
+    return emitted(low, word("ops.solve_triangular")(**given), a, b, shape=sizes_of(node.meta["val"][0])), a
+
+
 @rule("aten.trace")
 def _trace(low, node, x):
     return emitted(low, word("ops.trace"), x)

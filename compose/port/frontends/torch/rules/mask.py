@@ -11,7 +11,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.operands import as_value, with_array
-from compose.port.frontends.torch.plain import each, emitted
+from compose.port.frontends.torch.plain import each, emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -155,6 +155,18 @@ def where(low, node, condition, a, b):
         return emitted(low, word("ops.where"), condition, a, b)
     arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
     return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
+
+
+@rule("aten._safe_softmax")
+def _safe_softmax(low, node, x, axis, dtype=None):
+    """Softmax, and zeros where all are minus infinity."""
+    (x,) = plains(low, (x,))
+    axis = axis % max(x.ndim, 1)
+    one = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
+    hidden = emitted(low, word("ops.equal")(y=-float("inf")), x)
+    none = emitted(low, word("ops.all")(axis=axis, keepdims=True), hidden, shape=one)
+    made = emitted(low, word("softmax")(axis=axis), emitted(low, word("ops.where"), none, 0.0, x))
+    return emitted(low, word("ops.where"), none, 0.0, made)
 
 
 def _of_each(x: Any, rank: int) -> bool:

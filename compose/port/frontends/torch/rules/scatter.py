@@ -84,6 +84,27 @@ def is_mask(low: Any, i: int) -> bool:
     return isinstance(node, torch.fx.Node) and node.meta["val"].dtype in (torch.bool, torch.uint8)
 
 
+@rule("aten.index_reduce")
+def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True):
+    mode, axes = _MODES.get(reduce), (axis % max(len(x.shape), 1),)
+    if mode is None or not x.shape:
+        raise PortError(f"elements multiplied or compared with those at places, got {reduce!r}")
+    options = {} if axes == (0,) else {"axes": axes}
+    if not include_self:
+        x = emitted(low, word("index_update")(**options), x, np.full(values.shape, _IDLE[mode]), places)
+    return emitted(low, word("index_update")(**options, mode=mode), x, values, places)
+
+
+@rule("aten.put")
+def _put(low, node, x, places, values, accumulate=False):
+    """Elements written to places in the order of all elements."""
+    n = int(np.prod(low.shape))
+    row = lambda v: emitted(low, word("ops.ravel"), v, shape=(int(np.prod(v.shape)),))
+    layer = word("index_update")(mode="add") if accumulate else word("index_update")
+    made, low.sized = emitted(low, layer, row(x), row(values), row(places), shape=(n,)), True
+    return emitted(low, word("ops.reshape")(shape=low.shape), made)
+
+
 @rule("aten.masked_scatter")
 def _masked_scatter(low, node, x, mask, source):
     """The values of `source` in order, where the mask is true."""

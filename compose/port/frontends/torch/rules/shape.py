@@ -98,9 +98,24 @@ def _expand(low, node, x, *args, **kwargs):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
     low.sized = True
+    if after[0] == BATCH not in x.shape and node.meta["val"].is_floating_point():
+        return _for_each(low, x, after)
     if not x.shape or len(after) != x.ndim or after[0] != x.shape[0]:
         return emitted(low, word("ops.broadcast_to")(shape=after), x)
     return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
+
+
+def _for_each(low, x, after: tuple[int, ...]):
+    """A value without a batch, repeated for each example."""
+    given = low.as_source(low.inputs[0])
+    if given.shape[0] != BATCH:
+        raise PortError("a first input with the batch's axis")
+    rank = len(after)
+    first = emitted(low, word("at")(", ".join([":", *["0"] * (given.ndim - 1)])), given, shape=(BATCH,))
+    zeros = emitted(low, word("ops.zeros_like"), first, shape=(BATCH,))
+    apart = emitted(low, word("ops.reshape")(shape=(-1, *(1,) * (rank - 1))), zeros, shape=(BATCH, *(1,) * (rank - 1)))
+    wide = emitted(low, word("ops.broadcast_to")(shape=(1, *after[1:])), x, shape=(1, *after[1:]))
+    return emitted(low, word("ops.add"), wide, apart)
 
 
 def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
@@ -216,6 +231,9 @@ def _pad(low, node, x, padding, mode="constant", value=None):
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
     if any(w < 0 for w in padding):
         return _cropped(low, node, x, widths, mode, value)
+    if any(widths.get(0, ())) or all(any(widths.get(a, ())) for a in range(1, x.ndim)):
+        pads = {"pad_width": tuple(widths.get(a, (0, 0)) for a in range(x.ndim)), **_pad_mode(mode, None)}
+        return emitted(low, word("ops.pad")(**pads, **({"constant_values": float(value)} if value else {})), x)
     x, around = padded_axes(low, low.whole(x), widths)
     return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
 

@@ -47,7 +47,7 @@ def _two(low, node, a, b):
 
 @rule("aten.polygamma")
 def _polygamma(low, node, n, x):
-    return each(low, "ops.polygamma", n, x)
+    return low.each(word("polygamma")(n=n), low.whole(x))
 
 
 @rule("aten.nan_to_num")
