@@ -154,7 +154,9 @@ def _like(tensor: torch.Tensor, array: np.ndarray) -> torch.Tensor:
 
 def _array(output: torch.Tensor) -> np.ndarray:
     """An output as an array; NumPy has no bfloat16."""
-    output = output.detach()
+    output = output.detach().resolve_conj().resolve_neg()
+    if output.is_complex():
+        return output.to(torch.complex128).numpy()
     return (output.double() if output.is_floating_point() else output).numpy()
 
 

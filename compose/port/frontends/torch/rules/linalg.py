@@ -61,20 +61,30 @@ def _trace(low, node, x):
 @rules("aten.linalg_inv_ex", "aten.linalg_cholesky_ex", "aten.linalg_solve_ex")
 def _checked(low, node, *args, upper=False, left=True, check_errors=False):
     """The result and a code of errors, which nothing may read."""
-    if low.reads(1):
-        raise PortError("a result whose code of errors is not read")
-    name = str(node.target).split("_")[1]
-    shape = sizes_of(node.meta["val"][0])
+    if low.reads(1) or not left:
+        raise PortError("a result whose code of errors is not read, of an unknown on the right")
+    name, shape = str(node.target).split("_")[1], sizes_of(node.meta["val"][0])
     if name == "cholesky":
-        return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), args[0], shape=shape), None
+        return _factor(low, args[0], upper, shape), None
     return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), None
 
 
 @rule("aten.cholesky")
 def _cholesky(low, node, x, upper=False):
-    if upper:
-        raise PortError("the lower factor, got upper=True; torch.linalg.cholesky(x).mT is the upper one")
-    return emitted(low, word("ops.cholesky"), x)
+    return _factor(low, x, upper, low.shape)
+
+
+def _factor(low: Any, x: Any, upper: bool, shape: tuple[int, ...]) -> Any:
+    """The factor of Cholesky of the triangle that torch reads; its gradient is that of a symmetric matrix."""
+    (x,) = plains(low, (x,))
+    makes = lambda layer, *xs: emitted(low, layer, *xs, shape=shape)
+    turned = lambda v: v.but(axes=(*range(v.ndim - 2), v.ndim - 1, v.ndim - 2))
+    mean = makes(word("scale")(by=0.5), makes(word("add"), x, turned(x)))
+    half, rest = ("ops.triu", 1) if upper else ("ops.tril", -1)
+    read = makes(word("add"), makes(word(half), x), turned(makes(word(half)(k=rest), x)))
+    apart = makes(word("ops.stop_gradient"), makes(word("subtract"), read, mean))
+    lower = makes(word("ops.cholesky"), makes(word("add"), mean, apart))
+    return turned(lower) if upper else lower
 
 
 @rule("aten._linalg_det")
@@ -115,6 +125,8 @@ def _eigh(low, node, x, side="L", compute_v=True):
     if not compute_v or not low.reads(1):
         layer = word("ops.eigvalsh")(**{k: v for k, v in options.items() if k == "UPLO"})
         return emitted(low, layer, x, shape=sizes_of(node.meta["val"][0])), None
+    if side != "L":
+        raise PortError("eigenvectors from the lower triangle, whose signs are those of the library")
     return parts(low, word("ops.eigh")(**options), x)
 
 

@@ -13,10 +13,10 @@ from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value, Weight
 
-_MODES = {"add": "add", "sum": "add", "multiply": "multiply", "prod": "multiply", "amin": "min", "amax": "max"}
+_MODES = {"add": "add", "sum": "add", "amin": "min", "amax": "max"}
 
 
-_IDLE = {"add": 0.0, "multiply": 1.0, "min": float("inf"), "max": -float("inf")}
+_IDLE = {"add": 0.0, "min": float("inf"), "max": -float("inf")}
 
 
 @rules("aten.scatter", "aten.scatter_add", "aten.scatter_reduce")
@@ -24,7 +24,7 @@ def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True)
     adds = "scatter_add" in str(node.target)
     mode = "add" if adds or reduce == "mean" else "set" if reduce is None else _MODES.get(reduce)
     if mode is None:
-        raise PortError(f"elements written over others, or added, multiplied or compared with them, got {reduce!r}")
+        raise PortError(f"elements written over others, or added or compared with them, got {reduce!r}")
     if not include_self:
         x = _scatter(low, node, x, axis, places, _IDLE[mode])
     if reduce == "mean":
@@ -88,7 +88,7 @@ def is_mask(low: Any, i: int) -> bool:
 def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True):
     mode, axes = _MODES.get(reduce), (axis % max(len(x.shape), 1),)
     if mode is None or not x.shape:
-        raise PortError(f"elements multiplied or compared with those at places, got {reduce!r}")
+        raise PortError(f"elements compared with those at places, got {reduce!r}")
     options = {} if axes == (0,) else {"axes": axes}
     if not include_self:
         x = emitted(low, word("index_update")(**options), x, np.full(values.shape, _IDLE[mode]), places)
