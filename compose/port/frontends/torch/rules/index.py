@@ -9,7 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.rules.recurrent import States
@@ -50,6 +50,7 @@ def _index(low, node, x: Any, where: list):
 def _of_places(low: Any, x: Any, where: list) -> Value:
     """Elements at places that are values, or in several axes at once."""
     axes, given = indices(low, where)
+    x = spread(low, x, low.node.args[0])
     return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *given)
 
 
@@ -79,7 +80,7 @@ def _gather(low, node, x: Any, axis: int, where: Any, sparse_grad: bool = False)
     """The elements at places along an axis; of a constant whose elements are all equal, that one."""
     if isinstance(x, np.ndarray) and (x == x.flat[0]).all():
         return np.full((1,) * x.ndim, x.flat[0])
-    x, where = plains(low, (x, where))
+    x, where = plains(low, (spread(low, x, node.args[0]), spread(low, where, node.args[2])))
     shape = low.shape
     if not x.ndim:
         return emitted(low, word("ops.take")(axis=0), emitted(low, word("ops.ravel"), x, shape=(1,)), where)

@@ -60,13 +60,14 @@ def _trace(low, node, x):
 
 @rules("aten.linalg_inv_ex", "aten.linalg_cholesky_ex", "aten.linalg_solve_ex")
 def _checked(low, node, *args, upper=False, left=True, check_errors=False):
-    """The result and a code of errors, which nothing may read."""
-    if low.reads(1) or not left:
-        raise PortError("a result whose code of errors is not read, of an unknown on the right")
+    """The result and a code that says no error: JAX gives NaN for one."""
+    if not left:
+        raise PortError("a system whose unknown is on the right of its matrix")
+    fine = np.broadcast_to(np.zeros((), np.int32), sizes_of(node.meta["val"][1]))
     name, shape = str(node.target).split("_")[1], sizes_of(node.meta["val"][0])
     if name == "cholesky":
-        return _factor(low, args[0], upper, shape), None
-    return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), None
+        return _factor(low, args[0], upper, shape), fine
+    return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), fine
 
 
 @rule("aten.cholesky")
@@ -76,15 +77,23 @@ def _cholesky(low, node, x, upper=False):
 
 def _factor(low: Any, x: Any, upper: bool, shape: tuple[int, ...]) -> Any:
     """The factor of Cholesky of the triangle that torch reads; its gradient is that of a symmetric matrix."""
+    lower = emitted(low, word("ops.cholesky"), _symmetric(low, x, upper), shape=shape)
+    return _turned(lower) if upper else lower
+
+
+def _turned(x: Any) -> Any:
+    return x.but(axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _symmetric(low: Any, x: Any, upper: bool) -> Any:
+    """The matrix of the triangle that torch reads, with the gradient of a symmetric matrix."""
     (x,) = plains(low, (x,))
-    makes = lambda layer, *xs: emitted(low, layer, *xs, shape=shape)
-    turned = lambda v: v.but(axes=(*range(v.ndim - 2), v.ndim - 1, v.ndim - 2))
+    makes, turned = lambda layer, *xs: emitted(low, layer, *xs, shape=x.shape), _turned
     mean = makes(word("scale")(by=0.5), makes(word("add"), x, turned(x)))
     half, rest = ("ops.triu", 1) if upper else ("ops.tril", -1)
     read = makes(word("add"), makes(word(half), x), turned(makes(word(half)(k=rest), x)))
     apart = makes(word("ops.stop_gradient"), makes(word("subtract"), read, mean))
-    lower = makes(word("ops.cholesky"), makes(word("add"), mean, apart))
-    return turned(lower) if upper else lower
+    return makes(word("add"), mean, apart)
 
 
 @rule("aten._linalg_det")
@@ -105,7 +114,7 @@ def _solve(low, node, a, b, left=True, check_errors=False):
     vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and tuple(a.shape[:-1]) == tuple(b.shape))
     if not vector:
         return emitted(low, word("ops.solve"), a, b, shape=shape), None, None, None
-    (b,) = plains(low, (b,))
+    a, b = plains(low, (a, b))
     columns = low.emit(word("ops.expand_dims")(axis=-1), b, shape=(*b.shape, 1), axes=identity_axes(b.ndim + 1))
     made = emitted(low, word("ops.solve"), a, columns, shape=(*shape, 1))
     return emitted(low, word("ops.squeeze")(axis=-1), made, shape=shape), None, None, None
@@ -121,13 +130,12 @@ def _solve_triangular(low, node, a, b, upper, left=True, unitriangular=False):
 
 @rules("aten._linalg_eigh")
 def _eigh(low, node, x, side="L", compute_v=True):
-    options = {"symmetrize_input": False, **({} if side == "L" else {"UPLO": side})}
+    x = _symmetric(low, x, side == "U")
     if not compute_v or not low.reads(1):
-        layer = word("ops.eigvalsh")(**{k: v for k, v in options.items() if k == "UPLO"})
-        return emitted(low, layer, x, shape=sizes_of(node.meta["val"][0])), None
-    if side != "L":
-        raise PortError("eigenvectors from the lower triangle, whose signs are those of the library")
-    return parts(low, word("ops.eigh")(**options), x)
+        return emitted(low, word("ops.eigvalsh"), x, shape=sizes_of(node.meta["val"][0])), None
+    if side == "U":
+        raise PortError("eigenvectors of the lower triangle; their signs are the library's, and others for the upper")
+    return parts(low, word("ops.eigh"), x)
 
 
 @rule("aten._linalg_svd")

@@ -9,7 +9,7 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted
+from compose.port.frontends.torch.plain import emitted, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value, Weight
 
@@ -22,6 +22,8 @@ _IDLE = {"add": 0.0, "min": float("inf"), "max": -float("inf")}
 @rules("aten.scatter", "aten.scatter_add", "aten.scatter_reduce")
 def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True):
     adds = "scatter_add" in str(node.target)
+    sources = (node.args[0], *node.args[2:4])
+    x, places, values = (spread(low, v, source) for v, source in zip((x, places, values), sources))
     mode = "add" if adds or reduce == "mean" else "set" if reduce is None else _MODES.get(reduce)
     if mode is None:
         raise PortError(f"elements written over others, or added or compared with them, got {reduce!r}")
@@ -53,6 +55,7 @@ def _refuse_twice(places: Any, axis: int) -> None:
 def update(low: Any, x: Any, places: list, values: Any, accumulate: bool) -> Value:
     """`x` with values written where `places` say, with None for the axes that are taken whole."""
     axes, given = indices(low, places)
+    x, values = (spread(low, v, low.node.args[i]) for i, v in ((0, x), (2, values)))
     options = {**({} if axes == (0,) else {"axes": axes}), **({"mode": "add"} if accumulate else {})}
     return emitted(low, word("index_update")(**options), x, values, *given)
 

@@ -10,7 +10,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.float64 import exact
-from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
@@ -125,7 +125,7 @@ def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
 
 @rule("aten.cat")
 def _cat(low, node, parts, axis=0):
-    shape = low.shape
+    shape, parts = low.shape, [spread(low, p, source) for p, source in zip(parts, node.args[0])]
     parts = [p for p in parts if tuple(p.shape) != (0,)]  # of no elements, which torch takes beside any shape
     values = [p for p in parts if isinstance(p, Value)]
     if not values:
@@ -176,7 +176,7 @@ def _split(low, node, x, sizes, axis=0):
 @rule("aten.stack")
 def _stack(low, node, parts, axis=0):
     shape = low.shape
-    values = plains(low, parts)
+    values = plains(low, [spread(low, p, source) for p, source in zip(parts, node.args[0])])
     layer = word("stack_inputs")(axis=axis % len(shape))
     return low.emit(layer, *values, shape=shape, axes=identity_axes(len(shape)))
 

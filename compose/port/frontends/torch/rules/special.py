@@ -11,7 +11,6 @@ from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value
 
 _OF_ONE = {
-    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
     "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e", "special_ndtri": "ndtri",
     "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
@@ -21,7 +20,7 @@ _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
     "copysign": "copysign", "heaviside": "heaviside", "logaddexp": "logaddexp",
     "logaddexp2": "logaddexp2", "igamma": "gammainc", "igammac": "gammaincc", "special_gammainc": "gammainc",
-    "special_gammaincc": "gammaincc", "special_zeta": "zeta", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
+    "special_gammaincc": "gammaincc", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
     "bitwise_xor": "bitwise_xor", "logical_xor": "logical_xor", "bitwise_left_shift": "bitwise_left_shift",
     "bitwise_right_shift": "bitwise_right_shift", "__lshift__": "bitwise_left_shift", "gcd": "gcd", "lcm": "lcm",
     "__rshift__": "bitwise_right_shift", "floor_divide": "floor_divide", "__xor__": "bitwise_xor", "complex": "complex",
