@@ -42,12 +42,13 @@ def index_update(x, values, *places, axes: tuple[int, ...] = (0,), mode: str = "
 def scatter_along_axis(x, places, values, axis: int = 0, mode: str = "set"):
     """`x` with `values` written along `axis`, the opposite of `ops.take_along_axis`.
 
-    Shapes: `x`, integers `places` of its rank, `values` at least as large as `places`; to that of `x`. Elsewhere:
-    torch `scatter`, `scatter_add` and `scatter_reduce`, ONNX `ScatterElements`.
+    Shapes: `x`, integers `places` of its rank, `values` at least as large as `places`, or one number; to that of `x`.
+    Elsewhere: torch `scatter`, `scatter_add` and `scatter_reduce`, ONNX `ScatterElements`.
 
     Args:
         mode: as for `index_update`.
     """
+    values = jnp.broadcast_to(values, places.shape) if values.ndim == 0 else values
     if not x.ndim == places.ndim == values.ndim:
         raise ShapeError("arrays of one rank", shape_text((x, places, values)))
     where: list[Any] = [jnp.arange(n).reshape(-1, *(1,) * (x.ndim - a - 1)) for a, n in enumerate(places.shape)]
@@ -74,15 +75,17 @@ def _write(x: Any, where: tuple, values: Any, mode: str) -> Any:
     return _set(x, where, values) if mode == "set" else getattr(x.at[where], mode)(values)
 
 
-@jax.custom_jvp
-def _set(x, where, values):
-    """`x.at[where].set(values)`; all that are written to one place share its gradient, as in torch."""
-    return x.at[where].set(values)
+def _set(x: Any, where: tuple, values: Any) -> Any:
+    """`x.at[where].set(values)`; all that are written to one place get its gradient, as in torch."""
 
+    @jax.custom_jvp
+    def written(x, values):
+        return x.at[where].set(values)
 
-@_set.defjvp
-def _set_jvp(primals, tangents):
-    x, where, values = primals
-    dx, _, dv = tangents
-    kept = jnp.ones_like(x).at[where].set(0)
-    return _set(x, where, values), dx * kept + jnp.zeros_like(x).at[where].add(dv)
+    @written.defjvp
+    def _(primals, tangents):
+        dx, dv = tangents
+        kept = jnp.ones_like(dx).at[where].set(0)
+        return written(*primals), dx * kept + jnp.zeros_like(dx).at[where].add(dv)
+
+    return written(x, values)

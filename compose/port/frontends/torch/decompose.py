@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from collections.abc import Callable
@@ -83,16 +84,18 @@ def _with(tree: Any, given: dict[torch.fx.Node, Any]) -> Any:
 
 def _traced(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
     """The operations that a function calls, for a batch of any size."""
+    fixed = [[_sized(v, batch) for v in values] for batch in (BATCH, SECOND)]  # before the symbols get values
     made = _of_symbols(run, values)
-    return _of_two_sizes(run, values) if made is None else made
+    return _of_two_sizes(run, fixed) if made is None else made
 
 
 def _of_symbols(run: Callable, values: list[Any]) -> torch.fx.GraphModule | None:
     """As the exporter's symbols give them; None where the function asks for the size of the batch."""
     fakes = [v for v in values if isinstance(v, torch.Tensor)]
-    symbols = getattr(getattr(fakes[0], "fake_mode", None), "shape_env", None) if fakes else None
+    mode = getattr(fakes[0], "fake_mode", None) if fakes else None
+    symbols = getattr(mode, "shape_env", None)
     before = dict(symbols.replacements) if symbols is not None else {}
-    with quiet(), torch.no_grad():
+    with quiet(), torch.no_grad(), mode or contextlib.nullcontext():
         made = make_fx(run)(*values)
     if symbols is None or symbols.replacements == before:
         return made
@@ -102,12 +105,12 @@ def _of_symbols(run: Callable, values: list[Any]) -> torch.fx.GraphModule | None
     return None
 
 
-def _of_two_sizes(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
+def _of_two_sizes(run: Callable, fixed: list[list[Any]]) -> torch.fx.GraphModule:
     """As two sizes of the batch give them, which must be alike.
 
     Raises `PortError` where a number is neither the same for both nor a multiple of the size.
     """
-    first, second = (_of_size(run, values, batch) for batch in (BATCH, SECOND))
+    first, second = (_of_size(run, values) for values in fixed)
     nodes, others = list(first.graph.nodes), list(second.graph.nodes)
     alike = [n.target for n in nodes] == [n.target for n in others]
     if not alike or not all(map(_follow, nodes, others)):
@@ -115,17 +118,19 @@ def _of_two_sizes(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
     return first
 
 
-def _of_size(run: Callable, values: list[Any], batch: int) -> torch.fx.GraphModule:
-    def sized(n: Any) -> Any:
-        symbols = n.node.expr.free_symbols if isinstance(n, torch.SymInt) else ()
-        return int(n.node.expr.subs(dict.fromkeys(symbols, batch))) if isinstance(n, torch.SymInt) else n
-
+def _of_size(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
     with quiet(), torch.no_grad(), FakeTensorMode():
-        given = [
-            torch.empty([sized(n) for n in v.shape], dtype=v.dtype) if isinstance(v, torch.Tensor) else sized(v)
-            for v in values
-        ]
+        given = [torch.empty(v[0], dtype=v[1]) if isinstance(v, tuple) else v for v in values]
         return make_fx(run)(*given)
+
+
+def _sized(value: Any, batch: int) -> Any:
+    """The shape and dtype of a tensor, or a size, for one size of the batch."""
+    if isinstance(value, torch.Tensor):
+        return [_sized(n, batch) for n in value.shape], value.dtype
+    if isinstance(value, torch.SymInt):
+        return int(value.node.expr.subs(dict.fromkeys(value.node.expr.free_symbols, batch)))
+    return value
 
 
 def _follow(a: torch.fx.Node, b: torch.fx.Node) -> bool:

@@ -132,12 +132,14 @@ def alone(lowering: LayoutLowering, given: Any, like: Value) -> Value:
     )
 
 
-def plain(low: LayoutLowering, x: Any, like: Value) -> Value:
+def plain(low: Any, x: Any, like: Value) -> Value:
     """What a layer may read: a parameter, a constant or a number becomes a value of its own, beside another."""
     if isinstance(x, Pending):
         x = x.value()
     if isinstance(x, Value):
         return low.as_source(x)
+    if any(_is_complex(n) for n in low.node.all_input_nodes):  # a parameter has the dtype of what it stands beside
+        like = low.emit(word("ops.real"), like, shape=like.shape)
     if isinstance(x, Weight) and x.trained:
         return alone(low, x, like)
     array = np.asarray(x.array if isinstance(x, Weight) else x)
@@ -151,3 +153,8 @@ def plain(low: LayoutLowering, x: Any, like: Value) -> Value:
     if array.dtype == bool:
         return low.emit(word("ops.not_equal")(y=0), made, shape=array.shape, axes=axes)
     return low.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)
+
+
+def _is_complex(node: torch.fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.is_complex()

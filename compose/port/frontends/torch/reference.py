@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class TorchModel:
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
         model = self._with(arrays).eval()
         try:
-            with exact():
+            with exact(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of gradients of real numbers that complex ones were made of
                 return self._gradients(model, arrays, inputs, seed)
         except (RuntimeError, NotImplementedError) as e:
             if "differentiable" not in str(e) and "derivative" not in str(e):

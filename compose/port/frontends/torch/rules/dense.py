@@ -138,6 +138,14 @@ def _addmm(low, node, bias, a, b, beta=1, alpha=1):
     return dense(low, a, b, bias)
 
 
+@rule("aten.addbmm")
+def _addbmm(low, node, x, a, b, beta=1, alpha=1):
+    product = emitted(low, word("contract")(equation="bij,bjk->ik"), a, b)
+    product = product if alpha == 1 else emitted(low, word("scale")(by=alpha), product)
+    x = x if beta == 1 else emitted(low, word("scale")(by=beta), x, shape=x.shape)
+    return emitted(low, word("ops.add"), product, x)
+
+
 @rule("aten.einsum")
 def _einsum(low, node, equation: str, operands: list, path=None):
     inputs, arrow, out = equation.replace(" ", "").partition("->")

@@ -143,7 +143,7 @@ def _or(low, node, a, b):
     return low.emit(word("ops.logical_not"), low.emit(word("ops.logical_and"), *hidden))
 
 
-@rules("aten.where")
+@rules("aten.where", "prims.where")
 def where(low, node, condition, a, b):
     """`a` where the condition is true, else `b`."""
     like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape)), None)
@@ -173,7 +173,7 @@ def _of_each(x: Any, rank: int) -> bool:
     """Whether a value has so many axes, and a constant is the same for each example."""
     if isinstance(x, Value):
         return x.ndim == rank
-    return isinstance(x, (int, float)) or len(x.shape) < rank or x.shape[0] == 1
+    return isinstance(x, (int, float)) or len(x.shape) < rank or (rank > 0 and x.shape[0] == 1)
 
 
 def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:

@@ -37,7 +37,7 @@ def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True)
     if mode == "set" and isinstance(values, Value):
         _refuse_twice(places, axis)
     if isinstance(values, (int, float)):
-        values = np.full(places.shape, float(values))
+        values = np.full((), float(values))
     rank = max(len(places.shape), 1)
     options = {**({"axis": axis % rank} if axis % rank else {}), **({"mode": mode} if mode != "set" else {})}
     return emitted(low, word("scatter_along_axis")(**options), x, places, values)
@@ -94,7 +94,7 @@ def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True)
         raise PortError(f"elements compared with those at places, got {reduce!r}")
     options = {} if axes == (0,) else {"axes": axes}
     if not include_self:
-        x = emitted(low, word("index_update")(**options), x, np.full(values.shape, _IDLE[mode]), places)
+        x = emitted(low, word("index_update")(**options), x, np.full((), _IDLE[mode]), places)
     return emitted(low, word("index_update")(**options, mode=mode), x, values, places)
 
 

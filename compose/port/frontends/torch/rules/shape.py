@@ -215,7 +215,10 @@ def _roll(low, node, x, shifts, axes=()):
     )
 
 
-_FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None, "new_full": None}
+_FILLED = {
+    "empty_like": 0, "new_empty": 0, "zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None,
+    "new_full": None,
+}  # fmt: skip
 
 
 @rules(*(f"aten.{name}" for name in _FILLED))
