@@ -29,6 +29,7 @@ IMPRECISE = {
     "digamma", "polygamma", "special.polygamma", "mvlgamma", "special.multigammaln",
     # of one element alone, whose gradient is what cancellation leaves
     "nn.functional.layer_norm", "nn.functional.group_norm", "nn.functional.rms_norm",
+    "native_layer_norm",
 }  # fmt: skip
 
 

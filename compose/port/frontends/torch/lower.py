@@ -15,16 +15,16 @@ from torch.utils import _pytree as pytree
 
 from compose.core.errors import LayerError, PortError
 from compose.core.layer import Layer
-from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.decompose import decomposed
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import Operands, as_value, plain
+from compose.port.frontends.torch.operands import Operands, plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
+from compose.port.frontends.torch.plain import for_each
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
@@ -35,7 +35,7 @@ from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant
 from compose.port.lowering.base import Place
-from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
 _OF_ANOTHER_USE = (
@@ -344,13 +344,7 @@ class TorchLowering(Operands):
         known, self.sized = without_batch(output), True
         if known.shape == output.shape:
             return plain(self, known, self.inputs[0])
-        if not isinstance(known, np.ndarray) or output.shape[0] % BATCH or known.shape[0] != 1:
-            raise PortError("outputs that depend on the input, or are the same for each example")
-        made = as_value(self, np.broadcast_to(known, (1, *output.shape[1:])), self.inputs[0])
-        if known.dtype.kind in "bi":
-            cast = word("ops.not_equal")(y=0) if known.dtype == bool else word("ops.astype")(dtype=word("int32"))
-            made = self.emit(cast, made, shape=output.shape)
-        return made
+        return for_each(self, known, output.shape)
 
     def _lookup(self, value: Any) -> Any:
         return self.env[value] if isinstance(value, torch.fx.Node) else value

@@ -164,10 +164,13 @@ def _solve_by_factor(low, node, b, factor, upper=False):
 
 def _product(low: Any, factor: Any, upper: bool) -> Any:
     """The matrix of a factor of Cholesky; torch's gradient too is that of the whole factor."""
+    if upper:
+        raise PortError("a lower factor, got upper=True; x.mT is the other one")
     (factor,) = plains(low, (factor,))
-    turned = factor.but(axes=(*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2))
-    pair = (turned, factor) if upper else (factor, turned)
-    return emitted(low, word("matmul"), *pair, shape=factor.shape)
+    makes = lambda layer, *xs: emitted(low, layer, *xs, shape=factor.shape)
+    rest = makes(word("subtract"), makes(word("ops.tril"), factor), factor)
+    half = makes(word("add"), factor, makes(word("ops.stop_gradient"), rest))
+    return makes(word("matmul"), half, _turned(half))
 
 
 @rule("aten.linalg_pinv.atol_rtol_tensor")
