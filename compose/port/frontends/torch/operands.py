@@ -74,7 +74,7 @@ class Operands(Records):
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
         if not self.node.meta["val"].is_floating_point():  # whole numbers stay so, as places have to
             return self.pair(operation, x, plain(self, known, x))
-        if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
+        if operation in ("add", "multiply") and x.ndim and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))
 

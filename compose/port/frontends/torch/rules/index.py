@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,14 +126,27 @@ def _windows(low, node, x: Any, axis: int, size: int, step: int):
 def _strided(low, node, x: Any, size: list[int], stride: list[int], offset: int | None = None):
     """Elements at places that strides give, of a tensor whose elements lie one after the other."""
     (x,), given = plains(low, (x,)), node.args[0].meta["val"]
+    each = math.prod(x.shape[1:])
+    if (
+        x.ndim > 1
+        and x.shape[0] == size[0] == BATCH
+        and (stride[0], offset or 0) == (each, 0)
+        and given.is_contiguous()
+    ):
+        low.sized = True  # of each example, as the frames of a spectrum are
+        rows = emitted(low, word("ops.reshape")(shape=(-1, each)), x, shape=(BATCH, each))
+        return emitted(low, word("ops.take")(axis=1), rows, _strides(size[1:], stride[1:], 0))
     if any(n % BATCH == 0 for n in (*size, *x.shape) if n) or not given.is_contiguous():
         raise PortError("strides in a tensor of known size, whose elements lie one after the other")
     n, low.sized = int(np.prod(x.shape)), True
-    where = np.full((), offset or 0) + sum(
-        np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * s for a, (n, s) in enumerate(zip(size, stride))
-    )
     flat = emitted(low, word("ops.ravel"), x, shape=(n,))
-    return emitted(low, word("ops.take"), flat, np.broadcast_to(where, tuple(size)))
+    return emitted(low, word("ops.take"), flat, _strides(size, stride, offset or 0))
+
+
+def _strides(size: Sequence[int], stride: Sequence[int], offset: int) -> np.ndarray:
+    """The places that strides reach."""
+    along = (np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * stride[a] for a, n in enumerate(size))
+    return np.broadcast_to(sum(along, np.full((), offset)), tuple(size))
 
 
 @rule("aten.take")

@@ -173,11 +173,12 @@ def _product(low: Any, factor: Any, upper: bool) -> Any:
     return makes(word("matmul"), half, _turned(half))
 
 
-@rule("aten.linalg_pinv.atol_rtol_tensor")
+@rules("aten.linalg_pinv.atol_rtol_tensor", "aten.linalg_pinv.atol_rtol_float")
 def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
-    if atol is not None or rtol is not None or hermitian:
-        raise PortError("a pseudoinverse without bounds of its own")
-    return emitted(low, word("ops.pinv")(rtol=max(x.shape[-2:]) * 2.0**-52), x)
+    least = max(x.shape[-2:]) * 2.0**-52 if rtol is None else low.number(rtol)
+    if (atol is not None and low.number(atol) != 0) or least is None or hermitian:
+        raise PortError("a pseudoinverse with a relative bound that is a number, and no other")
+    return emitted(low, word("ops.pinv")(rtol=float(least)), x)
 
 
 @rule("aten.linalg_lu")

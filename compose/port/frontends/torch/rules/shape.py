@@ -230,13 +230,17 @@ def _filled(low, node, x, *args, **options):
 
 
 @rules("aten.pad", "aten.constant_pad_nd")
-def _pad(low, node, x, padding, mode="constant", value=None):
+def _pad(low, node, x, padding, mode: Any = "constant", value=None):
+    if not isinstance(mode, str):  # of `constant_pad_nd`, which has a value there
+        mode, value = "constant", mode
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
     if any(w < 0 for w in padding):
         return _cropped(low, node, x, widths, mode, value)
     if any(widths.get(0, ())) or all(any(widths.get(a, ())) for a in range(1, x.ndim)):
+        if value:
+            raise PortError(f"padding of the batch's axis, or of all, with zeros, got {value}")
         pads = {"pad_width": tuple(widths.get(a, (0, 0)) for a in range(x.ndim)), **_pad_mode(mode, None)}
-        return emitted(low, word("ops.pad")(**pads, **({"constant_values": float(value)} if value else {})), x)
+        return emitted(low, word("ops.pad")(**pads), x)
     x, around = padded_axes(low, low.whole(x), widths)
     return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
 
