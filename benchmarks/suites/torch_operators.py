@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from compose import port
 from suites import Case, NoModel
-from suites.torch_calls import Method
+from suites.torch_calls import Draws, Method
 
 torch.set_num_threads(1)
 
@@ -102,13 +101,3 @@ def _refuse_others(model: torch.nn.Module, tensors: list[torch.Tensor]) -> None:
         raise NoModel("a sparse output")
     if draws.found:
         raise NoModel("random")
-
-
-class Draws(TorchDispatchMode):
-    """Whether an operation draws at random."""
-
-    found = False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.found = self.found or torch.Tag.nondeterministic_seeded in func.tags
-        return func(*args, **(kwargs or {}))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
@@ -63,8 +63,9 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
         raise
     except Exception:  # what torch cannot trace it cannot decompose
         return None
-    if any(n.target is target for n in made.graph.nodes):
-        return None
+    held = (getattr(made, str(n.target), None) for n in made.graph.nodes if n.op == "get_attr")
+    if any(n.target is target for n in made.graph.nodes) or any(isinstance(t, FakeTensor) for t in held):
+        return None  # itself, or a tensor without numbers that the tracer lost sight of
     for inner in made.graph.nodes:
         for name in ("nn_module_stack", "stack_trace"):
             if name in node.meta:
