@@ -59,6 +59,8 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
         made = _traced(run, values)
         if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
             made = _traced(torch.func.functionalize(run), values)
+            if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+                return None
     except PortError:
         raise
     except Exception:  # what torch cannot trace it cannot decompose
@@ -96,8 +98,12 @@ def _of_symbols(run: Callable, values: list[Any]) -> torch.fx.GraphModule | None
     mode = getattr(fakes[0], "fake_mode", None) if fakes else None
     symbols = getattr(mode, "shape_env", None)
     before = dict(symbols.replacements) if symbols is not None else {}
-    with quiet(), torch.no_grad(), mode or contextlib.nullcontext():
-        made = make_fx(run)(*values)
+    with quiet(), torch.no_grad():
+        try:
+            made = make_fx(run)(*values)
+        except Exception:  # it makes tensors of the size of the batch, which the mode of the symbols has to be on for
+            with mode or contextlib.nullcontext():
+                made = make_fx(run)(*values)
     if symbols is None or symbols.replacements == before:
         return made
     symbols.replacements.clear()

@@ -39,6 +39,7 @@ def spread(low: Any, x: Any, source: Any) -> Any:
 
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     """A constant with one row as the rows of all examples, of this shape."""
+    low.sized = True
     like = next((v for v in low.inputs if v.ndim and v.shape[0] == BATCH), None)
     if like is None or shape[0] != BATCH or not isinstance(x, np.ndarray) or x.shape != (1, *shape[1:]):
         raise PortError("an array whose rows are those of the batch")

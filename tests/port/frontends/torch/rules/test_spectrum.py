@@ -10,7 +10,7 @@ from tests.port.frontends.torch.rules.single_operations import verified
 
 def _turned(x):
     """Rotary positions by complex numbers, as Llama's first code has them."""
-    angles = torch.outer(torch.arange(3.0), torch.tensor([1.0, 0.1, 0.01]))
+    angles = torch.outer(torch.arange(3.0), torch.tensor([1.0, 0.5, 0.25]))
     pairs = torch.view_as_complex(x.unflatten(-1, (3, 2)))
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(2)
 
