@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Method(torch.nn.Module):
@@ -57,3 +58,13 @@ def described(given: Any) -> str:
 def no_batch(description: str) -> bool:
     """Whether a case is about inputs without a batch."""
     return any(word in description for word in ("no_batch", "unbatched", "without_batch"))
+
+
+class Draws(TorchDispatchMode):
+    """Whether an operation draws at random."""
+
+    found = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.found = self.found or torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))

@@ -10,7 +10,7 @@ from torch.testing._internal.common_modules import module_db
 
 from compose import port
 from suites import Case, NoModel
-from suites.torch_calls import Method, described, no_batch
+from suites.torch_calls import Draws, Method, described, no_batch
 
 torch.set_num_threads(1)
 
@@ -44,10 +44,12 @@ def _porter(cls: Any, given: Any, training: bool) -> Any:
         try:
             model = cls(*args, **named).double().train(training)
             model, tensors = Method.of(model, call.args, call.kwargs)
-            with torch.no_grad():
+            with torch.no_grad(), Draws() as draws:
                 model.eval()(*(t.clone() for t in tensors))
         except Exception as e:
             raise NoModel(f"{type(e).__name__}: {e}") from e
+        if draws.found:
+            raise NoModel("random")
         return port.from_torch(model.train(training), *tensors)
 
     return ported

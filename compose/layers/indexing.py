@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from compose.core.errors import ConfigError, ShapeError, shape_text
@@ -11,7 +12,7 @@ from compose.core.function import function
 
 __all__ = ["index_axes", "index_update", "scatter_along_axis"]
 
-_MODES = ("set", "add", "multiply", "min", "max")
+_MODES = ("set", "add", "min", "max")
 
 
 @function
@@ -32,21 +33,22 @@ def index_update(x, values, *places, axes: tuple[int, ...] = (0,), mode: str = "
     `x`. Elsewhere: `x.at[i, :, j].set(values)` in JAX, torch `index_put`, `tf.tensor_scatter_nd_update`.
 
     Args:
-        mode: `"set"`, `"add"`, `"multiply"`, `"min"` or `"max"`.
+        mode: `"set"`, `"add"`, `"min"` or `"max"`.
     """
-    return _write(x.at[_index("index_update", x, places, axes)], mode, values.astype(x.dtype))
+    return _write(x, _index("index_update", x, places, axes), values, mode)
 
 
 @function
 def scatter_along_axis(x, places, values, axis: int = 0, mode: str = "set"):
     """`x` with `values` written along `axis`, the opposite of `ops.take_along_axis`.
 
-    Shapes: `x`, integers `places` of its rank, `values` at least as large as `places`; to that of `x`. Elsewhere:
-    torch `scatter`, `scatter_add` and `scatter_reduce`, ONNX `ScatterElements`.
+    Shapes: `x`, integers `places` of its rank, `values` at least as large as `places`, or one number; to that of `x`.
+    Elsewhere: torch `scatter`, `scatter_add` and `scatter_reduce`, ONNX `ScatterElements`.
 
     Args:
         mode: as for `index_update`.
     """
+    values = jnp.broadcast_to(values, places.shape) if values.ndim == 0 else values
     if not x.ndim == places.ndim == values.ndim:
         raise ShapeError("arrays of one rank", shape_text((x, places, values)))
     where: list[Any] = [jnp.arange(n).reshape(-1, *(1,) * (x.ndim - a - 1)) for a, n in enumerate(places.shape)]
@@ -54,8 +56,8 @@ def scatter_along_axis(x, places, values, axis: int = 0, mode: str = "set"):
         where[axis] = places
     else:
         x, where, values = x[None], [jnp.reshape(places, (1,))], values[None]
-        return _write(x.at[tuple(where)], mode, values.astype(x.dtype))[0]
-    return _write(x.at[tuple(where)], mode, values[tuple(map(slice, places.shape))].astype(x.dtype))
+        return _write(x, tuple(where), values, mode)[0]
+    return _write(x, tuple(where), values[tuple(map(slice, places.shape))], mode)
 
 
 def _index(name: str, x: Any, places: tuple, axes: tuple[int, ...]) -> tuple:
@@ -66,7 +68,24 @@ def _index(name: str, x: Any, places: tuple, axes: tuple[int, ...]) -> tuple:
     return tuple(given.get(a, slice(None)) for a in range(max(given) + 1))
 
 
-def _write(at: Any, mode: str, values: Any) -> Any:
+def _write(x: Any, where: tuple, values: Any, mode: str) -> Any:
     if mode not in _MODES:
         raise ConfigError(f"a mode of {', '.join(_MODES)}", repr(mode))
-    return getattr(at, mode)(values)
+    values = values.astype(x.dtype)
+    return _set(x, where, values) if mode == "set" else getattr(x.at[where], mode)(values)
+
+
+def _set(x: Any, where: tuple, values: Any) -> Any:
+    """`x.at[where].set(values)`; all that are written to one place get its gradient, as in torch."""
+
+    @jax.custom_jvp
+    def written(x, values):
+        return x.at[where].set(values)
+
+    @written.defjvp
+    def _(primals, tangents):
+        dx, dv = tangents
+        kept = jnp.ones_like(dx).at[where].set(0)
+        return written(*primals), dx * kept + jnp.zeros_like(dx).at[where].add(dv)
+
+    return written(x, values)

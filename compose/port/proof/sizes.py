@@ -102,11 +102,12 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
     sizes = (n // 2,) if axis and n >= _LONG else (n + 3, 2 * n) if axis == 0 else (n + 3, max(n - 3, 1), 2 * n)
     for size in sizes:  # 3 more, since n + 1 may have the half that n has
         places = np.concatenate([np.arange(min(n, size)), rng.integers(n, size=max(size - n, 0))])
-        less = np.concatenate([np.ones(min(n, size)), rng.uniform(0.5, 1, max(size - n, 0))])  # so that none are equal
         made = list(inputs)
         for j, a in axes:
-            taken, along = made[j].take(places, a), (-1,) + (1,) * (made[j].ndim - a - 1)
-            made[j] = (taken * less.reshape(along)).astype(taken.dtype) if taken.dtype.kind == "f" else taken
+            made[j] = taken = made[j].take(places, a)
+            if taken.dtype.kind == "f" and size > n:  # so that none are equal or depend on each other
+                added = (*(slice(None),) * a, slice(n, None))
+                taken[added] *= rng.uniform(0.5, 1, taken[added].shape)
         yield made
 
 

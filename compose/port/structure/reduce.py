@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from compose.combinators import compose_seq
+from compose.layers.take import at
 from compose.port.structure.piece import NOTHING, Piece, any_graph, each_its_own, in_turn, side_by_side
 
 
@@ -74,6 +75,8 @@ class _Reduction:
 
 def one_node(nodes: list[Node], inputs: tuple[int, ...], output: int) -> Node:
     """All nodes as one: what is not series-parallel becomes a `graph`, as small as possible."""
+    if not nodes and len(inputs) > 1:  # the output is one of the inputs
+        return Node(Piece(at(str(inputs.index(output)))), inputs, output)
     nodes = _joined_inputs(nodes, inputs)
     if len(nodes) > 1:
         nodes = _joins_apart(nodes)

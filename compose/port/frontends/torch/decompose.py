@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from collections.abc import Callable
@@ -9,16 +10,25 @@ from typing import Any
 
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import quiet
 from compose.port.frontends.torch.graph import in_place
+from compose.port.lowering.batch import SECOND
+from compose.port.lowering.values import BATCH
 
 # What a rule refuses in these is refused for good: torch's decomposition leaves out what it is refused for.
 _KEPT = (
     "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", "rrelu", "embedding", "embedding_bag",
-    "detach", "bernoulli", "cond",
+    "detach", "bernoulli", "cond", "linspace", "logspace",
+)  # fmt: skip
+
+_WITH_STATISTICS = (
+    "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit",
+    "_batch_norm_with_update",
 )  # fmt: skip
 
 
@@ -40,6 +50,8 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
         given = dict(zip(inputs, values))
         args, kwargs = (_with(tree, given) for tree in (node.args, dict(node.kwargs)))
         made = fn(*args, **kwargs)
+        if name_of(target) in _WITH_STATISTICS:  # which torch does not differentiate
+            made = (made[0], *(m.detach() if isinstance(m, torch.Tensor) else m for m in made[1:]))
         return tuple(made) if isinstance(made, tuple) else made  # the tracer keeps a named tuple as a call
 
     values = [n.meta["val"] for n in inputs]
@@ -47,12 +59,15 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
         made = _traced(run, values)
         if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
             made = _traced(torch.func.functionalize(run), values)
+            if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+                return None
     except PortError:
         raise
     except Exception:  # what torch cannot trace it cannot decompose
         return None
-    if any(n.target is target for n in made.graph.nodes):
-        return None
+    held = (getattr(made, str(n.target), None) for n in made.graph.nodes if n.op == "get_attr")
+    if any(n.target is target for n in made.graph.nodes) or any(isinstance(t, FakeTensor) for t in held):
+        return None  # itself, or a tensor without numbers that the tracer lost sight of
     for inner in made.graph.nodes:
         for name in ("nn_module_stack", "stack_trace"):
             if name in node.meta:
@@ -71,14 +86,67 @@ def _with(tree: Any, given: dict[torch.fx.Node, Any]) -> Any:
 
 
 def _traced(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
+    """The operations that a function calls, for a batch of any size."""
+    fixed = [[_sized(v, batch) for v in values] for batch in (BATCH, SECOND)]  # before the symbols get values
+    made = _of_symbols(run, values)
+    return _of_two_sizes(run, fixed) if made is None else made
+
+
+def _of_symbols(run: Callable, values: list[Any]) -> torch.fx.GraphModule | None:
+    """As the exporter's symbols give them; None where the function asks for the size of the batch."""
     fakes = [v for v in values if isinstance(v, torch.Tensor)]
-    sizes = getattr(getattr(fakes[0], "fake_mode", None), "shape_env", None) if fakes else None
-    before = dict(sizes.replacements) if sizes is not None else {}
+    mode = getattr(fakes[0], "fake_mode", None) if fakes else None
+    symbols = getattr(mode, "shape_env", None)
+    before = dict(symbols.replacements) if symbols is not None else {}
     with quiet(), torch.no_grad():
-        made = make_fx(run)(*values)
-    if sizes is not None and sizes.replacements != before:
+        try:
+            made = make_fx(run)(*values)
+        except Exception:  # it makes tensors of the size of the batch, which the mode of the symbols has to be on for
+            with mode or contextlib.nullcontext():
+                made = make_fx(run)(*values)
+    if symbols is None or symbols.replacements == before:
+        return made
+    symbols.replacements.clear()
+    symbols.replacements.update(before)
+    symbols._update_version_counter()  # which its caches depend on
+    return None
+
+
+def _of_two_sizes(run: Callable, fixed: list[list[Any]]) -> torch.fx.GraphModule:
+    """As two sizes of the batch give them, which must be alike.
+
+    Raises `PortError` where a number is neither the same for both nor a multiple of the size.
+    """
+    first, second = (_of_size(run, values) for values in fixed)
+    nodes, others = list(first.graph.nodes), list(second.graph.nodes)
+    alike = [n.target for n in nodes] == [n.target for n in others]
+    if not alike or not all(map(_follow, nodes, others)):
         raise PortError("an operation that is the same for a batch of any size")
-    return made
+    return first
+
+
+def _of_size(run: Callable, values: list[Any]) -> torch.fx.GraphModule:
+    with quiet(), torch.no_grad(), FakeTensorMode():
+        given = [torch.empty(v[0], dtype=v[1]) if isinstance(v, tuple) else v for v in values]
+        return make_fx(run)(*given)
+
+
+def _sized(value: Any, batch: int) -> Any:
+    """The shape and dtype of a tensor, or a size, for one size of the batch."""
+    if isinstance(value, torch.Tensor):
+        return [_sized(n, batch) for n in value.shape], value.dtype
+    if isinstance(value, torch.SymInt):
+        return int(value.node.expr.subs(dict.fromkeys(value.node.expr.free_symbols, batch)))
+    return value
+
+
+def _follow(a: torch.fx.Node, b: torch.fx.Node) -> bool:
+    """Whether the numbers among the arguments of two nodes are equal, or in the proportion of the two sizes."""
+    mine, yours = ([x for x in pytree.tree_leaves((n.args, n.kwargs))] for n in (a, b))
+    known = [(x, y) for x, y in zip(mine, yours) if not isinstance(x, torch.fx.Node)]
+    return len(mine) == len(yours) and all(
+        x == y or (type(x) is type(y) is int and x * SECOND == y * BATCH) for x, y in known
+    )
 
 
 def name_of(target: Any) -> str:

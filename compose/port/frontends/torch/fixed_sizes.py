@@ -65,8 +65,8 @@ def _is_fixed(
     """Whether the network takes another length and is wrong for it."""
     for other in _calls(call, axes):
         operations = _operations(model, other)
-        if operations is not None:  # else the model takes no such length
-            return operations != first and _takes(graph, call, other) and not _is_same(graph, other, again)
+        if operations is not None and _takes(graph, call, other):  # else one of both takes no such length
+            return operations != first and not _is_same(graph, other, again)
     return False
 
 
@@ -160,6 +160,9 @@ def pinned(graph: SourceGraph, fixed: Axes, shapes: list[tuple[int, ...]]) -> So
     inputs = {graph.inputs[i]: i for i, _ in fixed}
     if not inputs:
         return graph
+    read = {*jax.tree.leaves(graph.outputs), *(v for op in graph.ops for v in op.inputs)}
+    if not read.issuperset(inputs):
+        raise PortError("inputs whose numbers are read, got one of which the model reads the sizes alone")
     start = max([*graph.inputs, *(op.output for op in graph.ops)]) + 1
     new = {v: start + n for n, v in enumerate(inputs)}
     checks = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,12 +15,19 @@ class Exact(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        if kwargs.get("dtype") is torch.float32:
-            kwargs["dtype"] = torch.float64
+        kwargs = {name: _wide(value) for name, value in kwargs.items()}
         if func is torch.ops.aten.hardsigmoid_backward.default:
             grad, x = args
             return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
-        return func(*(torch.float64 if a is torch.float32 else a for a in args), **kwargs)
+        return func(*map(_wide, args), **kwargs)
+
+
+def _wide(x: Any) -> Any:
+    """The dtype of more digits for one of fewer; anything else as it is."""
+    return _WIDE.get(x, x) if isinstance(x, torch.dtype) else x
+
+
+_WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 
 
 @contextlib.contextmanager

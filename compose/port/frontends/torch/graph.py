@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
+from torch.utils import _pytree as pytree
+
+from compose.core.errors import PortError
+from compose.port.frontends.torch.capture import user_line
 
 _OF_ANY_LAYOUT = (["pad"], ["constant_pad_nd"], ["slice"], ["index"], ["index_select"], ["flip"], ["roll"], ["cat"])
 _IMAGE_OPS = ("conv", "batch_norm", "pool", "upsample", "pixel_shuffle", "interpolate")
@@ -20,6 +25,17 @@ def live_nodes(graph: torch.fx.Graph) -> set[torch.fx.Node]:
             live.add(node)
             todo += node.all_input_nodes
     return live
+
+
+def refuse_unknown_sizes(graph: torch.fx.Graph) -> None:
+    """Raise `PortError` for a result whose size depends on the numbers of the input."""
+    for node in graph.nodes:
+        values = [v for v in pytree.tree_leaves(node.meta.get("val")) if isinstance(v, torch.Tensor)]
+        if any(free_unbacked_symbols(n) for v in values for n in v.shape if isinstance(n, torch.SymInt)):
+            raise PortError(
+                f"results whose sizes do not depend on the input's numbers, got {node.target} at {user_line(node)}; "
+                "torch.where(mask, x, 0) keeps the size"
+            )
 
 
 def in_place(target: str) -> bool:

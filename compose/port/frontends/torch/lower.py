@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,16 @@ from torch.utils import _pytree as pytree
 
 from compose.core.errors import LayerError, PortError
 from compose.core.layer import Layer
-from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.decompose import decomposed
-from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes
+from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import Operands, as_value, plain
+from compose.port.frontends.torch.operands import Operands, plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
+from compose.port.frontends.torch.plain import for_each
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
@@ -32,8 +33,9 @@ from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.weights import Constant
 from compose.port.lowering.base import Place
-from compose.port.lowering.values import BATCH, Pending, Value, Weight, channels_last, identity_axes
+from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
 _OF_ANOTHER_USE = (
@@ -67,6 +69,7 @@ class TorchLowering(Operands):
         live: the nodes that the outputs depend on.
         leaves: the weights of modules that stay whole.
         inside: the operations whose parts are being lowered.
+        known: the buffers from which constants were computed, which therefore are constants too.
         emitted_sizes: the values of the sizes that the model computes with, by their nodes.
     """
 
@@ -83,10 +86,12 @@ class TorchLowering(Operands):
         self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
         self.inside: list[Any] = []
+        self.known: set[str] = set()
         self.leaves = leaf_weights(calls)
 
     def run(self, name: str) -> SourceGraph:
         """Lower every node. Raises `PortError` for what cannot be lowered; operations without a rule are collected."""
+        refuse_unknown_sizes(self.program.graph)
         parameters = read_parameters(self.program, self.live, self.leaves)
         self.untrained, self.unread = parameters.untrained, parameters.unread
         self.env.update(parameters.nodes)
@@ -102,7 +107,7 @@ class TorchLowering(Operands):
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
-        self.ops = _needed(self.ops, wanted)
+        self.ops = [self._with_constants(op, parameters.buffers) for op in _needed(self.ops, wanted)]
         taken = {take.source for op in self.ops for take in op.takes()}
         arrays = parameters.arrays | {n: array for n, array in parameters.buffers.items() if n in taken}
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
@@ -110,6 +115,21 @@ class TorchLowering(Operands):
             tuple(v.index for v in self.inputs), tuple(self.ops), outputs, arrays, name,
             tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves), tuple(self.unread),
         )  # fmt: skip
+
+    def _with_constants(self, op: Op, buffers: dict[str, np.ndarray]) -> Op:
+        """The layer with constants for the buffers from which other constants were computed."""
+
+        def fixed(take: Any) -> Any:
+            if isinstance(take, tuple):
+                return tuple(map(fixed, take))
+            if take.source not in self.known or take.source not in buffers:
+                return take
+            return Constant(array=wide(take.forward(buffers[take.source])))
+
+        if not any(take.source in self.known for take in op.takes()):
+            return op
+        weights, state = ({name: fixed(take) for name, take in tree.items()} for tree in (op.weights, op.state))
+        return replace(op, weights=weights, state=state)
 
     # Hooks.
 
@@ -189,6 +209,7 @@ class TorchLowering(Operands):
             beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
             args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
+            self.known |= {v.take.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
@@ -320,16 +341,10 @@ class TorchLowering(Operands):
 
     def _constant(self, output: Any) -> Value:
         """An output that does not depend on the input."""
-        known = without_batch(output)
+        known, self.sized = without_batch(output), True
         if known.shape == output.shape:
             return plain(self, known, self.inputs[0])
-        if not isinstance(known, np.ndarray) or output.shape[0] % BATCH or known.shape[0] != 1:
-            raise PortError("outputs that depend on the input, or are the same for each example")
-        made = as_value(self, np.broadcast_to(known, (1, *output.shape[1:])), self.inputs[0])
-        if known.dtype.kind in "bi":
-            cast = word("ops.not_equal")(y=0) if known.dtype == bool else word("ops.astype")(dtype=word("int32"))
-            made = self.emit(cast, made, shape=output.shape)
-        return made
+        return for_each(self, known, output.shape)
 
     def _lookup(self, value: Any) -> Any:
         return self.env[value] if isinstance(value, torch.fx.Node) else value

@@ -74,7 +74,7 @@ class Operands(Records):
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
         if not self.node.meta["val"].is_floating_point():  # whole numbers stay so, as places have to
             return self.pair(operation, x, plain(self, known, x))
-        if operation in ("add", "multiply") and len(known.shape) <= x.ndim and self.shape == x.shape:
+        if operation in ("add", "multiply") and x.ndim and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))
 
@@ -132,12 +132,14 @@ def alone(lowering: LayoutLowering, given: Any, like: Value) -> Value:
     )
 
 
-def plain(low: LayoutLowering, x: Any, like: Value) -> Value:
+def plain(low: Any, x: Any, like: Value) -> Value:
     """What a layer may read: a parameter, a constant or a number becomes a value of its own, beside another."""
     if isinstance(x, Pending):
         x = x.value()
     if isinstance(x, Value):
         return low.as_source(x)
+    if any(_is_complex(n) for n in low.node.all_input_nodes):  # a parameter has the dtype of what it stands beside
+        like = low.emit(word("ops.real"), like, shape=like.shape)
     if isinstance(x, Weight) and x.trained:
         return alone(low, x, like)
     array = np.asarray(x.array if isinstance(x, Weight) else x)
@@ -151,3 +153,8 @@ def plain(low: LayoutLowering, x: Any, like: Value) -> Value:
     if array.dtype == bool:
         return low.emit(word("ops.not_equal")(y=0), made, shape=array.shape, axes=axes)
     return low.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)
+
+
+def _is_complex(node: torch.fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.is_complex()

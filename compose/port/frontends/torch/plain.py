@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+import torch
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.operands import Operands, plain
-from compose.port.lowering.values import Pending, Value, identity_axes
+from compose.port.ir.weights import Constant
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 
 def plains(low: Operands, xs: Iterable[Any]) -> list[Value]:
@@ -19,6 +23,32 @@ def plains(low: Operands, xs: Iterable[Any]) -> list[Value]:
     if like is None:
         raise PortError("a value that depends on the input")
     return [plain(low, x, like) for x in xs]
+
+
+def spread(low: Any, x: Any, source: Any) -> Any:
+    """A constant with all its rows, of which one is kept where those of all examples are alike.
+
+    Args:
+        source: the node that gives it.
+    """
+    if not isinstance(x, (np.ndarray, Weight)) or not isinstance(source, torch.fx.Node):
+        return x
+    shape = sizes_of(source.meta["val"])
+    return x if tuple(x.shape) == shape else for_each(low, x, shape)
+
+
+def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
+    """A constant with one row as the rows of all examples, of this shape."""
+    low.sized = True
+    like = next((v for v in low.inputs if v.ndim and v.shape[0] == BATCH), None)
+    if like is None or shape[0] != BATCH or not isinstance(x, np.ndarray) or x.shape != (1, *shape[1:]):
+        raise PortError("an array whose rows are those of the batch")
+    take, axes = Constant(array=x[0].astype(np.float64)), identity_axes(len(shape))
+    made = low.emit(word("parameter")(*shape[1:]), like, shape=shape, axes=axes, weights={"value": take})
+    if x.dtype.kind == "f":
+        return made
+    cast = word("ops.not_equal")(y=0) if x.dtype == bool else word("ops.astype")(dtype=word("int32"))
+    return low.emit(cast, made, shape=shape, axes=axes)
 
 
 def emitted(low: Operands, layer: Any, *xs: Any, shape: Iterable[int] | None = None) -> Value:

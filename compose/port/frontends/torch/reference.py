@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class TorchModel:
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
         model = self._with(arrays).eval()
         try:
-            with exact():
+            with exact(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of gradients of real numbers that complex ones were made of
                 return self._gradients(model, arrays, inputs, seed)
         except (RuntimeError, NotImplementedError) as e:
             if "differentiable" not in str(e) and "derivative" not in str(e):
@@ -154,7 +156,9 @@ def _like(tensor: torch.Tensor, array: np.ndarray) -> torch.Tensor:
 
 def _array(output: torch.Tensor) -> np.ndarray:
     """An output as an array; NumPy has no bfloat16."""
-    output = output.detach()
+    output = output.detach().resolve_conj().resolve_neg()
+    if output.is_complex():
+        return output.to(torch.complex128).numpy()
     return (output.double() if output.is_floating_point() else output).numpy()
 
 

@@ -93,3 +93,13 @@ def test_lengths_that_a_decomposition_reads_are_kept_or_fixed():
     # The proof runs at another length too, which the network takes, or refuses by `ensure_shape`.
     ported = port.from_torch(Lengths(), torch.randn(4, 5, 6))
     assert ported.verify("gradients").ok
+
+
+class First(nn.Module):
+    def forward(self, x, y):
+        return x.view_as(y)
+
+
+def test_a_model_that_gives_one_of_its_inputs():
+    ported = port.from_torch(First(), torch.randn(4, 6), torch.randn(4, 6))
+    assert str(ported.net) == 'at("0")' and ported.verify("gradients").ok

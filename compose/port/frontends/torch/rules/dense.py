@@ -107,6 +107,9 @@ def _embedding_bag(low, call, ids, *rest):
 
 @rule("aten.bilinear")
 def _bilinear(lowering, node, a, b, weight, bias=None):
+    if not isinstance(weight, Weight) or isinstance(bias, Value) or not all(isinstance(v, Value) for v in (a, b)):
+        made = emitted(lowering, word("contract")(equation="...i,oij,...j->...o"), a, weight, b)
+        return made if bias is None else emitted(lowering, word("ops.add"), made, bias)
     layer = word("bilinear")(weight.shape[0], bias=bias is not None)
     a, b = lowering.as_source(a), lowering.as_source(b)
     return lowering.emit(layer, a, b, axes=a.axes, weights={"kernel": weight.turned((1, 2, 0)), "bias": bias})
@@ -133,6 +136,14 @@ def _addmm(low, node, bias, a, b, beta=1, alpha=1):
     if not plain or len(bias.shape) != 1:
         raise PortError("addmm of a bias, a value and a matrix of weights")
     return dense(low, a, b, bias)
+
+
+@rule("aten.addbmm")
+def _addbmm(low, node, x, a, b, beta=1, alpha=1):
+    product = emitted(low, word("contract")(equation="bij,bjk->ik"), a, b)
+    product = product if alpha == 1 else emitted(low, word("scale")(by=alpha), product)
+    x = x if beta == 1 else emitted(low, word("scale")(by=beta), x, shape=x.shape)
+    return emitted(low, word("ops.add"), product, x)
 
 
 @rule("aten.einsum")

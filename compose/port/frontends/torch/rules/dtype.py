@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.registry import rules
 from compose.port.lowering.values import Pending, Value
@@ -23,6 +24,8 @@ def _to(low, node, x: Any, *args: Any, **options: Any):
 
 def converted(low, node, x: Any) -> Any:
     """The value as the kind of numbers that a node gives."""
+    if node.meta["val"].dtype is torch.complex32:
+        raise PortError("complex numbers in single precision, got them in half")
     before, after = (_kind(of.meta["val"].dtype) for of in (node.args[0], node))
     if before == after:
         return x

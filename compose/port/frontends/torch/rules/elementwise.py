@@ -23,7 +23,7 @@ PLAIN = {
     "log10": "ops.log10", "exp2": "ops.exp2", "floor": "ops.floor", "ceil": "ops.ceil", "trunc": "ops.trunc",
     "tan": "ops.tan", "asin": "ops.asin", "acos": "ops.acos", "atan": "ops.atan", "sinh": "ops.sinh",
     "cosh": "ops.cosh", "asinh": "ops.asinh", "acosh": "ops.acosh", "atanh": "ops.atanh", "erfc": "ops.erfc",
-    "erfinv": "ops.erfinv", "lgamma": "ops.gammaln", "digamma": "ops.digamma", "sinc": "ops.sinc",
+    "erfinv": "ops.erfinv", "lgamma": "ops.gammaln", "digamma": "digamma", "sinc": "ops.sinc",
     "isnan": "ops.isnan", "isinf": "ops.isinf", "isfinite": "ops.isfinite", "deg2rad": "ops.deg2rad",
     "rad2deg": "ops.rad2deg",
 }  # fmt: skip
@@ -111,7 +111,8 @@ def _clamp(lowering: Operands, node: Any, x: Value, first=None, last=None, min=N
     bounds = {"min": min if below is None else below, "max": max if above is None else above}
     bounds = {k: v for k, v in bounds.items() if v is not None}
     if all(isinstance(v, (int, float)) for v in bounds.values()):
-        return lowering.emit(word("clip")(**bounds), x)
+        whole = not node.meta["val"].is_floating_point()
+        return lowering.emit(word("ops.clip" if whole else "clip")(**bounds), x)
     for name, joins in (("min", "maximum"), ("max", "minimum")):  # in torch, too, the upper bound comes last
         if name in bounds:
             x = _with(lowering, joins, x, bounds[name])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.rules.recurrent import States
@@ -50,6 +52,7 @@ def _index(low, node, x: Any, where: list):
 def _of_places(low: Any, x: Any, where: list) -> Value:
     """Elements at places that are values, or in several axes at once."""
     axes, given = indices(low, where)
+    x = spread(low, x, low.node.args[0])
     return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *given)
 
 
@@ -79,7 +82,7 @@ def _gather(low, node, x: Any, axis: int, where: Any, sparse_grad: bool = False)
     """The elements at places along an axis; of a constant whose elements are all equal, that one."""
     if isinstance(x, np.ndarray) and (x == x.flat[0]).all():
         return np.full((1,) * x.ndim, x.flat[0])
-    x, where = plains(low, (x, where))
+    x, where = plains(low, (spread(low, x, node.args[0]), spread(low, where, node.args[2])))
     shape = low.shape
     if not x.ndim:
         return emitted(low, word("ops.take")(axis=0), emitted(low, word("ops.ravel"), x, shape=(1,)), where)
@@ -123,14 +126,27 @@ def _windows(low, node, x: Any, axis: int, size: int, step: int):
 def _strided(low, node, x: Any, size: list[int], stride: list[int], offset: int | None = None):
     """Elements at places that strides give, of a tensor whose elements lie one after the other."""
     (x,), given = plains(low, (x,)), node.args[0].meta["val"]
+    each = math.prod(x.shape[1:])
+    if (
+        x.ndim > 1
+        and x.shape[0] == size[0] == BATCH
+        and (stride[0], offset or 0) == (each, 0)
+        and given.is_contiguous()
+    ):
+        low.sized = True  # of each example, as the frames of a spectrum are
+        rows = emitted(low, word("ops.reshape")(shape=(-1, each)), x, shape=(BATCH, each))
+        return emitted(low, word("ops.take")(axis=1), rows, _strides(size[1:], stride[1:], 0))
     if any(n % BATCH == 0 for n in (*size, *x.shape) if n) or not given.is_contiguous():
         raise PortError("strides in a tensor of known size, whose elements lie one after the other")
     n, low.sized = int(np.prod(x.shape)), True
-    where = np.full((), offset or 0) + sum(
-        np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * s for a, (n, s) in enumerate(zip(size, stride))
-    )
     flat = emitted(low, word("ops.ravel"), x, shape=(n,))
-    return emitted(low, word("ops.take"), flat, np.broadcast_to(where, tuple(size)))
+    return emitted(low, word("ops.take"), flat, _strides(size, stride, offset or 0))
+
+
+def _strides(size: Sequence[int], stride: Sequence[int], offset: int) -> np.ndarray:
+    """The places that strides reach."""
+    along = (np.arange(n).reshape(-1, *(1,) * (len(size) - a - 1)) * stride[a] for a, n in enumerate(size))
+    return np.broadcast_to(sum(along, np.full((), offset)), tuple(size))
 
 
 @rule("aten.take")

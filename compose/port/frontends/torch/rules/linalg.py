@@ -26,6 +26,33 @@ def _diagonal(low, node, x, offset=0, axis1=0, axis2=1):
     return emitted(low, word("ops.diagonal")(offset=offset, axis1=axis1 % rank, axis2=axis2 % rank), x)
 
 
+@rule("aten.diag_embed")
+def _diagonal_matrix(low, node, x, offset=0, axis1=-2, axis2=-1):
+    """Vectors as the diagonals of matrices of zeros."""
+    (x,), shape, rank = plains(low, (x,)), low.shape, len(low.shape)
+    size, low.sized = x.shape[-1] + abs(offset), True
+    if size % BATCH == 0 or x.shape[-1] % BATCH == 0:
+        raise PortError("diagonals of known length")
+    long, square = (*x.shape[:-1], size), (*x.shape[:-1], size, size)
+    if offset:
+        widths = (*((0, 0),) * (x.ndim - 1), (0, abs(offset)))
+        x = emitted(low, word("ops.pad")(pad_width=widths), x, shape=long)
+    column = (*long, 1) if offset >= 0 else (*x.shape[:-1], 1, size)
+    wide = emitted(low, word("ops.expand_dims")(axis=-1 if offset >= 0 else -2), x, shape=column)
+    made = emitted(low, word("ops.where"), np.eye(size, k=offset, dtype=bool), wide, 0.0, shape=square)
+    places = (axis1 % rank, axis2 % rank)
+    if places == (rank - 2, rank - 1):
+        return made
+    return emitted(low, word("ops.moveaxis")(source=(-2, -1), destination=places), made, shape=shape)
+
+
+@rule("aten.triangular_solve")
+def _triangular_solve(low, node, b, a, upper=True, transpose=False, unitriangular=False):
+    given = {"trans": 1} if transpose else {}
+    given |= ({} if upper else {"lower": True}) | ({"unit_diagonal": True} if unitriangular else {})
+    return emitted(low, word("ops.solve_triangular")(**given), a, b, shape=sizes_of(node.meta["val"][0])), a
+
+
 @rule("aten.trace")
 def _trace(low, node, x):
     return emitted(low, word("ops.trace"), x)
@@ -33,19 +60,40 @@ def _trace(low, node, x):
 
 @rules("aten.linalg_inv_ex", "aten.linalg_cholesky_ex", "aten.linalg_solve_ex")
 def _checked(low, node, *args, upper=False, left=True, check_errors=False):
-    """The result and a code of errors, which nothing may read."""
-    if low.reads(1):
-        raise PortError("a result whose code of errors is not read")
-    name = str(node.target).split("_")[1]
-    shape = sizes_of(node.meta["val"][0])
+    """The result and a code that says no error: JAX gives NaN for one."""
+    if not left:
+        raise PortError("a system whose unknown is on the right of its matrix")
+    fine = np.broadcast_to(np.zeros((), np.int32), sizes_of(node.meta["val"][1]))
+    name, shape = str(node.target).split("_")[1], sizes_of(node.meta["val"][0])
     if name == "cholesky":
-        return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), args[0], shape=shape), None
-    return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), None
+        return _factor(low, args[0], upper, shape), fine
+    return emitted(low, word(f"ops.{name}"), *args[:2], shape=shape), fine
 
 
 @rule("aten.cholesky")
 def _cholesky(low, node, x, upper=False):
-    return emitted(low, word("ops.cholesky")(**({"upper": True} if upper else {})), x)
+    return _factor(low, x, upper, low.shape)
+
+
+def _factor(low: Any, x: Any, upper: bool, shape: tuple[int, ...]) -> Any:
+    """The factor of Cholesky of the triangle that torch reads; its gradient is that of a symmetric matrix."""
+    lower = emitted(low, word("ops.cholesky"), _symmetric(low, x, upper), shape=shape)
+    return _turned(lower) if upper else lower
+
+
+def _turned(x: Any) -> Any:
+    return x.but(axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _symmetric(low: Any, x: Any, upper: bool) -> Any:
+    """The matrix of the triangle that torch reads, with the gradient of a symmetric matrix."""
+    (x,) = plains(low, (x,))
+    makes, turned = lambda layer, *xs: emitted(low, layer, *xs, shape=x.shape), _turned
+    mean = makes(word("scale")(by=0.5), makes(word("add"), x, turned(x)))
+    half, rest = ("ops.triu", 1) if upper else ("ops.tril", -1)
+    read = makes(word("add"), makes(word(half), x), turned(makes(word(half)(k=rest), x)))
+    apart = makes(word("ops.stop_gradient"), makes(word("subtract"), read, mean))
+    return makes(word("add"), mean, apart)
 
 
 @rule("aten._linalg_det")
@@ -66,7 +114,7 @@ def _solve(low, node, a, b, left=True, check_errors=False):
     vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and tuple(a.shape[:-1]) == tuple(b.shape))
     if not vector:
         return emitted(low, word("ops.solve"), a, b, shape=shape), None, None, None
-    (b,) = plains(low, (b,))
+    a, b = plains(low, (a, b))
     columns = low.emit(word("ops.expand_dims")(axis=-1), b, shape=(*b.shape, 1), axes=identity_axes(b.ndim + 1))
     made = emitted(low, word("ops.solve"), a, columns, shape=(*shape, 1))
     return emitted(low, word("ops.squeeze")(axis=-1), made, shape=shape), None, None, None
@@ -82,11 +130,12 @@ def _solve_triangular(low, node, a, b, upper, left=True, unitriangular=False):
 
 @rules("aten._linalg_eigh")
 def _eigh(low, node, x, side="L", compute_v=True):
-    options = {"symmetrize_input": False, **({} if side == "L" else {"UPLO": side})}
+    x = _symmetric(low, x, side == "U")
     if not compute_v or not low.reads(1):
-        layer = word("ops.eigvalsh")(**{k: v for k, v in options.items() if k == "UPLO"})
-        return emitted(low, layer, x, shape=sizes_of(node.meta["val"][0])), None
-    return parts(low, word("ops.eigh")(**options), x)
+        return emitted(low, word("ops.eigvalsh"), x, shape=sizes_of(node.meta["val"][0])), None
+    if side == "U":
+        raise PortError("eigenvectors of the lower triangle; their signs are the library's, and others for the upper")
+    return parts(low, word("ops.eigh"), x)
 
 
 @rule("aten._linalg_svd")
@@ -103,25 +152,33 @@ def _qr(low, node, x, mode="reduced"):
     return parts(low, word("ops.qr")(**({} if mode == "reduced" else {"mode": mode})), x)
 
 
-@rules("aten.cholesky_solve", "aten.cholesky_inverse")
-def _by_factor(low, node, *args):
-    """The inverse of a matrix, or a solution, of its factor of Cholesky."""
-    inverts = "inverse" in str(node.target)
-    factor, upper = args[0] if inverts else args[1], args[1:][0] if inverts and args[1:] else (*args, False)[2]
+@rule("aten.cholesky_inverse")
+def _inverse_by_factor(low, node, factor, upper=False):
+    return emitted(low, word("ops.inv"), _product(low, factor, upper))
+
+
+@rule("aten.cholesky_solve")
+def _solve_by_factor(low, node, b, factor, upper=False):
+    return emitted(low, word("ops.solve"), _product(low, factor, upper), b)
+
+
+def _product(low: Any, factor: Any, upper: bool) -> Any:
+    """The matrix of a factor of Cholesky; torch's gradient too is that of the whole factor."""
+    if upper:
+        raise PortError("a lower factor, got upper=True; x.mT is the other one")
     (factor,) = plains(low, (factor,))
-    shape, swap = factor.shape, (*range(factor.ndim - 2), factor.ndim - 1, factor.ndim - 2)
-    half = emitted(low, word("ops.triu" if upper else "ops.tril"), factor, shape=shape)
-    turned = emitted(low, word("ops.matrix_transpose"), half, shape=tuple(shape[a] for a in swap))
-    pair = (turned, half) if upper else (half, turned)
-    whole = emitted(low, word("matmul"), *pair, shape=shape)
-    return emitted(low, word("ops.inv"), whole) if inverts else emitted(low, word("ops.solve"), whole, args[0])
+    makes = lambda layer, *xs: emitted(low, layer, *xs, shape=factor.shape)
+    rest = makes(word("subtract"), makes(word("ops.tril"), factor), factor)
+    half = makes(word("add"), factor, makes(word("ops.stop_gradient"), rest))
+    return makes(word("matmul"), half, _turned(half))
 
 
-@rule("aten.linalg_pinv")
+@rules("aten.linalg_pinv.atol_rtol_tensor", "aten.linalg_pinv.atol_rtol_float")
 def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
-    if atol is not None or rtol is not None or hermitian:
-        raise PortError("a pseudoinverse without bounds of its own")
-    return emitted(low, word("ops.pinv")(rtol=max(x.shape[-2:]) * 2.0**-52), x)
+    least = max(x.shape[-2:]) * 2.0**-52 if rtol is None else low.number(rtol)
+    if (atol is not None and low.number(atol) != 0) or least is None or hermitian:
+        raise PortError("a pseudoinverse with a relative bound that is a number, and no other")
+    return emitted(low, word("ops.pinv")(rtol=float(least)), x)
 
 
 @rule("aten.linalg_lu")

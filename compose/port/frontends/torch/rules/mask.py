@@ -11,7 +11,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.operands import as_value, with_array
-from compose.port.frontends.torch.plain import each, emitted
+from compose.port.frontends.torch.plain import each, emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -143,7 +143,7 @@ def _or(low, node, a, b):
     return low.emit(word("ops.logical_not"), low.emit(word("ops.logical_and"), *hidden))
 
 
-@rules("aten.where")
+@rules("aten.where", "prims.where")
 def where(low, node, condition, a, b):
     """`a` where the condition is true, else `b`."""
     like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape)), None)
@@ -157,11 +157,23 @@ def where(low, node, condition, a, b):
     return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
 
 
+@rule("aten._safe_softmax")
+def _safe_softmax(low, node, x, axis, dtype=None):
+    """Softmax, and zeros where all are minus infinity."""
+    (x,) = plains(low, (x,))
+    axis = axis % max(x.ndim, 1)
+    one = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
+    hidden = emitted(low, word("ops.equal")(y=-float("inf")), x)
+    none = emitted(low, word("ops.all")(axis=axis, keepdims=True), hidden, shape=one)
+    made = emitted(low, word("softmax")(axis=axis), emitted(low, word("ops.where"), none, 0.0, x))
+    return emitted(low, word("ops.where"), none, 0.0, made)
+
+
 def _of_each(x: Any, rank: int) -> bool:
     """Whether a value has so many axes, and a constant is the same for each example."""
     if isinstance(x, Value):
         return x.ndim == rank
-    return isinstance(x, (int, float)) or len(x.shape) < rank or x.shape[0] == 1
+    return isinstance(x, (int, float)) or len(x.shape) < rank or (rank > 0 and x.shape[0] == 1)
 
 
 def _alike(low, a: Any, b: Any) -> tuple[Value, Value]:

@@ -75,6 +75,8 @@ def _spread_and_mean(low, node, x, axes: Any = None, unbiased: Any = True, keepd
 def _reduced(low: Any, name: str, x: Value, axes: Any, keepdim: bool, shape: Any = None, **options: Any) -> Value:
     """Reduce over the source's `axes`, by default all."""
     x = low.whole(x)
+    if not x.ndim and name == "ops.argmax":
+        return low.emit(word(name), x, shape=shape, axes=())
     if not x.ndim:
         return low.emit(word(name)(axis=(), **options), x, shape=shape, axes=())
     given = [axes] if isinstance(axes, int) else list(axes or range(x.ndim))

@@ -9,22 +9,24 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted
+from compose.port.frontends.torch.plain import emitted, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import Value, Weight
 
-_MODES = {"add": "add", "sum": "add", "multiply": "multiply", "prod": "multiply", "amin": "min", "amax": "max"}
+_MODES = {"add": "add", "sum": "add", "amin": "min", "amax": "max"}
 
 
-_IDLE = {"add": 0.0, "multiply": 1.0, "min": float("inf"), "max": -float("inf")}
+_IDLE = {"add": 0.0, "min": float("inf"), "max": -float("inf")}
 
 
 @rules("aten.scatter", "aten.scatter_add", "aten.scatter_reduce")
 def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True):
     adds = "scatter_add" in str(node.target)
+    sources = (node.args[0], *node.args[2:4])
+    x, places, values = (spread(low, v, source) for v, source in zip((x, places, values), sources))
     mode = "add" if adds or reduce == "mean" else "set" if reduce is None else _MODES.get(reduce)
     if mode is None:
-        raise PortError(f"elements written over others, or added, multiplied or compared with them, got {reduce!r}")
+        raise PortError(f"elements written over others, or added or compared with them, got {reduce!r}")
     if not include_self:
         x = _scatter(low, node, x, axis, places, _IDLE[mode])
     if reduce == "mean":
@@ -35,7 +37,7 @@ def _scatter(low, node, x, axis, places, values, reduce=None, include_self=True)
     if mode == "set" and isinstance(values, Value):
         _refuse_twice(places, axis)
     if isinstance(values, (int, float)):
-        values = np.full(places.shape, float(values))
+        values = np.full((), float(values))
     rank = max(len(places.shape), 1)
     options = {**({"axis": axis % rank} if axis % rank else {}), **({"mode": mode} if mode != "set" else {})}
     return emitted(low, word("scatter_along_axis")(**options), x, places, values)
@@ -53,6 +55,7 @@ def _refuse_twice(places: Any, axis: int) -> None:
 def update(low: Any, x: Any, places: list, values: Any, accumulate: bool) -> Value:
     """`x` with values written where `places` say, with None for the axes that are taken whole."""
     axes, given = indices(low, places)
+    x, values = (spread(low, v, low.node.args[i]) for i, v in ((0, x), (2, values)))
     options = {**({} if axes == (0,) else {"axes": axes}), **({"mode": "add"} if accumulate else {})}
     return emitted(low, word("index_update")(**options), x, values, *given)
 
@@ -82,6 +85,27 @@ def is_mask(low: Any, i: int) -> bool:
     """Whether the places of an axis are given by a mask."""
     node = low.node.args[1][i]
     return isinstance(node, torch.fx.Node) and node.meta["val"].dtype in (torch.bool, torch.uint8)
+
+
+@rule("aten.index_reduce")
+def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True):
+    mode, axes = _MODES.get(reduce), (axis % max(len(x.shape), 1),)
+    if mode is None or not x.shape:
+        raise PortError(f"elements compared with those at places, got {reduce!r}")
+    options = {} if axes == (0,) else {"axes": axes}
+    if not include_self:
+        x = emitted(low, word("index_update")(**options), x, np.full((), _IDLE[mode]), places)
+    return emitted(low, word("index_update")(**options, mode=mode), x, values, places)
+
+
+@rule("aten.put")
+def _put(low, node, x, places, values, accumulate=False):
+    """Elements written to places in the order of all elements."""
+    n = int(np.prod(low.shape))
+    row = lambda v: emitted(low, word("ops.ravel"), v, shape=(int(np.prod(v.shape)),))
+    layer = word("index_update")(mode="add") if accumulate else word("index_update")
+    made, low.sized = emitted(low, layer, row(x), row(values), row(places), shape=(n,)), True
+    return emitted(low, word("ops.reshape")(shape=low.shape), made)
 
 
 @rule("aten.masked_scatter")

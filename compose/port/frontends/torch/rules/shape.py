@@ -10,7 +10,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.float64 import exact
-from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
@@ -98,9 +98,24 @@ def _expand(low, node, x, *args, **kwargs):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
     low.sized = True
+    if after[0] == BATCH not in x.shape and node.meta["val"].is_floating_point():
+        return _for_each(low, x, after)
     if not x.shape or len(after) != x.ndim or after[0] != x.shape[0]:
         return emitted(low, word("ops.broadcast_to")(shape=after), x)
     return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
+
+
+def _for_each(low, x, after: tuple[int, ...]):
+    """A value without a batch, repeated for each example."""
+    given = low.as_source(low.inputs[0])
+    if given.shape[0] != BATCH:
+        raise PortError("a first input with the batch's axis")
+    rank = len(after)
+    first = emitted(low, word("at")(", ".join([":", *["0"] * (given.ndim - 1)])), given, shape=(BATCH,))
+    zeros = emitted(low, word("ops.zeros_like"), first, shape=(BATCH,))
+    apart = emitted(low, word("ops.reshape")(shape=(-1, *(1,) * (rank - 1))), zeros, shape=(BATCH, *(1,) * (rank - 1)))
+    wide = emitted(low, word("ops.broadcast_to")(shape=(1, *after[1:])), x, shape=(1, *after[1:]))
+    return emitted(low, word("ops.add"), wide, apart)
 
 
 def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,7 +125,7 @@ def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
 
 @rule("aten.cat")
 def _cat(low, node, parts, axis=0):
-    shape = low.shape
+    shape, parts = low.shape, [spread(low, p, source) for p, source in zip(parts, node.args[0])]
     parts = [p for p in parts if tuple(p.shape) != (0,)]  # of no elements, which torch takes beside any shape
     values = [p for p in parts if isinstance(p, Value)]
     if not values:
@@ -161,7 +176,7 @@ def _split(low, node, x, sizes, axis=0):
 @rule("aten.stack")
 def _stack(low, node, parts, axis=0):
     shape = low.shape
-    values = plains(low, parts)
+    values = plains(low, [spread(low, p, source) for p, source in zip(parts, node.args[0])])
     layer = word("stack_inputs")(axis=axis % len(shape))
     return low.emit(layer, *values, shape=shape, axes=identity_axes(len(shape)))
 
@@ -200,7 +215,10 @@ def _roll(low, node, x, shifts, axes=()):
     )
 
 
-_FILLED = {"zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None, "new_full": None}
+_FILLED = {
+    "empty_like": 0, "new_empty": 0, "zeros_like": 0, "ones_like": 1, "new_zeros": 0, "new_ones": 1, "full_like": None,
+    "new_full": None,
+}  # fmt: skip
 
 
 @rules(*(f"aten.{name}" for name in _FILLED))
@@ -212,10 +230,17 @@ def _filled(low, node, x, *args, **options):
 
 
 @rules("aten.pad", "aten.constant_pad_nd")
-def _pad(low, node, x, padding, mode="constant", value=None):
+def _pad(low, node, x, padding, mode: Any = "constant", value=None):
+    if not isinstance(mode, str):  # of `constant_pad_nd`, which has a value there
+        mode, value = "constant", mode
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
     if any(w < 0 for w in padding):
         return _cropped(low, node, x, widths, mode, value)
+    if any(widths.get(0, ())) or all(any(widths.get(a, ())) for a in range(1, x.ndim)):
+        if value:
+            raise PortError(f"padding of the batch's axis, or of all, with zeros, got {value}")
+        pads = {"pad_width": tuple(widths.get(a, (0, 0)) for a in range(x.ndim)), **_pad_mode(mode, None)}
+        return emitted(low, word("ops.pad")(**pads), x)
     x, around = padded_axes(low, low.whole(x), widths)
     return low.emit(word("pad")(around, **_pad_mode(mode, value)), x) if around else x
 

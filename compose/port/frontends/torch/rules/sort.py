@@ -73,7 +73,8 @@ def _extreme_so_far(low, node, x: Value, axis: int):
 def _kth(low, node, x: Value, *args: Any, keepdim: bool = False):
     """The k-th smallest along an axis, and its place; of an even number, torch's median is the lower of the two."""
     (x,), median = plains(low, (x,)), "median" in str(node.target)
-    k, axis, keepdim = (None, *args, -1, keepdim)[:3] if median else (*args, -1, keepdim)[:3]
+    k, *rest = (0, *args) if median else args
+    axis, keepdim = rest[0] if rest else -1, rest[1] if len(rest) > 1 else keepdim
     if not x.ndim:
         return x, emitted(low, word("ops.argmax"), x, shape=())
     axis, low.sized = axis % x.ndim, True

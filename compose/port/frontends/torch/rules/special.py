@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.plain import each
 from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import Value
 
 _OF_ONE = {
-    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
     "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e", "special_ndtri": "ndtri",
     "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
@@ -17,9 +18,9 @@ _OF_ONE = {
 }  # fmt: skip
 _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
-    "copysign": "copysign", "nextafter": "nextafter", "heaviside": "heaviside", "logaddexp": "logaddexp",
+    "copysign": "copysign", "heaviside": "heaviside", "logaddexp": "logaddexp",
     "logaddexp2": "logaddexp2", "igamma": "gammainc", "igammac": "gammaincc", "special_gammainc": "gammainc",
-    "special_gammaincc": "gammaincc", "special_zeta": "zeta", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
+    "special_gammaincc": "gammaincc", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
     "bitwise_xor": "bitwise_xor", "logical_xor": "logical_xor", "bitwise_left_shift": "bitwise_left_shift",
     "bitwise_right_shift": "bitwise_right_shift", "__lshift__": "bitwise_left_shift", "gcd": "gcd", "lcm": "lcm",
     "__rshift__": "bitwise_right_shift", "floor_divide": "floor_divide", "__xor__": "bitwise_xor", "complex": "complex",
@@ -38,12 +39,14 @@ def _one(low, node, x):
 
 @rules(*(f"aten.{name}" for name in _OF_TWO))
 def _two(low, node, a, b):
+    if "igamma" in str(node.target) and isinstance(a, Value):
+        raise PortError("an incomplete gamma function of a constant order, by which torch has no gradient")
     return each(low, f"ops.{_OF_TWO[_named(node)]}", a, b)
 
 
 @rule("aten.polygamma")
 def _polygamma(low, node, n, x):
-    return each(low, "ops.polygamma", n, x)
+    return low.each(word("polygamma")(n=n), low.whole(x))
 
 
 @rule("aten.nan_to_num")

@@ -55,6 +55,7 @@ def _scatter(low, node, x: Any, source: Any, axis: int = 0, *where_: Any):
     else:
         start, stop, step = (*where_, None, None, None)[:3]
         places = list(range(n))[slice(start, stop, step)]
+    low.sized = True
     if len(places) == n:
         return source
     if n % BATCH == 0:
@@ -63,7 +64,7 @@ def _scatter(low, node, x: Any, source: Any, axis: int = 0, *where_: Any):
     x, source = (low.as_source(as_value(low, v, like)) for v in (x, source))
     if places == list(range(places[0], places[-1] + 1)):
         return _between(low, x, source, axis, places[0], places[-1] + 1)
-    low.sized, taken = True, list(range(n))
+    taken = list(range(n))
     for i, place in enumerate(places):
         taken[place] = n + i
     long = (*shape[:axis], n + len(places), *shape[axis + 1 :])
