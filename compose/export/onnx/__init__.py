@@ -1,0 +1,1 @@
+"""ONNX, written from the expression: each word its nodes, named by its path."""
