@@ -37,7 +37,7 @@ class Writing(Context):
     def _inside(self, key: str, child: Layer, params, state, x) -> Any:
         if self.whole:
             return child.call(params, state, x, self.at(key))[0]
-        leaves, tree = jax.tree.flatten((params, state, x))
+        leaves, tree = jax.tree.flatten((params, state, x, self.mask))
         plain = Context(mask=self.mask, scope=self.scope, path=(*self.path, key))
         out = jax.eval_shape(lambda p, s, x: child.call(p, s, x, plain)[0], params, state, x)
         specs, out_tree = jax.tree.flatten(out)

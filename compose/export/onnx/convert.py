@@ -55,6 +55,8 @@ def model_of(
     outputs = jax.tree.leaves(y)
     results = []
     for name, output in zip(_labels("y", len(outputs)), outputs):
+        if np.dtype(output.dtype).kind == "c":
+            raise ExportError("a network with real outputs, since ONNX has no complex numbers", str(output.dtype))
         label = graph.unique(name)
         node = helper.make_node("Identity", [graph.name_of(output)], [label], name=label)
         graph.nodes.append(node)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from compose.core.errors import LayerError
 from compose.core.layer import Layer
 from compose.export.errors import ExportError
 from compose.export.onnx import registry
@@ -41,6 +42,12 @@ def written_function(writer: Any, run: Any, *args: Any) -> Any:
         except NotImplementedError as e:
             if whole or layer_p.name not in str(e):
                 raise
+        except LayerError:
+            raise
+        except Exception as e:
+            first = next(iter(str(e).splitlines()), type(e).__name__)
+            hint = "export it for a fixed batch size, as in batch=1"
+            raise ExportError("a layer that takes any batch size", first, hint) from e
     results = equations(writer, program.jaxpr, program.consts, leaves)
     return jax.tree.unflatten(jax.tree.structure(out), results)
 
@@ -71,8 +78,9 @@ def needed(program: Any) -> list[Any]:
 def _equation(writer: Any, equation: Any, inputs: list) -> list[Any]:
     name = equation.primitive.name
     if equation.primitive is layer_p:
-        params, state, x = jax.tree.unflatten(equation.params["tree"], inputs)
-        return jax.tree.leaves(writer.layer(equation.params["layer"], params, state, x, equation.params["key"]))
+        params, state, x, mask = jax.tree.unflatten(equation.params["tree"], inputs)
+        with writer.masked(mask):
+            return jax.tree.leaves(writer.layer(equation.params["layer"], params, state, x, equation.params["key"]))
     rule = registry.PRIMITIVES.get(name)
     if all(isinstance(i, np.ndarray) for i in inputs) and _folds(equation):
         return _folded(equation, inputs)

@@ -11,6 +11,7 @@ import numpy as np
 
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
+from compose.core.plan import plan
 from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.dims import is_symbolic, linear, static
@@ -54,6 +55,15 @@ class Writer:
             yield
         finally:
             self.path = before
+
+    @contextlib.contextmanager
+    def masked(self, mask: Any) -> Iterator[None]:
+        """The mask of the layers inside."""
+        before, self.mask = self.mask, mask
+        try:
+            yield
+        finally:
+            self.mask = before
 
     def within(self, key: str) -> Any:
         """A context in which `key` is on the path."""
@@ -176,10 +186,11 @@ class Writer:
             whole = not is_symbolic(lo) and lo == 0 and by == 1 and hi == x.shape[axis]
             if whole:
                 continue
+            length = -(-(hi - lo) // by)
             if is_symbolic(lo) or is_symbolic(hi):
-                raise ExportError("a slice that does not depend on the batch size", f"[{lo}:{hi}]")
+                lo, hi = (_from_end(n, x.shape[axis]) for n in (lo, hi))
             kept.append((axis, lo, hi, by))
-            shape[axis] = -(-(hi - lo) // by)
+            shape[axis] = length
         if not kept:
             return x
         ints = [np.array(column, np.int64) for column in zip(*kept)]
@@ -190,6 +201,20 @@ class Writer:
             return x[tuple(index)]
         return self.node("Slice", x, ints[1], ints[2], ints[0], ints[3], shape=shape)
 
+    def out(self, layer: Layer, x: Any) -> Any:
+        """The abstract output of a layer without parameters."""
+        return plan(layer, self.specs(x)).out
+
     def specs(self, tree: Any) -> Any:
         """The shapes and dtypes of a tree of values and arrays."""
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), tree)
+
+
+def _from_end(position: Any, length: Any) -> int:
+    """A position that depends on the batch size, counted from the end of the axis."""
+    if not is_symbolic(position):
+        return position
+    (a, b), (c, d) = linear(position), linear(length)
+    if a != c or b > d:
+        raise ExportError("a slice that does not depend on the batch size", f"one at {position} of {length}")
+    return b - d if b < d else np.iinfo(np.int64).max

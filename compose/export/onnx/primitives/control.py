@@ -75,7 +75,8 @@ def scan(writer, equation, *inputs):
     backward = int(p["reverse"])
     return writer.nodes(
         "Scan", [*start, *xs], outputs, body=inner, num_scan_inputs=len(xs),
-        scan_input_directions=[backward] * len(xs), scan_output_directions=[backward] * (len(results) - carries),
+        scan_input_directions=[backward] * len(xs),
+        scan_output_directions=[backward] * (len(results) - carries) if len(results) > carries else None,
     )  # fmt: skip
 
 

@@ -16,7 +16,10 @@ SAME = {
     "logistic": "Sigmoid", "sqrt": "Sqrt",
 }  # fmt: skip
 BINARY = {"add": "Add", "add_any": "Add", "sub": "Sub", "mul": "Mul", "max": "Max", "min": "Min"}
-COMPARED = {"eq": "Equal", "lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"}
+COMPARED = {
+    "eq": "Equal", "lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual", "eq_to": "Equal",
+    "lt_to": "Less", "le_to": "LessOrEqual",
+}  # fmt: skip
 LOGIC = {"and": ("And", "BitwiseAnd"), "or": ("Or", "BitwiseOr"), "xor": ("Xor", "BitwiseXor")}
 
 
@@ -147,7 +150,7 @@ def is_finite(writer, equation, x):
 
 @primitive(*COMPARED)
 def compared(writer, equation, a, b):
-    if np.dtype(a.dtype) == bool and equation.primitive.name != "eq":
+    if np.dtype(a.dtype) == bool and not equation.primitive.name.startswith("eq"):
         a, b = (writer.cast(v, np.int32) for v in (a, b))
     return writer.node(COMPARED[equation.primitive.name], a, b, **out(equation))
 
@@ -172,6 +175,9 @@ def negated(writer, equation, x):
 def select(writer, equation, which, *cases):
     if len(cases) != 2 or np.dtype(which.dtype) != bool:
         raise ExportError("a choice between two values", f"one of {len(cases)}")
+    if isinstance(which, np.ndarray) and (which.all() or not which.any()):
+        chosen = writer.cast(cases[int(which.all())], out(equation)["dtype"])
+        return writer.expand(chosen, out(equation)["shape"]) if chosen.shape else chosen
     return writer.node("Where", which, cases[1], cases[0], **out(equation))
 
 

@@ -100,15 +100,15 @@ def _one_slice(writer, equation, x, indices):
 
 def _window(writer, x, starts, sizes, axes):
     most = [x.shape[i] - n for i, n in zip(axes, sizes)]
-    if not static(most):
-        raise ExportError("a slice along other axes than the batch", f"one along axes {axes}")
-    limits = np.array(most, np.int64)
     shape = list(x.shape)
     for i, n in zip(axes, sizes):
         shape[i] = n
     if isinstance(starts, np.ndarray):
-        first = np.clip(starts.astype(np.int64), 0, limits)
-        return writer.slice(x, first.tolist(), [a + n for a, n in zip(first.tolist(), sizes)], axes=list(axes))
+        first = [min(max(int(a), 0), m) if isinstance(m, int) else int(a) for a, m in zip(starts, most)]
+        return writer.slice(x, first, [a + n for a, n in zip(first, sizes)], axes=list(axes))
+    if not static(most):
+        raise ExportError("a slice along other axes than the batch", f"one along axes {axes}")
+    limits = np.array(most, np.int64)
     starts = writer.cast(starts, np.int64)
     first = writer.node("Min", writer.node("Max", starts, np.zeros(1, np.int64), like=starts), limits, like=starts)
     last = writer.node("Add", first, np.array(sizes, np.int64), like=starts)
@@ -182,6 +182,8 @@ def scatter(writer, equation, x, indices, updates):
     d = p["dimension_numbers"]
     indexed, inserted = d.scatter_dims_to_operand_dims, d.inserted_window_dims
     batching, index_batching = d.operand_batching_dims, d.scatter_indices_batching_dims
+    if isinstance(indices, np.ndarray) and math.prod(indices.shape[:-1]) == 1 and not batching and not inserted:
+        return _changed(writer, equation, x, indices.reshape(-1), updates)
     if tuple(sorted((*indexed,))) != tuple(sorted(inserted)):
         raise ExportError("whole rows or single elements put in by index", f"windows along axes {indexed}")
     lead = (*batching, *indexed)
@@ -226,4 +228,29 @@ def dynamic_update_slice(writer, equation, x, update, *starts):
     stop = first + update.shape[axis]
     parts = [writer.slice(x, [0], [first], axes=[axis]), update, writer.slice(x, [stop], [x.shape[axis]], axes=[axis])]
     parts = [part for part in parts if part.shape[axis] != 0]
+    return writer.node("Concat", *parts, axis=axis, **out(equation))
+
+
+COMBINED = {"add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
+
+
+def _changed(writer, equation, x, starts, updates):
+    """One window at a known place, combined with what is there."""
+    d = equation.params["dimension_numbers"]
+    reduction = SCATTERS[equation.primitive.name]
+    updates = writer.reshape(updates, [updates.shape[i] for i in d.update_window_dims])
+    moved = [(i, int(a)) for i, a in zip(d.scatter_dims_to_operand_dims, starts) if updates.shape[i] != x.shape[i]]
+    if len(moved) > 1:
+        raise ExportError("a window along one axis", f"one along axes {[i for i, _ in moved]}")
+    axis, first = moved[0] if moved else (0, 0)
+    stop = first + updates.shape[axis]
+    if moved:
+        whole = x.shape[axis]
+        before, there, after = (writer.slice(x, [a], [b], axes=[axis]) for a, b in ((0, first), (first, stop), (stop, whole)))
+    else:
+        before, there, after = None, x, None
+    new = updates if reduction == "none" else writer.node(COMBINED[reduction], there, updates, like=there)
+    if not moved:
+        return new
+    parts = [part for part in (before, new, after) if part.shape[axis] != 0]
     return writer.node("Concat", *parts, axis=axis, **out(equation))

@@ -6,6 +6,7 @@ import numpy as np
 
 from compose.export.errors import ExportError
 from compose.export.onnx.primitives.elementwise import out
+from compose.export.onnx.primitives.shape import padded
 from compose.export.onnx.registry import primitive
 
 REDUCED = {"reduce_sum": "ReduceSum", "reduce_max": "ReduceMax", "reduce_min": "ReduceMin", "reduce_prod": "ReduceProd"}
@@ -45,9 +46,25 @@ def cumsum(writer, equation, x):
     return writer.node("CumSum", x, np.int64(p["axis"]), reverse=int(p["reverse"]))
 
 
-@primitive("cummax", "cummin", "cumprod", "cumlogsumexp")
+CUMULATIVE = {"cummax": ("Max", -np.inf), "cummin": ("Min", np.inf), "cumprod": ("Mul", 1)}
+
+
+@primitive(*CUMULATIVE)
 def cumulative(writer, equation, x):
-    raise ExportError("a cumulative sum", f"JAX's {equation.primitive.name}")
+    """In as many steps as the length has bits, each with the values of twice as many."""
+    op, neutral = CUMULATIVE[equation.primitive.name]
+    axis, reverse = equation.params["axis"], equation.params["reverse"]
+    n = x.shape[axis]
+    if np.dtype(x.dtype).kind not in "f" and neutral != 1:
+        neutral = getattr(np.iinfo(x.dtype), "min" if neutral < 0 else "max")
+    step = 1
+    while step < n:
+        before, after = [0] * len(x.shape), [0] * len(x.shape)
+        (after if reverse else before)[axis] = step
+        (before if reverse else after)[axis] = -step
+        x = writer.node(op, x, padded(writer, x, before, after, np.asarray(neutral, x.dtype)))
+        step *= 2
+    return x
 
 
 @primitive("top_k")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compose.export.errors import ExportError
-from compose.export.onnx.dims import is_symbolic, static
+from compose.export.onnx.dims import is_symbolic
 from compose.export.onnx.primitives.elementwise import out
 from compose.export.onnx.registry import primitive
 
@@ -32,7 +32,24 @@ def broadcast(writer, equation, x, *sizes):
 
 @primitive("concatenate")
 def concatenate(writer, equation, *xs):
+    xs = tuple(x for x in xs if x.shape[equation.params["dimension"]] != 0) or xs[:1]
+    if len(xs) == 1:
+        return xs[0]
     return writer.node("Concat", *xs, axis=equation.params["dimension"], **out(equation))
+
+
+@primitive("stack")
+def stack(writer, equation, *xs):
+    axis = equation.params["axis"] % len(equation.outvars[0].aval.shape)
+    apart = [writer.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in xs]
+    return writer.node("Concat", *apart, axis=axis, **out(equation))
+
+
+@primitive("unstack")
+def unstack(writer, equation, x):
+    axis = equation.params["axis"] % len(x.shape)
+    parts = [writer.slice(x, [i], [i + 1], axes=[axis]) for i in range(x.shape[axis])]
+    return [writer.reshape(part, v.aval.shape) for part, v in zip(parts, equation.outvars)]
 
 
 @primitive("split")
@@ -53,8 +70,6 @@ def sliced(writer, equation, x):
 @primitive("rev")
 def rev(writer, equation, x):
     axes = equation.params["dimensions"]
-    if not static([x.shape[a] for a in axes]):
-        raise ExportError("a reversal of other axes than the batch", f"axes {axes}")
     if not axes:
         return x
     n = len(axes)

@@ -15,6 +15,8 @@ from compose.core.combinator import Combinator, Composite
 from compose.core.context import Context
 from compose.export.onnx.program import written_function
 from compose.export.onnx.registry import writes
+from compose.export.onnx.words.dense import attend
+from compose.layers.embedding import embedding
 
 
 @writes(Combinator)
@@ -90,6 +92,8 @@ def use(writer, layer, p, s, x):
     try:
         if layer.method is None:
             return writer.layer(cell.layer, cell.params, cell.state, x)
+        if isinstance(cell.layer, embedding) and layer.method == "attend":
+            return attend(writer, cell.params, x)
         method: Any = getattr(cell.layer, layer.method)
         return written_function(writer, lambda whole: lambda p, x: method(p, x, Context(path=writer.path)), cell.params, x)
     finally:
