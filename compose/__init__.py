@@ -73,13 +73,13 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 
 if TYPE_CHECKING:
-    from compose import data, flax, port, train
+    from compose import data, export, flax, port, train
     from compose.train import Trained, fit, load
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
-_MODULES = ("data", "flax", "port", "train")
+_MODULES = ("data", "export", "flax", "port", "train")
 _NAMES = {"Trained": "train", "fit": "train", "load": "train"}
 
 
@@ -92,6 +92,7 @@ _hooks.later(
     summary=lambda: _module("summary").summary,
     profile=lambda: _module("summary").profile,
     html=lambda: _module("summary").html,
+    export=lambda: _module("export").export,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import InconclusiveDimensionOperation
 
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
@@ -16,6 +17,9 @@ from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.dims import is_symbolic, linear, static
 from compose.export.onnx.graph import Graph, Operand, Value, onnx_dtype
+
+
+FIXED = "export it for a fixed batch size, as in batch=1"
 
 
 class Writer:
@@ -39,6 +43,9 @@ class Writer:
                     from compose.export.onnx.program import written_as_program
 
                     y = written_as_program(self, layer, params, state, x)
+            except InconclusiveDimensionOperation as e:
+                first = str(e).splitlines()[0]
+                raise ExportError("sizes that do not depend on the batch", first, FIXED).locate(layer, path=self.path)
             except LayerError as e:
                 raise e.locate(layer, path=self.path)
             return y

@@ -132,4 +132,4 @@ def iota(writer, equation, *sizes):
 
 @primitive("tile")
 def tile(writer, equation, x):
-    return writer.node("Tile", x, np.array(equation.params["reps"], np.int64), **out(equation))
+    return writer.node("Tile", x, writer.sizes(equation.params["reps"]), **out(equation))
