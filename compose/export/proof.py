@@ -58,7 +58,9 @@ class Report:
             y = jax.tree.leaves(net.apply(params, state, *examples)[0])
             leaves = [np.asarray(a) for a in jax.tree.leaves(as_arrays(examples))]
             made = run(*leaves)
-            errors = [_error(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)]
+            errors = [
+                _error(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)
+            ]
             rows.append(Row(n, max(e for e, _ in errors), max(m for _, m in errors)))
             dtype = "float64" if any(a.dtype == np.float64 for a in y) else "float32"
         return cls(tuple(rows), getattr(run, "name", "the export"), dtype)

@@ -92,7 +92,7 @@ def to_stablehlo(
     with _without_paths():
         try:
             program = export.export(jax.jit(function), platforms=platforms)(*specs)
-        except (ValueError, TypeError, jax.core.InconclusiveDimensionOperation) as e:
+        except (ValueError, TypeError, jax.errors.InconclusiveDimensionOperation) as e:
             first = next(iter(str(e).splitlines()), type(e).__name__)
             hint = "export it for a fixed batch size, as in batch=1" if batch == BATCH else ""
             raise ExportError("a network that compiles for these sizes", first, hint).locate(net) from e
@@ -123,5 +123,3 @@ def _without_paths() -> Iterator[None]:
         yield
     finally:
         jax.config.update("jax_traceback_in_locations_limit", before)
-
-

@@ -15,7 +15,6 @@ from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.context import Writing, layer_p
 from compose.export.onnx.dims import static
-from compose.export.onnx.graph import Value
 
 MOST_FOLDED = 1 << 24  # elements of a constant that is computed while writing
 
@@ -36,7 +35,9 @@ def written_function(writer: Any, run: Any, *args: Any) -> Any:
     specs = [jax.ShapeDtypeStruct(a.shape, _held(a.dtype)) for a in leaves]
     for whole in (False, True):
         try:
-            traced = jax.make_jaxpr(lambda *leaves, whole=whole: run(whole)(*jax.tree.unflatten(tree, leaves)), return_shape=True)
+            traced = jax.make_jaxpr(
+                lambda *leaves, whole=whole: run(whole)(*jax.tree.unflatten(tree, leaves)), return_shape=True
+            )
             program, out = traced(*specs)
             break
         except NotImplementedError as e:

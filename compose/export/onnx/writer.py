@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.core import InconclusiveDimensionOperation
+from jax.errors import InconclusiveDimensionOperation
 
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
@@ -17,7 +17,6 @@ from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.dims import is_symbolic, linear, static
 from compose.export.onnx.graph import Graph, Operand, Value, onnx_dtype
-
 
 FIXED = "export it for a fixed batch size, as in batch=1"
 
@@ -104,7 +103,9 @@ class Writer:
         """A node with one output, of the shape and dtype of `like` or as given."""
         like = next(i for i in inputs if i is not None) if like is None else like
         (name,) = self.graph.node(op, list(inputs), self.where, **attributes)
-        return Value(name, tuple(like.shape if shape is None else shape), np.dtype(like.dtype if dtype is None else dtype))
+        return Value(
+            name, tuple(like.shape if shape is None else shape), np.dtype(like.dtype if dtype is None else dtype)
+        )
 
     def nodes(self, op: str, inputs: list, outputs: list[tuple[Any, Any]], **attributes: Any) -> list[Value]:
         """A node with several outputs, a shape and a dtype each."""

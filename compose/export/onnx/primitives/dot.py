@@ -71,9 +71,7 @@ def conv(writer, equation, x, kernel):
 @primitive("reduce_window_max", "reduce_window_min", "reduce_window_sum")
 def reduce_window(writer, equation, x):
     p, name = equation.params, equation.primitive.name
-    size, stride, pads, dilation = (
-        p[k] for k in ("window_dimensions", "window_strides", "padding", "window_dilation")
-    )
+    size, stride, pads, dilation = (p[k] for k in ("window_dimensions", "window_strides", "padding", "window_dilation"))
     if any(n != 1 for n in p["base_dilation"]):
         raise ExportError("windows over the input", "windows over a stretched input")
     rank = len(size)
@@ -105,5 +103,3 @@ def reduce_window(writer, equation, x):
     y = writer.node("Neg", y) if name.endswith("min") else y
     y = writer.reshape(y, [*kept, *space])
     return writer.transpose(y, tuple(order.index(i) for i in range(rank)))
-
-

@@ -117,7 +117,7 @@ def _window(writer, x, starts, sizes, axes):
 
 def _windows(writer, equation, x, indices):
     """Several windows along one axis: every element of each."""
-    d, sizes, mode = (equation.params[k] for k in ("dimension_numbers", "slice_sizes", "mode"))
+    d, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     (axis,) = d.start_index_map if len(d.start_index_map) == 1 else (None,)
     others = axis is not None and all(sizes[i] == x.shape[i] for i in range(len(x.shape)) if i != axis)
     if not others or d.collapsed_slice_dims or d.operand_batching_dims:
@@ -246,7 +246,9 @@ def _changed(writer, equation, x, starts, updates):
     stop = first + updates.shape[axis]
     if moved:
         whole = x.shape[axis]
-        before, there, after = (writer.slice(x, [a], [b], axes=[axis]) for a, b in ((0, first), (first, stop), (stop, whole)))
+        before, there, after = (
+            writer.slice(x, [a], [b], axes=[axis]) for a, b in ((0, first), (first, stop), (stop, whole))
+        )
     else:
         before, there, after = None, x, None
     new = updates if reduction == "none" else writer.node(COMBINED[reduction], there, updates, like=there)

@@ -89,5 +89,3 @@ def sort(writer, equation, key, *others):
         "TopK", [key, np.array([n], np.int64)], [(shape, key.dtype), (shape, np.int64)], axis=axis, largest=0
     )
     return [sorted_, *(writer.node("GatherElements", other, at, axis=axis, like=other) for other in others)]
-
-

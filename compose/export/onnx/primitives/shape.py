@@ -98,7 +98,7 @@ def padded(writer, x, before, after, value):
     shape = [n + lo + hi for n, lo, hi in zip(x.shape, *grow)]
     value = writer.reshape(value, ()) if not isinstance(value, np.ndarray) else np.asarray(value, x.dtype).reshape(())
     kept = None if isinstance(value, np.ndarray) and value == 0 else value
-    return writer.node("Pad", x, np.array(sum(grow, []), np.int64), kept, like=x, shape=shape)
+    return writer.node("Pad", x, np.array(grow, np.int64).reshape(-1), kept, like=x, shape=shape)
 
 
 def spread(writer, x, value, axis: int, between: int):

@@ -41,7 +41,9 @@ def fft(writer, equation, x):
         joined = writer.node("Concat", *parts, axis=x.ndim, shape=(*x.shape, 2))
     else:
         joined = writer.reshape(x, (*x.shape, 1))
-    y = writer.node("DFT", joined, None, np.int64(len(shape) - 1), shape=(*shape, 2), onesided=int(kind == FftType.RFFT))
+    y = writer.node(
+        "DFT", joined, None, np.int64(len(shape) - 1), shape=(*shape, 2), onesided=int(kind == FftType.RFFT)
+    )
     real, imag = (writer.slice(y, [i], [i + 1], axes=[len(shape)]) for i in (0, 1))
     return Complex(writer.reshape(real, shape), writer.reshape(imag, shape))
 

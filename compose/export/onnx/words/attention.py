@@ -22,8 +22,7 @@ def multi_head(writer, layer, p, s, x):
         return NotImplemented
     size, value_size = layer.sizes(query.shape[-1])
     q, k, v = (
-        _projected(writer, layer, p, name, part)
-        for name, part in (("query", query), ("key", key), ("value", value))
+        _projected(writer, layer, p, name, part) for name, part in (("query", query), ("key", key), ("value", value))
     )
     batch, time = query.shape[:2]
     options = {"is_causal": int(layer.causal), "scale": layer.scale}

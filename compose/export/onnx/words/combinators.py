@@ -95,6 +95,8 @@ def use(writer, layer, p, s, x):
         if isinstance(cell.layer, embedding) and layer.method == "attend":
             return attend(writer, cell.params, x)
         method: Any = getattr(cell.layer, layer.method)
-        return written_function(writer, lambda whole: lambda p, x: method(p, x, Context(path=writer.path)), cell.params, x)
+        return written_function(
+            writer, lambda whole: lambda p, x: method(p, x, Context(path=writer.path)), cell.params, x
+        )
     finally:
         writer.scope = before

@@ -36,7 +36,8 @@ def convolution(writer, layer, p, s, x):
     y = writer.node(
         "Conv", first(writer, layer, x), kernel, p["bias"] if layer.bias else None,
         shape=(x.shape[0], filters, *over.places), kernel_shape=list(over.size), strides=list(over.stride),
-        dilations=list(over.dilation), group=groups, pads=[lo for lo, _ in over.padding] + [hi for _, hi in over.padding],
+        dilations=list(over.dilation), group=groups,
+        pads=[lo for lo, _ in over.padding] + [hi for _, hi in over.padding],
     )  # fmt: skip
     return activated(writer, layer, p, y)
 

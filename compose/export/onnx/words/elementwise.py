@@ -20,7 +20,7 @@ from compose.layers.activation.basic import (
     tanh,
 )
 from compose.layers.activation.slopes import prelu
-from compose.layers.activation.smooth import celu, elu, gelu, mish, selu, silu, soft_sign, softplus
+from compose.layers.activation.smooth import celu, elu, gelu, log_sigmoid, mish, selu, silu, soft_sign, softplus
 from compose.layers.activation.softmax import log_softmax, soft_min, softmax
 from compose.layers.elementwise import absolute, clip
 from compose.layers.join import maximum, minimum
@@ -94,7 +94,19 @@ def swish(writer, layer, p, s, x):
 
 @writes(softplus)
 def soft(writer, layer, p, s, x):
-    return NotImplemented if options(layer) else writer.node("Softplus", x)
+    given = options(layer)
+    beta, limit = given.get("beta", 1.0), given.get("threshold")
+    scaled = x if beta == 1 else writer.node("Mul", x, writer.scalar(beta, x))
+    y = writer.node("Softplus", scaled)
+    y = y if beta == 1 else writer.node("Div", y, writer.scalar(beta, x))
+    if limit is None:
+        return y
+    return writer.node("Where", writer.node("Greater", scaled, writer.scalar(limit, x), dtype=bool), x, y, like=x)
+
+
+@writes(log_sigmoid)
+def logarithm(writer, layer, p, s, x):
+    return writer.node("Neg", writer.node("Softplus", writer.node("Neg", x)))
 
 
 @writes(elu, celu)

@@ -39,7 +39,9 @@ def over_batch(writer, layer, p, s, x):
         return NotImplemented
     n = x.shape[channel_axis(x, layer.channels_first)]
     seen = layered(writer, layer, x)
-    mean, var = (v.astype(x.dtype) if isinstance(v, np.ndarray) and v.dtype != x.dtype else v for v in (s["mean"], s["var"]))
+    mean, var = (
+        v.astype(x.dtype) if isinstance(v, np.ndarray) and v.dtype != x.dtype else v for v in (s["mean"], s["var"])
+    )
     y = writer.node(
         "BatchNormalization", seen, scale_of(layer, p, (n,), x.dtype), bias_of(layer, p, (n,), x.dtype), mean, var,
         epsilon=layer.epsilon,

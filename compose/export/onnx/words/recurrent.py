@@ -115,5 +115,3 @@ def _weights(cell: Any, op: str, p: dict) -> tuple[np.ndarray, np.ndarray, np.nd
     again = np.concatenate([np.zeros(wide - len(again), dtype), again])
     both = np.concatenate([ordered(bias), ordered(again)])
     return ordered(p["kernel"]).T, ordered(p["recurrent_kernel"]).T, both
-
-
