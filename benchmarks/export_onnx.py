@@ -75,9 +75,7 @@ def main() -> None:
 
 
 def catalogue(wanted: list[str]) -> Table:
-    table = Table(
-        title="The catalogue", *("family", "words", "written", "largest error", "nodes a case", "not written")
-    )
+    table = Table("family", "words", "written", "largest error", "nodes a case", "not written", title="The catalogue")
     every, done = set(), set()
     for family, cases in families().items():
         if wanted and family not in wanted:
