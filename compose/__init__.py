@@ -76,13 +76,13 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 
 if TYPE_CHECKING:
-    from compose import data, flax, port, train
+    from compose import data, export, flax, port, train
     from compose.train import Trained, callbacks, checkpoint, fit, generate, load, losses, lr_find, metrics, schedules
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
-_MODULES = ("data", "flax", "port", "train")
+_MODULES = ("data", "export", "flax", "port", "train")
 _OF_TRAIN = (
     "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "schedules",
 )  # fmt: skip
@@ -98,6 +98,7 @@ _hooks.later(
     summary=lambda: _module("summary").summary,
     profile=lambda: _module("summary").profile,
     html=lambda: _module("summary").html,
+    export=lambda: _module("export").export,
 )
 
 

@@ -32,6 +32,15 @@ def test_training(tmp_path, monkeypatch):
     assert run_blocks(DOCS / "training.md", monkeypatch) >= 14
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # onnxruntime warns as it quantizes
+def test_export(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("flatbuffers")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(DOCS / "export.md", monkeypatch) == 2
+
+
 def test_design_names_folders_that_exist():
     page = (DOCS / "design.md").read_text()
     root = DOCS.parent / "compose"

@@ -36,7 +36,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.ported": (*VOCABULARY, "train", *PORT, "port.result"),
     "port.frontends": (*VOCABULARY, "train", "flax", *PORT, "port.result", "port.ported"),
     "port": ("port.ported", "port.bundle", "port.frontends"),
-    "cli": (*VOCABULARY, "summary", "train", "data", "flax", "port", *PORT, "port.ported", "port.frontends"),
+    "export": VOCABULARY,
+    "cli": (*VOCABULARY, "summary", "train", "data", "export", "flax", "port", *PORT, "port.ported", "port.frontends"),
 }
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself
 

@@ -97,6 +97,24 @@ def predict(
     predict(file, input, out, label)
 
 
+@app.command()
+def export(
+    file: ModelFile,
+    to: Annotated[Literal["onnx", "stablehlo"], typer.Option("--to", help="The format.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The file to write; FILE with the ending.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="A fixed batch size; any without.")] = None,
+    opset: Annotated[int | None, typer.Option(help="ONNX: the version of the operators.")] = None,
+    half: Annotated[bool, typer.Option("--half", help="ONNX: compute in float16.")] = False,
+    int8: Annotated[
+        Path | None, typer.Option(metavar="INPUT", help="ONNX: quantize, with typical inputs in this file.")
+    ] = None,
+) -> None:
+    """Write a model file in another format, which runs without this package, and prove it equal."""
+    from compose.cli.export import export
+
+    export(file, to, out, batch, opset, half, int8)
+
+
 def _porter(framework: str, what: str) -> None:
     """Add the command `compose port FRAMEWORK`; `what` describes its MODEL argument."""
 

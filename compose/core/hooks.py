@@ -42,6 +42,7 @@ class Hooks:
     profile: Callable[..., Any]
     html: Callable[[Layer], str]
     fit: Callable[..., Any]
+    export: Callable[..., Any]
 
     def __init__(self) -> None:
         self._loaders: dict[str, Callable[[], Callable]] = {}

@@ -219,6 +219,18 @@ class Trained:
         """
         save(self, path, optimizer)
 
+    def export(self, path: str | os.PathLike, to: str | None = None, **options: Any) -> Any:
+        """Write a file that runs without this package, proven against `predict`.
+
+        Args:
+            path: `"model.onnx"` or `"model.stablehlo"`: the ending is the format.
+            to: the format, `"onnx"` or `"stablehlo"`, for a path with another ending.
+            options: those of `compose.export.to_onnx` or `to_stablehlo`.
+
+        Raises `ExportError` for a layer that the format cannot express.
+        """
+        return hooks.export(self, path, to, **options)
+
     def __repr__(self) -> str:
         last = (
             "".join(f", {k} {v:.4g}" for k, v in self.history[-1].items() if k not in ("epoch", "seconds"))

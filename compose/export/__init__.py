@@ -1,0 +1,8 @@
+"""Networks as files that run without this package: ONNX, StableHLO."""
+
+from compose.export.errors import ExportError
+from compose.export.formats import export
+from compose.export.onnx import to_onnx
+from compose.export.stablehlo import to_stablehlo
+
+__all__ = ["ExportError", "export", "to_onnx", "to_stablehlo"]

@@ -1,0 +1,109 @@
+"""ONNX, written from the expression: each word its nodes, named by its path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from compose.atomic import replacing
+from compose.core.errors import ConfigError
+from compose.core.layer import Layer
+from compose.export.errors import ExportError
+from compose.export.proof import Report
+
+if TYPE_CHECKING:
+    import onnx
+
+BATCH, OPSET = "batch", 23
+MISSING = "onnx and onnxruntime: pip install 'compose-jax[export]'"
+
+
+@dataclass(frozen=True, repr=False)
+class OnnxExport:
+    """An ONNX model, and how far its outputs are from those of the network.
+
+    Attributes:
+        model: the `onnx.ModelProto`.
+        report: the proof, or None if it was left out.
+    """
+
+    model: onnx.ModelProto
+    report: Report | None
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the file, weights included, atomically."""
+        with replacing(path) as file:
+            file.write(self.model.SerializeToString())
+
+    def __repr__(self) -> str:
+        nodes, opset = len(self.model.graph.node), self.model.opset_import[0].version
+        return f"ONNX, opset {opset}, {nodes} nodes" + (f"\n{self.report}" if self.report else "")
+
+
+def to_onnx(
+    net: Layer,
+    params: Any,
+    state: Any,
+    inputs: Any,
+    path: str | os.PathLike | None = None,
+    *,
+    batch: int | Literal["batch"] = BATCH,
+    opset: int = OPSET,
+    precision: Literal["float16", "int8"] | None = None,
+    calibration: Any = None,
+    proof: bool = True,
+) -> OnnxExport:
+    """Write a network in inference as ONNX.
+
+    A word that ONNX has is one node (`Conv`, `BatchNormalization`, `Gemm`, `LSTM`, `Attention`, ...), named by its
+    path; any other is written as the operations that it runs. The blocks of a `repeat` are written out. The axes of
+    inputs and outputs stay those of the network. The proof runs the file in onnxruntime (in onnx's reference
+    implementation where onnxruntime is missing, or lacks an operation in float64) at three batch sizes.
+
+    Ids out of range, which are NaN in JAX, are an error in onnxruntime, but negative ones count from the end.
+
+    Args:
+        inputs: an example array or `jax.ShapeDtypeStruct`, or a tuple of them; arrays are what the proof runs on.
+        path: where to write the file; None only returns it.
+        batch: `"batch"` for any batch size, or a fixed one.
+        opset: the version of the operators, from 20 on.
+        precision: `"float16"` for weights and computation in half precision, inputs and outputs as they are; `"int8"`
+            for quantized weights and activations (QDQ, per channel), whose ranges are those of `calibration`.
+        calibration: typical inputs for `"int8"`, in the form of `inputs`; a few hundred examples.
+        proof: whether to compare with the network; the report then also has the loss of accuracy of a precision.
+
+    Raises `ExportError`, with the path and the expression, for a layer that ONNX cannot express, and if the file
+    computes something else than the network.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise ExportError(MISSING) from None
+    from compose.export.onnx.convert import model_of
+    from compose.export.onnx.precision import in_half, quantized
+    from compose.export.onnx.run import Session
+
+    if precision not in (None, "float16", "int8"):
+        raise ConfigError('precision "float16" or "int8", or None', repr(precision))
+    if (calibration is not None) != (precision == "int8"):
+        raise ConfigError('calibration data with precision="int8", and only with it')
+    packed = inputs if isinstance(inputs, tuple) else (inputs,)
+    model = model_of(net, params, state, packed, batch, opset)
+    if precision == "float16":
+        model = in_half(net, params, state, packed, batch, opset)
+    elif precision == "int8":
+        model = quantized(model, calibration if isinstance(calibration, tuple) else (calibration,))
+    onnx.checker.check_model(model, full_check=True)
+    report = None
+    if proof:
+        session = Session(model)
+        report = Report.of(net, params, state, packed, session, None if batch == BATCH else batch, precision)
+        report.check(precision)
+    export = OnnxExport(model, report)
+    if path is not None:
+        export.save(path)
+    return export
+
+
+__all__ = ["OnnxExport", "to_onnx"]

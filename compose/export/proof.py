@@ -1,0 +1,105 @@
+"""The proof of an export: its outputs against those of the network, at three batch sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.layer import Layer
+from compose.core.run import as_arrays
+from compose.export.errors import ExportError
+
+BATCHES = (1, 3, 8)
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+LOSS = {"float16": 0.05, "int8": 0.5}  # beyond it the file is not what was asked for
+
+
+@dataclass(frozen=True)
+class Row:
+    """One batch size: the largest error, relative to the largest output but at least 1, and the mean error."""
+
+    batch: int
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The errors of an exported network.
+
+    Attributes:
+        rows: one for each batch size.
+        runtime: what ran the export.
+        dtype: the dtype of the network's outputs, by which the tolerance is chosen.
+    """
+
+    rows: tuple[Row, ...]
+    runtime: str
+    dtype: str
+
+    @property
+    def largest(self) -> float:
+        return max(row.largest for row in self.rows)
+
+    @classmethod
+    def of(
+        cls, net: Layer, params: Any, state: Any, inputs: tuple, run: Callable[..., list], batch: int | None,
+        precision: str | None = None,
+    ) -> Report:  # fmt: skip
+        """Run both; `run(*arrays)` is the export, which takes the leaves of the inputs and returns those of outputs."""
+        rows, dtype = [], "float32"
+        for n in BATCHES if batch is None else (batch,):
+            examples = tuple(jax.tree.map(lambda a, n=n: example(a, n), given) for given in inputs)
+            y = jax.tree.leaves(net.apply(params, state, *examples)[0])
+            leaves = [np.asarray(a) for a in jax.tree.leaves(as_arrays(examples))]
+            made = run(*leaves)
+            errors = [
+                _error(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)
+            ]
+            rows.append(Row(n, max(e for e, _ in errors), max(m for _, m in errors)))
+            dtype = "float64" if any(a.dtype == np.float64 for a in y) else "float32"
+        return cls(tuple(rows), getattr(run, "name", "the export"), dtype)
+
+    def check(self, precision: str | None = None) -> None:
+        """Raise `ExportError` if an error is beyond what the dtype or the precision explains."""
+        limit = LOSS[precision] if precision else TOLERANCE[self.dtype]
+        if not self.largest <= limit:
+            raise ExportError(f"an export that computes what the network does, within {limit:g}", f"\n{self}")
+
+    def __str__(self) -> str:
+        lines = [f"run in {self.runtime} and compared with the network in {self.dtype}"]
+        lines += [f"  batch {row.batch:<3} largest error {row.largest:.1e}   mean {row.mean:.1e}" for row in self.rows]
+        return "\n".join(lines)
+
+
+def example(given: Any, batch: int) -> Any:
+    """A batch of this size of the given examples, or of random ones for a shape; integers are then 0 and 1."""
+    if not given.shape:
+        return given if not isinstance(given, jax.ShapeDtypeStruct) else np.zeros((), given.dtype)
+    if not isinstance(given, jax.ShapeDtypeStruct):
+        rows = np.arange(batch) % given.shape[0]
+        return jnp.asarray(np.asarray(given)[rows])
+    noise, shape = np.random.default_rng(batch), (batch, *given.shape[1:])
+    if jnp.issubdtype(given.dtype, jnp.floating):
+        return noise.normal(size=shape).astype(given.dtype)
+    return noise.integers(0, 2, shape).astype(given.dtype)
+
+
+def _error(got: np.ndarray, want: np.ndarray, exact: bool) -> tuple[float, float]:
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return float("inf"), float("inf")
+    if want.dtype.kind not in "f" or not want.size:
+        off = np.not_equal(got, want)
+        rate = float(off.mean()) if want.size else 0.0
+        return (float("inf") if off.any() and exact else rate), rate
+    finite = np.isfinite(want)
+    if np.any(np.isfinite(got) != finite) or np.any(got[~finite & ~np.isnan(want)] != want[~finite & ~np.isnan(want)]):
+        return float("inf"), float("inf")
+    difference = np.abs(got.astype(np.float64) - want)[finite]
+    scale = max(1.0, float(np.abs(want[finite]).max(initial=0)))
+    return float(difference.max(initial=0)) / scale, float(difference.mean()) / scale if difference.size else 0.0

@@ -1,0 +1,125 @@
+"""StableHLO: the compiled program as one file for every platform, which JAX alone runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from compose.atomic import replacing
+from compose.core.layer import Layer
+from compose.core.run import as_arrays
+from compose.export.errors import ExportError
+from compose.export.proof import Report
+
+BATCH = "batch"
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+@dataclass(frozen=True, repr=False)
+class StableHLOExport:
+    """A program of `jax.export`, serialized.
+
+    Attributes:
+        program: the `jax.export.Exported`; it takes the inputs, after parameters and state if these are beside it.
+        data: the bytes of the file.
+        report: the proof, or None if it was left out.
+    """
+
+    program: Any
+    data: bytes
+    report: Report | None
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the file atomically."""
+        with replacing(path) as file:
+            file.write(self.data)
+
+    def __repr__(self) -> str:
+        text = f"StableHLO for {', '.join(self.program.platforms)}, {len(self.data):,} bytes"
+        return text + (f"\n{self.report}" if self.report else "")
+
+
+def to_stablehlo(
+    net: Layer,
+    params: Any,
+    state: Any,
+    inputs: Any,
+    path: str | os.PathLike | None = None,
+    *,
+    batch: int | Literal["batch"] = BATCH,
+    platforms: tuple[str, ...] = PLATFORMS,
+    weights: Literal["inside", "beside"] = "inside",
+    proof: bool = True,
+) -> StableHLOExport:
+    """Compile a network in inference into one StableHLO file for several platforms.
+
+    It runs with JAX alone, without this package: `jax.export.deserialize(bytes).call(x)`. JAX reads such files for
+    six months after the version that wrote them, and for three weeks before: keep the model file too. The file has no
+    paths of the machine that wrote it.
+
+    Args:
+        inputs: an example array or `jax.ShapeDtypeStruct`, or a tuple of them.
+        path: where to write the file; None only returns it.
+        batch: `"batch"` for any batch size, or a fixed one.
+        platforms: those that the file runs on.
+        weights: `"inside"` the file; or `"beside"` it, so that the program is called as `call(params, state, x)`.
+        proof: whether to run it on this platform at three batch sizes and compare.
+
+    Raises `ExportError` if the network cannot be compiled for any batch size, or computes something else.
+    """
+    try:
+        import flatbuffers  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        raise ExportError("flatbuffers: pip install 'compose-jax[export]'") from None
+    from jax import export
+
+    symbol: Any = export.symbolic_shape(BATCH)[0] if batch == BATCH else batch
+    packed = inputs if isinstance(inputs, tuple) else (inputs,)
+    given = as_arrays(packed)
+    shaped = jax.tree.map(lambda a: jax.ShapeDtypeStruct((symbol, *a.shape[1:]) if a.shape else (), a.dtype), given)
+    held = jax.tree.map(np.asarray, (params, state))
+    call = lambda params, state, *xs: net.apply(params, state, *xs)[0]
+    if weights == "inside":
+        function, specs = (lambda *xs: call(*held, *xs)), shaped
+    else:
+        function, specs = call, (*jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), held), *shaped)
+    with _without_paths():
+        try:
+            program = export.export(jax.jit(function), platforms=platforms)(*specs)
+        except (ValueError, TypeError, jax.errors.InconclusiveDimensionOperation) as e:
+            first = next(iter(str(e).splitlines()), type(e).__name__)
+            hint = "export it for a fixed batch size, as in batch=1" if batch == BATCH else ""
+            raise ExportError("a network that compiles for these sizes", first, hint).locate(net) from e
+        data = bytes(program.serialize())
+    report = None
+    if proof and jax.default_backend() in ("gpu", *platforms):
+        loaded = export.deserialize(bytearray(data))
+        before = held if weights == "beside" else ()
+
+        def run(*leaves: Any) -> list:
+            xs = jax.tree.unflatten(jax.tree.structure(packed), leaves)
+            return jax.tree.leaves(loaded.call(*before, *xs))
+
+        report = Report.of(net, params, state, packed, run, None if batch == BATCH else batch)
+        report.check()
+    made = StableHLOExport(program, data, report)
+    if path is not None:
+        made.save(path)
+    return made
+
+
+@contextmanager
+def _without_paths() -> Iterator[None]:
+    """Without the files and lines of this machine in the program."""
+    before = jax.config.jax_traceback_in_locations_limit  # pyright: ignore[reportAttributeAccessIssue]
+    jax.config.update("jax_traceback_in_locations_limit", 0)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_traceback_in_locations_limit", before)
