@@ -23,6 +23,7 @@ from compose.core.plan import plan
 from compose.train.epoch import run_epoch
 from compose.train.examples import Examples
 from compose.train.train_step import evaluation_steps
+from compose.train.weights import Weighted
 
 ARGUMENTS = ("net", "params", "state", "batch", "rng")
 
@@ -73,6 +74,7 @@ class CustomScoring:
     """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` if it cannot."""
 
     def __init__(self, net: Layer, inputs: Any, data: Examples, loss: Callable, **options: Any):
+        options["sample_weight"] = data.y.weights if isinstance(data.y, Weighted) else None
         for name, value in options.items():
             if value is not None and value != ():
                 raise ConfigError(

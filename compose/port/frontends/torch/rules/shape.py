@@ -125,16 +125,18 @@ def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
 
 @rule("aten.cat")
 def _cat(low, node, parts, axis=0):
-    shape, parts = low.shape, [spread(low, p, source) for p, source in zip(parts, node.args[0])]
-    parts = [p for p in parts if tuple(p.shape) != (0,)]  # of no elements, which torch takes beside any shape
+    shape = low.shape
+    # Without those of no elements, which torch takes beside any shape.
+    given = [(p, source) for p, source in zip(parts, node.args[0]) if tuple(p.shape) != (0,)]
+    parts = [p for p, _ in given]
     values = [p for p in parts if isinstance(p, Value)]
     if not values:
         raise PortError("values to concatenate")
     if len(values) < len(parts):
         token = _cat_token(low, parts, axis % len(shape), shape)
-        values = plains(low, parts) if token is None else []
         if token is not None:
             return token
+        values = plains(low, [spread(low, *each) for each in given])
     axes = values[0].axes if all(v.ndim == len(shape) for v in values) else identity_axes(len(shape))
     moved = [low.moved(v, axes) for v in values]
     at = axes.index(axis % len(shape))
