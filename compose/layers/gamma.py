@@ -40,7 +40,8 @@ def _digamma(x):
 
 @_digamma.defjvp
 def _digamma_jvp(primals, tangents):
-    return _digamma(*primals), _by_recurrence(*primals, 1) * tangents[0]
+    (x,) = primals
+    return _digamma(x), _by_recurrence(x, 1) * tangents[0]
 
 
 def _by_recurrence(x, n: int):

@@ -122,7 +122,8 @@ class CustomScoring:
 
     def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""
-        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling=compiling)[1]
+        scores: Any = self.scores
+        return run_epoch(self._steps, (), (params, state), batches, scores, compiling=compiling)[1]
 
 
 def parts(returned: Any) -> tuple[Any, Any, dict[str, Any]]:

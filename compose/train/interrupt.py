@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 
 class Interrupt:
@@ -15,7 +16,7 @@ class Interrupt:
 
     def __init__(self, terminate: bool = False):
         self.asked = self.terminated = False
-        self.watched = {signal.SIGINT: signal.default_int_handler}
+        self.watched: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler}
         if terminate:
             self.watched[signal.SIGTERM] = signal.SIG_DFL
         self.ours: list[signal.Signals] = []

@@ -28,7 +28,7 @@ def apart(value: Any, path: str) -> tuple[Any, dict[str, np.ndarray]]:
         if isinstance(v, (list, tuple)):
             return [walk(item, f"{path}/{i}") for i, item in enumerate(v)]
         if isinstance(v, (np.ndarray, np.generic, jax.Array)):
-            if jnp.issubdtype(v.dtype, jax.dtypes.prng_key):
+            if isinstance(v, jax.Array) and jnp.issubdtype(v.dtype, jax.dtypes.prng_key):
                 arrays[path] = np.array(jax.random.key_data(v))
                 return {_KEY: path, "of": str(jax.random.key_impl(v))}
             arrays[path] = np.array(v)

@@ -98,7 +98,8 @@ class Training:
         self.running = Running(task.callbacks, self.event("begin", {}))
         if kept:
             self.running.restore(kept["callbacks"])
-            folder.last_step = before.session.steps if before.session and folder else -1
+        if kept and folder:
+            folder.last_step = before.session.steps if before.session else -1
 
     def one_epoch(self, interrupt: Interrupt, shown: Silent) -> None:
         """Run an epoch and write its row of the history; if interrupted, return before that."""

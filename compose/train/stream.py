@@ -108,7 +108,7 @@ class Stream:
                 raise DataError(f"the data ended before batch {place['batches']}, where the checkpoint goes on")
 
     def _open(self, number: int) -> Any:
-        source = self.source
+        source: Any = self.source
         if callable(source) and not hasattr(source, "__iter__"):
             source = source(number) if _takes_epoch(source) else source()
         if hasattr(source, "to_iter_dataset"):  # grain's MapDataset

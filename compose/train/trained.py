@@ -180,7 +180,7 @@ class Trained:
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
             raise _no_loss()
-        kept = {
+        kept: dict[str, Any] = {
             name: last.get(name) if value is KEPT else value
             for name, value in (("loss_weights", loss_weights), ("ignore_label", ignore_label), ("logits", logits))
         }

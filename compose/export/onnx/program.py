@@ -33,6 +33,8 @@ def written_function(writer: Any, run: Any, *args: Any) -> Any:
     """Write what `run(whole)(*args)` computes; `whole` traces through the layers inside, where JAX transforms them."""
     leaves, tree = jax.tree.flatten(args)
     specs = [jax.ShapeDtypeStruct(a.shape, _held(a.dtype)) for a in leaves]
+    program: Any = None
+    out: Any = None
     for whole in (False, True):
         try:
             traced = jax.make_jaxpr(
@@ -57,7 +59,7 @@ def equations(writer: Any, program: Any, consts: Any, inputs: Any) -> list[Any]:
     """Write the equations of a program that its outputs need: its outputs, constants among them as arrays."""
     values: dict[Any, Any] = dict(zip(program.constvars, map(np.asarray, consts)))
     values.update(zip(program.invars, inputs, strict=True))
-    read = lambda v: np.asarray(v.val, v.aval.dtype) if isinstance(v, Literal) else values[v]
+    read = lambda v: np.asarray(v.val, getattr(v.aval, "dtype", None)) if isinstance(v, Literal) else values[v]
     for equation in needed(program):
         made = _equation(writer, equation, [read(v) for v in equation.invars])
         for variable, value in zip(equation.outvars, made, strict=True):

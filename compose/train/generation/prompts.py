@@ -16,9 +16,8 @@ def prompts(given: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     Raises `DataError` for what is not one or several sequences of integers, or for an empty one.
     """
     ragged = isinstance(given, (list, tuple)) and len(given) and np.ndim(given[0]) == 1
-    rows = [np.asarray(row) for row in given] if ragged else np.asarray(given)
-    alone = not ragged and getattr(rows, "ndim", 0) == 1
-    rows = [rows] if alone else list(rows)
+    alone = not ragged and np.ndim(given) == 1
+    rows = [np.asarray(given)] if alone else [np.asarray(row) for row in given]
     if not rows or any(row.ndim != 1 for row in rows):
         raise DataError("a prompt must be ids (time,), several (batch, time), or a list of sequences of ids")
     for i, row in enumerate(rows):

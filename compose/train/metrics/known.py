@@ -31,8 +31,9 @@ def metric_of(metric: Any) -> Metric:
     if isinstance(metric, Loss):
         return _of_loss(metric)
     if callable(metric):
-        if any(metric is known for known in METRICS.values()):
-            return metric()
+        known = next((word for word in METRICS.values() if word is metric), None)
+        if known is not None:
+            return known()
         name = getattr(metric, "__name__", "metric")
         return averaged(name, lambda batch: metric(batch.outputs, batch.targets), _ANY, whole=True)
     raise unknown("a metric", metric, _NAMES, "a function of (predictions, targets)")

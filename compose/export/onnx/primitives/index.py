@@ -119,8 +119,8 @@ def _windows(writer, equation, x, indices):
     """Several windows along one axis: every element of each."""
     d, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     (axis,) = d.start_index_map if len(d.start_index_map) == 1 else (None,)
-    others = axis is not None and all(sizes[i] == x.shape[i] for i in range(len(x.shape)) if i != axis)
-    if not others or d.collapsed_slice_dims or d.operand_batching_dims:
+    others = all(sizes[i] == x.shape[i] for i in range(len(x.shape)) if i != axis)
+    if axis is None or not others or d.collapsed_slice_dims or d.operand_batching_dims:
         raise ExportError("rows or elements by index", f"windows of size {sizes}")
     n, places = sizes[axis], indices.shape[:-1]
     single = writer.cast(writer.reshape(indices, places), np.int64)
@@ -227,7 +227,7 @@ def dynamic_update_slice(writer, equation, x, update, *starts):
     first = int(np.clip(starts[axis], 0, x.shape[axis] - update.shape[axis]))
     stop = first + update.shape[axis]
     parts = [writer.slice(x, [0], [first], axes=[axis]), update, writer.slice(x, [stop], [x.shape[axis]], axes=[axis])]
-    parts = [part for part in parts if part.shape[axis] != 0]
+    parts = [part for part in parts if part is not None and part.shape[axis] != 0]
     return writer.node("Concat", *parts, axis=axis, **out(equation))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from compose.export.onnx.primitives.shape import padded
@@ -12,7 +14,7 @@ from compose.layers.pool.window import avg_pool, lp_pool, max_pool, pool_window
 
 
 @writes(max_pool, avg_pool, lp_pool)
-def pool(writer, layer, p, s, x):
+def pool(writer, layer: Any, p, s, x):
     over = pool_window(layer, x, getattr(layer, "dilation", 1))
     whole = isinstance(layer, lp_pool) and not float(layer.power).is_integer()
     hanging = any(over.overhang) and not isinstance(layer, max_pool)

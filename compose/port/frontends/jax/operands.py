@@ -97,7 +97,7 @@ class Operands(Arithmetic[Value]):
     def stands_for_batch(self, n: int) -> bool:
         return super().stands_for_batch(n) or (self.batch >= 53 and n == self.batch)
 
-    def with_known(self, operation: str, x: Value, known: Known) -> Value:
+    def with_known(self, operation: str, x: Value, known: Any) -> Value:
         """An array or a weight beside a value; as a value itself where no layer of one input says it."""
         wider = isinstance(known, Weight) and np.broadcast_shapes(known.own, x.own or x.shape) != (x.own or x.shape)
         plain = operation in ("add", "multiply") and isinstance(known, (np.ndarray, Weight)) and not wider

@@ -103,7 +103,8 @@ class TorchLowering(Operands):
             elif node.op == "call_function" and node in self.live:
                 self.env[node] = self._call(node)
             elif node.op == "output":
-                output = map_aggregate(node.args[0], lambda o: _ABSENT if o is None else self._lookup(o))
+                found: Any = lambda o: _ABSENT if o is None else self._lookup(o)
+                output = map_aggregate(node.args[0], found)
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))

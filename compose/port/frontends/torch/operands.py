@@ -146,7 +146,7 @@ def plain(low: Any, x: Any, like: Value) -> Value:
     if array.dtype.kind == "f":
         return alone(low, x if isinstance(x, Weight) else array, like)
     if array.dtype.kind == "c":
-        halves = (alone(low, half.astype(np.float64), like) for half in (array.real, array.imag))
+        halves = (alone(low, half.astype(np.float64), like) for half in (np.real(array), np.imag(array)))
         return low.emit(word("ops.complex"), *halves, shape=array.shape, axes=identity_axes(array.ndim))
     made = alone(low, array.astype(np.float64), like)
     axes = identity_axes(array.ndim)

@@ -30,7 +30,7 @@ def _binary(low: JaxLowering, eqn: Eqn, a: Operand, b: Operand):
         return binary(low, name, a, b)
     if isinstance(a, Value) == isinstance(b, Value) or number(a if isinstance(b, Value) else b) is not None:
         return extreme(low, name, a, b)
-    like = a if isinstance(a, Value) else b
+    like: Any = a if isinstance(a, Value) else b
     return low.emit(word(name), low.as_value(a, like), low.as_value(b, like))
 
 
@@ -39,7 +39,7 @@ def _divide(low: JaxLowering, eqn: Eqn, a: Operand, b: Operand):
     if not np.issubdtype(eqn.outputs[0].dtype, np.floating):
         if eqn.outputs[0].dtype.kind == "c":
             return low.op("divide", a, b)
-        like = a if isinstance(a, Value) else b
+        like: Any = a if isinstance(a, Value) else b
         whole = [low.as_value(x, like) for x in (a, b)]
         whole = [low.emit(as_type("i"), x, shape=x.shape).but(own=x.own) for x in whole]  # of one dtype
         return low.emit(word("ops.div"), *whole)

@@ -82,7 +82,7 @@ def _power(low: JaxLowering, eqn: Eqn, x: Any, exponent=None):
 
 @rule("jax.clamp")
 def _clamp(low: JaxLowering, eqn: Eqn, least, x, most):
-    ends = [low.plain_number(end) for end in (least, most)]
+    ends: list[Any] = [low.plain_number(end) for end in (least, most)]
     if None in ends or not isinstance(x, Value):
         like = _first((least, x, most))
         bounds = [low.as_value(v, like) for v in (least, x, most)]

@@ -200,7 +200,7 @@ def _addcmul(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, c, val
 
 
 @rule("aten.div")
-def _div(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, rounding_mode=None):
+def _div(lowering: Operands, node: Any, a: Operand, b: Operand, rounding_mode=None):
     if rounding_mode == "floor":
         return each(lowering, "ops.floor_divide", a, b)
     made = binary(lowering, "divide", a, b)

@@ -28,7 +28,7 @@ def _index(low, node, x: Any, where: list):
     if isinstance(x, Weight) and not any(isinstance(p, Value) for p in where):
         return _of_table(low, x, where)
     if len(where) == 2 and isinstance(where[1], Value) and _is_batch(where[0], 1):
-        return _of_each(low, x, where[1])
+        return _of_each(low, x, where[1])  # pyright: ignore[reportArgumentType]  a table too
     if not isinstance(x, Value) or any(isinstance(p, Value) for p in where):
         return _of_places(low, x, where)
     shape, x = low.shape, low.as_source(x)
