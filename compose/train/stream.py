@@ -112,10 +112,10 @@ class Stream:
         if callable(source) and not hasattr(source, "__iter__"):
             source = source(number) if _takes_epoch(source) else source()
         if hasattr(source, "to_iter_dataset"):  # grain's MapDataset
-            source = source.to_iter_dataset()
+            source = source.to_iter_dataset()  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
         if not hasattr(source, "__iter__") and not hasattr(source, "__next__"):
             raise DataError(f"data given as a function must return an iterator; got {type(source).__name__}")
-        return source if hasattr(source, "__next__") else iter(source)
+        return source if hasattr(source, "__next__") else iter(source)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     def _read(self, number: int) -> Iterator[tuple[Any, Any]]:
         """The batches with the place after each; a source that goes on is opened again when it ends."""

@@ -254,5 +254,5 @@ def _changed(writer, equation, x, starts, updates):
     new = updates if reduction == "none" else writer.node(COMBINED[reduction], there, updates, like=there)
     if not moved:
         return new
-    parts = [part for part in (before, new, after) if part.shape[axis] != 0]
+    parts = [part for part in (before, new, after) if part is not None and part.shape[axis] != 0]
     return writer.node("Concat", *parts, axis=axis, **out(equation))

@@ -23,8 +23,8 @@ def pool(writer, layer: Any, p, s, x):
     channels = x.shape[1 if layer.channels_first else -1]
     options = {
         max_pool: lambda: {"dilations": list(over.dilation)},
-        avg_pool: lambda: {"count_include_pad": int(layer.count_padding)},
-        lp_pool: lambda: {"p": int(layer.power)},
+        avg_pool: lambda: {"count_include_pad": int(layer.count_padding)},  # pyright: ignore[reportAttributeAccessIssue]
+        lp_pool: lambda: {"p": int(layer.power)},  # pyright: ignore[reportAttributeAccessIssue]
     }
     op = {max_pool: "MaxPool", avg_pool: "AveragePool", lp_pool: "LpPool"}[type(layer)]
     seen, reach = first(writer, layer, x), over.reach

@@ -207,7 +207,8 @@ class JaxLowering(Operands):
         like = like.value if isinstance(like, Within) else like
         if like is None and any(isinstance(v, (Weight, Derived)) for v in given):
             return self._of_weights(eqn, given)
-        given = [self.emitted(v, like) if isinstance(v, Derived) else v for v in given]
+        if like is not None:
+            given = [self.emitted(v, like) if isinstance(v, Derived) else v for v in given]
         if eqn.name not in ("convert_element_type", "flax_module"):
             given = [self.as_value(v) if isinstance(v, Within) else v for v in given]
         return self.applied(eqn, given)

@@ -37,7 +37,6 @@ class Weighted(nn.Module):
     [
         (Attended(), draw(5, 3, 4), {"train": False}, "one layer with a kernel inside, got 4"),
         (Several(), draw(5, 2), {"train": False}, "one axis of outputs, got DenseGeneral"),
-        (Weighted(), draw(5, 4), {}, "one axis of outputs, got DenseGeneral"),
     ],
 )
 def test_wrappers_of_more_than_a_matrix_are_refused(module, x, options, said):
@@ -52,3 +51,8 @@ def test_padding_that_goes_round_more_than_once(padding):
     variables = module.init(jax.random.key(1), x)
     p = port.from_flax(module, variables, x)
     assert "ops.pad" in str(p.net) and p.verify("gradients").ok
+
+
+def test_a_normalised_kernel_of_more_than_a_matrix_is_read_by_its_operations():
+    module, x = Weighted(), draw(5, 4)
+    assert port.from_flax(module, module.init(jax.random.key(1), x), x).verify("gradients").ok
