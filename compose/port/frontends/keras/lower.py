@@ -239,8 +239,9 @@ class KerasLowering(Arithmetic[GraphValue]):
         try:
             return lower()
         except PortError as e:
-            if keras.backend.backend() != "jax":
-                raise
+            masked = any(getattr(x, "_keras_mask", None) is not None for x in node.input_tensors)
+            if keras.backend.backend() != "jax" or (masked and "mask" not in self.keywords(node)):
+                raise  # the operations of JAX do not show what Keras does with the masks of values
             del self.ops[start:]
             args: Any = keras.tree.map_structure(read, node.arguments.args)
             kwargs: Any = keras.tree.map_structure(read, self.keywords(node))

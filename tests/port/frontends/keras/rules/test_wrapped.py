@@ -57,8 +57,7 @@ def test_the_words():
 
 def test_lora_elsewhere_says_what_to_do():
     model = chain((3, 4), L.EinsumDense("btd,de->bte", (None, 5), name="a"))
-    with pytest.raises(PortError, match="merge it into the kernel"):
-        port.from_keras(adapted(model, "a"))
+    assert port.from_keras(adapted(model, "a")).verify("gradients").ok  # read by its operations
     x = keras.Input((3, 4))
     attention = L.MultiHeadAttention(2, 2)
     model = keras.Model(x, attention(x, x))
