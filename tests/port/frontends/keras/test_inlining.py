@@ -119,9 +119,7 @@ class Asks(keras.Model):
 
 
 def test_what_cannot_be_read_is_named():
-    with pytest.raises(PortError, match=r"got Exp of .*computed/w") as raised:
-        port.from_keras(chain((4,), Computed()))
-    assert "computed" in "".join(raised.value.__notes__)
+    assert port.from_keras(chain((4,), Computed())).verify("gradients").ok  # of weights, by JAX's operations
     before = keras.Variable.__add__, keras.Layer.__call__, keras.Operation.symbolic_call, keras.config.floatx()
     with pytest.raises(PortError, match="trace symbolically, got"):
         port.from_keras(Asks(), np.ones((2, 3), "float32"))
