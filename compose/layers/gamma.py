@@ -19,7 +19,7 @@ _SHIFT = 32  # JAX's zeta function, of which its derivatives are made, is right 
 def digamma(x):
     """The derivative of the logarithm of the gamma function; its gradient is right from -40 on.
 
-    Shapes: any, unchanged. Elsewhere: torch `digamma`, `tf.math.digamma`; that of `ops.digamma` is right from -9 on.
+    Shapes: any, unchanged. Elsewhere: torch `digamma`; that of `ops.digamma` is right from -9 on.
     """
     return _digamma(x)
 

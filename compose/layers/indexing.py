@@ -30,7 +30,7 @@ def index_update(x, values, *places, axes: tuple[int, ...] = (0,), mode: str = "
     """`x` with `values` written to the places that `index_axes` reads; `mode="add"` adds them, duplicates too.
 
     Shapes: `x`, `values` that broadcast to what is read there, one array of integers for each of `axes`; to that of
-    `x`. Elsewhere: `x.at[i, :, j].set(values)` in JAX, torch `index_put`, `tf.tensor_scatter_nd_update`.
+    `x`. Elsewhere: `x.at[i, :, j].set(values)` in JAX, torch `index_put`.
 
     Args:
         mode: `"set"`, `"add"`, `"min"` or `"max"`.
