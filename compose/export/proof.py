@@ -15,7 +15,7 @@ from compose.core.run import as_arrays
 from compose.export.errors import ExportError
 
 BATCHES = (1, 3, 8)
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+TOLERANCE = {"float64": 1e-6, "float32": 1e-4}  # attributes of nodes, such as slopes, are float32 in both
 LOSS = {"float16": 0.05, "int8": 0.5}  # beyond it the file is not what was asked for
 
 
