@@ -50,9 +50,8 @@ def _reshape(low, eqn, x):
 def reshaped(low: Any, x: Value, shape: tuple[int, ...]) -> Value:
     """A value in another shape."""
     layer = reshaping(low, x.shape, shape)
-    merges = (
-        layer.kind == "flatten" and dict(layer.options).get("start") == 0
-    )  # the batch with a length, which may be split again
+    # Merged with the batch, a length may be split from it again.
+    merges = layer.kind == "flatten" and dict(layer.options).get("start") == 0
     if merges or (layer.kind == "reshape" and not layer.batch and -1 in layer.shape):
         fixed = tuple(None if n % low.batch == 0 else n for n in x.shape)  # else another length would join the batch
         x = low.emit(word("ensure_shape")(*fixed), x, shape=x.shape)
