@@ -20,6 +20,7 @@ from compose.core.layer import Layer
 from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, as_arrays
+from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
 from compose.train.file import save
@@ -99,7 +100,7 @@ class Trained:
         ema: float | None = KEPT,
         freeze: str | Sequence[str] = KEPT,
         callbacks: Sequence[Any] = (),
-        checkpoint: Any = None,
+        checkpoint: str | os.PathLike | Checkpoint | None = None,
         seed: int = KEPT,
         inputs: Any = None,
         memory: int = KEPT,
