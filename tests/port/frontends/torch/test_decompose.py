@@ -80,8 +80,8 @@ class BatchStatistics(nn.Module):
 
 
 def test_statistics_of_each_batch_in_inference():
-    ported = port.from_torch(BatchStatistics(), torch.randn(4, 6))
-    assert ported.verify("gradients").ok
+    with pytest.raises(PortError, match="batch norm with running statistics"):
+        port.from_torch(BatchStatistics(), torch.randn(4, 6))
 
 
 class Lengths(nn.Module):
