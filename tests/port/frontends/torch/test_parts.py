@@ -147,13 +147,16 @@ class Numbers(nn.Module):
         (lambda: (nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4))), torch.randn(3, 4)), "got it at 0"),
         (lambda: (Numbers(), torch.randn(3, 5, 8), torch.randn(5, 5)), "a boolean attn_mask"),
         (lambda: (nn.Embedding(4, 2, max_norm=1.0), torch.zeros(3, 2, dtype=torch.int64)), "as max_norm= does"),
-        (lambda: (nn.BatchNorm1d(4, track_running_stats=False), torch.randn(3, 4)), "track_running_stats"),
     ],
 )
 def test_what_is_refused_says_why(make, says):
     with pytest.raises(PortError, match=says):
         model, *inputs = make()
         port.from_torch(model, *inputs)
+
+
+def test_statistics_of_the_batch_in_inference_too():
+    assert port.from_torch(nn.BatchNorm1d(4, track_running_stats=False), torch.randn(3, 4)).verify("step").ok
 
 
 def test_control_flow_on_data_names_the_line_and_nothing_else(capfd):

@@ -70,6 +70,11 @@ def _embedding(low, node, weight, ids, padding_index=-1, scale_grad=False, spars
     return low.emit(layer, ids, axes=identity_axes(ids.ndim + 1), weights={"embedding": weight})
 
 
+@rule("aten.embedding_renorm")
+def _embedding_renorm(low, node, *args):
+    raise PortError("a table that is a parameter, got one that is computed, as max_norm= does in each forward pass")
+
+
 def places(low, weight: Weight, ids: np.ndarray) -> Any:
     """Rows of a table at the same indices for each example, as for positions: a parameter of their shape."""
     start, n = int(ids.flat[0]), ids.size
