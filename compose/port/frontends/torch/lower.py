@@ -30,6 +30,7 @@ from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
+from compose.port.frontends.torch.unbatched import Unbatched
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
@@ -237,8 +238,9 @@ class TorchLowering(Operands):
             return self._apply(name, rule, node, *args, **kwargs)
         except PortError as e:
             self.ops, self.unread[unread:] = list(before), []
-            if node.target in self.inside:
-                raise
+            number = bool(args) and isinstance(args[0], Value) and args[0].ndim == 0
+            if node.target in self.inside or number or isinstance(e.__cause__, Unbatched):
+                raise  # what is written for a batch would be for one example alone
             try:
                 return self._parts(node)
             except (PortError, NoRule) as inner:

@@ -9,6 +9,7 @@ from compose.core.registry import word
 from compose.layers.conv.conv import conv
 from compose.port.frontends.torch.operands import plain
 from compose.port.frontends.torch.registry import rule, rules
+from compose.port.frontends.torch.unbatched import Unbatched
 from compose.port.lowering.values import BATCH, Value, Weight
 from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis, turned_take
 
@@ -31,7 +32,7 @@ def spatial(low, x: Value, rank: int) -> tuple[Value, int]:
     """The value in channels-last layout, and its number of spatial axes. Raises `PortError` for one without a batch."""
     if x.ndim != rank + 2:
         axes = "channels, " + ", ".join(("depth", "height", "width")[3 - rank :])
-        raise PortError(f"an input (batch, {axes}), got {x.ndim} axes; x[None] adds the batch's")
+        raise Unbatched(f"an input (batch, {axes}), got {x.ndim} axes; x[None] adds the batch's")
     return low.channels_last(x), rank
 
 
