@@ -25,7 +25,7 @@ OF_INTEGERS = (
     "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "gcd", "lcm", "population_count",
 )  # fmt: skip
-OF_SQUARES = ("cholesky", "det", "eigh", "eigvalsh", "inv", "slogdet")
+OF_SQUARES = ("cholesky", "det", "eigh", "eigvalsh", "expm", "inv", "slogdet")
 OF_VECTORS = (
     "convolve", "correlate", "cumulative_prod", "cumulative_sum", "vander", "vecmat", "dot", "matmul", "vecdot",
 )  # fmt: skip
@@ -42,6 +42,7 @@ WITH_OPTIONS: list[tuple[Operation, tuple]] = [
     (ops.column_stack, (X, X)),
     (ops.compress(axis=0, size=2), (spec(3, dtype=bool), X)),
     (ops.concatenate(axis=1), (X, X)),
+    (ops.conv_general_dilated(window_strides=(2,), padding="SAME"), (spec(2, 3, 8), spec(4, 3, 3))),
     (ops.cross, (spec(2, 3), spec(2, 3))),
     (ops.delete(obj=1, axis=0), (X,)),
     (ops.digitize, (X, VECTOR)),
@@ -92,6 +93,7 @@ WITH_OPTIONS: list[tuple[Operation, tuple]] = [
     (ops.slice(start_indices=(0, 1), limit_indices=(2, 4)), (X,)),
     (ops.slice_in_dim(start_index=0, limit_index=4, stride=2, axis=1), (X,)),
     (ops.solve, (SQUARE, VECTOR)),
+    (ops.solve_triangular(lower=True), (SQUARE, VECTOR)),
     (ops.sort(axis=0, descending=True), (X,)),
     (ops.split(indices_or_sections=2, axis=1), (X,)),
     (ops.squeeze(axis=0), (spec(1, 4),)),
