@@ -46,8 +46,10 @@ def _refuse_counts(node: torch.fx.Node, args: Any) -> None:
     given = [a for a in pytree.tree_leaves(args) if isinstance(a, torch.Tensor)]
     made = node.meta.get("val")
     free = lambda shape: sum(isinstance(n, torch.SymInt) for n in shape)
-    before = sum(n != 0 and n % BATCH == 0 for a in given for n in a.shape)
-    if before and (not isinstance(made, torch.Tensor) or before > free(made.shape) or "cum" in str(node.target)):
+    of_batch = lambda n: n != 0 and n % BATCH == 0
+    before = sum(of_batch(n) for a in given for n in a.shape)
+    cumulative = "cum" in str(node.target) and of_batch(args[0].shape[args[1]])
+    if before and (not isinstance(made, torch.Tensor) or before > free(made.shape) or cumulative):
         raise refuse_size("a number")
 
 

@@ -183,8 +183,12 @@ def test_what_has_no_equal_says_so():
     with pytest.raises(PortError, match="under vmap with shared weights"):
         port.from_flax(Images(), variables, x)
     dense = nnx.WeightNorm(nnx.Linear(4, 3, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
-    with pytest.raises(PortError, match=r"got bare ones: scales|in WeightNorm"):  # variables in newer versions of Flax
-        port.from_flax(dense, floats(3, 4))
+    try:
+        ported = port.from_flax(dense, floats(3, 4))
+    except PortError as e:  # where Flax has them as bare arrays; they are variables in newer versions
+        assert "got bare ones: scales" in str(e)
+    else:
+        assert ported.verify("gradients").ok
 
 
 def test_the_fast_variance_of_flax_is_not_copied():

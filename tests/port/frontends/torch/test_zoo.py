@@ -12,7 +12,7 @@ from tests import zoo
 zoo.needs("torchvision", "timm", "transformers")
 FAST = ("bert", "gpt2", "llama", "t5")
 TIMM = ("vit_tiny_patch16_224", "mixer_s32_224", "repvgg_a0")
-REFUSED = {"swin": "an array that is the same for each example", "wav2vec2": "weight_norm over what reaches one output"}
+REFUSED = {"swin": "the same numbers for each example", "wav2vec2": "weight_norm over what reaches one output"}
 
 
 PROVEN = [name for name in TRANSFORMERS if name not in REFUSED]
