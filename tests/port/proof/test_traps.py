@@ -161,7 +161,7 @@ def test_an_output_that_is_constant_proves_nothing():
         port.from_torch(Deaf(), torch.randn(3, 4)).verify("outputs")
 
 
-def test_a_query_that_attends_to_nothing_is_refused():
+def test_a_query_that_attends_to_nothing():
     """torch gives it zeros, or NaN, jax.nn an average of all."""
 
     class Closed(nn.Module):
@@ -172,13 +172,12 @@ def test_a_query_that_attends_to_nothing_is_refused():
         def forward(self, x):
             return F.scaled_dot_product_attention(x, x, x, attn_mask=self.mask)
 
-    with pytest.raises(PortError, match="lets every query attend to something"):
-        port.from_torch(Closed(), torch.randn(2, 3, 4))
+    assert port.from_torch(Closed(), torch.randn(2, 3, 4)).verify("gradients").ok
 
 
-def test_the_lower_of_two_medians_is_not_guessed():
-    with pytest.raises(PortError, match=r"aten\.median"):
-        port.from_torch(Made(lambda x: x.median(1)[0], nn.Linear(4, 4)), torch.randn(3, 4))
+def test_the_lower_of_two_medians():
+    ported = port.from_torch(Made(lambda x: x.median(1)[0], nn.Linear(4, 4)), torch.randn(3, 4))
+    assert ported.verify("gradients").ok
 
 
 def test_the_old_resizing_of_tensorflow_is_not_half_a_pixel_off():
