@@ -92,7 +92,7 @@ def fit(
             in `{"head/**": 1e-3, "**": 1e-5}`.
         epochs: number of passes over the examples.
         batch_size: examples per step. Streams have their own.
-        steps_per_epoch: for streams, the number of batches that count as an epoch; the next one goes on from there.
+        steps_per_epoch: for streams, the number of batches that count as an epoch; the next one continues from there.
         validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y), or (x, y,
             sample_weight), or a stream.
         metrics: names, or metrics with options such as `metrics.top_k(3)`, or functions of (predictions, targets). For
@@ -117,7 +117,7 @@ def fit(
             inference mode, as in `frozen(layer)`.
         callbacks: functions of an event, called at the end of every epoch, and those of `compose.callbacks`.
         checkpoint: a folder for checkpoints, or `compose.checkpoint(folder, steps=..., minutes=..., keep=...)`. If
-            there is one in it, training goes on from the latest, in mid-epoch too, and ends with the same bits as a
+            there is one in it, training continues from the latest, in mid-epoch too, and ends with the same bits as a
             training that was never cut. SIGTERM saves one and ends the program.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, a port, or a pair (params, state).

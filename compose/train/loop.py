@@ -47,7 +47,7 @@ def train(task: Task) -> Trained:
         interrupted = interrupt.asked and training.epoch <= training.last and not training.stopped
         training.save(last=True)
         if interrupt.terminated:
-            shown.note(f"terminated in epoch {training.epoch}; the same call goes on from the checkpoint")
+            shown.note(f"terminated in epoch {training.epoch}; the same call continues from the checkpoint")
             raise SystemExit(128 + signal.SIGTERM)
         if interrupted:
             shown.note(f"stopped in epoch {training.epoch}; returning the network trained so far")

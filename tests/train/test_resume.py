@@ -234,7 +234,7 @@ def test_sigterm_saves_and_leaves(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         train(callbacks=[leave], checkpoint=tmp_path, verbose=True)
     assert left.value.code == 143
-    assert "terminated in epoch 2; the same call goes on from the checkpoint" in capsys.readouterr().out
+    assert "terminated in epoch 2; the same call continues from the checkpoint" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert [path.name for path in tmp_path.iterdir()] == ["step-0000000005.safetensors"]
     same(train(callbacks=[callbacks.every(1)(lambda e: None)], checkpoint=tmp_path), train())

@@ -27,7 +27,7 @@ def from_jax(fn: Callable, params: Any, *inputs: Any, partial: bool = False) -> 
     tree of parameters back.
 
     Raises `PortError` for a function that cannot be traced, a loop or a branch that depends on data, an operation
-    without a rule, and a leaf of `params` that is no array.
+    without a rule, and a leaf of `params` that is not an array.
     """
     from compose.port.frontends.jax.capture import JaxFunction
     from compose.port.frontends.jax.lower import JaxLowering
