@@ -170,8 +170,8 @@ class Trained:
     ) -> dict[str, Any]:
         """The loss and the metrics on examples, over all of them; None for those of the last `fit`.
 
-        A metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
-        float32, unless `precision` is `"bfloat16"` or `"float16"`.
+        A metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes
+        in float32, unless `precision` is `"bfloat16"` or `"float16"`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
