@@ -99,11 +99,17 @@ def to_onnx(
     if proof:
         session = Session(model)
         report = Report.of(net, params, state, packed, session, None if batch == BATCH else batch, precision)
-        report.check(precision)
+        report.check(precision, has_float32(model))
     export = OnnxExport(model, report)
     if path is not None:
         export.save(path)
     return export
+
+
+def has_float32(model: onnx.ModelProto) -> bool:
+    """Whether a node holds float32 in float64 too: attributes do, and constants of some of ONNX's functions."""
+    of_float = lambda node: any(a.HasField("f") or a.floats for a in node.attribute)
+    return any(node.op_type in ("Erf", "Gelu", "HardSwish") or of_float(node) for node in model.graph.node)
 
 
 __all__ = ["OnnxExport", "to_onnx"]

@@ -38,8 +38,6 @@ def _rows(writer, equation, x, indices, d):
     """Rows along one axis, or elements at several: the axes of the indices come where JAX wants them."""
     indexed, places = d.start_index_map, indices.shape[:-1]
     kept = [i for i in range(len(x.shape)) if i not in d.collapsed_slice_dims]
-    rank = len(places) + len(kept)
-    at = [i for i in range(rank) if i not in d.offset_dims]
     if len(indexed) == 1:
         axis = indexed[0]
         single = writer.reshape(indices, places)
@@ -53,7 +51,16 @@ def _rows(writer, equation, x, indices, d):
         shape = (*places, *(x.shape[i] for i in kept))
         y = writer.node("GatherND", moved, wide, like=x, shape=shape)
         now = [*(("i", k) for k in range(len(places))), *(("x", i) for i in kept)]
-    wanted: list[Any] = [None] * rank
+    return _in_jax_order(writer, y, now, d, kept)
+
+
+def _in_jax_order(writer, y, now, d, kept):
+    """The axes where JAX wants them: `now` names each as one of the indices, `("i", k)`, or of the array, `("x", i)`.
+
+    `kept` are the array's axes that become the offset dimensions, in their order.
+    """
+    at = [i for i in range(len(now)) if i not in d.offset_dims]
+    wanted: list[Any] = [None] * len(now)
     for k, i in enumerate(at):
         wanted[i] = ("i", k)
     for k, i in enumerate(d.offset_dims):
@@ -79,14 +86,7 @@ def _batched(writer, equation, x, indices, d, index_batching):
     y = writer.node("GatherElements", moved, lined, axis=len(shared), like=x, shape=[*shared, width, *rows])
     y = writer.reshape(y, [*shared, *(indices.shape[i] for i in free), *rows])
     now = [*(("i", i) for i in index_batching), *(("i", i) for i in free), *(("x", i) for i in kept)]
-    rank = len(now)
-    at = [i for i in range(rank) if i not in d.offset_dims]
-    wanted: list[Any] = [None] * rank
-    for k, i in enumerate(at):
-        wanted[i] = ("i", k)
-    for k, i in enumerate(d.offset_dims):
-        wanted[i] = ("x", kept[k])
-    return writer.transpose(y, tuple(now.index(w) for w in wanted))
+    return _in_jax_order(writer, y, now, d, kept)
 
 
 def _one_slice(writer, equation, x, indices):
@@ -131,14 +131,7 @@ def _windows(writer, equation, x, indices):
     y = writer.node("Gather", x, within, axis=axis, like=x, shape=shape)
     now = [*(("x", i) for i in range(axis)), *(("i", k) for k in range(len(places))),
            *(("x", i) for i in range(axis, len(x.shape)))]  # fmt: skip
-    rank = len(now)
-    at = [i for i in range(rank) if i not in d.offset_dims]
-    wanted: list[Any] = [None] * rank
-    for k, i in enumerate(at):
-        wanted[i] = ("i", k)
-    for k, i in enumerate(d.offset_dims):
-        wanted[i] = ("x", k)
-    return writer.transpose(y, tuple(now.index(w) for w in wanted))
+    return _in_jax_order(writer, y, now, d, range(len(x.shape)))
 
 
 def _bounded(writer, indices, most):

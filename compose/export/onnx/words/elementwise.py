@@ -111,6 +111,8 @@ def logarithm(writer, layer, p, s, x):
 
 @writes(elu, celu)
 def exponential(writer, layer, p, s, x):
+    if layer.fn is celu.fn and np.dtype(x.dtype) == np.float64:
+        return NotImplemented  # ONNX's `Celu` is of float32 alone
     alpha = float(options(layer).get("alpha", 1.0))
     return writer.node("Elu" if layer.fn is elu.fn else "Celu", x, alpha=alpha)
 
