@@ -148,7 +148,8 @@ def test_leaves_that_are_no_arrays_are_refused():
 
 @pytest.mark.slow
 def test_equinox():
-    eqx = pytest.importorskip("equinox")
+    import equinox as eqx
+
     model = eqx.nn.MLP(6, 3, 5, 2, key=jax.random.key(0))
     params, rest = eqx.partition(model, eqx.is_array)
     p = port.from_jax(lambda params, x: jax.vmap(eqx.combine(params, rest))(x), params, X)
