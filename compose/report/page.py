@@ -19,7 +19,7 @@ from compose.summary import diagram, summary
 from compose.summary.html import table
 from compose.train.custom import is_custom
 from compose.train.examples import examples
-from compose.train.scoring_of import scoring_of
+from compose.train.scoring import Scoring
 
 MOST_BOXES = 60  # in a diagram that shows every layer
 
@@ -34,16 +34,26 @@ th { border-bottom: 1px solid #bbb } img, svg { max-width: 100%; height: auto }
 
 
 def report(
-    trained: Any, path: str | os.PathLike, x: Any, y: Any, *, names: Sequence[Any] = (), title: str = ""
+    trained: Any,
+    path: str | os.PathLike,
+    x: Any,
+    y: Any,
+    *,
+    names: Sequence[Any] = (),
+    title: str = "",
+    loss: Any = None,
+    metrics: Any = None,
 ) -> None:
     """See `Trained.report`."""
+    scores = trained.evaluate(x, y, loss=loss, metrics=metrics)
     last = trained.session.options if trained.session else {}
-    loss, options = last.get("loss"), {k: last.get(k) for k in ("logits", "ignore_label", "loss_weights")}
-    if loss is None or is_custom(loss):
-        raise ConfigError("a network that knows its loss", "one from a file, or whose loss runs the network itself")
+    if loss is not None and loss != last.get("loss"):
+        last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
+    loss, options = loss or last["loss"], {k: last.get(k) for k in ("logits", "ignore_label", "loss_weights")}
+    if is_custom(loss):
+        raise ConfigError("a loss of predictions and targets, for a report", "one that runs the network itself")
     data = examples(x, y)
-    scoring = scoring_of(trained.net, data.specs(1), data, loss, last.get("metrics", ()), None, **options)
-    scores = trained.evaluate(x, y)
+    scoring = Scoring(trained.net, data, loss, (), None, **options)
     parts = [
         f"<h1>{escape(title or 'Report')}</h1>",
         _section("Scores", _scores(scores, trained.history, data.count)),

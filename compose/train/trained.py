@@ -244,7 +244,17 @@ class Trained:
 
         return history(self, path)
 
-    def report(self, path: str | os.PathLike, x: Data, y: Data, *, names: Sequence[Any] = (), title: str = "") -> None:
+    def report(
+        self,
+        path: str | os.PathLike,
+        x: Data,
+        y: Data,
+        *,
+        names: Sequence[Any] = (),
+        title: str = "",
+        loss: Losses | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Write an HTML page about the network and what it does on these examples; it needs no other file.
 
         The page has the network as text, table and diagram, the history, the loss and the metrics, and what fits the
@@ -256,10 +266,11 @@ class Trained:
             x, y: examples, as in `evaluate`.
             names: the names of the classes.
             title: of the page.
+            loss, metrics: as in `evaluate`; None for those of the last `fit`.
 
-        Raises `ConfigError` if a network loaded from a file does not know its loss, and what `evaluate` raises.
+        Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
-        hooks.report(self, path, x, y, names=names, title=title)
+        hooks.report(self, path, x, y, names=names, title=title, loss=loss, metrics=metrics)
 
     def __repr__(self) -> str:
         last = (

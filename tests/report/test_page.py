@@ -94,9 +94,11 @@ def test_several_outputs(tmp_path):
 def test_a_network_without_a_loss_is_refused(tmp_path):
     trained = NET.fit(X, Y, loss="cross_entropy", **QUIET)
     trained.save(tmp_path / "m")
-    with pytest.raises(LayerError, match="a network that knows its loss"):
+    with pytest.raises(LayerError, match="a loss, since"):
         load(tmp_path / "m").report(tmp_path / "r.html", X, Y)
     assert not (tmp_path / "r.html").exists()
+    load(tmp_path / "m").report(tmp_path / "r.html", X, Y, loss="cross_entropy", metrics="accuracy")
+    assert "Confusion" in Page(tmp_path / "r.html").headings
 
 
 def test_the_same_report_has_the_same_bytes(tmp_path):
