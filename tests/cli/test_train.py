@@ -142,9 +142,8 @@ def test_every_help_has_an_example(cli):
     for name, command in commands().items():
         assert command.epilog.startswith(f"Example: compose {name} "), name
         status, printed, _ = cli(*name.split(), "--help")
-        assert status == 0 and f"Example: compose {name} {example(command)[len(name.split())][:8]}" in " ".join(
-            printed.replace("'", "").split()
-        )
+        words = " ".join(printed.replace("'", "").split())
+        assert status == 0 and f"Example: compose {name} {example(command)[len(name.split())][:8]}" in words
 
 
 @pytest.mark.slow
