@@ -44,7 +44,6 @@ class TorchLowering(RuleApplication):
     """The lowering of one exported program.
 
     Attributes:
-        inputs: the values that the model is called with.
         leaves: the weights of modules that stay whole.
         known: the buffers from which constants were computed, which therefore are constants too.
         emitted_sizes: the values of the sizes that the model computes with, by their nodes.
@@ -59,7 +58,6 @@ class TorchLowering(RuleApplication):
         self.program, self.calls, self.channels_first = program, calls, channels_first
         self.emitted_sizes: dict[torch.fx.Node, Value] = {}
         self.stand_ins = stand_ins(program.graph)
-        self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
         self.known: set[str] = set()
         self.leaves = leaf_weights(calls)

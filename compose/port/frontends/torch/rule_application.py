@@ -45,6 +45,7 @@ class RuleApplication(Operands):
 
     Attributes:
         env: the result of each node.
+        inputs: the values that the model is called with.
         live: the nodes that the outputs depend on.
         inside: the operations whose parts are being lowered.
     """
@@ -55,6 +56,7 @@ class RuleApplication(Operands):
     def __init__(self) -> None:
         super().__init__()
         self.env = {}
+        self.inputs: list[Value] = []
         self.live = set()
         self.inside: list[Any] = []
 
