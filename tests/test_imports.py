@@ -23,7 +23,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "layers": ("core", "ops", "combinators"),
     "summary": VOCABULARY,
     "plots": VOCABULARY,
-    "train": (*VOCABULARY, "plots"),
+    "parallel": ("core",),
+    "train": (*VOCABULARY, "plots", "parallel"),
     "data": VOCABULARY,
     "flax": VOCABULARY,
     "port.ir": VOCABULARY,
@@ -40,20 +41,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "export": VOCABULARY,
     "report": (*VOCABULARY, "summary", "plots", "train"),
     "cli": (
-        *VOCABULARY,
-        "summary",
-        "plots",
-        "train",
-        "report",
-        "data",
-        "export",
-        "flax",
-        "port",
-        *PORT,
-        "port.ported",
+        *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "flax", "port", *PORT, "port.ported",
         "port.frontends",
     ),
-}
+}  # fmt: skip
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself
 
 

@@ -44,5 +44,6 @@ def residuals(predictions: Any, targets: Any, unit: str = "", path: str | os.Pat
     bars.hist(left, bins=min(40, max(8, round(len(left) ** 0.5))), color=COLORS[0], alpha=0.8)
     bars.axvline(0, color="#888888", linestyle=":")
     bars.set(xlabel=f"true minus predicted{of}", ylabel="examples")
-    quiet(ax), quiet(bars)
+    quiet(ax)
+    quiet(bars)
     return figure.to(path)

@@ -21,7 +21,7 @@ from compose.core.run import abstract, without_batch
 from compose.summary.brief import brief, is_leaf
 from compose.summary.rows import chain
 
-JOINS = {add: "+", multiply: "×"}
+JOINS: dict[Layer, str] = {add: "+", multiply: "×"}
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def test_a_classifier(tmp_path):
     assert "(8, 8, 4)" in page.text and "<svg" in page.text
 
 
+@pytest.mark.slow
 def test_numbers_and_two_classes(tmp_path):
     flat, ones = X.reshape(40, 64), (Y == 1).astype(np.float32)[:, None]
     numbers = fc(1).fit(flat, flat[:, :1], loss="mse", metrics="rmse", **QUIET)
@@ -82,6 +83,7 @@ def test_the_matrix_of_logits_agrees_with_the_accuracy(monkeypatch, tmp_path):
     assert shown[0].axes[0].get_title() == "70.0% of 10 right"
 
 
+@pytest.mark.slow
 def test_several_outputs(tmp_path):
     net = compose_seq(flatten, branch(fc(3, softmax, name="kind"), fc(1, name="ink")))
     ink = X.mean((1, 2))
@@ -101,6 +103,7 @@ def test_a_network_without_a_loss_is_refused(tmp_path):
     assert "Confusion" in Page(tmp_path / "r.html").headings
 
 
+@pytest.mark.slow
 def test_the_same_report_has_the_same_bytes(tmp_path):
     trained = NET.fit(X, Y, loss="cross_entropy", **QUIET)
     for name in "ab":
