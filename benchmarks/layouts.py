@@ -2,9 +2,9 @@
 
     JAX_NUM_CPU_DEVICES=8 python benchmarks/layouts.py
 
-A language model, 4 blocks of width 256, 32 sequences of 64 tokens, Adam. Printed for each layout, of one device: megabytes of
-parameters and optimizer, GFLOPs of a step, and megabytes of the results of its collectives: all-reduce, all-gather,
-reduce-scatter, others. Expected are
+A language model, 4 blocks of width 256, 32 sequences of 64 tokens, Adam. For each layout it prints, of one device,
+megabytes of parameters and optimizer, GFLOPs of a step, and megabytes of the results of its collectives: all-reduce,
+all-gather, reduce-scatter, others. Expected are
 
 - replicated: all gradients are summed, P bytes;
 - fsdp: parameters are gathered, P bytes, and gradients summed, P bytes (a reduce-scatter of P / 8 on GPUs and TPUs);

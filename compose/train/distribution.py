@@ -16,8 +16,8 @@ from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import init
-from compose.parallel.mesh import batch_axis, mesh_of
-from compose.parallel.rules import Rules, shardings
+from compose.sharding.mesh import batch_axis, mesh_of
+from compose.sharding.rules import Rules, shardings
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class Distribution:
 
 def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | None:
     """That for the arguments of `fit`; None on one device. Raises `ConfigError`."""
-    if devices is None and mesh is None:
+    where = devices if mesh is None else mesh
+    if where is None:
         if sharding is not None:
             raise ConfigError("devices= or mesh= beside sharding=", f"sharding={sharding!r} alone")
         return None
@@ -121,7 +122,7 @@ def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | No
         rules = tuple((pattern, tuple(spec)) for pattern, spec in rules.items())
     elif not isinstance(rules, str):
         raise ConfigError("sharding as a name or a dict of patterns", repr(sharding))
-    return Distribution(mesh_of(devices if mesh is None else mesh, rules), rules)
+    return Distribution(mesh_of(where, rules), rules)
 
 
 def _names(path: Any) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
-from compose.parallel.mesh import Devices
-from compose.parallel.rules import Rules
+from compose.sharding.mesh import Devices
+from compose.sharding.rules import Rules
 from compose.train.batches import steps_of
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.checkpoints import checkpoint_of

@@ -5,10 +5,9 @@ state, history and predictions; and bytes and FLOPs for each device, over those 
 """
 
 import json
-import os
 import sys
+import tempfile
 
-os.environ["JAX_NUM_CPU_DEVICES"] = "8"
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +20,6 @@ from compose.train.optimizers import split
 from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps
 
-jax.config.update("jax_enable_x64", True)
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 4, 40)
 
@@ -55,7 +53,6 @@ LAYOUTS = {
     "replicated": dict(devices=8),
     "fsdp": dict(devices=8, sharding="fsdp"),
     "tensor": dict(devices=GRID, sharding="tensor"),
-    "mesh": dict(mesh=jax.make_mesh((8,), ("batch",))),  # its axes are explicit
     "rules": dict(devices=GRID, sharding={"fc_0/kernel": ("data", "model"), "**": ()}),
 }
 OPTIONS = {
@@ -114,8 +111,6 @@ def costs(name, x, layout):
 
 def a_stream():
     """Batches of 12 and 4, and 4 epochs of which a checkpoint cuts the second."""
-    import tempfile
-
     x = inputs("mlp")
     batches = lambda: iter([(x[i : i + 12], LABELS[i : i + 12]) for i in range(0, 40, 12)])
     net, options = NETWORKS["mlp"][0], dict(loss="cross_entropy", epochs=2, verbose=False)
@@ -133,12 +128,15 @@ def a_stream():
     }
 
 
-for case in sys.argv[1:]:
-    if case == "stream":
-        print(json.dumps({"case": case, **a_stream()}), flush=True)
-        continue
-    network, layout, *option = case.split("/")
-    print(
-        json.dumps({"case": case, **compared(network, LAYOUTS[layout], OPTIONS[option[0]] if option else {})}),
-        flush=True,
-    )
+def main(cases):
+    jax.config.update("jax_num_cpu_devices", 8)
+    jax.config.update("jax_enable_x64", True)
+    LAYOUTS["mesh"] = dict(mesh=jax.make_mesh((8,), ("batch",)))  # its axes are explicit
+    for case in cases:
+        network, layout, option = (*case.split("/"), "", "")[:3]
+        found = a_stream() if case == "stream" else compared(network, LAYOUTS[layout], OPTIONS.get(option, {}))
+        print(json.dumps({"case": case, **found}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

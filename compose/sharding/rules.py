@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from compose.core import patterns
 from compose.core.errors import ConfigError
-from compose.parallel.mesh import MODEL, batch_axis
+from compose.sharding.mesh import MODEL, batch_axis
 
 Spec = tuple[str | tuple[str, ...] | None, ...] | PartitionSpec
 Rules = str | Mapping[str, Spec]

@@ -31,12 +31,11 @@ def mesh_of(devices: Devices | Mesh, sharding: Any = None) -> Mesh:
         return _automatic(devices.devices, tuple(devices.axis_names))
     there = jax.devices()
     if isinstance(devices, Mapping):
-        sizes = dict(devices)
+        given: dict[str, Any] = dict(devices)
     else:
-        count = len(there) if devices == "all" else devices
-        sizes = {MODEL if sharding == "tensor" else BATCH: count}
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes.values())
-    if not sizes or not whole:
+        given = {MODEL if sharding == "tensor" else BATCH: len(there) if devices == "all" else devices}
+    sizes = {name: n for name, n in given.items() if isinstance(n, int) and not isinstance(n, bool) and n >= 1}
+    if not sizes or len(sizes) < len(given):
         raise ConfigError("devices as a number, 'all', or sizes of axes such as {'data': 4, 'model': 2}", repr(devices))
     needed = math.prod(sizes.values())
     if needed > len(there):
