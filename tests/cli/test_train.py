@@ -47,6 +47,7 @@ def test_train_evaluate_and_look(cli, tmp_path):
     assert "<svg" in (tmp_path / "h.svg").read_text() and "Worst predictions" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_file_with_the_optimizer(cli, tmp_path):
     options = ("--data", "digits", "--batch-size", "300")
     cli("train", NET, *options, "--epochs", "2", "-o", "two.safetensors")
@@ -67,6 +68,7 @@ def test_a_table_with_words_as_its_target(cli, flowers, tmp_path):
     assert "cross_entropy" not in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_numbers_are_regressed_and_0_and_1_decided(cli, flowers, tmp_path):
     (tmp_path / "n.csv").write_text("x,y,b\n" + "\n".join(f"{i / 10},{2 * i / 10 + 1},{i % 2}" for i in range(40)))
     _, printed, _ = cli("train", "fc(1)", "--data", "n.csv", "--target", "y", "--validation", "0", "--epochs", "1")
@@ -78,6 +80,7 @@ def test_numbers_are_regressed_and_0_and_1_decided(cli, flowers, tmp_path):
     assert "loss mae" in printed
 
 
+@pytest.mark.slow
 def test_lr_find(cli, tmp_path):
     status, printed, _ = cli("lr-find", NET, "--data", "digits", "--steps", "12", "-o", "lr.png")
     assert status == 0 and re.fullmatch(r"learning rate \S+\nwrote lr.png\n", printed)
