@@ -98,7 +98,7 @@ def _scores(scores: dict[str, Any], history: Sequence[dict[str, float]], count: 
         if np.ndim(value) == 0
     ]
     head = "".join(f"<th>{label}</th>" for label, _ in shown)
-    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table><p>{count:,} examples, {len(history)} epochs.</p>"
+    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table><p>{count:,} examples; trained for {len(history)} epoch{'s' * (len(history) != 1)}.</p>"
 
 
 def _number(value: Any) -> str:

@@ -84,10 +84,10 @@ class _Writing:
 
 def _graph(event: Event) -> Any:
     """The network's diagram as the graph that TensorBoard draws."""
-    from tensorboardX.proto.event_pb2 import Event as Record
-    from tensorboardX.proto.graph_pb2 import GraphDef
-    from tensorboardX.proto.node_def_pb2 import NodeDef
+    from tensorboardX.proto import event_pb2, graph_pb2, node_def_pb2
 
+    made: tuple[Any, ...] = (event_pb2, graph_pb2, node_def_pb2)  # their classes are made as they are imported
+    Record, GraphDef, NodeDef = made[0].Event, made[1].GraphDef, made[2].NodeDef
     inputs = event.trained.inputs
     diagram = event.net.diagram(*(inputs if isinstance(inputs, tuple) else (inputs,)))
     names: list[str] = []
