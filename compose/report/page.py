@@ -98,7 +98,8 @@ def _scores(scores: dict[str, Any], history: Sequence[dict[str, float]], count: 
         if np.ndim(value) == 0
     ]
     head = "".join(f"<th>{label}</th>" for label, _ in shown)
-    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table><p>{count:,} examples; trained for {len(history)} epoch{'s' * (len(history) != 1)}.</p>"
+    epochs = f"{len(history)} epoch{'' if len(history) == 1 else 's'}"
+    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table><p>{count:,} examples; trained for {epochs}.</p>"
 
 
 def _number(value: Any) -> str:
