@@ -88,4 +88,4 @@ def _about(label: str, leaf: Any) -> str:
 
 
 def tensors(weights: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor(np.asarray(array)) for name, array in weights.items()}
+    return {name: torch.tensor(np.ascontiguousarray(array)) for name, array in weights.items()}

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from compose.core.layer import Layer
-from compose.core.run import as_arrays
+from compose.core.plan import plan, specs
+from compose.core.run import as_arrays, pack
 from compose.export.errors import ExportError
 from compose.export.proof import Report, example
 from compose.export.torch.convert import source_of, tensors
@@ -23,13 +24,14 @@ def proven(net: Layer, params: Any, state: Any, inputs: tuple, made: Any, batch:
     """The report. Raises `ExportError` if an output or a gradient differs."""
     with jax.enable_x64(True):
         params, state, inputs = jax.tree.map(_wide, (params, state, inputs))
+        kinds = [leaf.dtype for leaf in jax.tree.leaves(plan(net, specs(as_arrays(pack(inputs)))).out)]
         module = made.module().double()
         module.load_state_dict(tensors(source_of(net, params, state, inputs)[1]), strict=True)
 
         def run(*arrays: Any) -> list:
             with torch.no_grad():
                 y = module(*(torch.tensor(np.asarray(a)) for a in arrays))
-            return [np.asarray(t.detach()) for t in jax.tree.leaves(y)]
+            return [_as(np.asarray(t.detach()), kind) for t, kind in zip(jax.tree.leaves(y), kinds, strict=True)]
 
         run.name = "torch"  # pyright: ignore[reportFunctionMemberAccess]
         report = Report.of(net, params, state, inputs, run, batch)
@@ -51,11 +53,12 @@ def _gradients(net: Layer, params: Any, state: Any, inputs: tuple, module: Any, 
     (want,) = back(cotangents)
     made = module(*(torch.tensor(np.asarray(a)) for a in jax.tree.leaves(as_arrays(examples))))
     outputs = [t for t in jax.tree.leaves(made) if t.is_floating_point()]
-    own = dict(module.named_parameters())
+    own = {name: t for name, t in module.named_parameters() if t.requires_grad}
     pairs = [(t, torch.tensor(c)) for t, c in zip(outputs, cotangents) if t.requires_grad]
     found: dict[str, Any] = {}
     if pairs:
-        grads = torch.autograd.grad([t for t, _ in pairs], list(own.values()), [c for _, c in pairs], allow_unused=True)
+        outputs, given = zip(*pairs)
+        grads = torch.autograd.grad(outputs, list(own.values()), given, allow_unused=True)
         found = {name: g for name, g in zip(own, grads) if g is not None}
     weights, lead = jax.vjp(lambda params: source_of(net, params, state, inputs)[1], params)
     (got,) = lead({
@@ -76,4 +79,9 @@ def _wide(a: Any) -> Any:
         return a
     if isinstance(a, jax.ShapeDtypeStruct):
         return jax.ShapeDtypeStruct(a.shape, jnp.float64)
-    return np.asarray(a, np.float64)
+    return jnp.asarray(a, jnp.float64)
+
+
+def _as(a: np.ndarray, dtype: Any) -> np.ndarray:
+    """Integers in the network's dtype: torch has them in int64."""
+    return a.astype(dtype) if a.dtype.kind in "iu" and np.dtype(dtype).kind in "iu" else a

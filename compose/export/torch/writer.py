@@ -245,7 +245,8 @@ class Writer:
         for known, text in self.classes.items():
             if text == body:
                 return known
-        name = free(name, {*self.classes, *self.parts, "Network", "OrderedDict"}).replace("_", "")
+        taken = {*self.classes, *self.parts, "Network", "OrderedDict"}
+        name = next(n for n in (name, *(f"{name}{i}" for i in range(2, 10**6))) if n not in taken)
         self.classes[name] = body
         return name
 

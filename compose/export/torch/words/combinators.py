@@ -12,6 +12,7 @@ import numpy as np
 from compose.combinators.branch import collect, identity
 from compose.combinators.repeat import repeat
 from compose.combinators.share import Shared, share
+from compose.combinators.steps import time_distributed
 from compose.combinators.wrappers import cast, frozen, lora, remat, when_training
 from compose.core.combinator import Combinator, Composite
 from compose.core.layer import Layer
@@ -73,6 +74,18 @@ def fixed(w, layer, p, s, x):
 @follows
 def narrowed(w, layer, p, s, x):
     raise ExportError("a network that computes in one dtype", f"cast to {layer.dtype}", "export it without cast")
+
+
+@writes(time_distributed)
+def each_step(w, layer, p, s, x):
+    """The layer on all steps of all sequences at once."""
+    if isinstance(x, tuple):
+        raise ExportError("one sequence", "several")
+    batch, time = x.shape[:2]
+    x = w.named(x)
+    flat = w.call(x, "{}.flatten(0, 1)", shape=(batch * time, *x.shape[2:]))
+    y = w.last(w.layer(layer.inner, p, s, flat))
+    return w.made("{}.unflatten(0, {}.shape[:2])", y, x, shape=(batch, time, *y.shape[1:]), dtype=y.dtype)
 
 
 @writes(lora)

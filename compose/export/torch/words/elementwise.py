@@ -206,7 +206,7 @@ def standardized(w, layer, p, s, x):
 def to_unit(w, layer, p, s, x):
     given = options(layer)
     axis, epsilon = given.get("axis", -1), given.get("epsilon", 1e-12)
-    return w.call(x, f"{{}} * {{}}.square().sum({axis}, keepdim=True).clamp(min={epsilon!r}).rsqrt()")
+    return w.call(x, f"F.normalize({{}}, dim={axis}, eps={math.sqrt(epsilon)!r})")
 
 
 @writes(polygamma)

@@ -8,8 +8,10 @@ import pkgutil
 from compose.export.torch.registry import follows, writes
 from compose.export.torch.words.conv import first
 from compose.layers import augment
+from compose.layers.augment.flip_crop import random_crop
 from compose.layers.dropout import alpha_dropout, drop_path, dropout, spatial_dropout
 from compose.layers.noise import gaussian_dropout, gaussian_noise
+from compose.layers.pad import center_crop
 
 
 @writes(dropout, alpha_dropout)
@@ -54,7 +56,15 @@ def augmentations() -> list:
     return [word for word in words if getattr(word, "draws", False)]
 
 
-@writes(*augmentations())
+@writes(random_crop)
+@follows
+def cropped(w, layer, p, s, x):
+    """In inference, the centre."""
+    left_out(w, layer, x)
+    return w.layer(center_crop(layer.size), {}, {}, x)
+
+
+@writes(*(word for word in augmentations() if word is not random_crop))
 @follows
 def augmented(w, layer, p, s, x):
     return left_out(w, layer, x)

@@ -103,9 +103,9 @@ def largest(w, layer, p, s, x):
 @writes(ops.take_along_axis)
 def gathered(w, layer, p, s, x):
     given = options(layer)
-    if set(given) - {"axis"} or not isinstance(given.get("axis"), int):
+    if set(given) - {"axis"} or not isinstance(given.get("axis", -1), int):
         raise ExportError("an axis", f"{layer}")
-    return w.made(f"torch.take_along_dim({{}}, {{}}.long(), {given['axis']})", *x, shape=w.out(layer, x).shape)
+    return w.made(f"torch.take_along_dim({{}}, {{}}.long(), {given.get('axis', -1)})", *x, shape=w.out(layer, x).shape)
 
 
 @writes(ops.stop_gradient)
