@@ -16,12 +16,19 @@ WIDTH = 100
 
 @dataclass
 class Statement:
-    """`target = text`, or for a loop, `for block in loop: target = block(target)` starting from `text`."""
+    """`target = text`; or for a loop, `for block in loop: target = block(target)` that starts from `text`.
 
-    target: str
+    Several targets are unpacked from a tuple.
+    """
+
+    targets: tuple[str, ...]
     text: str
     value: Value | None = None
     loop: str | None = None
+
+    @property
+    def target(self) -> str:
+        return self.targets[0]
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Code:
         steps: list[Step] = []
         at = self.inputs[0]
         for statement in self._used([result]):
-            if statement.value is None or statement.value.base != at:
+            if statement.value is None or statement.value.base != at or len(statement.targets) > 1:
                 return None
             steps += statement.value.steps
             at = statement.target
@@ -66,14 +73,15 @@ class Code:
     def forward(self, layout: str) -> list[str]:
         """The lines of `forward`, with `layout` the text that is returned, made of tokens."""
         statements = _inlined(self._used(list(TOKEN.findall(layout))), layout)
-        if statements and layout == statements[-1].target and not statements[-1].loop:
+        last = statements[-1] if statements else None
+        if last and not last.loop and layout == _together(last.targets):
             layout = statements.pop().text
         return _named(statements, layout, dict(zip(self.inputs, self.labels)))
 
     def _used(self, results: list[str]) -> list[Statement]:
         used, kept = set(results), []
         for statement in reversed(self.statements):
-            if statement.target in used:
+            if used & set(statement.targets):
                 kept.append(statement)
                 used.update(TOKEN.findall(statement.text))
         return kept[::-1]
@@ -85,7 +93,8 @@ def _inlined(statements: list[Statement], layout: str) -> list[Statement]:
     for i, statement in enumerate(statements):
         users = [j for j in range(i + 1, len(statements)) if statement.target in texts[j]]
         uses = sum(texts[j].count(statement.target) for j in users) + layout.count(statement.target)
-        if uses != 1 or not users or statement.loop or statements[users[0]].loop:
+        several = len(statement.targets) > 1 or statement.loop or (users and statements[users[0]].loop)
+        if uses != 1 or not users or several:
             continue
         mine = set(TOKEN.findall(texts[i]))
         later = "".join(texts[i + 1 :]) + layout
@@ -95,7 +104,7 @@ def _inlined(statements: list[Statement], layout: str) -> list[Statement]:
             continue
         texts[users[0]] = joined
         texts[i] = ""
-    return [Statement(s.target, t, s.value, s.loop) for s, t in zip(statements, texts) if t]
+    return [Statement(s.targets, t, s.value, s.loop) for s, t in zip(statements, texts) if t]
 
 
 def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> list[str]:
@@ -104,21 +113,27 @@ def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> l
     for i, statement in enumerate(statements):
         later = Counter(TOKEN.findall("".join(s.text for s in statements[i + 1 :]) + layout))
         busy = {name for token, name in names.items() if later[token]}
-        text = statement.text
-        mine = [names[t] for t in TOKEN.findall(text)]
-        name = next((n for n in mine if n not in busy), None)
-        name = name or next(n for n in (*NAMES, *(f"x{k}" for k in range(1, 999))) if n not in busy)
-        line = plain(TOKEN.sub(lambda m: names[m.group()], text))
-        names[statement.target] = name
+        line = plain(TOKEN.sub(lambda m: names[m.group()], statement.text))
+        mine = [names[t] for t in TOKEN.findall(statement.text)]
+        chosen: list[str] = []
+        for target in statement.targets:
+            needed = later[target] or statement.loop or len(statement.targets) == 1
+            fitting = (*mine, *NAMES, *(f"x{k}" for k in range(1, 999)))
+            chosen.append(next(n for n in fitting if n not in busy and n not in chosen) if needed else "_")
+        names.update(zip(statement.targets, chosen))
+        name = ", ".join(chosen)
         if statement.loop is None:
             lines.append(f"{name} = {line}")
             continue
-        if line != name:
-            lines.append(f"{name} = {line}")
-        star = "*" if line.startswith("(") else ""
-        lines += [f"for block in {statement.loop}:", f"    {name} = block({star}{name})"]
+        if line not in (name, f"({name})"):
+            lines.append(f"{name} = {line.removeprefix('(').removesuffix(')') if len(chosen) > 1 else line}")
+        lines += [f"for block in {statement.loop}:", f"    {name} = block({name})"]
     lines.append(f"return {plain(TOKEN.sub(lambda m: names[m.group()], layout))}")
     return lines
+
+
+def _together(targets: tuple[str, ...]) -> str:
+    return targets[0] if len(targets) == 1 else f"({', '.join(targets)})"
 
 
 def plain(text: str) -> str:
@@ -127,6 +142,7 @@ def plain(text: str) -> str:
 
 
 def snake(name: str) -> str:
+    name = name.replace("ReLU", "Relu").replace("SiLU", "Silu")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 

@@ -41,37 +41,44 @@ def proven(net: Layer, params: Any, state: Any, inputs: tuple, made: Any, batch:
 
 
 def _gradients(net: Layer, params: Any, state: Any, inputs: tuple, module: Any, batch: int) -> None:
-    """Compare the gradients of all parameters under a random cotangent, those of the module led back to the network's."""
+    """Compare the gradients of all parameters under a random cotangent; the module's are led back to the network's."""
     examples = tuple(jax.tree.map(lambda a: example(a, batch), given) for given in inputs)
-    floats = lambda tree: [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
-    forward = lambda params: floats(net.apply(params, state, *examples)[0])
     if not jax.tree.leaves(params):
         return
-    y, back = jax.vjp(forward, params)
+    y, back = jax.vjp(lambda params: _floats(net.apply(params, state, *examples)[0]), params)
     noise = np.random.default_rng(0)
     cotangents = [noise.normal(size=a.shape).astype(a.dtype) for a in y]
     (want,) = back(cotangents)
-    made = module(*(torch.tensor(np.asarray(a)) for a in jax.tree.leaves(as_arrays(examples))))
-    outputs = [t for t in jax.tree.leaves(made) if t.is_floating_point()]
-    own = {name: t for name, t in module.named_parameters() if t.requires_grad}
-    pairs = [(t, torch.tensor(c)) for t, c in zip(outputs, cotangents) if t.requires_grad]
-    found: dict[str, Any] = {}
-    if pairs:
-        outputs, given = zip(*pairs)
-        grads = torch.autograd.grad(outputs, list(own.values()), given, allow_unused=True)
-        found = {name: g for name, g in zip(own, grads) if g is not None}
+    found = _of_module(module, jax.tree.leaves(as_arrays(examples)), cotangents)
     weights, lead = jax.vjp(lambda params: source_of(net, params, state, inputs)[1], params)
-    (got,) = lead({
-        name: jnp.asarray(found[name].numpy(), a.dtype) if name in found
-        else np.zeros(a.shape, a.dtype if jnp.issubdtype(a.dtype, jnp.floating) else jax.dtypes.float0)
-        for name, a in weights.items()
-    })  # fmt: skip
+    floating = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
+    nothing = lambda a: np.zeros(a.shape, a.dtype if floating(a) else jax.dtypes.float0)
+    (got,) = lead({name: found[name] if name in found else nothing(a) for name, a in weights.items()})
     for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(want), jax.tree.leaves(got)):
         scale = max(1.0, float(jnp.abs(a).max(initial=0)))
         error = float(jnp.abs(a - b).max(initial=0)) / scale
         if not error <= TOLERANCE:
             name = "/".join(str(k.key) for k in path)
             raise ExportError("an export whose gradients are those of the network", f"{error:.1e} off in {name}")
+
+
+def _of_module(module: Any, arrays: list, cotangents: list) -> dict[str, Any]:
+    """The gradients of the module's parameters that its outputs depend on, by name."""
+    given = [torch.tensor(np.asarray(a)) for a in arrays]
+    floats = [t.requires_grad_() for t in given if t.is_floating_point()]
+    own = {name: t for name, t in module.named_parameters() if t.requires_grad}
+    outputs = [t for t in jax.tree.leaves(module(*given)) if t.is_floating_point()]
+    pairs = [(t, torch.tensor(c)) for t, c in zip(outputs, cotangents) if t.requires_grad]
+    if not pairs or not own:
+        return {}
+    outputs, seeds = zip(*pairs)
+    # Those of the inputs too: torch's group norm crashes where its input needs no gradient.
+    found = torch.autograd.grad(outputs, [*own.values(), *floats], seeds, allow_unused=True)
+    return {name: jnp.asarray(g.numpy()) for name, g in zip(own, found) if g is not None}
+
+
+def _floats(tree: Any) -> list:
+    return [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
 
 
 def _wide(a: Any) -> Any:

@@ -34,7 +34,6 @@ class Writer:
         self.classes: dict[str, str] = {}  # texts by name
         self.parts: dict[str, str] = {}
         self.scope: tuple[Any, ...] = ()
-        self.inline = 0  # whether what is inside must be written in this class
         self.kind = "layer"
         self._count = 0
 
@@ -47,9 +46,11 @@ class Writer:
                 rule = registry.rule_of(layer)
                 if rule is None:
                     raise ExportError("a word that has a rule for PyTorch", layer.kind)
-                self.kind = layer.kind
+                kind, self.kind = self.kind, layer.kind
                 given = x if rule in registry.LAYOUTS else jax.tree.map(self.last, x)
-                return rule(self, layer, params, state, given)
+                y = rule(self, layer, params, state, given)
+                self.kind = kind
+                return y
             except LayerError as e:
                 raise e.locate(layer, path=self.path)
 
@@ -79,7 +80,7 @@ class Writer:
             if re.fullmatch(r"«\d+»", v.text):
                 return v
             target = self.token()
-            self.code.statements.append(Statement(target, v.text, v))
+            self.code.statements.append(Statement((target,), v.text, v))
             return v.but(base=target, steps=())
 
         return jax.tree.map(name, value)
@@ -185,8 +186,8 @@ class Writer:
     # Classes
 
     def block(self, layer: Layer, run: Callable[[Any], Any], x: Any) -> Any:
-        """What `run` writes, as a class of its own that is called here; or in this one where it is nothing by itself."""
-        if self.inline or not self.path[self.start :]:
+        """What `run` writes, as a class that is called here; or in this one where it is nothing by itself."""
+        if not self.path[self.start :]:
             return run(x)
         text, weights, call, y = self.apart(layer, run, x)
         if text is None:
@@ -200,17 +201,13 @@ class Writer:
         """The leaves of the value of a call."""
         if isinstance(y, Value):
             return y.but(base=text, steps=())
-        whole = self.token()
-        self.code.statements.append(Statement(whole, text))
+        parts = [self.token() for _ in y]
+        self.code.statements.append(Statement(tuple(parts), text))
+        return tuple(self.results(part, v) for part, v in zip(parts, y))
 
-        def pick(tree: Any, at: str) -> Any:
-            if isinstance(tree, tuple):
-                return tuple(pick(part, f"{at}[{i}]") for i, part in enumerate(tree))
-            return self.named(tree.but(base=at, steps=()))
-
-        return pick(y, whole)
-
-    def apart(self, layer: Layer, run: Callable[[Any], Any], x: Any) -> tuple[str | None, dict, str, Any]:
+    def apart(
+        self, layer: Layer, run: Callable[[Any], Any], x: Any, title: str | None = None
+    ) -> tuple[str | None, dict, str, Any]:
         """Write a class: the text that makes it, its weights, the arguments of its call and its output."""
         leaves, tree = jax.tree.flatten(self.named(x))
         distinct = list(dict.fromkeys(leaf.text for leaf in leaves))
@@ -225,23 +222,26 @@ class Writer:
             if code.empty:
                 return None, {}, "", y
             y = self.named(y)
-            text = self.text_of(code, layer, y)
+            text = self.text_of(code, title or self.title(layer), y)
         finally:
             self.code, self.start = outer, start
         return text, code.weights, ", ".join(distinct), y
 
-    def text_of(self, code: Code, layer: Layer, y: Any) -> str:
+    def text_of(self, code: Code, title: str, y: Any) -> str:
         """The text that makes a module of what was written."""
         parts = code.sequence(y.base) if isinstance(y, Value) else None
         if parts is not None and not code.notes:
             inside = ", ".join(f"{k}={v}" for k, v in parts.items())
             return f"nn.Sequential(OrderedDict({inside}))"
-        key = re.sub(r"_\d+$", "", next((k for k in reversed(self.path) if not k.isdigit()), layer.kind))
-        return f"{self.class_of(code, camel(key), y)}()"
+        return f"{self.class_of(code, camel(title), y)}()"
 
-    def class_of(self, code: Code, name: str, y: Any, about: str = "") -> str:
+    def title(self, layer: Layer) -> str:
+        """What a class is called after: the layer's key without its number."""
+        return re.sub(r"_\d+$", "", next((k for k in reversed(self.path) if not k.isdigit()), layer.kind))
+
+    def class_of(self, code: Code, name: str, y: Any) -> str:
         """Add the class, unless an equal one is there: its name."""
-        body = class_text(code, layout(y), about)
+        body = class_text(code, layout(y))
         for known, text in self.classes.items():
             if text == body:
                 return known
@@ -264,10 +264,9 @@ def layout(y: Any) -> str:
     return f"({inside}{',' * (len(y) == 1)})"
 
 
-def class_text(code: Code, returned: str, about: str = "", base: str = "nn.Module") -> str:
+def class_text(code: Code, returned: str) -> str:
     """The lines of a class after its head."""
-    lines = [f'    """{about}"""', ""] if about else []
-    lines += [f"    # {note}" for note in code.notes]
+    lines = [f"    # {note}" for note in code.notes]
     lines += ["    def __init__(self):", "        super().__init__()"]
     lines += [f"        self.{name} = {wrapped(text, 8)}" for name, text in code.attributes.items()]
     lines += [f"        {line}" for line in code.lines]
@@ -302,7 +301,8 @@ def split(text: str) -> list[str]:
 
 
 def _first(rank: int) -> str:
-    return "{}.transpose(1, 2)" if rank == 3 else f"{{}}.permute(0, {rank - 1}, {', '.join(map(str, range(1, rank - 1)))})"
+    space = ", ".join(map(str, range(1, rank - 1)))
+    return "{}.transpose(1, 2)" if rank == 3 else f"{{}}.permute(0, {rank - 1}, {space})"
 
 
 def _last(rank: int) -> str:

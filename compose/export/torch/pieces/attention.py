@@ -36,8 +36,21 @@ class MultiHeadAttention(nn.Module):
     """Multi-head attention of `(batch, time, n)`, with grouped heads, windows, rotary embedding and masks."""
 
     def __init__(
-        self, heads, query, key, value, out, groups=None, causal=False, window=None, scale=None, dropout=0.0,
-        empty="zeros", return_weights=False, rotary=None, scores=None,
+        self,
+        heads,
+        query,
+        key,
+        value,
+        out,
+        groups=None,
+        causal=False,
+        window=None,
+        scale=None,
+        dropout=0.0,
+        empty="zeros",
+        return_weights=False,
+        rotary=None,
+        scores=None,
     ):
         super().__init__()
         self.heads, self.groups, self.causal, self.window = heads, groups or heads, causal, window

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +99,7 @@ def merged(w, layer, p, s, x):
 @follows
 def repeated(w, layer, p, s, x):
     """Blocks of one class, in an `nn.Sequential`, or in an `nn.ModuleList` and a loop for several values."""
-    if w.inline or refers(layer.block):
+    if refers(layer.block):
         for i in range(layer.times):
             take = lambda a, i=i: a[i]
             x = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
@@ -108,8 +107,8 @@ def repeated(w, layer, p, s, x):
 
     def made(i: int, x: Any) -> tuple:
         own, held = jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s)
-        with w.at("block"):
-            return w.apart(layer.block, lambda x: w.named(w.layer(layer.block, own, held, x)), x)
+        run = lambda x: w.named(w.layer(layer.block, own, held, x))
+        return w.apart(layer.block, run, x, layer.block.kind)
 
     before = w.classes.copy(), w.parts.copy()
     text, _, call, y = made(0, x)
@@ -131,10 +130,10 @@ def repeated(w, layer, p, s, x):
     if len(set(leaf.text for leaf in leaves)) != len(leaves):
         raise ExportError("a repeat over different values", "one value twice")
     name = w.submodule(f"nn.ModuleList({blocks})", weights)
-    target = w.token()
-    w.code.statements.append(Statement(target, f"({call})", None, f"self.{name}"))
-    count = itertools.count()
-    return jax.tree.map(lambda v: w.named(v.but(base=f"{target}[{next(count)}]", steps=())), x)
+    targets = tuple(w.token() for _ in leaves)
+    w.code.statements.append(Statement(targets, f"({call})", None, f"self.{name}"))
+    ends = iter(targets)
+    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), x)
 
 
 def _layouts(x: Any) -> list:

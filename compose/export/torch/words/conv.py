@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from compose.export.errors import ExportError
 from compose.export.torch.registry import follows, writes
 from compose.layers.conv.conv import conv, depthwise_conv

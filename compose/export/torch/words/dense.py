@@ -41,7 +41,7 @@ def bag(w, layer, p, s, x):
     options = f'{layer.count}, {layer.size}, mode="{layer.mode}"{padding}'
     if not masked:
         name = w.submodule(f"nn.EmbeddingBag({options})", {"weight": table})
-        given = ", ".join(["{}", *(f"per_sample_weights={{}}" for _ in rest)])
+        given = ", ".join(["{}", *("per_sample_weights={}" for _ in rest)])
         return w.made(f"self.{name}({given})", *parts, shape=(ids.shape[0], layer.size), dtype=table.dtype)
     name = w.submodule(f"nn.Embedding({layer.count}, {layer.size})", {"weight": table})
     real = next(v for v in rest if not v.floats)
@@ -113,7 +113,7 @@ def mixed(w, layer, p, s, x):
     def expert(i: int) -> tuple:
         own, held = jax.tree.map(lambda a: a[i], (p["expert"], s.get("expert", {})))
         with w.at("expert"):
-            return w.apart(layer.expert, lambda x: w.named(w.layer(layer.expert, own, held, x)), x)
+            return w.apart(layer.expert, lambda x: w.named(w.layer(layer.expert, own, held, x)), x, "expert")
 
     text, _, _, y = expert(0)
     if text is None or not isinstance(y, Value):

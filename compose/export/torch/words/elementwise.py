@@ -40,11 +40,55 @@ PLAIN: dict[Any, tuple[str, str | None, dict[str, str]]] = {
     clip: ("torch.clamp", None, {"min": "min", "max": "max"}),
     digamma: ("torch.digamma", None, {}),
 }
-FUNCTIONS = (
-    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc erfinv exp exp2 expm1 floor log log10 log1p "
-    "log2 negative positive rad2deg reciprocal rsqrt sign sin sinc sinh sqrt square tan tanh trunc "
-    "isfinite isinf isnan isneginf isposinf logical_not signbit conj real imag angle"
-).split()
+FUNCTIONS = [
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "negative",
+    "positive",
+    "rad2deg",
+    "reciprocal",
+    "rsqrt",
+    "sign",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "tanh",
+    "trunc",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "logical_not",
+    "signbit",
+    "conj",
+    "real",
+    "imag",
+    "angle",
+]
 OTHER = {"fabs": "abs", "rint": "round", "expit": "sigmoid", "logit": "logit", "gammaln": "lgamma", "i0": "i0"}
 
 
@@ -94,7 +138,9 @@ def rectified(w, layer, p, s, x):
     given = options(layer)
     if not given:
         return w.call(x, "F.relu({})", "nn.ReLU()")
-    threshold, slope, most = (given.get(k, d) for k, d in (("threshold", 0.0), ("negative_slope", 0.0), ("max_value", None)))
+    threshold, slope, most = (
+        given.get(k, d) for k, d in (("threshold", 0.0), ("negative_slope", 0.0), ("max_value", None))
+    )
     x = w.named(x)
     y = w.made(f"torch.where({{}} > {threshold!r}, {{}}, {slope!r} * ({{}} - {threshold!r}))", x, x, x)
     return y if most is None else w.call(y, f"torch.clamp({{}}, max={most!r})")
@@ -130,7 +176,9 @@ def normalized(w, layer, p, s, x):
     if not isinstance(axis, int):
         axes = [x.axis(a) for a in axis]
         return w.call(x, f"torch.exp({{}} - torch.logsumexp({{}}, {axes}, keepdim=True))")
-    name = {softmax.fn: ("softmax", "Softmax"), log_softmax.fn: ("log_softmax", "LogSoftmax")}.get(layer.fn, ("softmin", "Softmin"))
+    name = {softmax.fn: ("softmax", "Softmax"), log_softmax.fn: ("log_softmax", "LogSoftmax")}.get(
+        layer.fn, ("softmin", "Softmin")
+    )
     axis = x.axis(axis) if x.first else axis
     return w.call(x, f"F.{name[0]}({{}}, dim={axis})", f"nn.{name[1]}(dim={axis})")
 
@@ -192,9 +240,7 @@ def affine(w, layer, p, s, x):
 
 @writes(standardize)
 def standardized(w, layer, p, s, x):
-    mean, std = (
-        number(v) if isinstance(v, float) else f"{{}}.new_tensor({list(v)})" for v in (layer.mean, layer.std)
-    )
+    mean, std = (number(v) if isinstance(v, float) else f"{{}}.new_tensor({list(v)})" for v in (layer.mean, layer.std))
     if layer.channels_first and x.ndim > 2:
         tail = f".view(-1{', 1' * (x.ndim - 2)})"
         mean, std = (t + tail if "new_tensor" in t else t for t in (mean, std))

@@ -67,9 +67,7 @@ def over_groups(w, layer, p, s, x):
     n = x.shape[channel_axis(x, layer.channels_first)]
     options, weights = affine(layer, p, (n,))
     options += f", eps={layer.epsilon!r}" if layer.epsilon != 1e-5 else ""
-    return constant_half(
-        w, layer, w.module(first(w, layer, x), f"nn.GroupNorm({layer.groups}, {n}{options})", weights)
-    )
+    return constant_half(w, layer, w.module(first(w, layer, x), f"nn.GroupNorm({layer.groups}, {n}{options})", weights))
 
 
 @writes(instance_norm)
@@ -91,5 +89,3 @@ def over_neighbours(w, layer, p, s, x):
     if x.ndim < 3:
         return w.call(x, f"F.local_response_norm({{}}.unsqueeze(-1), {options}).squeeze(-1)")
     return w.module(seen, f"nn.LocalResponseNorm({options})")
-
-

@@ -43,7 +43,10 @@ def pool(w, layer: Any, p, s, x):
     if isinstance(layer, max_pool_indices):
         name = w.submodule(f"nn.{kind}{rank}d({same(over.size)}{options}, return_indices=True)")
         values, places = out
-        like = seen.but(shape=values.shape, base="", steps=()), seen.but(shape=places.shape, dtype=places.dtype, base="", steps=())
+        like = (
+            seen.but(shape=values.shape, base="", steps=()),
+            seen.but(shape=places.shape, dtype=places.dtype, base="", steps=()),
+        )
         return w.results(f"self.{name}({seen})", like)
     return w.module(seen, f"nn.{kind}{rank}d({same(over.size)}{options})", shape=out.shape)
 
@@ -89,5 +92,3 @@ def unpool(w, layer, p, s, x):
     space = [out.shape[a] for a in space_axes(values, layer.channels_first)]
     text = f"{w.part('max_unpool')}({{}}, {{}}, {tuple(space)})"
     return w.made(text, values, places, shape=out.shape)
-
-

@@ -25,7 +25,11 @@ def along(w, x, layer, *, known=KNOWN, axis: Any = None) -> tuple[Any, str, str]
         return x, "", ""
     axes = [axis] if isinstance(axis, int) else list(axis)
     places = [x.axis(a) if x.first else a for a in axes]
-    return x, str(places[0] if isinstance(axis, int) else tuple(places)), ", keepdim=True" if given.get("keepdims") else ""
+    return (
+        x,
+        str(places[0] if isinstance(axis, int) else tuple(places)),
+        ", keepdim=True" if given.get("keepdims") else "",
+    )
 
 
 @writes(*(getattr(ops, name) for name in NAMES if hasattr(ops, name)))

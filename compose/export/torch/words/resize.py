@@ -31,7 +31,9 @@ def resized(w, layer, p, s, x):
     if mode is not None:
         factors = [m / n for n, m in zip(space, wanted)]
         by_factor = isinstance(layer, upsample) and len(set(factors)) == 1 and factors[0].is_integer()
-        target = f"scale_factor={int(factors[0])}" if by_factor else f"size={same(wanted) if len(axes) > 1 else wanted[0]}"
+        target = (
+            f"scale_factor={int(factors[0])}" if by_factor else f"size={same(wanted) if len(axes) > 1 else wanted[0]}"
+        )
         if by_factor:
             return w.module(seen, f"nn.Upsample({target}, {mode})", shape=shape)
         return w.call(seen, f"F.interpolate({{}}, {target}, {mode})", shape=shape)

@@ -106,10 +106,19 @@ def padding(w, layer, p, s, x):
         value = f", {layer.value!r}"
         if layer.value == 0:
             return w.call(seen, f"F.pad({{}}, {flat_})", f"nn.ZeroPad{rank}d({flat_})", shape=shape)
-        return w.call(seen, f"F.pad({{}}, {flat_}, value{value.replace(', ', '=')})", f"nn.ConstantPad{rank}d({flat_}{value})", shape=shape)
+        return w.call(
+            seen,
+            f"F.pad({{}}, {flat_}, value{value.replace(', ', '=')})",
+            f"nn.ConstantPad{rank}d({flat_}{value})",
+            shape=shape,
+        )
     if layer.mode == "symmetric":
         return w.call(seen, f"{w.part('symmetric_pad')}({{}}, {tuple(widths)})", shape=shape)
-    mode, kind = {"reflect": ("reflect", "Reflection"), "edge": ("replicate", "Replication"), "wrap": ("circular", "Circular")}[layer.mode]
+    mode, kind = {
+        "reflect": ("reflect", "Reflection"),
+        "edge": ("replicate", "Replication"),
+        "wrap": ("circular", "Circular"),
+    }[layer.mode]
     return w.call(seen, f'F.pad({{}}, {flat_}, mode="{mode}")', f"nn.{kind}Pad{rank}d({flat_})", shape=shape)
 
 
