@@ -45,7 +45,9 @@ class Writer:
             try:
                 rule = registry.rule_of(layer)
                 if rule is None:
-                    raise ExportError("a word that has a rule for PyTorch", layer.kind)
+                    raise ExportError(
+                        "a word that has a rule for PyTorch", getattr(layer, "word_name", layer.kind_of_class())
+                    )
                 kind, self.kind = self.kind, layer.kind
                 given = x if rule in registry.LAYOUTS else jax.tree.map(self.last, x)
                 y = rule(self, layer, params, state, given)

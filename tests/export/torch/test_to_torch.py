@@ -190,7 +190,7 @@ def test_wrong_gradients_are_refused(monkeypatch: pytest.MonkeyPatch):
     rule = registry.TABLE.rules[fc]
     stopped = lambda w, layer, p, s, x: w.call(rule(w, layer, p, s, x), "{}.detach()")
     monkeypatch.setitem(registry.TABLE.rules, fc, stopped)
-    with pytest.raises(ExportError, match="whose gradients are those of the network, got .* off in"):
+    with pytest.raises(ExportError, match=r"whose gradients are those of the network, got .* off in"):
         written(compose_seq(fc(3), fc(2)), 4)
 
 

@@ -20,6 +20,7 @@ from compose.export.torch.code import Statement
 from compose.export.torch.registry import follows, writes
 from compose.export.torch.value import Value
 from compose.layers.embedding import embedding
+from compose.layers.norm.weight import spectral_norm, weight_norm
 
 
 @writes(Combinator)
@@ -91,8 +92,25 @@ def each_step(w, layer, p, s, x):
 @follows
 def merged(w, layer, p, s, x):
     """The kernels with their updates added."""
+    w.note("LoRA's updates are added to the kernels.")
     base = {k: v for k, v in p.items() if k != "lora"}
     return w.layer(layer.inner, layer.merge(base, p["lora"]), s, x)
+
+
+@writes(weight_norm)
+@follows
+def normalized(w, layer, p, s, x):
+    w.note("The kernels are as weight norm leaves them.")
+    own = {k: v for k, v in p.items() if k != "weight_norm"}
+    return w.layer(layer.inner, layer.merge(own, p["weight_norm"]), s, x)
+
+
+@writes(spectral_norm)
+@follows
+def divided(w, layer, p, s, x):
+    w.note("The kernels are as spectral norm leaves them.")
+    own = {k: v for k, v in s.items() if k != "spectral_norm"}
+    return w.layer(layer.inner, layer.divide(p, s["spectral_norm"], False)[0], own, x)
 
 
 @writes(repeat)

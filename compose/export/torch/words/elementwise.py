@@ -10,6 +10,7 @@ from compose.export.torch.registry import follows, writes
 from compose.layers.activation import basic, smooth
 from compose.layers.activation.slopes import prelu, rrelu
 from compose.layers.activation.softmax import glu, log_softmax, maxout, soft_min, softmax, sparsemax
+from compose.layers.augment.color import solarize
 from compose.layers.elementwise import absolute, clip
 from compose.layers.gamma import digamma, polygamma
 from compose.layers.norm.local import rescale, standardize, unit_norm
@@ -259,3 +260,11 @@ def to_unit(w, layer, p, s, x):
 @follows
 def derivative(w, layer, p, s, x):
     return w.call(x, f"torch.polygamma({options(layer).get('n', 1)}, {{}})")
+
+
+@writes(solarize)
+@follows
+def inverted_above(w, layer, p, s, x):
+    given = options(layer)
+    y = w.named(w.call(x, f"torch.clamp({{}} + {given.get('addition', 0.0)!r}, 0, 1)"))
+    return w.call(y, f"torch.where({{}} < {given.get('threshold', 0.5)!r}, {{}}, 1 - {{}})")
