@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from compose.atomic import replacing
 from compose.core.layer import Layer
 from compose.export.errors import ExportError
+from compose.export.exported import Exported, packed
 from compose.export.proof import Report
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MISSING = "torch and safetensors: pip install 'compose-jax[torch]'"
 
 
 @dataclass(frozen=True, repr=False)
-class TorchExport:
+class TorchExport(Exported):
     """A PyTorch module as text and weights.
 
     Attributes:
@@ -38,6 +39,8 @@ class TorchExport:
         made: Any = types.ModuleType("network")
         exec(compile(self.source, "network.py", "exec"), made.__dict__)
         module = made.Network()
+        if any(t.dtype.itemsize == 8 for t in self.weights.values() if t.is_floating_point()):
+            module = module.double()
         module.load_state_dict(self.weights, strict=True)
         return module.eval()
 
@@ -45,16 +48,15 @@ class TorchExport:
         """Write the file, and its weights beside it as `<name>_weights.safetensors`, each atomically."""
         from safetensors.torch import save
 
-        path = Path(path)
-        beside = weights_beside(path)
+        beside = weights_beside(Path(path))
         with replacing(beside) as file:
             file.write(save({k: v.contiguous() for k, v in self.weights.items()}))
         with replacing(path) as file:
             file.write(self.source.replace(weights_beside(Path("network.py")).name, beside.name).encode())
 
-    def __repr__(self) -> str:
-        lines, count = self.source.count("\n"), len(self.weights)
-        return f"PyTorch, {lines} lines, {count} tensors" + (f"\n{self.report}" if self.report else "")
+    @property
+    def title(self) -> str:
+        return f"PyTorch, {self.source.count(chr(10))} lines, {len(self.weights)} tensors"
 
 
 def weights_beside(path: Path) -> Path:
@@ -97,11 +99,11 @@ def to_torch(
     from compose.export.torch.convert import source_of, tensors
     from compose.export.torch.prove import proven
 
-    packed = inputs if isinstance(inputs, tuple) else (inputs,)
-    source, weights = source_of(net, params, state, packed)
+    given = packed(inputs)
+    source, weights = source_of(net, params, state, given)
     made = TorchExport(source, tensors(weights), None)
     if proof:
-        made = TorchExport(source, made.weights, proven(net, params, state, packed, made, batch))
+        made = TorchExport(source, made.weights, proven(net, params, state, given, made, batch))
     if path is not None:
         made.save(path)
     return made

@@ -65,11 +65,12 @@ def file_text(writer: Writer, net: Layer, labels: list[str], leaves: list, y: An
         if word in code
     ]
     expression = "\n".join(f"    {line}" for line in str(net).replace("\\", "\\\\").replace('"""', "'''").splitlines())
+    double = ".double()" if any(np.dtype(a.dtype) == np.float64 for a in writer.code.weights.values()) else ""
     head = f'''"""A network in PyTorch.
 
     from safetensors.torch import load_file
 
-    model = Network()
+    model = Network(){double}
     model.load_state_dict(load_file("network_weights.safetensors"))
     model.eval()
 
@@ -88,4 +89,6 @@ def _about(label: str, leaf: Any) -> str:
 
 
 def tensors(weights: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor(np.ascontiguousarray(array)) for name, array in weights.items()}
+    """As tensors; bfloat16, which NumPy has not, becomes float32."""
+    held = {name: np.array(array, order="C") for name, array in weights.items()}
+    return {name: torch.tensor(a.astype(np.float32) if a.dtype.kind == "V" else a) for name, a in held.items()}

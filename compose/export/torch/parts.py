@@ -20,6 +20,10 @@ def part_text(name: str) -> dict[str, str]:
     return found | {name: _parts()[name]}
 
 
+def part_names() -> list[str]:
+    return list(_parts())
+
+
 @functools.cache
 def _parts() -> dict[str, str]:
     parts: dict[str, str] = {}

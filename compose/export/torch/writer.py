@@ -18,7 +18,7 @@ from compose.core.plan import plan
 from compose.export.errors import ExportError
 from compose.export.torch import registry
 from compose.export.torch.code import Code, Statement, camel, free
-from compose.export.torch.parts import part_text
+from compose.export.torch.parts import part_names, part_text
 from compose.export.torch.value import Step, Value, atomic
 
 TAKEN = {*dir(nn.Module()), "training", "forward"}
@@ -129,7 +129,7 @@ class Writer:
     def submodule(self, text: str, weights: dict[str, Any] | None = None, name: str | None = None) -> str:
         """Add a submodule: its name."""
         base = self.attribute if name is None else self.attribute_named("_".join([*self.path[self.start :], name]))
-        name = free(base, self.code.attributes)
+        name = free(base, {*self.code.attributes, *self.code.weights})
         self.code.attributes[name] = text
         for key, array in (weights or {}).items():
             self.code.weights[f"{name}.{key}"] = array
@@ -137,7 +137,10 @@ class Writer:
 
     def parameter(self, array: Any, name: str) -> str:
         """Add a parameter of the class itself: the text that reads it."""
-        name = free(self.attribute_named("_".join([*self.path[self.start :], name])), self.code.weights)
+        name = free(
+            self.attribute_named("_".join([*self.path[self.start :], name])),
+            {*self.code.attributes, *self.code.weights},
+        )
         sizes = ", ".join(map(str, np.shape(array))) or "()"
         self.code.lines.append(f"self.{name} = nn.Parameter(torch.empty({sizes}))")
         self.code.weights[name] = array
@@ -145,7 +148,10 @@ class Writer:
 
     def constant(self, array: Any, name: str) -> str:
         """Add numbers that are no parameters, as a buffer in the weights: the text that reads it."""
-        name = free(self.attribute_named("_".join([*self.path[self.start :], name])), self.code.weights)
+        name = free(
+            self.attribute_named("_".join([*self.path[self.start :], name])),
+            {*self.code.attributes, *self.code.weights},
+        )
         array = np.asarray(array)
         sizes = ", ".join(map(str, array.shape)) or "()"
         kind = "" if array.dtype.kind == "f" else f", dtype=torch.{array.dtype.name}"
@@ -247,7 +253,7 @@ class Writer:
         for known, text in self.classes.items():
             if text == body:
                 return known
-        taken = {*self.classes, *self.parts, "Network", "OrderedDict"}
+        taken = {*self.classes, *part_names(), "Network", "OrderedDict", "F"}
         name = next(n for n in (name, *(f"{name}{i}" for i in range(2, 10**6))) if n not in taken)
         self.classes[name] = body
         return name

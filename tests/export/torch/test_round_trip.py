@@ -44,7 +44,7 @@ NETS = [
     (compose_seq(fc(8, relu, name="e1"), fc(2, sigmoid, name="e2")), ROWS),
     (compose_seq(branch(fc(3), fc(2), join=concat()), gelu), ROWS),
     (compose_seq(layer_norm(), residual(multi_head_attention(2)), fc(3)), SEQUENCE),
-    (compose_seq(conv_transpose(4, 4, stride=2, padding=1), relu), IMAGE),
+    (conv_transpose(4, 4, relu, stride=2, padding=1), IMAGE),
     (compose_seq(embedding(6, 4), lstm(3, recurrent_bias=True)), np.array([[1, 0, 2], [4, 5, 5]])),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from compose import ops
 from compose.combinators.branch import add, divide, multiply, subtract
 from compose.export.errors import ExportError
@@ -120,7 +122,9 @@ def product(w, layer, p, s, x):
 def contraction(w, layer, p, s, x):
     xs = x if isinstance(x, tuple) else (x,)
     equation = options(layer).get("equation") or options(layer).get("subscripts")
-    return w.made(f'torch.einsum("{equation}", {", ".join(["{}"] * len(xs))})', *xs, shape=w.out(layer, x).shape)
+    return w.made(
+        f"torch.einsum({json.dumps(equation)}, {', '.join(['{}'] * len(xs))})", *xs, shape=w.out(layer, x).shape
+    )
 
 
 @writes(dot)
