@@ -209,6 +209,8 @@ class Writer:
         """The leaves of the value of a call."""
         if isinstance(y, Value):
             return y.but(base=text, steps=())
+        if len(y) == 1:
+            return (self.named(self.results(f"{text}[0]", y[0])),)
         parts = [self.token() for _ in y]
         self.code.statements.append(Statement(tuple(parts), text))
         return tuple(self.results(part, v) for part, v in zip(parts, y))

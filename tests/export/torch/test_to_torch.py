@@ -139,6 +139,12 @@ def test_frozen_layers_get_no_gradient_and_augmentation_a_note():
     assert "# random_flip() works in training alone; it is left out here." in made.source
 
 
+def test_what_differs_in_training_has_a_note():
+    net = compose_seq(frozen(compose_seq(fc(4), batch_norm())), fc(2))
+    assert "# Frozen layers stay in inference mode" in written(net, 3).source
+    assert "# The dropout of lstm(2, dropout=0.5)" in written(lstm(2, dropout=0.5), 4, 3).source
+
+
 def test_files_are_read_strictly(tmp_path: Path):
     from safetensors.torch import load_file
 

@@ -32,6 +32,11 @@ def attention_weights(scores, mask, empty_rows):
     return weights.masked_fill(~mask, 0) if empty_rows else weights
 
 
+def causal_mask(x):
+    """True where a step of `(batch, time, n)` would see a later one."""
+    return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+
+
 class MultiHeadAttention(nn.Module):
     """Multi-head attention of `(batch, time, n)`, with grouped heads, windows, rotary embedding and masks."""
 

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Recurrent cells in a loop, for lengths, masks and other activations."""
 
 from __future__ import annotations

@@ -60,10 +60,7 @@ def native(w, layer, p, query, key, value, out):
     options_ = (f", dropout={layer.dropout!r}" if layer.dropout else "") + ("" if layer.bias else ", bias=False")
     name = w.submodule(f"nn.MultiheadAttention({n}, {layer.heads}{options_}, batch_first=True)", weights)
     query, key, value = (w.named(v) for v in (query, key, value))
-    causal = ""
-    if layer.causal:
-        steps = f"torch.ones({query}.shape[1], {key}.shape[1], dtype=torch.bool, device={query}.device)"
-        causal = f", attn_mask={steps}.triu(1)"
+    causal = f", attn_mask={w.part('causal_mask')}({query})" if layer.causal else ""
     text = f"self.{name}({query}, {key}, {value}{causal}, need_weights=False)[0]"
     return Value(text, out.shape, out.dtype)
 

@@ -15,6 +15,7 @@ from compose.combinators.steps import time_distributed
 from compose.combinators.wrappers import cast, frozen, lora, remat, when_training
 from compose.core.combinator import Combinator, Composite
 from compose.core.layer import Layer
+from compose.core.plan import draws
 from compose.export.errors import ExportError
 from compose.export.torch.code import Statement
 from compose.export.torch.registry import follows, writes
@@ -63,6 +64,8 @@ def inner(w, layer, p, s, x):
 @follows
 def fixed(w, layer, p, s, x):
     """The same layer, whose parameters get no gradient."""
+    if s or draws(layer.inner):
+        w.note("Frozen layers stay in inference mode: call eval() on them after train().")
     before = set(w.code.attributes)
     y = w.layer(layer.inner, jax.tree.map(jax.lax.stop_gradient, p), s, x)
     for name in [n for n in w.code.attributes if n not in before]:

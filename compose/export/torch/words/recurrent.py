@@ -55,6 +55,8 @@ def kind_of(cell: Any) -> str | None:
 def written(w, cell: Any, how: Any, sides: list[dict], x: Any) -> Any:
     xs, real, carry = split_sequence(x)
     kind = kind_of(cell)
+    if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0):
+        w.note(f"The dropout of {' '.join(str(cell).split())} is left out: torch has none inside a layer.")
     if real is None and kind is not None:
         return native(w, kind, cell, how, sides, xs, carry)
     if not isinstance(cell, tuple(KINDS)) or len(sides) != 1:

@@ -131,7 +131,7 @@ def rearranged(w, layer, p, s, x):
     axis = given.get("axis")
     axes = (axis,) if isinstance(axis, int) else axis
     if layer.kind == "expand_dims":
-        for a in sorted(a % len(out.shape) for a in axes):
+        for a in sorted(a % len(out.shape) for a in axes or ()):
             x = w.call(x, f"{{}}.unsqueeze({a})", shape=out.shape)
         return x
     if layer.kind == "squeeze":
