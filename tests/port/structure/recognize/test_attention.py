@@ -28,6 +28,7 @@ def attention(b, x, axis=-1, by=3**-0.5, before=None, on_keys=None, twice=False)
 SCALED = [{}, {"before": 3**-0.5, "by": 1.0}, {"before": 3**-0.25, "on_keys": 3**-0.25, "by": 1.0}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SCALED)
 def test_between_linear_maps_it_is_one_layer(options):
     assert recognized(lambda b, x: attention(b, x, **options), (5, 6)) == "multi_head_attention(2)"
