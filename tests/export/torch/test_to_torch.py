@@ -109,6 +109,7 @@ def test_a_repeat_of_several_values_is_a_loop():
     )
 
 
+@pytest.mark.slow
 def test_layers_of_torch_are_used():
     net = compose_seq(embedding(20, 8), lstm(8), encoder_block(2, 16, dropout=0.1))
     source = written(net, 5, dtype=int).source
@@ -120,12 +121,14 @@ def test_layers_of_torch_are_used():
     assert "class EncoderBlock(nn.Module)" in source
 
 
+@pytest.mark.slow
 def test_a_shared_table_is_one_parameter():
     made = written(share(embedding(20, 8), lambda e: compose_seq(e, fc(8), e.attend)), 5, dtype=int)
     assert [name for name, t in made.weights.items() if 20 in t.shape] == ["embedding_0.weight"]
     assert "F.linear(" in made.source
 
 
+@pytest.mark.slow
 def test_layouts_meet_where_branches_do():
     net = compose_seq(branch(conv(2, 3), conv(3, 1), join=concat()), conv(2, 1, relu), global_avg_pool)
     source = written(net, 4, 4, 3).source
@@ -139,6 +142,7 @@ def test_frozen_layers_get_no_gradient_and_augmentation_a_note():
     assert "# random_flip() works in training alone; it is left out here." in made.source
 
 
+@pytest.mark.slow
 def test_what_differs_in_training_has_a_note():
     net = compose_seq(frozen(compose_seq(fc(4), batch_norm())), fc(2))
     assert "# Frozen layers stay in inference mode" in written(net, 3).source
