@@ -76,14 +76,14 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 
 if TYPE_CHECKING:
-    from compose import data, export, flax, port, sharding, train
+    from compose import data, export, flax, plots, port, sharding, train
     from compose.sharding import shardings
     from compose.train import Trained, callbacks, checkpoint, fit, generate, load, losses, lr_find, metrics, schedules
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
-_MODULES = ("data", "export", "flax", "port", "sharding", "train")
+_MODULES = ("data", "export", "flax", "plots", "port", "sharding", "train")
 _OF_TRAIN = (
     "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "schedules",
 )  # fmt: skip
@@ -98,7 +98,9 @@ _hooks.later(
     fit=lambda: _module("train").fit,
     summary=lambda: _module("summary").summary,
     profile=lambda: _module("summary").profile,
+    diagram=lambda: _module("summary").diagram,
     html=lambda: _module("summary").html,
+    report=lambda: _module("report").report,
     export=lambda: _module("export").export,
 )
 

@@ -24,7 +24,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
     draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
-        with open(draft, "xb") as file:
+        with _new(draft, path) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -36,6 +36,14 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
             os.unlink(draft)
         raise
     _sync_folder(target.parent)
+
+
+def _new(draft: Path, path: str | os.PathLike) -> BinaryIO:
+    """The temporary file; errors name the path that was asked for."""
+    try:
+        return open(draft, "xb")
+    except OSError as e:
+        raise OSError(e.errno, e.strerror, str(path)) from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,12 +3,14 @@
     python examples/characters.py                      the Zen of Python, in about a minute
     python examples/characters.py FILE.txt --epochs 5 --temperature 0.8
 
-With the Zen of Python, which is short enough to be learned by heart, it prints
+With the Zen of Python, which is short enough to be learned by heart, it prints an epoch a line, and:
 
-    856 characters, 47 different ones
-    {'loss': 0.0912..., 'accuracy': 0.96...}
+    856 characters, 45 different ones
+    {'loss': 0.0633390928569593, 'accuracy': 0.9808388960988899}
+    The Zen of Python, by Tim Peters
+
     Beautiful is better than ugly.
-    Explicit is better than implicit.
+    Explicit is better than impl
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def main() -> None:
     windows = np.lib.stride_tricks.sliding_window_view(ids, LENGTH + 1)
     print(f"{len(text)} characters, {len(characters)} different ones")
 
-    block = encoder_block(4, 256, causal=True, pre_norm=True)
+    block = encoder_block(4, 256, causal=True, pre_norm=True, dropout=0.0)  # to learn by heart
     net = compose_seq(embedding(len(characters), 64), learned_positions(LENGTH), repeat(2, block), fc(len(characters)))
     steps = args.epochs * -(-len(windows) // 32)
     trained = net.fit(

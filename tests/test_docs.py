@@ -34,6 +34,13 @@ def test_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_looking(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(DOCS / "looking.md", monkeypatch) == 3
+    assert {p.suffix for p in tmp_path.iterdir()} == {".png", ".html", ".svg"}
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # onnxruntime warns as it quantizes
 def test_export(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")

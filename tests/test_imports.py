@@ -22,8 +22,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "combinators": ("core", "ops", "layers"),
     "layers": ("core", "ops", "combinators"),
     "summary": VOCABULARY,
+    "plots": VOCABULARY,
     "sharding": ("core",),
-    "train": (*VOCABULARY, "sharding"),
+    "train": (*VOCABULARY, "plots", "sharding"),
     "data": VOCABULARY,
     "flax": VOCABULARY,
     "port.ir": VOCABULARY,
@@ -38,8 +39,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.frontends": (*VOCABULARY, "train", "flax", *PORT, "port.result", "port.ported"),
     "port": ("port.ported", "port.bundle", "port.frontends"),
     "export": VOCABULARY,
-    "cli": (*VOCABULARY, "summary", "train", "data", "export", "flax", "port", *PORT, "port.ported", "port.frontends"),
-}
+    "report": (*VOCABULARY, "summary", "plots", "train"),
+    "cli": (
+        *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "flax", "port", *PORT, "port.ported",
+        "port.frontends",
+    ),
+}  # fmt: skip
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself
 
 

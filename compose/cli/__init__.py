@@ -1,4 +1,4 @@
-"""The command line: `compose demo`, `compose summary FILE`, `compose predict FILE INPUT`."""
+"""The command line: `compose train`, `compose predict` and the others that `compose --help` lists."""
 
 from compose.cli.app import main
 

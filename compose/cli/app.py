@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,17 @@ porting = typer.Typer(help="Port a model from another framework, and prove it eq
 app.add_typer(porting, name="port")
 
 ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A model file, written by trained.save.")]
+Network = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="An expression, a text file with one, or a model file.")
+]
+Data = Annotated[
+    str,
+    typer.Option("--data", help="mnist, fashion-mnist, digits, iris, a .csv table, or an .npz file with x and y."),
+]
+Column = Annotated[str | None, typer.Option("--target", help="The column of a table to predict; the last without.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Examples in a step.")]
+Loss = Annotated[str | None, typer.Option(help="The loss; what fits the targets without.")]
+MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="A metric; may be given several times.")]
 Target = Annotated[str, typer.Argument(metavar="MODEL")]
 Shapes = Annotated[list[str] | None, typer.Option("--input", help="Shape of an input, batch first; once per input.")]
 Dtypes = Annotated[
@@ -41,6 +53,7 @@ def main() -> None:
 
     Port errors are shown in full: the table of the proof, or everything that is missing.
     """
+    warnings.showwarning = lambda message, *_: print(f"compose: warning: {_line(message)}", file=sys.stderr)
     try:
         app(prog_name="compose")
     except (ComposeError, OSError) as e:
@@ -63,7 +76,7 @@ def _options(
     """The options of `compose` itself."""
 
 
-@app.command()
+@app.command(epilog="Example: compose demo --out demo --epochs 3")
 def demo(
     out: Annotated[Path, typer.Option(help="The folder for the image and the model files.")] = Path("."),
     download: Annotated[bool, typer.Option("--download", help="Download MNIST (11 MB) if it is not found.")] = False,
@@ -76,7 +89,109 @@ def demo(
     run(out, download, epochs, seed)
 
 
-@app.command()
+@app.command(
+    epilog="Example: compose train 'compose_seq(flatten, fc(32, relu), fc(10, softmax))' --data digits --epochs 3"
+)
+def train(
+    what: Network,
+    data: Data,
+    target: Column = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train.")] = 5,
+    batch_size: BatchSize = 32,
+    optimizer: Annotated[str, typer.Option(help="An optimizer, such as adam, adamw, sgd or rmsprop.")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(min=0, help="The learning rate of the optimizer.")] = None,
+    loss: Loss = None,
+    metric: MetricNames = None,
+    validation: Annotated[
+        float, typer.Option(min=0, max=0.99, help="The part of the examples to validate with, unless there are others.")
+    ] = 0.2,
+    clip: Annotated[float | None, typer.Option(help="The largest norm of the gradients.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A folder for checkpoints; the same command goes on from them.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for weights, splitting and shuffling.")] = 0,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The model file to write.")] = Path("model.safetensors"),
+) -> None:
+    """Train a network on a data set or a table, and save it.
+
+    The network is an expression, a text file with one, or a model file to go on with. The loss fits the targets:
+    cross entropy for classes, binary cross entropy for 0 and 1 with one output, else the mean squared error.
+    """
+    from compose.cli.train import train
+
+    options = dict(
+        batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate, loss=loss, metrics=metric or [],
+        clip=clip, checkpoint=checkpoint, seed=seed,
+    )  # fmt: skip
+    train(what, data, target, epochs, options, validation, out)
+
+
+@app.command(epilog="Example: compose evaluate model.safetensors --data digits --metric f1 --metric top_3")
+def evaluate(file: ModelFile, data: Data, target: Column = None, loss: Loss = None, metric: MetricNames = None) -> None:
+    """Measure a model file on examples: the loss and the metrics."""
+    from compose.cli.train import evaluate
+
+    evaluate(file, data, target, loss, metric or [])
+
+
+@app.command(
+    "lr-find",
+    epilog="Example: compose lr-find 'compose_seq(flatten, fc(32, relu), fc(10, softmax))' --data digits -o lr.png",
+)
+def lr_find(
+    what: Network,
+    data: Data,
+    target: Column = None,
+    batch_size: BatchSize = 32,
+    steps: Annotated[int, typer.Option(min=10, help="Steps to train.")] = 100,
+    loss: Loss = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Draw the losses: .png, .svg or .pdf.")] = None,
+) -> None:
+    """Find a learning rate: train while it rises, until the loss diverges."""
+    from compose.cli.train import find_rate
+
+    options = dict(batch_size=batch_size, steps=steps, loss=loss, metrics=[], seed=seed)
+    find_rate(what, data, target, options, out)
+
+
+@app.command(epilog="Example: compose plot model.safetensors -o history.png")
+def plot(
+    file: ModelFile,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The image: .png, .svg or .pdf.")] = Path("history.png"),
+) -> None:
+    """Draw the history of a model's training: loss and metrics over the epochs."""
+    from compose.cli.look import plot
+
+    plot(file, out)
+
+
+@app.command(epilog="Example: compose report model.safetensors --data digits -o report.html")
+def report(
+    file: ModelFile,
+    data: Data,
+    target: Column = None,
+    loss: Loss = None,
+    metric: MetricNames = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page.")] = Path("report.html"),
+) -> None:
+    """Write one HTML page about a model: network, training, scores, and the plots that fit its targets."""
+    from compose.cli.look import report
+
+    report(file, data, target, loss, metric or [], out)
+
+
+@app.command(epilog="Example: compose verify ported")
+def verify(
+    place: Annotated[Path, typer.Argument(metavar="FOLDER", help="A port, written by compose port ... --out.")],
+) -> None:
+    """Check that a saved port still computes what its source did; nothing in it is executed."""
+    from compose.cli.verify import verify
+
+    verify(place)
+
+
+@app.command(epilog="Example: compose summary model.safetensors")
 def summary(file: ModelFile) -> None:
     """Show the network in a model file: its expression, its layers, its training."""
     from compose.cli.show import show
@@ -84,7 +199,7 @@ def summary(file: ModelFile) -> None:
     show(file)
 
 
-@app.command()
+@app.command(epilog="Example: compose predict model.safetensors examples.npy --label")
 def predict(
     file: ModelFile,
     input: Annotated[Path, typer.Argument(metavar="INPUT", help="Examples: .npy, .npz, .csv, or an image file.")],
@@ -97,7 +212,7 @@ def predict(
     predict(file, input, out, label)
 
 
-@app.command()
+@app.command(epilog="Example: compose export model.safetensors --to stablehlo -o model.stablehlo")
 def export(
     file: ModelFile,
     to: Annotated[Literal["onnx", "stablehlo", "torch"], typer.Option("--to", help="The format.")],
@@ -115,10 +230,12 @@ def export(
     export(file, to, out, batch, opset, half, int8)
 
 
-def _porter(framework: str, what: str) -> None:
+def _porter(framework: str, what: str, example: str) -> None:
     """Add the command `compose port FRAMEWORK`; `what` describes its MODEL argument."""
 
-    @porting.command(framework, help=f"Port {what}. The exit status is 0 if the port is proven equal.")
+    @porting.command(
+        framework, epilog=f"Example: {example}", help=f"Port {what}. The exit status is 0 if the port is proven equal."
+    )
     def run(
         target: Target,
         input: Shapes = None,
@@ -132,13 +249,35 @@ def _porter(framework: str, what: str) -> None:
         port(framework, target, input or [], dtype or [], verify, out, check)
 
 
-_porter("torch", "the torch.nn.Module that MODULE:CALLABLE returns, when called without arguments")
-_porter("keras", "the keras.Model that MODULE:CALLABLE returns; only subclassed models need --input")
-_porter("flax", "the NNX module that MODULE:CALLABLE returns, or the pair of a Linen module and its variables")
 _porter(
-    "tf", "the SavedModel in a folder, or the function or tf.Module that MODULE:CALLABLE returns, which needs --input"
+    "torch",
+    "the torch.nn.Module that MODULE:CALLABLE returns, when called without arguments",
+    "compose port torch models:net --input 8,4 --out ported",
 )
-_porter("onnx", "an ONNX file; --input is needed only if sizes other than the batch size are dynamic")
+_porter(
+    "keras",
+    "the keras.Model that MODULE:CALLABLE returns; only subclassed models need --input",
+    "compose port keras models:dense --out ported",
+)
+_porter(
+    "flax",
+    "the NNX module that MODULE:CALLABLE returns, or the pair of a Linen module and its variables",
+    "compose port flax models:module --input 8,4 --out ported",
+)
+_porter(
+    "tf",
+    "the SavedModel in a folder, or the function or tf.Module that MODULE:CALLABLE returns, which needs --input",
+    "compose port tf saved --out ported",
+)
+_porter(
+    "onnx",
+    "an ONNX file; --input is needed only if sizes other than the batch size are dynamic",
+    "compose port onnx model.onnx --out ported",
+)
+
+
+def _line(message: Warning | str) -> str:
+    return " ".join(str(message).split())
 
 
 def _message(error: Exception) -> str:

@@ -40,8 +40,10 @@ class Hooks:
     # loaded on first use
     summary: Callable[..., Any]
     profile: Callable[..., Any]
+    diagram: Callable[..., Any]
     html: Callable[[Layer], str]
     fit: Callable[..., Any]
+    report: Callable[..., Any]
     export: Callable[..., Any]
 
     def __init__(self) -> None:

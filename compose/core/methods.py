@@ -10,7 +10,7 @@ from compose.core.hooks import hooks
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
-    from compose.summary import Profile, Summary
+    from compose.summary import Diagram, Profile, Summary
     from compose.train.fit import fit as _fit
 
 
@@ -93,6 +93,15 @@ class Methods:
         Raises `LayerError` if the input or the parameters do not fit.
         """
         return hooks.profile(self, params, state, *inputs, gradient=gradient, mask=mask, precision=precision)
+
+    def diagram(self: Any, *inputs, depth: int | None = None) -> Diagram:
+        """The network drawn as boxes and arrows: as text it is Mermaid, in a notebook and in `.svg` an image.
+
+        Args:
+            inputs: as in `summary`.
+            depth: layers deeper than so many levels are drawn as part of the one that they are in; None draws all.
+        """
+        return hooks.diagram(self, *inputs, depth=depth)
 
     def replace(self: Any, path: str, new: Any) -> Layer:
         """The network with another layer at `path` (`"block/e1"`); the new layer keeps the key."""

@@ -1,7 +1,8 @@
-"""Inspect a network: the tables of `net.summary(...)` and `net.profile(...)`, and the tree shown in notebooks."""
+"""Inspect a network: the tables of `net.summary(...)` and `net.profile(...)`, its diagram, and what notebooks show."""
 
+from compose.summary.diagram import Diagram, diagram
 from compose.summary.html import html
 from compose.summary.profile import Profile, profile
 from compose.summary.table import Summary, summary
 
-__all__ = ["Profile", "Summary", "html", "profile", "summary"]
+__all__ = ["Diagram", "Profile", "Summary", "diagram", "html", "profile", "summary"]

@@ -51,7 +51,8 @@ class Printed:
     def __str__(self) -> str:
         out = io.StringIO()
         width = shutil.get_terminal_size((100, 24)).columns
-        Console(file=out, width=width, color_system=None, highlight=False).print(self)
+        # in a notebook rich displays instead of writing to the file, unless it is told otherwise
+        Console(file=out, width=width, color_system=None, highlight=False, force_jupyter=False).print(self)
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
     __repr__ = __str__

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -19,6 +20,9 @@ from compose.train.callbacks.event import Event, stop
 from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.fit import fit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SMOOTHING = 0.9  # of the losses, since each is of another batch
 DIVERGED = 4.0  # times the least loss
@@ -39,18 +43,19 @@ class LearningRates:
     smooth: np.ndarray
     suggestion: float
 
-    def plot(self) -> Any:
-        """The losses over the rates, with the suggestion marked, as a matplotlib figure."""
-        from matplotlib.figure import Figure
+    def plot(self, path: str | os.PathLike | None = None) -> Figure:
+        """The losses over the rates, with the suggestion marked, as a matplotlib figure; written to `path` too."""
+        from compose.plots.figure import COLORS, Picture, quiet
 
-        figure = Figure(figsize=(6, 4), layout="constrained")
+        figure = Picture(6, 4)
         axes = figure.subplots()
-        axes.plot(self.rates, self.losses, alpha=0.3)
-        axes.plot(self.rates, self.smooth)
-        axes.axvline(self.suggestion, linestyle="--", label=f"{self.suggestion:.2g}")
+        axes.plot(self.rates, self.losses, color=COLORS[0], alpha=0.3)
+        axes.plot(self.rates, self.smooth, color=COLORS[0])
+        axes.axvline(self.suggestion, color=COLORS[1], linestyle="--", label=f"suggested: {self.suggestion:.2g}")
         axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
-        axes.legend()
-        return figure
+        axes.legend(frameon=False)
+        quiet(axes)
+        return figure.to(path)
 
 
 def lr_find(

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 PATIENCE = 1.0  # seconds that compiling may take before a line says so
+WIDE = 100  # columns of a terminal that has room for the rate
 
 
 class Silent:
@@ -74,18 +75,24 @@ class Lines(Silent):
 
 
 class Bar(Lines):
-    """A bar over all epochs with loss, metrics, examples/s and time left; one line per epoch above it."""
+    """A bar over all epochs with loss, metrics, examples/s and time left; one line per epoch above it.
+
+    A narrow terminal has the bar and the time left; the rate is left out, and scores are cut.
+    """
 
     def __init__(self, first: int, last: int, count: int | None, console: Any):
         super().__init__(first, last, count)
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
+        wide, width = console.width >= WIDE, len(f"epoch {last}/{last}")
+        bar = 40 if console.width >= 120 else 10
+        room = console.width - width - bar - 10 - (22 if wide else 0)  # the rest is for the scores
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[scores]}"),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.description}", table_column=Column(min_width=width, no_wrap=True)),
+            BarColumn(bar, table_column=Column(min_width=bar, no_wrap=True)),
+            TextColumn("{task.fields[scores]}", table_column=Column(max_width=max(room, 4), no_wrap=True)),
+            *([TextColumn("{task.fields[rate]}")] if wide else []),
             TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),  # whole on a narrow terminal too
         )
         self.bar = Progress(*columns, console=console, transient=True)

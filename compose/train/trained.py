@@ -7,7 +7,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,9 @@ from compose.train.examples import arrays
 from compose.train.file import save
 from compose.train.limits import check_limits, limits_of
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class _Kept:
@@ -231,6 +234,43 @@ class Trained:
         Raises `ExportError` for a layer that the format cannot express.
         """
         return hooks.export(self, path, to, **options)
+
+    def plot(self, path: str | os.PathLike | None = None) -> Figure:
+        """The history as a matplotlib figure, a panel for each score: training, validation, and where that turns.
+
+        With a `path` ending in .png, .svg or .pdf it is written too. Other plots are in `compose.plots`.
+        """
+        from compose.plots.history import history
+
+        return history(self, path)
+
+    def report(
+        self,
+        path: str | os.PathLike,
+        x: Data,
+        y: Data,
+        *,
+        names: Sequence[Any] = (),
+        title: str = "",
+        loss: Losses | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Write an HTML page about the network and what it does on these examples; it needs no other file.
+
+        The page has the network as text, table and diagram, the history, the loss and the metrics, and what fits the
+        targets: for classes the confusion matrix, ROC and precision-recall curves and the worst predictions with their
+        pictures, for numbers the residuals; the filters of a first layer that looks at images.
+
+        Args:
+            path: the file, `"report.html"`.
+            x, y: examples, as in `evaluate`.
+            names: the names of the classes.
+            title: of the page.
+            loss, metrics: as in `evaluate`; None for those of the last `fit`.
+
+        Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
+        """
+        hooks.report(self, path, x, y, names=names, title=title, loss=loss, metrics=metrics)
 
     def __repr__(self) -> str:
         last = (

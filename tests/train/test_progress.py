@@ -96,3 +96,18 @@ def test_fit_compiles_within_it(monkeypatch):
     assert len(entered) == 3, "the full batches, the last one, and those of the validation"
     trained.fit(X, Y, validation=0.4, epochs=2)
     assert len(entered) == 3
+
+
+def test_a_narrow_terminal_has_the_bar_and_the_time_left():
+    for width in (60, 80, 120):
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=True, width=width, color_system=None)
+        with Bar(1, 20, 600, console) as bar:
+            bar.begin(2)
+            bar.advance(100, {})
+            bar.advance(600, {name: 0.125 for name in ("loss", "accuracy", "f1", "top_5", "auc")})
+            out.truncate(0)
+            bar.bar.refresh()
+        line = out.getvalue().replace("\x1b[2K", "").strip("\x00\r\n").split("\r")[0]
+        assert re.match(r"epoch 2/20 +[━╸]", line) and "loss 0.1250  accuracy 0.1" in line, line
+        assert re.search(r"\d:\d\d:\d\d|-:--:--", line) and len(line) <= width

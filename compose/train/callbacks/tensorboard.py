@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,33 +23,40 @@ class tensorboard(Callback):
         folder: where `tensorboard --logdir` looks.
         steps: scalars every so many steps too, as `loss/steps`: means over the epoch so far.
         histograms: histograms of all parameters at the end of every epoch.
+        projector: for the Embedding Projector, the path of a layer, examples, and a label for each or None: the output
+            of the layer for the examples at the end of the training.
 
-    The network's text is written once. It needs the package tensorboardX: `pip install "compose-jax[tensorboard]"`.
+    The network's text and its graph are written once. It needs the package tensorboardX:
+    `pip install "compose-jax[tensorboard]"`.
     """
 
     folder: str | os.PathLike
     steps: int | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     histograms: bool = False
+    projector: tuple[str, Any, Any] | None = None
 
     def __post_init__(self) -> None:
         _writer_class()
 
     @property
     def on(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return ("epoch",) if self.steps is None else ("steps", "epoch")
+        return (*(() if self.steps is None else ("steps",)), "epoch", *(() if self.projector is None else ("end",)))
 
     def begin(self, event: Event) -> Any:
         writer = _writer_class()(os.fspath(self.folder), purge_step=event.step + 1 if event.step else None)
         if event.step == 0:
             writer.add_text("network", f"    {event.net}")
-        return _Writing(writer, self.histograms)
+            writer.file_writer.add_event(_graph(event))
+        return _Writing(writer, self.histograms, self.projector)
 
 
 class _Writing:
-    def __init__(self, writer: Any, histograms: bool):
-        self.writer, self.histograms = writer, histograms
+    def __init__(self, writer: Any, histograms: bool, projector: Any):
+        self.writer, self.histograms, self.projector = writer, histograms, projector
 
     def __call__(self, event: Event) -> Answer | None:
+        if event.on == "end":
+            return self._project(event)
         for name, value in event.scores.items():
             if name in ("epoch", "seconds"):
                 continue
@@ -60,8 +68,39 @@ class _Writing:
                 self.writer.add_histogram(path, np.asarray(leaf, np.float32), event.step)
         return None
 
+    def _project(self, event: Event) -> None:
+        path, x, labels = self.projector
+        outputs = event.net.intermediates(event.params, event.state, *(x if isinstance(x, tuple) else (x,)))
+        if path not in outputs:
+            raise ConfigError(f"the path of a layer for the projector: {', '.join(outputs)}", repr(path))
+        vectors = np.asarray(outputs[path], np.float32)
+        words = None if labels is None else [str(label) for label in labels]
+        name = path.replace("/", "-")
+        self.writer.add_embedding(vectors.reshape(len(vectors), -1), metadata=words, global_step=event.step, tag=name)
+
     def close(self) -> None:
         self.writer.close()
+
+
+def _graph(event: Event) -> Any:
+    """The network's diagram as the graph that TensorBoard draws."""
+    from tensorboardX.proto import event_pb2, graph_pb2, node_def_pb2
+
+    made: tuple[Any, ...] = (event_pb2, graph_pb2, node_def_pb2)  # their classes are made as they are imported
+    Record, GraphDef, NodeDef = made[0].Event, made[1].GraphDef, made[2].NodeDef
+    inputs = event.trained.inputs
+    diagram = event.net.diagram(*(inputs if isinstance(inputs, tuple) else (inputs,)))
+    names: list[str] = []
+    for box in diagram.boxes:
+        name = re.sub(r"[^A-Za-z0-9_./-]", "_", box.path or box.kind)
+        names.append(name if name not in names else f"{name}_{len(names)}")
+    nodes = []
+    for i, (name, box) in enumerate(zip(names, diagram.boxes)):
+        sources = [names[a] for a, b in diagram.arrows if b == i]
+        node = NodeDef(name=name, op=box.label, input=sources)
+        node.attr["output"].s = box.shape.encode()
+        nodes.append(node)
+    return Record(graph_def=GraphDef(node=nodes).SerializeToString())
 
 
 def _writer_class() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pytest
 
 import compose
@@ -69,6 +70,28 @@ def test_tensorboard(tmp_path):
     assert values["loss/steps"] == [2, 4, 6, 8]
     assert values["fc_0/kernel"] == [4, 8]
     assert "network/text_summary" in values
+
+
+def test_tensorboard_has_the_graph_and_the_projector(tmp_path):
+    pytest.importorskip("tensorboardX")
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.graph_pb2 import GraphDef
+
+    labels = [f"class {y}" for y in Y]
+    trained = train(callbacks=[callbacks.tensorboard(tmp_path, projector=("fc_0", X, labels))])
+    (file,) = (path for path in tmp_path.iterdir() if "tfevents" in path.name)
+    (graph,) = filter(None, (Event.FromString(record).graph_def for record in records(file.read_bytes())))
+    nodes = {node.name: node for node in GraphDef.FromString(graph).node}
+    assert next(iter(nodes)) == "input" and list(nodes)[-1] == "output"
+    assert list(nodes["fc_0"].input) == ["input"] and nodes["fc_0"].op.startswith("fc(")
+    assert "fc_0" in (tmp_path / "projector_config.pbtxt").read_text()
+    (vectors,) = tmp_path.rglob("tensors.tsv")
+    (words,) = tmp_path.rglob("metadata.tsv")
+    hidden = trained.net[:1].apply(trained.params, trained.state, X)[0]
+    np.testing.assert_allclose(np.loadtxt(vectors), hidden, rtol=1e-5)
+    assert words.read_text().splitlines() == labels
+    with pytest.raises(compose.LayerError, match="the path of a layer for the projector: fc_0"):
+        train(callbacks=[callbacks.tensorboard(tmp_path / "b", projector=("nope", X, None))])
 
 
 def records(data):

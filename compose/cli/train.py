@@ -1,0 +1,79 @@
+"""`compose train`, `compose evaluate` and `compose lr-find`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from compose import data
+from compose.cli.examples import Task, network, read
+from compose.core.errors import ConfigError, DataError
+from compose.train import fit, load, lr_find
+
+
+def train(
+    what: str, source: str, target: str | None, epochs: int, options: dict[str, Any], validation: float, out: Path
+) -> None:
+    """Train a new network, or go on with a model file, and write the result to `out`."""
+    if out.suffix != ".safetensors":
+        raise ConfigError("a model file that ends in .safetensors", str(out))
+    if not out.parent.is_dir():
+        raise DataError(f"{out}: the folder {out.parent} does not exist")
+    net, start = _begin(what)
+    options = dict(options)
+    task = read(source, target, net, start and start.inputs, options.pop("loss"), options.pop("metrics"))
+    x, y, held_out = _held_out(task, validation, options["seed"])
+    print(f"{source}: {len(x)} examples, {len(held_out[0]) if held_out else 0} for validation; loss {task.loss}")
+    trained = fit(
+        net, x, y, start=start, loss=task.loss, metrics=task.metrics, epochs=epochs, validation=held_out, **options
+    )
+    trained.save(out, optimizer=True)
+    print(f"wrote {out}")
+    if trained.interrupted:
+        raise typer.Exit(130)
+
+
+def evaluate(file: Path, source: str, target: str | None, loss: str | None, metrics: list[str]) -> None:
+    """Print the loss and the metrics of a model file on all the examples; on the test examples if there are such."""
+    trained = load(file)
+    task = read(source, target, trained.net, trained.inputs, loss, metrics)
+    x, y = task.test or (task.x, task.y)
+    scores = trained.evaluate(x, y, loss=task.loss, metrics=task.metrics)
+    print(f"{len(x)} examples")
+    for name, value in scores.items():
+        print(f"{name:<10} {value:.6g}" if np.ndim(value) == 0 else f"{name}\n{value}")
+
+
+def find_rate(what: str, source: str, target: str | None, options: dict[str, Any], out: Path | None) -> None:
+    """Print a learning rate for a network, and plot how it was found."""
+    net, start = _begin(what)
+    options = dict(options)
+    task = read(source, target, net, start and start.inputs, options.pop("loss"), options.pop("metrics"))
+    found = lr_find(net, task.x, task.y, loss=task.loss, start=start, **options)
+    print(f"learning rate {found.suggestion:.2g}")
+    if out is not None:
+        found.plot(out)
+        print(f"wrote {out}")
+
+
+def _begin(what: str) -> tuple[Any, Any]:
+    """The network, and the model file to go on from or None."""
+    net = network(what)
+    if net is not None:
+        return net, None
+    start = load(what)
+    return start.net, start
+
+
+def _held_out(task: Task, fraction: float, seed: int) -> tuple[Any, Any, Any]:
+    """The examples to train on, and those to validate with: the test examples, a random part of all, or none."""
+    if task.test is not None:
+        return task.x, task.y, task.test
+    if fraction == 0:
+        return task.x, task.y, None
+    labels = task.y.ndim == 1 and np.bincount(task.y).min(initial=9, where=np.bincount(task.y) > 0) >= 2
+    parts = data.split(task.x, task.y, fraction, seed, stratify=bool(labels))
+    return parts.train.x, parts.train.y, (parts.test.x, parts.test.y)

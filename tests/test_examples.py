@@ -1,0 +1,54 @@
+"""The examples run in a small form, and print what their docstrings say in form."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+NUMBER = re.compile(r"\d[\d.,e+-]*")
+SMALL = {
+    "iris": ["--epochs", "2"],
+    "kfold": ["--epochs", "2", "--folds", "5"],
+    "logistic": ["--epochs", "2", "--out", "."],
+    "overfitting": ["--epochs", "2", "--out", "."],
+    "regression": ["--epochs", "2", "--out", "."],
+    "text_classifier": ["--epochs", "1", "--sentences", "90"],
+    "variational": ["--epochs", "1", "--out", "."],
+}
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def form(text):
+    """The words of each line up to its first number, without those that are learned."""
+    return [re.split(r"\d|:|\[|against benign", line.strip())[0].strip() for line in text.strip().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "iris" else pytest.mark.slow) for name in SMALL]
+)
+def test_prints_what_its_docstring_says(name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMPOSE_CACHE", str(tmp_path))
+    monkeypatch.delenv("COMPOSE_DATA", raising=False)
+    module = example(name)
+    module.main(SMALL[name])
+    printed = capsys.readouterr().out
+    said = module.__doc__.rstrip().rsplit("\n\n", 1)[1]
+    learned = {"iris": r"\w+ with", "text_classifier": r"(english|german|french)"}.get(name, "$^")
+    wanted, got = ([re.sub(learned, "…", line) for line in form(text)] for text in (said, printed))
+    assert got == wanted
+    pictures = {word.strip(",") for word in module.__doc__.split() if word.strip(",").endswith(".png")}
+    assert {path.name for path in tmp_path.iterdir() if path.suffix == ".png"} == pictures
+
+
+def test_every_example_has_a_docstring_with_its_command():
+    for path in EXAMPLES.glob("*.py"):
+        assert f"python examples/{path.name}" in path.read_text().split('"""')[1], path
