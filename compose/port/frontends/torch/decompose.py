@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import quiet
 from compose.port.frontends.torch.graph import in_place
+from compose.port.frontends.torch.writes import reaches_others
 from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH
 
@@ -57,9 +58,9 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
     values = [n.meta["val"] for n in inputs]
     try:
         made = _traced(run, values)
-        if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+        if not _writes_alone(made.graph):
             made = _traced(torch.func.functionalize(run), values)
-            if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+            if not _writes_alone(made.graph):
                 return None
     except PortError:
         raise
@@ -73,6 +74,18 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
             if name in node.meta:
                 inner.meta[name] = copy.copy(node.meta[name])
     return made.graph
+
+
+def _writes_alone(graph: torch.fx.Graph) -> bool:
+    """Whether what is written in place are results of the graph that nothing else reads, as the walk takes them."""
+    writes = [n for n in graph.nodes if n.op == "call_function" and _is_write(n.target)]
+    known = all(in_place(str(n.target)) and n.args[0].op == "call_function" for n in writes)
+    return not writes or (known and not reaches_others(graph))
+
+
+def _is_write(target: Any) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _with(tree: Any, given: dict[torch.fx.Node, Any]) -> Any:

@@ -54,7 +54,7 @@ def _reshape(low, node, x: Any, *args, **kwargs):
     if isinstance(x, States):
         return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
-        return Weight.of(_reshaped(x, after), x.array.reshape(after), x.trained)
+        return replace(x, take=_reshaped(x, after), shape=after, array=x.array.reshape(after))
     if after == x.shape:
         return x
     if name == "unsqueeze" and (not x.shape or after[0] != x.shape[0]):
@@ -91,7 +91,9 @@ def _expand(low, node, x, *args, **kwargs):
         return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": take})
     if isinstance(x, Weight):
         shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
-        return x if len(after) == len(x.shape) else Weight.of(_reshaped(x, shape), x.array.reshape(shape), x.trained)
+        if len(after) == len(x.shape):
+            return x
+        return replace(x, take=_reshaped(x, shape), shape=shape, array=x.array.reshape(shape))
     if after == x.shape:
         return x
     if isinstance(x, Pending):
@@ -238,9 +240,16 @@ def _pad(low, node, x, padding, mode: Any = "constant", value=None):
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
     if any(w < 0 for w in padding):
         return _cropped(low, node, x, widths, mode, value)
-    if any(widths.get(0, ())) or all(any(widths.get(a, ())) for a in range(1, x.ndim)):
+    everywhere = all(any(widths.get(a, ())) for a in range(1, x.ndim))
+    if value and everywhere and x.ndim > 1 and not any(widths.get(0, ())):  # `pad` leaves the last axis as it is
+        last = (*x.shape, 1)
+        x = low.emit(word("ops.expand_dims")(axis=-1), low.as_source(x), shape=last, axes=identity_axes(len(last)))
+        around = tuple(widths[a] for a in range(1, len(last) - 1))
+        x = low.emit(word("pad")(around, value=float(value)), x, shape=(*low.shape, 1))
+        return low.emit(word("ops.squeeze")(axis=-1), x, axes=identity_axes(len(low.shape)))
+    if any(widths.get(0, ())) or everywhere:
         if value:
-            raise PortError(f"padding of the batch's axis, or of all, with zeros, got {value}")
+            raise PortError(f"padding of the batch's axis with zeros, got {value}")
         pads = {"pad_width": tuple(widths.get(a, (0, 0)) for a in range(x.ndim)), **_pad_mode(mode, None)}
         return emitted(low, word("ops.pad")(**pads), x)
     x, around = padded_axes(low, low.whole(x), widths)
