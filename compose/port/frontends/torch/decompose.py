@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import quiet
+from compose.port.frontends.torch.composed import COMPOSED
 from compose.port.frontends.torch.graph import in_place
 from compose.port.frontends.torch.writes import reaches_others
 from compose.port.lowering.batch import SECOND
@@ -28,7 +30,7 @@ _KEPT = (
 )  # fmt: skip
 
 _WITH_STATISTICS = (
-    "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit",
+    "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit",
     "_batch_norm_with_update",
 )  # fmt: skip
 
@@ -59,7 +61,7 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
     try:
         made = _traced(run, values)
         if not _writes_alone(made.graph):
-            made = _traced(torch.func.functionalize(run), values)
+            made = _traced(dispatch_functionalize(run), values)
             if not _writes_alone(made.graph):
                 return None
     except PortError:
@@ -177,7 +179,9 @@ def _functional(target: Any) -> Any:
 
 @functools.cache
 def _decomposition(target: Any) -> Callable | None:
-    """Torch's function for an operation: of the core set's table, of its own composite kernel, of the full table."""
+    """The function for an operation: ours, of the core set's table, of its composite kernel, of the full table."""
+    if target in COMPOSED:
+        return COMPOSED[target]
     core = core_aten_decompositions()
     if target in core:
         return core[target]
