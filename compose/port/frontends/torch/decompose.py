@@ -26,12 +26,11 @@ from compose.port.lowering.values import BATCH
 # What a rule refuses in these is refused for good: torch's decomposition leaves out what it is refused for.
 _KEPT = (
     "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", "rrelu", "embedding", "embedding_bag",
-    "detach", "bernoulli", "cond", "linspace", "logspace",
+    "detach", "bernoulli", "cond", "linspace", "logspace", "_batch_norm_with_update",
 )  # fmt: skip
 
 _WITH_STATISTICS = (
     "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit",
-    "_batch_norm_with_update",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
+from compose.port.ir.weights import Take
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 from compose.port.lowering.windows import padded_axes
 
@@ -164,6 +165,8 @@ def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
 
 @rules("aten.chunk", "aten.split", "aten.split_with_sizes")
 def _split(low, node, x, sizes, axis=0):
+    if isinstance(x, Weight):
+        return _rows(low, x, axis % len(x.shape))
     x = low.whole(x)
     axis, at = axis % x.ndim, x.axis(axis % x.ndim)
     made, start = [], 0
@@ -174,6 +177,20 @@ def _split(low, node, x, sizes, axis=0):
         shape = tuple(n if a == axis else size for a, size in enumerate(x.shape))
         made.append(low.emit(word("at")(", ".join([":"] * at + [text])), x, shape=shape, axes=x.axes))
         start = stop
+    return made
+
+
+def _rows(low, x: Weight, axis: int) -> list[Weight]:
+    """The parts of a parameter along its first axis, as the matrices of queries, keys and values in one."""
+    if axis or x.take != Take(x.take.source):
+        raise PortError("parts of a parameter along the first axis, as it is stored")
+    made, start = [], 0
+    for i, part in enumerate(low.node.meta["val"]):
+        rows = (start, start + part.shape[0])
+        take, start = Take(x.take.source, rows=rows), rows[1]
+        made.append(Weight.of(take, x.array[slice(*rows)], x.trained))
+        if not low.reads(i):
+            low.leave_unread(take)
     return made
 
 
