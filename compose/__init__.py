@@ -76,17 +76,18 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 
 if TYPE_CHECKING:
-    from compose import data, export, flax, port, train
+    from compose import data, export, flax, port, sharding, train
+    from compose.sharding import shardings
     from compose.train import Trained, callbacks, checkpoint, fit, generate, load, losses, lr_find, metrics, schedules
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
-_MODULES = ("data", "export", "flax", "port", "train")
+_MODULES = ("data", "export", "flax", "port", "sharding", "train")
 _OF_TRAIN = (
     "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "schedules",
 )  # fmt: skip
-_NAMES = dict.fromkeys(_OF_TRAIN, "train")
+_NAMES = dict.fromkeys(_OF_TRAIN, "train") | {"shardings": "sharding"}
 
 
 def _module(name: str) -> ModuleType:

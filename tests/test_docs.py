@@ -27,6 +27,7 @@ def test_design(monkeypatch):
     assert run_blocks(DOCS / "design.md", monkeypatch) == 1
 
 
+@pytest.mark.slow
 def test_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_blocks(DOCS / "training.md", monkeypatch) >= 14

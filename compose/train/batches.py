@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -28,19 +28,24 @@ class Chunk(NamedTuple):
     place: Any = None
 
 
+def _on_device(tree: Any) -> Any:
+    return jax.tree.map(jnp.asarray, tree)
+
+
 class Batches:
     """The batches of `data` in any order; the last one is smaller if the batch size does not divide the data.
 
     Data of at most `device_bytes` stays on the device. Larger data is gathered on the host, one chunk at a
-    time. All chunks have the same shape, so that one executable runs them; the batches do not change.
+    time. All chunks have the same shape, so that one executable runs them; the batches do not change. `put` puts arrays
+    on the device, or the devices.
     """
 
-    def __init__(self, data: Examples, batch: int, device_bytes: int):
-        self.data, self.batch, self.device_bytes = data, batch, device_bytes
+    def __init__(self, data: Examples, batch: int, device_bytes: int, put: Callable[[Any], Any] = _on_device):
+        self.data, self.batch, self.device_bytes, self.put = data, batch, device_bytes, put
         self.count, self.steps = data.count, -(-data.count // batch)
         arrays = (data.x, data.y)
         on_device = all(isinstance(a, jax.Array) for a in jax.tree.leaves(arrays))
-        self.resident = jax.tree.map(jnp.asarray, arrays) if on_device or data.nbytes <= device_bytes else None
+        self.resident = put(arrays) if on_device or data.nbytes <= device_bytes else None
 
     def epoch(self, seed: int, number: int, skip: int = 0, place: Any = None) -> Iterator[Chunk]:
         """The chunks of epoch `number`, from 0, in the order of its seed; without its first `skip` batches."""
@@ -54,7 +59,7 @@ class Batches:
         """The chunks of one epoch with examples in that order, without the first `skip` batches."""
         steps, rest = divmod(len(order), self.batch)
         if self.resident is not None:
-            on_device = jnp.asarray(order, jnp.int32)
+            on_device = self.put(order.astype(np.int32))
             if steps > skip:
                 yield Chunk(self.resident, on_device, 0, steps, self.batch, skip)
             if rest and skip <= steps:
@@ -72,8 +77,8 @@ class Batches:
 
     def _gathered(self, rows: np.ndarray, steps: int, size: int, length: int) -> Chunk:
         padded = np.resize(rows, length)  # a shorter last chunk repeats its rows up to the common length
-        arrays = jax.tree.map(lambda a: jnp.asarray(np.asarray(a[padded])), (self.data.x, self.data.y))
-        return Chunk(arrays, jnp.arange(length, dtype=jnp.int32), 0, steps, size)
+        arrays = jax.tree.map(lambda a: np.asarray(a[padded]), (self.data.x, self.data.y))
+        return Chunk(self.put(arrays), self.put(np.arange(length, dtype=np.int32)), 0, steps, size)
 
     def _batches_per_chunk(self) -> int:
         batch_bytes = max(1, self.data.nbytes * self.batch // self.data.count)
@@ -86,8 +91,9 @@ def steps_of(data: Any, options: dict[str, Any]) -> int | None:
     return data.steps if not isinstance(data, Examples) else -(-data.count // min(options["batch_size"], data.count))
 
 
-def batches_of(data: Any, options: dict[str, Any]) -> Any:
-    """The batches of examples, for options of `fit`. A stream is its own."""
+def batches_of(data: Any, options: dict[str, Any], put: Callable[[Any], Any] = _on_device) -> Any:
+    """The batches of examples, for options of `fit`. A stream is its own. `put` puts arrays where they are used."""
     if not isinstance(data, Examples):
+        data.put = put
         return data
-    return Batches(data, min(options["batch_size"], data.count), options["memory"])
+    return Batches(data, min(options["batch_size"], data.count), options["memory"], put)

@@ -74,6 +74,7 @@ class CustomScoring:
     """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` if it cannot."""
 
     def __init__(self, net: Layer, inputs: Any, data: Examples, loss: Callable, **options: Any):
+        self.distribution = options.pop("distribution", None)
         options["sample_weight"] = data.y.weights if isinstance(data.y, Weighted) else None
         for name, value in options.items():
             if value is not None and value != ():
@@ -118,7 +119,7 @@ class CustomScoring:
 
     @functools.cached_property
     def _steps(self) -> Any:
-        return evaluation_steps(self.net, self.scores, None)
+        return evaluation_steps(self.net, self.scores, None, self.distribution)
 
     def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
+from compose.sharding.mesh import Devices
+from compose.sharding.rules import Rules
 from compose.train.batches import steps_of
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.checkpoints import checkpoint_of
 from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
+from compose.train.distribution import distribution_of
 from compose.train.examples import examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
@@ -62,6 +66,9 @@ def fit(
     inputs: Any = None,
     memory: int = 2 << 30,
     precision: Precision = None,
+    devices: Devices | None = None,
+    mesh: Mesh | None = None,
+    sharding: Rules | None = None,
     cache: str | os.PathLike | None = None,
     verbose: bool = True,
 ) -> Trained:
@@ -127,6 +134,12 @@ def fit(
         precision: `"bfloat16"` or `"float16"` to compute in it, validation too; parameters, optimizer, outputs, loss,
             statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is
             skipped. None computes in float32.
+        devices: how many devices to train on, or `"all"`; or the sizes of named axes, `{"data": 4, "model": 2}`. Each
+            batch is split over the axis `"data"`; results are those of one device but for rounding.
+        mesh: the mesh of these devices instead, as `jax.make_mesh` gives it.
+        sharding: how parameters and optimizer are laid out over the devices: `"replicated"` (the default), `"fsdp"`,
+            `"tensor"`, or a dict from patterns of paths to mesh axes, as in `{"**/kernel": (None, "model")}`; see
+            `compose.shardings`.
         cache: a folder in which compiled programs are kept, so that another process need not compile them.
         verbose: show a progress bar on a terminal, or one line per epoch elsewhere.
 
@@ -145,13 +158,15 @@ def fit(
         steps_per_epoch=steps_per_epoch,
         loss_weights=loss_weights, ignore_label=ignore_label, logits=logits, class_weight=class_weight,
         l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
-        seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
+        seed=seed, memory=memory, precision=precision, devices=devices, mesh=mesh, sharding=sharding, cache=cache,
+        verbose=verbose,
     )  # fmt: skip
     start = _weights(start)
     _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
     if steps_per_epoch is not None:
         _at_least(1, steps_per_epoch=steps_per_epoch)
+    distribution = distribution_of(devices, mesh, sharding)
     dtype, regime = compute_dtype(precision), regime_of(l1, l2, ema, accumulate)
     data, held_out = _parts(x, y, sample_weight, validation, options)
     batches = steps_of(data, options)
@@ -160,7 +175,16 @@ def fit(
     update = optimizer_of(optimizer, rate, clip, accumulate)
     inputs = _inputs(inputs, loss, start, data)
     scoring = scoring_of(
-        net, inputs, data, loss, metrics, dtype, logits=logits, ignore_label=ignore_label, loss_weights=loss_weights
+        net,
+        inputs,
+        data,
+        loss,
+        metrics,
+        dtype,
+        logits=logits,
+        ignore_label=ignore_label,
+        loss_weights=loss_weights,
+        distribution=distribution,
     )
     scoring.numbers_only()
     for part in (data, held_out):
@@ -172,7 +196,7 @@ def fit(
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
         net, inputs, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
-        tuple(callbacks), checkpoint_of(checkpoint),
+        tuple(callbacks), checkpoint_of(checkpoint), distribution,
     )  # fmt: skip
     with disk_cache(cache):
         return train(task)

@@ -75,21 +75,27 @@ class Training:
             task.scoring.check(task.held_out, "validation")
         found = None if folder is None else folder.latest()
         kept: Any = None
+        where = task.distribution
         if found is None:
-            before = begin(task.net, inputs, options["seed"], task.start)
+            before = begin(task.net, inputs, options["seed"], task.start, where)
         else:
             before, kept = restored(task, inputs, *found)
         task.scoring.check_end(task.data, before.params, before.state)
         self.optimizer_key = structural_key(task.update)  # before it runs: schedules may change what they captured
-        self.batches = batches_of(task.data, options)
-        self.validating = None if task.held_out is None else batches_of(task.held_out, options)
+        put = () if where is None else (where.whole,)
+        self.batches = batches_of(task.data, options, *put)
+        self.validating = None if task.held_out is None else batches_of(task.held_out, options, *put)
         steps = len(before.history) * (self.batches.steps or 0)
         anew = task.anew and kept is None
         self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps, anew)
+        if where is not None:
+            self.carry, self.fixed = where.place(before.params, (self.carry, self.fixed))
         net = resting(task.net, inputs, task.freeze)
-        self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime)
+        self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime, where)
         self.history, self.steps_per_call = list(before.history), StepsPerCall()
         self.key = jax.random.key(options["seed"])
+        if where is not None:
+            self.key = where.whole(self.key)
         self.base = kept["base"] if kept else len(before.history)
         self.epoch = kept["epoch"] if kept else self.base + 1
         self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])
@@ -172,12 +178,14 @@ class Training:
 
     def trained(self, interrupted: bool = False, copy: bool = False) -> Trained:
         """The training as it is now, in arrays of its own with `copy`."""
-        carry = jax.tree.map(jnp.copy, self.carry) if copy else self.carry
+        carry, fixed = jax.tree.map(jnp.copy, self.carry) if copy else self.carry, self.fixed
+        if self.task.distribution is not None:
+            carry, fixed = self.task.distribution.together((carry, fixed))
         session = Session(
             self.options, self.task.update, self.optimizer_key, carry.opt_state, int(carry.step), carry.scale,
-            carry.rate, None if carry.average is None else merge(carry.training, self.fixed),
+            carry.rate, None if carry.average is None else merge(carry.training, fixed),
         )  # fmt: skip
-        params = _params(carry, self.fixed)
+        params = _params(carry, fixed)
         return Trained(self.task.net, params, carry.state, tuple(self.history), self.inputs, session, interrupted)
 
     @property

@@ -17,6 +17,7 @@ from compose.core.errors import ConfigError, DataError, shape_text
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.batches import Batches
+from compose.train.distribution import Distribution
 from compose.train.epoch import run_epoch
 from compose.train.examples import Examples
 from compose.train.heads import Given, Head, given
@@ -54,9 +55,10 @@ class Scoring:
         logits: bool | None = None,
         ignore_label: int | None = None,
         loss_weights: Any = None,
+        distribution: Distribution | None = None,
     ):
         self.net, self.dtype, self.inputs = net, dtype, data.specs(1)
-        self.ignore, self.logits = _label(ignore_label), logits
+        self.ignore, self.logits, self.distribution = _label(ignore_label), logits, distribution
         y, weights = apart(data.y)
         self.out = plan(net, self.inputs).out
         self.outputs, masks = _traced(net, self.inputs, _by_step(weights) or ignore_label is not None)
@@ -160,7 +162,7 @@ class Scoring:
 
     @functools.cached_property
     def _steps(self) -> Any:
-        return evaluation_steps(self.net, self.scores, self.dtype)
+        return evaluation_steps(self.net, self.scores, self.dtype, self.distribution)
 
     def measure(self, params, state, batches: Batches, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and metrics over all batches. Compiling happens within `compiling()`."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params, init
+from compose.train.distribution import Distribution
 from compose.train.loss_scale import first_scale
 from compose.train.optimizer_state import Stored
 from compose.train.optimizers import split
@@ -19,10 +20,11 @@ from compose.train.train_step import Carry, optimizer_start
 from compose.train.trained import Trained
 
 
-def begin(net: Layer, inputs: Any, seed: int, start: Any) -> Trained:
+def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribution | None = None) -> Trained:
     """The network to start from: `start`, after checking its parameters, or freshly initialised."""
     if start is None:
-        params, state = init(net, seed, inputs)
+        draw = init if distribution is None else distribution.init
+        params, state = draw(net, seed, inputs)
         return Trained(net, params, state, (), inputs)
     if not isinstance(start, Trained):
         params, state = start

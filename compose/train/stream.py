@@ -47,6 +47,7 @@ class Stream:
         self.limit = steps
         self.steps = _length(source) if steps is None else steps
         self.check: Callable[[Examples], None] = lambda batch: None
+        self.put: Callable[[Any], Any] = lambda tree: jax.tree.map(jnp.asarray, tree)
         self.opened: Any = None
         self.source_left = self._read(0)
         self.ahead = [found for found in (next(self.source_left, None),) if found is not None]
@@ -73,7 +74,7 @@ class Stream:
             part = self._examples(batch)
             self.check(part)
             done += 1
-            yield Chunk(jax.tree.map(jnp.asarray, (part.x, part.y)), _rows(part.count), 0, 1, part.count, place=after)
+            yield Chunk(self.put((part.x, part.y)), self.put(_rows(part.count)), 0, 1, part.count, place=after)
 
     def whole_pass(self) -> Iterator[Chunk]:
         """The chunks of one pass, for validation."""

@@ -18,6 +18,7 @@ from jax import lax
 from compose.core.context import Context
 from compose.core.layer import Layer
 from compose.train.compiled import Compiled
+from compose.train.distribution import Distribution
 from compose.train.loss_scale import LossScale, adjusted, chosen, finite
 from compose.train.optimizers import merge
 from compose.train.regime import Regime
@@ -47,17 +48,21 @@ def optimizer_start(values) -> Any:
 
 
 @by_structure
-def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | None]]) -> Compiled:
-    """For a network, scores, optimizer, dtype and regime, `run` over training batches.
+def training_steps(
+    values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | None, Distribution | None]],
+) -> Compiled:
+    """For a network, scores, optimizer, dtype, regime and distribution, `run` over training batches.
 
     The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
     with None, in that of its parameters.
     """
 
     def step(carry: Carry, sums, constants, x, y):
-        net, scores, optimizer, dtype, regime = values()
+        net, scores, optimizer, dtype, regime, distribution = values()
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
+        if distribution is not None:
+            x, y = distribution.split((x, y))
         rng = jax.random.fold_in(key, carry.step)
         factor = None if carry.scale is None else carry.scale.factor
 
@@ -81,7 +86,10 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | 
         if regime is not None and average is not None:
             average = regime.averaged(average, training, opt_state)
         after = Carry(training, opt_state, state, carry.step + 1, carry.scale, carry.rate, average)
-        return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), after_sums
+        after = after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)
+        if distribution is not None:
+            after = distribution.constrain(merge(training, fixed), after)
+        return after, after_sums
 
     return over_batches(step)
 
@@ -93,14 +101,16 @@ def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Car
 
 
 @by_structure
-def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any]]) -> Compiled:
-    """For a network, scores and dtype, `run` over evaluation batches.
+def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution | None]]) -> Compiled:
+    """For a network, scores, dtype and distribution, `run` over evaluation batches.
 
     The carry is empty; the constants are the parameters and the state.
     """
 
     def step(carry, sums, constants, x, y):
-        net, scores, dtype = values()
+        net, scores, dtype, distribution = values()
+        if distribution is not None:
+            x, y = distribution.split((x, y))
         params, state = constants
         found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
         return carry, scores.add(sums, found)

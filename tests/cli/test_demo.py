@@ -66,6 +66,7 @@ def test_demo_download_without_a_net(cli, tmp_path, monkeypatch):
 DEMO = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from compose.cli import main; main()"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path):
     run = subprocess.Popen(

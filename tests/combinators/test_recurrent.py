@@ -93,6 +93,7 @@ def test_padding_changes_nothing(x, rng):
     assert not np.any(by_x[~np.asarray(real)])
 
 
+@pytest.mark.slow
 def test_the_mask_of_apply_reaches_every_layer(x):
     net = compose_seq(lstm(6), lstm(3, output="last"))
     params, _ = net.init(0, x)

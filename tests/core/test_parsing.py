@@ -229,6 +229,7 @@ VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_mutated_expressions_fail_only_by_our_errors(data):
@@ -260,6 +261,7 @@ def _parses_or_refuses(text: str) -> None:
     assert parse(str(net)) == net and hash(net) == hash(parse(str(net)))
 
 
+@pytest.mark.slow
 @given(keeping())
 @settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
 def test_the_parsed_network_computes_the_same_bits(net):

@@ -96,6 +96,7 @@ def test_half_precision_parameters_decide_for_themselves():
     assert relu(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 def test_repeated_blocks_and_integer_inputs():
     block = compose_seq(
         residual(compose_seq(layer_norm(), multi_head_attention(2, causal=True))),

@@ -65,7 +65,7 @@ def test_the_training_step_has_them_for_the_gradient_too():
     optimizer = optax.sgd(0.1)
     training, fixed = split(net, params)
     scores = Scoring(net, examples(x, np.arange(4) % 3), "cross_entropy").scores
-    run = training_steps(net, scores, optimizer, None, None)
+    run = training_steps(net, scores, optimizer, None, None, None)
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays = (jnp.asarray(x), jnp.arange(4) % 3)
     rest = (scores.start(4), (fixed, jax.random.key(0)), arrays, jnp.arange(4), 0, 0, 2)

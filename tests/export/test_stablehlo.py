@@ -30,6 +30,7 @@ assert "compose" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_runs_in_a_process_without_this_package(tmp_path: Path):
     report = to_stablehlo(NET, PARAMS, STATE, spec(8, 8, 2), tmp_path / "net.stablehlo").report
     np.save(tmp_path / "x.npy", X)

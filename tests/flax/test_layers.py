@@ -29,6 +29,7 @@ def test_dropout_draws_from_the_rng_of_apply(made, x, key):
         net.apply(params, state, x, train=True)
 
 
+@pytest.mark.slow
 def test_a_net_with_flax_inside_learns(rng):
     x = rng.normal(size=(256, 5)).astype(np.float32)
     y = (x.sum(1) > 0).astype(int)

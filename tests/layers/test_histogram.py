@@ -17,6 +17,7 @@ def images(request, rng):
     return values.astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bins", [10, 52, 256])
 def test_equalize_is_keras_on_each_image(bins, images):
     theirs = keras.layers.Equalization(bins=bins, **UNIT)

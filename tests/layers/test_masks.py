@@ -141,6 +141,7 @@ def test_what_would_mix_padding_in_is_refused(net, name, x):
     assert str(caught.value).startswith(f"{name}: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net",
     [

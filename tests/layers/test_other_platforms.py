@@ -55,7 +55,7 @@ def test_training_steps(name, platform):
     optimizer = optax.adam(1e-3)
     loss = "mse" if case.target.dtype == jnp.float32 else "cross_entropy"
     scores = Scoring(case.net, examples(case.x, case.target), loss).scores
-    run = training_steps(case.net, scores, optimizer, jnp.dtype("bfloat16"), None).jitted
+    run = training_steps(case.net, scores, optimizer, jnp.dtype("bfloat16"), None, None).jitted
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays, order = (case.x, case.target), jnp.arange(len(case.x))
     traced = run.trace(carry, scores.start(2), (fixed, jax.random.key(0)), arrays, order, 0, 0, 2, size=2)

@@ -69,6 +69,7 @@ def test_simple_rnn(x):
     agree(net, p, keras.layers.SimpleRNN(6, **DOUBLE), plain_weights(p), x)
 
 
+@pytest.mark.slow
 def test_lstm_gives_the_last_output_by_default_and_its_forget_gate_starts_open(x):
     net = lstm(6, output="last")
     p = perturbed(net, x)
@@ -79,6 +80,7 @@ def test_lstm_gives_the_last_output_by_default_and_its_forget_gate_starts_open(x
     np.testing.assert_array_equal(fresh.cell.bias.value, net.init(0, x)[0]["bias"])
 
 
+@pytest.mark.slow
 def test_gru_has_its_gates_in_the_order_z_r_n(x):
     net = gru(6)
     p = perturbed(net, x)
@@ -106,6 +108,7 @@ def test_masking_leaves_out_steps_of_zeros(x):
     np.testing.assert_allclose(net.apply(p, {}, x)[0], layer(x, mask=mask), rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_conv_lstm(x64, rng):
     x = jnp.asarray(rng.normal(size=(2, 3, 6, 5, 2)))
     net = conv_lstm(3, 3, padding="valid", output="last")
@@ -142,6 +145,7 @@ def test_grouped_query_attention(x):
     np.testing.assert_allclose(net.apply(p, {}, x)[0], layer(x, x), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_attention_takes_query_value_key(x, rng):
     key, value = (jnp.asarray(rng.normal(size=(3, 7, 4))) for _ in range(2))
     for net, layer in (

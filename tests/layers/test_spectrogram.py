@@ -75,6 +75,7 @@ def test_phase_is_keras(double, rng):
     np.testing.assert_allclose(jnp.exp(1j * ours), jnp.exp(1j * theirs), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options, theirs", MEL, ids=lambda o: str(o)[:40])
 def test_mel_is_keras(options, theirs, double, rng):
     x = jnp.asarray(rng.normal(size=(1, 5000)))

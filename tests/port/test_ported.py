@@ -16,6 +16,7 @@ def deep():
     return port.from_torch(torch.nn.Sequential(*layers), torch.randn(4, 8))
 
 
+@pytest.mark.slow
 def test_print_is_a_summary():
     p = deep()
     lines = repr(p).splitlines()

@@ -48,6 +48,7 @@ def test_nothing_is_compiled_after_the_first_epoch():
     assert compiled == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"loss": "cross_entropy", "last": fc(3)}], ids=["own loss", "logits"])
 def test_a_k_fold_compiles_once(options):
     run(**options)
@@ -67,6 +68,7 @@ def test_another_rate_or_loss_compiles_anew():
         assert len(compiled) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schedule", [lambda: optax.linear_schedule(1e-2, 0.0, 99), lambda: optax.cosine_decay_schedule(1e-2, 99)],
     ids=["linear", "cosine"],

@@ -26,6 +26,7 @@ def cross_entropy(net, params, state, batch, rng, train):
     return optax.softmax_cross_entropy_with_integer_labels(z, y).mean(), state, {"accuracy": (z.argmax(-1) == y).mean()}
 
 
+@pytest.mark.slow
 def test_the_same_as_the_loss_by_name():
     ours = fit(NET, X, Y, loss=cross_entropy, validation=0.2, **OPTIONS)
     theirs = fit(NET, X, Y, loss="cross_entropy", metrics="accuracy", validation=0.2, **OPTIONS)
@@ -38,6 +39,7 @@ def test_the_same_as_the_loss_by_name():
     assert ours.evaluate(X, Y) == pytest.approx(theirs.evaluate(X, Y), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_everything_else_of_fit(tmp_path):
     options = dict(
         OPTIONS, ema=0.9, accumulate=2, l2=1e-3, freeze="fc_0/**", clip=1.0, learning_rate=schedules.one_cycle(1e-2),
@@ -50,6 +52,7 @@ def test_everything_else_of_fit(tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), ours.params, theirs.params)
 
 
+@pytest.mark.slow
 def test_a_lambda_of_two_views_without_targets():
     net = compose_seq(fc(16, relu), fc(4))
 

@@ -32,6 +32,7 @@ print(counts["hits"], counts["requests"], repr(trained.history[-1]["loss"]))
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing(tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])

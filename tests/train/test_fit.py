@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_bits(net, rng):
     assert bits(first.params) != bits(other.params)
 
 
+@pytest.mark.slow
 def test_streaming_from_the_host_gives_the_same_bits(rng):
     net = compose_seq(fc(8), batch_norm(), relu, dropout(0.5), fc(3, softmax))
     x, y = problem(rng, 70)

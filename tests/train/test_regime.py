@@ -61,6 +61,7 @@ def test_penalties(x64):
           by_hand(optax.sgd(0.1), lambda p: 0.01 * sum(jnp.sum(w**2) for w in p["body"].values()))[0])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_clipping_and_rates_by_path(x64):
     close(train(clip=0.1).params, by_hand(optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(0.1)))[0])
     rates = {"head/**": optax.linear_schedule(0.1, 0.0, 3), "**": 1e-3}

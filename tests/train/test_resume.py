@@ -98,6 +98,7 @@ def test_whatever_the_options(options, tmp_path):
     same(run(None, tmp_path), whole)
 
 
+@pytest.mark.slow
 def test_training_longer_goes_on(tmp_path):
     train(None, tmp_path, epochs=2)
     same(train(None, tmp_path, epochs=4), train(epochs=4))
@@ -221,6 +222,7 @@ def killed(tmp_path, times, signals=(signal.SIGKILL,), seed=0):
 @pytest.mark.parametrize("times, signals", [
     (2, (signal.SIGKILL, signal.SIGTERM)), pytest.param(20, (signal.SIGKILL,), marks=pytest.mark.slow),
 ])  # fmt: skip
+@pytest.mark.slow
 def test_killed_at_random_moments(times, signals, tmp_path):
     whole, cut, codes = killed(tmp_path, times, signals)
     assert set(codes) <= {-9, 143, 0}

@@ -164,6 +164,7 @@ def test_logarithms_and_scores_are_not_given_probabilities():
 TWO = compose_seq(fc(5, relu), branch(fc(1, name="size"), fc(3, softmax, name="kind")))
 
 
+@pytest.mark.slow
 def test_each_output_has_its_loss_and_metrics(x64):
     x, size = X.astype(float), X[:, :1].astype(float)
     options = dict(
@@ -202,6 +203,7 @@ def test_outputs_of_a_graph_and_of_a_dict_are_named():
     assert Scoring(net, examples(X, (X, X)), ("mse", "mse")).names[1:] == ("output_0_loss", "output_1_loss")
 
 
+@pytest.mark.slow
 def test_half_precision_skips_the_softmax_of_each_output():
     y = (X[:, :1], LABELS)
     options = dict(loss={"size": "mse", "kind": "cross_entropy"}, verbose=False, epochs=2)
@@ -234,6 +236,7 @@ def test_padded_steps_do_not_count(net, precision, rng):
     assert found["accuracy"] == pytest.approx(right[real].mean())
 
 
+@pytest.mark.slow
 def test_a_mask_that_cannot_be_followed_is_asked_about():
     tangled = compose_seq(masked(compose_seq(embedding(5, 3), lstm(4))), lstm(3))
     y = np.zeros(IDS.shape, int)

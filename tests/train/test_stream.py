@@ -44,6 +44,7 @@ class Pairs:
         return X[i], Y[i]
 
 
+@pytest.mark.slow
 def test_the_batches_of_arrays_as_a_stream():
     whole = train(X, Y)
     same(train(in_order), whole)

@@ -60,7 +60,7 @@ def test_the_loop_has_the_operations_of_one_written_by_hand(net, loss, by_hand, 
     opt_state, zero, key = OPTIMIZER.init(params), jnp.int32(0), jax.random.key(0)
     total, rest = jnp.zeros(1), ((x, y), order, 0, 0, 5)
     scores = Scoring(net, examples(x, y), loss).scores
-    ours = training_steps(net, scores, OPTIMIZER, None, None).lower(
+    ours = training_steps(net, scores, OPTIMIZER, None, None, None).lower(
         Carry(training, opt_state, state, zero), scores.start(50), (fixed, key), *rest, size=BATCH
     )
     theirs = jax.jit(hand, donate_argnums=0).lower((params, opt_state, zero), total, key, *rest)

@@ -69,6 +69,7 @@ def test_classes(given, data, x64):
         )
 
 
+@pytest.mark.slow
 def test_binary_classes_and_ignored_labels(data, x64, rng):
     x, y = data
     bits = (y > 0).astype(int)[:, None]
@@ -148,6 +149,7 @@ def test_validation_has_the_examples_weights_and_not_the_classes(data, x64):
     assert part.history[0]["val_loss"] == pytest.approx(float((w[18:] * ce).mean()))
 
 
+@pytest.mark.slow
 def test_steps_may_be_weighed(rng):
     x, y = rng.normal(size=(6, 5, 2)).astype(np.float32), rng.integers(0, 3, (6, 5))
     w = rng.uniform(size=(6, 5))

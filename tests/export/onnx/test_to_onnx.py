@@ -76,6 +76,7 @@ def test_blocks_of_a_repeat_have_their_own_weights():
     assert nodes(made) == ["Gemm", "Relu", "Add"] * 3
 
 
+@pytest.mark.slow
 def test_recurrent_layers_and_attention_are_one_node():
     net = compose_seq(embedding(20, 8), bidirectional(lstm(4)), encoder_block(2, 16))
     made = nodes(written(net, 5, dtype=int))

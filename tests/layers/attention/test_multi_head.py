@@ -76,6 +76,7 @@ def test_dropout_drops_weights_and_keeps_their_mean(x):
     np.testing.assert_allclose(noisy.mean(1), exact.mean(1), rtol=0.02)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([(4, 4), (4, 2), (4, 1), (6, 3)]), st.integers(1, 5), st.integers(1, 5), st.booleans())
 def test_grouped_heads_are_repeated_heads(heads, queries, keys, causal):

@@ -77,6 +77,7 @@ def test_contrast_is_keras_but_for_its_cut(images):
     np.testing.assert_allclose(wide.std((1, 2)), 2 * images.std((1, 2)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shear_is_keras_in_one_of_its_two_directions(images):
     theirs = keras.layers.RandomShear((0.3, 0.3), (0.3, 0.3))(images, training=True)
     there, back = (np.asarray(drawn(random_shear((by, by)), images)) for by in (0.3, -0.3))
@@ -85,6 +86,7 @@ def test_shear_is_keras_in_one_of_its_two_directions(images):
     assert np.abs(there - back).max() > 0.1
 
 
+@pytest.mark.slow
 def test_each_image_is_changed_by_itself(images):
     same = np.broadcast_to(images[:1], (40, *images.shape[1:]))
     for layer in (random_rotation(0.1), random_zoom(0.3), random_translation(0.2), random_shear(0.2), random_hue(0.2)):

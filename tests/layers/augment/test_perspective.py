@@ -22,6 +22,7 @@ def drawn(layer, x, seed=0):
     return np.asarray(layer.apply({}, {}, x, rng=jax.random.key(seed), train=True)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.3, 0.6])
 def test_perspective_is_keras_for_the_same_corners(scale, images, rng):
     grown = rng.uniform(1 - scale / 2, 1 + scale / 2, (3, 2, 2, 2)).astype(np.float32)

@@ -28,6 +28,7 @@ def equal(images, one):
     return np.abs(images - np.asarray(one)).max((1, 2, 3)) < 1e-5
 
 
+@pytest.mark.slow
 def test_one_step_is_one_of_the_operations_for_each_image(images):
     """Those that draw no number of their own show how often each is taken: once in twelve."""
     layer = rand_augment(1, 0.4)
@@ -59,6 +60,7 @@ def test_more_steps_change_more(images):
     assert moved[1] > 1.3 * moved[0]
 
 
+@pytest.mark.slow
 def test_aug_mix_lies_between_the_image_and_its_chain(images):
     """With one chain of one step at factor 0 each mixture is on the line to the stretched or the equalized image."""
     moved = drawn(aug_mix(1, 1, 0.0), images) - images[0]

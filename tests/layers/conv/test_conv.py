@@ -27,6 +27,7 @@ def drawn_convolutions(draw, low_padding: int = 0):
     return (2, *space, 4), size, stride, padding, dilation, groups
 
 
+@pytest.mark.slow
 @given(drawn_convolutions())
 @BOUNDED
 def test_any_convolution_is_torch(x64, drawn):

@@ -70,6 +70,7 @@ def test_the_gradient_keeps_the_input_and_no_copy_for_each_position():
     assert kept <= 2 * x.size + sum(a.size for a in jax.tree.leaves(params))
 
 
+@pytest.mark.slow
 def test_repeated_blocks_are_the_written_out_form():
     block = compose_seq(depthwise_conv(3), relu)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 6, 3)), jnp.float32)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tests.cases.pool import ADAPTIVE_AVG, ADAPTIVE_MAX, pooled
 BOUNDED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 10))
 @settings(BOUNDED, max_examples=8)
 def test_adaptive_pools_are_torch(x64, rank, length, bins):

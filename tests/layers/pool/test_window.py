@@ -39,6 +39,7 @@ def windows(draw, dilated: bool):
     return values, size, stride, padding, dilation, draw(st.booleans())
 
 
+@pytest.mark.slow
 @given(windows(dilated=True))
 @BOUNDED
 def test_max_pool_and_its_ties_are_torch(x64, drawn):
@@ -65,6 +66,7 @@ def test_padding_by_name_is_keras(length, padding, x64, rng):
         np.testing.assert_allclose(layer(x), theirs(3, 2, padding, dtype="float64")(x), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_channels_first_is_the_same_turned(x64, rng):
     x = rng.normal(size=(2, 3, 8, 9))
     turned = lambda y: np.moveaxis(y, 1, -1)

@@ -24,10 +24,12 @@ def test_every_derivative_is_that_of_the_plain_scan(name, padded, x64):
     plain_scan.expect_every_derivative_of(gru, 1, CASES[name], padded)
 
 
+@pytest.mark.slow
 def test_batched(x64):
     plain_scan.expect_equal_batched(gru, 1)
 
 
+@pytest.mark.slow
 def test_inside_other_layers(x64):
     plain_scan.expect_equal_inside_other_layers(gru)
 

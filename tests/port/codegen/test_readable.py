@@ -26,6 +26,7 @@ def test_a_source_is_as_short_as_a_person_writes_it(name):
     short(port.from_torch(model, x[:1]), MOST[name])
 
 
+@pytest.mark.slow
 def test_a_model_without_modules_is_written_in_blocks(monkeypatch):
     keras = pytest.importorskip("keras")
     drawing = keras.initializers.VarianceScaling

@@ -33,6 +33,7 @@ def rules(monkeypatch):
     return Registry("tests")
 
 
+@pytest.mark.slow
 def test_a_users_rule_wins_even_if_registered_before_the_built_in_ones():
     pytest.importorskip("torch")
     done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, check=True)

@@ -154,6 +154,7 @@ class Normalised(torch.nn.Sequential):
         super().__init__(torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
 
 
+@pytest.mark.slow
 def test_what_adam_moves_by_rounding_is_told_and_nothing_else_excused():
     model = Normalised()
     p = port.from_torch(model, torch.randn(7, 6))

@@ -72,6 +72,7 @@ def test_replaced_parameters_are_trained_on():
         train(callbacks=[lambda e: callbacks.replace(params={"fc_0": {}})])
 
 
+@pytest.mark.slow
 def test_a_rate_of_zero_stands_still():
     trained = train(optimizer="sgd", callbacks=[lambda e: callbacks.replace(rate=0.0)])
     same(trained.params, train(optimizer="sgd", epochs=1).params)

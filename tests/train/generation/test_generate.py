@@ -82,6 +82,7 @@ def test_stop_ends_a_sequence_and_leaves_the_others():
     np.testing.assert_array_equal(stopped[1][:end], free[1][:end])
 
 
+@pytest.mark.slow
 def test_drawing_depends_on_the_seed_and_a_temperature_near_zero_is_greedy():
     given = model("rotary")
     draws = [generate(*given, [1, 2], steps=12, temperature=200.0, seed=seed) for seed in (0, 0, 1)]

@@ -69,6 +69,7 @@ def test_areas_of_several_classes(scores, batch, rng):
     agree(evaluated(softmax, scores, y, batch, loss="cross_entropy", metrics=list(expected)), expected)
 
 
+@pytest.mark.slow
 def test_binary_targets(scores, batch, rng):
     z, y = scores[:, :1], rng.integers(0, 2, (N, 1))
     guess, p = z > 0, np.asarray(jax.nn.sigmoid(z))
@@ -126,6 +127,7 @@ def test_r2_is_accurate_in_single_precision_far_from_zero(rng):
     assert evaluated(identity, x, y, 32, loss="mse", metrics="r2")["r2"] == pytest.approx(sk.r2_score(y, x), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_steps_that_do_not_count(rng, x64):
     """Padded steps and an ignored label, against scikit-learn on those that remain."""
     x = rng.normal(size=(11, 6, 4))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,24 +11,23 @@ import torch
 from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
-from compose.core.errors import LayerError, PortError
+from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.constants import folded, wide, without_batch
-from compose.port.frontends.torch.decompose import decomposed
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import Operands, plain
+from compose.port.frontends.torch.operands import plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.plain import for_each
 from compose.port.frontends.torch.registry import class_rule, named_rule
+from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
-from compose.port.frontends.torch.unbatched import Unbatched
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
@@ -39,37 +36,15 @@ from compose.port.lowering.base import Place
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _READ_PENDING = ("select", "squeeze", "reshape", "view", *READ_MASKS, *RECURRENT)  # they read parts of such a result
-_OF_ANOTHER_USE = (
-    TypeError,
-    StopIteration,
-    AssertionError,
-    NotImplementedError,
-    AttributeError,
-    ValueError,
-    LookupError,
-    ZeroDivisionError,
-)
 _ABSENT = object()  # what the model itself gives as None
 _SAME = ("contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh")
 
 
-class NoRule(Exception):
-    """An operation without a rule, which torch does not decompose."""
-
-    def __init__(self, name: str):
-        super().__init__(name)
-        self.name = name
-
-
-class TorchLowering(Operands):
+class TorchLowering(RuleApplication):
     """The lowering of one exported program.
 
     Attributes:
-        env: the result of each node.
-        inputs: the values that the model is called with.
-        live: the nodes that the outputs depend on.
         leaves: the weights of modules that stay whole.
-        inside: the operations whose parts are being lowered.
         known: the buffers from which constants were computed, which therefore are constants too.
         emitted_sizes: the values of the sizes that the model computes with, by their nodes.
     """
@@ -83,10 +58,7 @@ class TorchLowering(Operands):
         self.program, self.calls, self.channels_first = program, calls, channels_first
         self.emitted_sizes: dict[torch.fx.Node, Value] = {}
         self.stand_ins = stand_ins(program.graph)
-        self.env: dict[torch.fx.Node, Any] = {}
-        self.inputs: list[Value] = []
         self.live = live_nodes(program.graph)
-        self.inside: list[Any] = []
         self.known: set[str] = set()
         self.leaves = leaf_weights(calls)
 
@@ -102,9 +74,9 @@ class TorchLowering(Operands):
             if node.op == "placeholder" and node not in self.env:
                 self.env[node] = self._input(node)
             elif node.op == "call_function" and node in self.live:
-                self.env[node] = self._call(node)
+                self.env[node] = self.call(node)
             elif node.op == "output":
-                found: Any = lambda o: _ABSENT if o is None else self._lookup(o)
+                found: Any = lambda o: _ABSENT if o is None else self.lookup(o)
                 output = map_aggregate(node.args[0], found)
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
@@ -182,14 +154,14 @@ class TorchLowering(Operands):
         self.inputs.append(value)
         return value
 
-    def _call(self, node: Any) -> Any:
+    def call(self, node: Any) -> Any:
         size = symbol(node)
         if size is not None:
             return size
         if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
             return sizes_of(node.meta["val"])
-        args = map_aggregate(node.args, self._lookup)
-        kwargs = map_aggregate(node.kwargs, self._lookup)
+        args = map_aggregate(node.args, self.lookup)
+        kwargs = map_aggregate(node.kwargs, self.lookup)
         if node.target is operator.getitem:
             if isinstance(args[0], Derived):
                 raise PortError(f"one result of parameters alone, got several at {self.location()}")
@@ -224,111 +196,23 @@ class TorchLowering(Operands):
             return match
         rule = named_rule(name) or (named_rule(name.replace("_.", ".")) if in_place(name) else None)
         if rule is None:
-            result = self._in_parts(node)
+            result = self.in_parts(node)
         elif not any(isinstance(v, (Value, Pending)) and not isinstance(v, Derived) for v in values):
-            return self._of_weights(name, rule, values, *args, **kwargs)
+            return self.of_weights(name, rule, values, *args, **kwargs)
         else:
-            result = self._by_rule(name, rule, node, args, kwargs)
+            result = self.by_rule(name, rule, node, args, kwargs)
         result = rounded(self, node, result)
         if in_place(name):
             self.env[node.args[0]] = result
         return result
-
-    def _by_rule(self, name: str, rule: Callable, node: Any, args: Any, kwargs: Any) -> Any:
-        """What a rule makes of a node; where it knows no such use of the operation, what the node's parts make."""
-        before, unread = list(self.ops), len(self.unread)
-        try:
-            return self._apply(name, rule, node, *args, **kwargs)
-        except PortError as e:
-            self.ops, self.unread[unread:] = list(before), []
-            number = bool(args) and isinstance(args[0], Value) and args[0].ndim == 0
-            if node.target in self.inside or number or isinstance(e.__cause__, Unbatched):
-                raise  # what is written for a batch would be for one example alone
-            try:
-                return self._parts(node)
-            except (PortError, NoRule) as inner:
-                self.ops, self.node = before, node
-                raise e from inner
-
-    def _in_parts(self, node: Any) -> Any:
-        """The result of a node without a rule, by those of the operations that torch decomposes it into."""
-        before = list(self.ops)
-        try:
-            return self._parts(node)
-        except NoRule as e:
-            self.ops, self.node = before, node
-            if self.inside:
-                raise
-            inner = "" if e.name == str(node.target) else f"it is made of {e.name}, which has none either"
-            self.lacks(str(node.target), user_line(node), inner)
-            return self._unknown(node)
-
-    def _parts(self, node: Any) -> Any:
-        """As `_in_parts`. Raises `NoRule` for an operation without a rule that has no parts."""
-        graph = None if node.target in self.inside else decomposed(node)
-        if graph is None:
-            raise NoRule(str(node.target))
-        self.sized = True  # the parts may hold the lengths that torch has read
-        given, result = iter(node.all_input_nodes), None
-        self.inside.append(node.target)
-        self.live |= live_nodes(graph)
-        try:
-            for inner in graph.nodes:
-                self.node = inner
-                if inner.op == "placeholder":
-                    self.env[inner] = self.env[next(given)]
-                elif inner.op == "get_attr":
-                    self.env[inner] = wide(getattr(graph.owning_module, inner.target).numpy())
-                elif inner.op == "call_function" and inner in self.live:
-                    self.env[inner] = self._call(inner)
-                elif inner.op == "output":
-                    result = map_aggregate(inner.args[0], self._lookup)
-        finally:
-            self.inside.pop()
-            self.node = node
-        return result
-
-    def _of_weights(self, name: str, rule: Callable, values: list[Any], *args: Any, **kwargs: Any) -> Any:
-        """A parameter in another shape, or an expression of parameters that is emitted where a value meets it."""
-        unread = len(self.unread)
-        if not any(isinstance(v, Derived) for v in values):
-            try:
-                return self._apply(name, rule, self.node, *args, **kwargs)
-            except PortError:
-                del self.unread[unread:]
-        return Derived(self, self.node, rule, args, kwargs, self.shape)
 
     def _leaf_module(self, args: Any) -> tuple:
         tensors, *_, index = args
         call = self.calls[index]
         rule = class_rule(type(call.module))
         assert rule is not None
-        result = self._apply(type(call.module).__name__, rule, call, *tensors)
+        result = self.apply(type(call.module).__name__, rule, call, *tensors)
         return result if isinstance(result, tuple) else (result,)
-
-    @contextlib.contextmanager
-    def named(self, name: str) -> Iterator[None]:
-        """Errors in the `with` block say the operation and the user's line."""
-        try:
-            yield
-        except PortError as e:
-            raise PortError(f"{name} at {self.location()}: {e}") from e
-
-    def _apply(self, name: str, rule: Callable, *args: Any, **kwargs: Any) -> Any:
-        try:
-            with self.named(name):
-                return rule(self, *args, **kwargs)
-        except PortError:
-            raise
-        except LayerError as e:
-            raise PortError(f"{name} at {self.location()}: {e}") from e
-        except _OF_ANOTHER_USE as e:  # a rule for values got a parameter, or an unknown option
-            raise PortError(f"{name} at {self.location()}: as its rule knows it, got another use ({e})") from e
-
-    def _unknown(self, node: torch.fx.Node) -> Any:
-        """Values of the shapes that an operation without a rule would give."""
-        as_value = lambda v: Value(self.inputs[0].index, sizes_of(v), identity_axes(v.ndim))
-        return pytree.tree_map(lambda v: as_value(v) if isinstance(v, torch.Tensor) else v, node.meta["val"])
 
     def _outputs(self, output: Any, leaves: list[Value]) -> Any:
         if isinstance(output, (tuple, list)):
@@ -351,9 +235,6 @@ class TorchLowering(Operands):
         if known.shape == output.shape:
             return plain(self, known, self.inputs[0])
         return for_each(self, known, output.shape)
-
-    def _lookup(self, value: Any) -> Any:
-        return self.env[value] if isinstance(value, torch.fx.Node) else value
 
 
 def _needed(ops: list[Op], wanted: set[int]) -> list[Op]:

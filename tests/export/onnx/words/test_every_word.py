@@ -42,6 +42,7 @@ def text(case: Case) -> str:
     return " ".join(str(case.layer).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_runs_as_the_network(case: Case):
     subject = Subject(case)

@@ -56,7 +56,7 @@ def ported(name):
     return module, variables, xs, port.from_flax(module, variables, *xs)
 
 
-@proofs(SHAPES)
+@proofs(SHAPES, first="steps")
 def test_equal(name, level):
     *_, p = ported(name)
     assert p.verify(level).ok
@@ -98,6 +98,7 @@ def test_stacked_weights_are_a_repeat_and_masks_by_hand_are_causal():
     assert "scaled_dot_product_attention(causal=True)" in source and "learned_positions(6)" in source
 
 
+@pytest.mark.slow
 def test_weights_go_back_to_the_modules_own_variables():
     module, variables, (x,), p = ported("Lstm")
     moved = jax.tree.map(lambda a: a + 0.1, p.params)
@@ -130,6 +131,7 @@ def test_weights_go_back_to_an_nnx_module():
     np.testing.assert_allclose(p.net.apply(moved, p.state, x)[0], module(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_optax_is_the_proofs():
     *_, p = ported("TwoOut")
     assert p.verify("steps", optax.adamw(1e-2)).ok

@@ -32,6 +32,7 @@ class Weighted(nn.Module):
         return nn.WeightNorm(nn.DenseGeneral((3, 4)))(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "x", "options", "said"),
     [

@@ -58,6 +58,7 @@ def test_a_vector_repeated_for_a_decoder():
     assert "repeat_vector(times=5)" in str(ported.net) and ported.verify("step").ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 0.5])
 def test_what_a_mask_hides_has_no_gradient(value):
     ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), L.Masking(value), L.Dense(4)]))
@@ -67,6 +68,7 @@ def test_what_a_mask_hides_has_no_gradient(value):
     assert port.from_keras(keras.Model(x, L.LSTM(3)(both))).verify("gradients").ok
 
 
+@pytest.mark.slow
 def test_masked_steps_that_nothing_reads_cost_nothing():
     ported = port.from_keras(keras.Sequential([keras.Input((5, 3)), L.Masking(0.0), L.LSTM(4)]))
     assert "multiply" not in str(ported.net) and ported.verify("gradients").ok

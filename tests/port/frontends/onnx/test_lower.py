@@ -72,6 +72,7 @@ def test_back_to_arrays():
         np.testing.assert_allclose(arrays[name], 2 * tensor.numpy(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_training_step_says_what_is_possible():
     ported = port.from_onnx(exported(*CASES["two outputs"]()))
     with pytest.raises(PortError, match="the level 'gradients'"):
@@ -86,6 +87,7 @@ def test_a_planted_fault_is_caught():
         wrong.verify("outputs")
 
 
+@pytest.mark.slow
 def test_a_saved_port_proves_itself_without_onnx(tmp_path):
     import subprocess
     import sys

@@ -128,7 +128,7 @@ CASES = {
 }
 
 
-@proofs(CASES)
+@proofs(CASES, first="steps")
 def test_equal(name, level):
     function, x = CASES[name]()
     ported = port.from_tf(function, x)

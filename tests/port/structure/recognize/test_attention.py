@@ -34,6 +34,7 @@ SCALED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SCALED)
 def test_between_linear_maps_it_is_one_layer(options):
     assert recognized(lambda b, x: attention(b, x, **options), (5, 6)) == "multi_head_attention(2)"

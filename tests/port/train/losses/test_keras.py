@@ -89,6 +89,7 @@ def test_value_and_gradient(loss, x, t):
     compare(loss, x, t)
 
 
+@pytest.mark.slow
 def test_ctc():
     """Keras computes it in float32."""
     compare(K.CTC(), FRAMES, LABELS, 1e-5)

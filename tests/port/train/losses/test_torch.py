@@ -122,6 +122,7 @@ def test_classes_last(module):
     np.testing.assert_allclose(ours, module(torch.tensor(MAPS), torch.tensor(HOLES)).numpy(), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_labels_one_behind_the_other():
     labels, frames, lengths = SEQUENCE
     flat = np.concatenate([row[:n] for row, n in zip(labels, lengths)])
@@ -150,6 +151,7 @@ def test_weights_leave_the_dtype_of_the_predictions(module, targets):
     assert jax.eval_shape(port.loss(module), jnp.ones((2, 5), jnp.bfloat16), targets).dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     classes=st.integers(2, 6),

@@ -178,6 +178,7 @@ def test_moments_that_no_map_carries():
             p.optimizer(opt)
 
 
+@pytest.mark.slow
 def test_optimizers_of_whole_arrays_are_refused_where_blocks_are_stacked():
     """Lamb, Adafactor and clipping by each array's norm see one array in a `repeat` where the source has several."""
     layers = [keras.layers.Dense(6, activation="tanh") for _ in range(4)]

@@ -83,6 +83,7 @@ def test_thirty_steps_at_a_varying_rate(name, options, record_property):
     assert worst <= 1e-12
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     kind=st.sampled_from(["Adam", "AdamW", "NAdam", "RAdam", "Adamax"]),

@@ -143,6 +143,7 @@ def test_text_stays_in_front():
     assert port.from_keras(keras.Model(look.output, model.output)).verify("gradients").ok
 
 
+@pytest.mark.slow
 def test_weights_in_operations():
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")

@@ -52,6 +52,7 @@ CELLS = {
 }
 
 
+@pytest.mark.slow
 @proofs(CELLS, "text")
 def test_cells_are_known_by_what_they_compute(text, level):
     ported = port.from_tf(CELLS[text], X)
@@ -82,6 +83,7 @@ def test_another_step_is_written_out():
     assert "lstm" not in str(ported.net) and ported.verify("gradients").ok
 
 
+@pytest.mark.slow
 def test_an_unrolled_loop_shares_its_weights():
     def run(x):
         h = c = tf.zeros([tf.shape(x)[0], 5])
@@ -93,6 +95,7 @@ def test_an_unrolled_loop_shares_its_weights():
     assert str(ported.net).startswith("share(") and ported.verify("steps").ok
 
 
+@pytest.mark.slow
 def test_a_loop_of_autograph_with_a_list():
     @tf.function
     def run(x):

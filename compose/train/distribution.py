@@ -1,0 +1,129 @@
+"""A training over the devices of a mesh: where its arrays are, and how its steps are split."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from compose.core.errors import ConfigError
+from compose.core.layer import Layer
+from compose.core.plan import plan
+from compose.core.run import init
+from compose.sharding.mesh import batch_axis, mesh_of
+from compose.sharding.rules import Rules, shardings
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Steps over a mesh, by the compiler's partitioner: batches are split over the axis `"data"`.
+
+    Attributes:
+        mesh: the mesh.
+        rules: the layout of the parameters, see `compose.shardings`; a dict as a tuple of pairs.
+    """
+
+    mesh: Mesh
+    rules: str | tuple[tuple[str, Any], ...] = "replicated"
+
+    @functools.cached_property
+    def _rules(self) -> Rules:
+        return self.rules if isinstance(self.rules, str) else dict(self.rules)
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """The sharding of what every device has."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
+        """As `Layer.init`, but no device ever holds more than its part."""
+        planned = plan(net, inputs)
+        places = shardings(planned.param_specs(), self.mesh, self._rules), self.everywhere
+        return jax.jit(lambda: init(net, seed, inputs), out_shardings=places)()
+
+    def whole(self, tree: Any) -> Any:
+        """Arrays on every device."""
+        return jax.device_put(jax.tree.map(jnp.asarray, tree), self.everywhere)
+
+    def place(self, params: Any, tree: Any) -> Any:
+        """Arrays where they belong: those that go with a parameter, such as its moments, where the parameter is."""
+        return jax.device_put(tree, self._places(params, tree))
+
+    def constrain(self, params: Any, tree: Any) -> Any:
+        """As `place`, in a compiled step."""
+        return lax.with_sharding_constraint(tree, self._places(params, tree))
+
+    def together(self, tree: Any) -> Any:
+        """Arrays that every device has whole, on one device; others as they are."""
+        leaves = jax.tree.leaves(tree)
+        if not all(isinstance(a, jax.Array) and a.is_fully_replicated for a in leaves):
+            return tree
+        return jax.tree.map(lambda a: a.addressable_data(0), tree)
+
+    def split(self, tree: Any) -> Any:
+        """In a compiled step: a batch, its examples split over the devices.
+
+        A batch that they do not divide evenly is cut out of a larger one that they do, since `jax.jit` refuses to
+        split it itself; the compiler pads it on the last device, and no value changes.
+        """
+        axis = batch_axis(self.mesh)
+        if axis is None:
+            return tree
+        parts, sharding = self.mesh.shape[axis], NamedSharding(self.mesh, PartitionSpec(axis))
+
+        def one(a: Any) -> Any:
+            missing = -a.shape[0] % parts
+            if not missing:
+                return lax.with_sharding_constraint(a, sharding)
+            padded = jnp.concatenate([a, jnp.zeros((missing, *a.shape[1:]), a.dtype)])
+            return lax.with_sharding_constraint(padded, sharding)[: a.shape[0]]
+
+        return jax.tree.map(one, tree)
+
+    def _places(self, params: Any, tree: Any) -> Any:
+        by_path = {
+            _names(path): (leaf.shape, place)
+            for (path, leaf), place in zip(
+                jax.tree_util.tree_leaves_with_path(params),
+                jax.tree.leaves(shardings(params, self.mesh, self._rules)),
+            )
+        }
+
+        def place(path: Any, leaf: Any) -> NamedSharding:
+            names = _names(path)
+            for i in range(len(names)):
+                shape, found = by_path.get(names[i:], ((), None))
+                if found is not None and shape == jnp.shape(leaf):
+                    return found
+            return self.everywhere
+
+        return jax.tree_util.tree_map_with_path(place, tree)
+
+
+def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | None:
+    """That for the arguments of `fit`; None on one device. Raises `ConfigError`."""
+    where = devices if mesh is None else mesh
+    if where is None:
+        if sharding is not None:
+            raise ConfigError("devices= or mesh= beside sharding=", f"sharding={sharding!r} alone")
+        return None
+    if devices is not None and mesh is not None:
+        raise ConfigError("devices= or mesh=", "both")
+    if mesh is not None and not isinstance(mesh, Mesh):
+        raise ConfigError("mesh as a jax.sharding.Mesh, which jax.make_mesh gives", repr(mesh))
+    rules = "replicated" if sharding is None else sharding
+    if isinstance(rules, Mapping):
+        rules = tuple((pattern, tuple(spec)) for pattern, spec in rules.items())
+    elif not isinstance(rules, str):
+        raise ConfigError("sharding as a name or a dict of patterns", repr(sharding))
+    return Distribution(mesh_of(where, rules), rules)
+
+
+def _names(path: Any) -> tuple[str, ...]:
+    return tuple(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)
