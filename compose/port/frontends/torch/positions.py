@@ -14,11 +14,16 @@ def added(low: Any, x: Value, known: Any) -> Value | None:
 
     None for anything else. The rows behind them, which were recorded as unread, belong to the layer.
     """
-    if not isinstance(known, Weight) or not known.places or len(known.shape) > 3 or x.axes != identity_axes(3):
+    if (
+        not isinstance(known, Weight)
+        or not known.places
+        or len(known.shape) not in (2, 3)
+        or x.axes != identity_axes(3)
+    ):
         return None
-    take, time = known.take, known.shape[-2]
+    take, (*_, time, size) = known.take, known.shape
     plain = take == Take(take.source, take.rows, shape=take.shape)
-    if not plain or (time, known.shape[-1]) != x.shape[1:] or time * x.shape[2] != known.array.size:
+    if not plain or (time, size) != x.shape[1:] or time * x.shape[2] != known.array.size:
         return None
     start = take.rows[0] if take.rows else 0
     behind = Take(take.source, rows=(start + time, start + known.places))
