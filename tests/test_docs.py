@@ -45,8 +45,11 @@ def test_looking(tmp_path, monkeypatch):
 def test_export(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("flatbuffers")
+    pytest.importorskip("torch")
+    pytest.importorskip("flax")
     monkeypatch.chdir(tmp_path)
-    assert run_blocks(DOCS / "export.md", monkeypatch) == 2
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run_blocks(DOCS / "export.md", monkeypatch) == 3
 
 
 def test_design_names_folders_that_exist():

@@ -10,8 +10,9 @@ from typing import Any
 from compose.core.errors import ConfigError
 from compose.export.onnx import to_onnx
 from compose.export.stablehlo import to_stablehlo
+from compose.export.torch import to_torch
 
-FORMATS: dict[str, Callable[..., Any]] = {"onnx": to_onnx, "stablehlo": to_stablehlo}
+FORMATS: dict[str, Callable[..., Any]] = {"onnx": to_onnx, "stablehlo": to_stablehlo, "torch": to_torch}
 
 
 def export(trained: Any, path: str | os.PathLike, to: str | None = None, **options: Any) -> Any:

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from compose.atomic import replacing
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.errors import ExportError
+from compose.export.exported import Exported, packed
 from compose.export.proof import Report
 
 BATCH = "batch"
@@ -22,7 +22,7 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 @dataclass(frozen=True, repr=False)
-class StableHLOExport:
+class StableHLOExport(Exported):
     """A program of `jax.export`, serialized.
 
     Attributes:
@@ -35,14 +35,12 @@ class StableHLOExport:
     data: bytes
     report: Report | None
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the file atomically."""
-        with replacing(path) as file:
-            file.write(self.data)
+    def contents(self) -> bytes:
+        return self.data
 
-    def __repr__(self) -> str:
-        text = f"StableHLO for {', '.join(self.program.platforms)}, {len(self.data):,} bytes"
-        return text + (f"\n{self.report}" if self.report else "")
+    @property
+    def title(self) -> str:
+        return f"StableHLO for {', '.join(self.program.platforms)}, {len(self.data):,} bytes"
 
 
 def to_stablehlo(
@@ -80,8 +78,8 @@ def to_stablehlo(
     from jax import export
 
     symbol: Any = export.symbolic_shape(BATCH)[0] if batch == BATCH else batch
-    packed = inputs if isinstance(inputs, tuple) else (inputs,)
-    given = as_arrays(packed)
+    examples = packed(inputs)
+    given = as_arrays(examples)
     shaped = jax.tree.map(lambda a: jax.ShapeDtypeStruct((symbol, *a.shape[1:]) if a.shape else (), a.dtype), given)
     held = jax.tree.map(np.asarray, (params, state))
     call = lambda params, state, *xs: net.apply(params, state, *xs)[0]
@@ -103,10 +101,10 @@ def to_stablehlo(
         before = held if weights == "beside" else ()
 
         def run(*leaves: Any) -> list:
-            xs = jax.tree.unflatten(jax.tree.structure(packed), leaves)
+            xs = jax.tree.unflatten(jax.tree.structure(examples), leaves)
             return jax.tree.leaves(loaded.call(*before, *xs))
 
-        report = Report.of(net, params, state, packed, run, None if batch == BATCH else batch)
+        report = Report.of(net, params, state, examples, run, None if batch == BATCH else batch)
         report.check()
     made = StableHLOExport(program, data, report)
     if path is not None:

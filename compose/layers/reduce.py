@@ -44,12 +44,18 @@ def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
         return extreme(size, axis, keepdims=keepdims)
     if order == 0:
         return jnp.sum(size != 0, axis, keepdims=keepdims).astype(x.dtype)
-    total = jnp.sum(jnp.where(size > 0, jnp.where(size > 0, size, 1) ** order, 0), axis, keepdims=keepdims)
-    found = jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
+    total = jnp.sum(_power(size, order), axis, keepdims=keepdims)
+    found = _power(total, 1 / order)
     return found if order > 0 else jnp.where(jnp.any(size == 0, axis, keepdims=keepdims), 0, found)
 
 
 def _root(square):
-    """The square root whose gradient at 0 is 0."""
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+    """The square root whose gradient at 0 is 0. It keeps NaN, which is not above 0 either."""
+    zero = square == 0
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
+
+
+def _power(size, order: float):
+    """The power of what is not negative, whose value and gradient at 0 are 0."""
+    zero = size == 0
+    return jnp.where(zero, 0, jnp.where(zero, 1, size) ** order)

@@ -124,7 +124,7 @@ class CustomScoring:
     def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""
         scores: Any = self.scores
-        return run_epoch(self._steps, (), (params, state), batches, scores, compiling=compiling)[1]
+        return run_epoch(self._steps, (), (params, state), batches, scores, compiling, self.distribution)[1]
 
 
 def parts(returned: Any) -> tuple[Any, Any, dict[str, Any]]:

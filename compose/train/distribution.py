@@ -37,19 +37,18 @@ class Distribution:
         return self.rules if isinstance(self.rules, str) else dict(self.rules)
 
     @property
-    def everywhere(self) -> NamedSharding:
-        """The sharding of what every device has."""
+    def _whole(self) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec())
 
     def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
         """As `Layer.init`, but no device ever holds more than its part."""
         planned = plan(net, inputs)
-        places = shardings(planned.param_specs(), self.mesh, self._rules), self.everywhere
+        places = shardings(planned.param_specs(), self.mesh, self._rules), self._whole
         return jax.jit(lambda: init(net, seed, inputs), out_shardings=places)()
 
     def whole(self, tree: Any) -> Any:
         """Arrays on every device."""
-        return jax.device_put(jax.tree.map(jnp.asarray, tree), self.everywhere)
+        return jax.device_put(jax.tree.map(jnp.asarray, tree), self._whole)
 
     def place(self, params: Any, tree: Any) -> Any:
         """Arrays where they belong: those that go with a parameter, such as its moments, where the parameter is."""
@@ -65,6 +64,10 @@ class Distribution:
         if not all(isinstance(a, jax.Array) and a.is_fully_replicated for a in leaves):
             return tree
         return jax.tree.map(lambda a: a.addressable_data(0), tree)
+
+    def everywhere(self, tree: Any) -> Any:
+        """As `whole`, in a compiled step."""
+        return jax.tree.map(lambda a: lax.with_sharding_constraint(a, self._whole), tree)
 
     def split(self, tree: Any) -> Any:
         """In a compiled step: a batch, its examples split over the devices.
@@ -101,7 +104,7 @@ class Distribution:
                 shape, found = by_path.get(names[i:], ((), None))
                 if found is not None and shape == jnp.shape(leaf):
                     return found
-            return self.everywhere
+            return self._whole
 
         return jax.tree_util.tree_map_with_path(place, tree)
 

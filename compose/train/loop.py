@@ -147,6 +147,8 @@ class Training:
         sums = self.task.scoring.scores.start(self.batches.count or 0)
         if done:
             sums = jax.tree.unflatten(jax.tree.structure(sums), done["sums"])
+        if self.task.distribution is not None:
+            sums = self.task.distribution.whole(sums)
         steps, examples = (done["steps"], done["examples"]) if done else (0, 0)
         place, self.from_place = self.from_place, None
         chunks = self.batches.epoch(self.options["seed"], self.epoch - 1, steps, place)

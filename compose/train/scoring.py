@@ -166,7 +166,7 @@ class Scoring:
 
     def measure(self, params, state, batches: Batches, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and metrics over all batches. Compiling happens within `compiling()`."""
-        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling=compiling)[1]
+        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling, self.distribution)[1]
 
     def numbers_only(self) -> None:
         """Raise `ConfigError` for a metric that is not one number, which has no place in the history."""

@@ -86,12 +86,16 @@ def training_steps(
         if regime is not None and average is not None:
             average = regime.averaged(average, training, opt_state)
         after = Carry(training, opt_state, state, carry.step + 1, carry.scale, carry.rate, average)
-        after = after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)
-        if distribution is not None:
-            after = distribution.constrain(merge(training, fixed), after)
-        return after, after_sums
+        return (after if carry.scale is None else _unless_overflow(carry.scale, grad, after, carry)), after_sums
 
-    return over_batches(step)
+    def settled(carry: Carry, sums, constants):
+        distribution = values()[-1]
+        if distribution is None:
+            return carry, sums
+        params = merge(carry.training, constants[0])
+        return distribution.constrain(params, carry), distribution.everywhere(sums)
+
+    return over_batches(step, settled)
 
 
 def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Carry:
@@ -115,14 +119,19 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution
         found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
         return carry, scores.add(sums, found)
 
-    return over_batches(step)
+    def settled(carry, sums, constants):
+        distribution = values()[-1]
+        return carry, sums if distribution is None else distribution.everywhere(sums)
+
+    return over_batches(step, settled)
 
 
-def over_batches(step) -> Compiled:
+def over_batches(step, settled: Callable[[Any, Any, Any], tuple[Any, Any]] = lambda *both: both[:2]) -> Compiled:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
     Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` are those of the
-    scores. Only the carry is donated.
+    scores. Only the carry is donated. `settled` is called with carry, sums and constants after each step, and at the
+    end, since the compiler else chooses where the results of a loop are.
     """
 
     @functools.partial(jax.jit, static_argnames="size", donate_argnums=0)
@@ -131,8 +140,8 @@ def over_batches(step) -> Compiled:
             carry, sums = loop_carry
             rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
             x, y = jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
-            return step(carry, sums, constants, x, y)
+            return settled(*step(carry, sums, constants, x, y), constants)
 
-        return lax.fori_loop(start, stop, body, (carry, sums))
+        return settled(*lax.fori_loop(start, stop, body, (carry, sums)), constants)
 
     return Compiled(run)

@@ -228,8 +228,8 @@ class Trained:
 
         Args:
             path: `"model.onnx"` or `"model.stablehlo"`: the ending is the format.
-            to: the format, `"onnx"` or `"stablehlo"`, for a path with another ending.
-            options: those of `compose.export.to_onnx` or `to_stablehlo`.
+            to: the format, `"onnx"`, `"stablehlo"` or `"torch"`, for a path with another ending, such as `"net.py"`.
+            options: those of `compose.export.to_onnx`, `to_stablehlo` or `to_torch`.
 
         Raises `ExportError` for a layer that the format cannot express.
         """

@@ -52,6 +52,16 @@ def test_stablehlo(tmp_path: Path):
     assert (tmp_path / "net.stablehlo").stat().st_size > 500 and "StableHLO for cpu" in result.stdout
 
 
+def test_torch(tmp_path: Path):
+    pytest.importorskip("torch")
+    file = saved(tmp_path, compose_seq(fc(3, relu), fc(2)))
+    before = file.read_bytes()
+    result = run(file, "--to", "torch")
+    assert "compared with the network in float64" in result.stdout and file.read_bytes() == before
+    assert "class Network(nn.Sequential)" in (tmp_path / "net_torch.py").read_text()
+    assert (tmp_path / "net_torch_weights.safetensors").exists()
+
+
 def test_errors_say_what_is_wrong(tmp_path: Path):
     file = saved(tmp_path, compose_seq(fc(3), ops.gammaln))
     with pytest.raises(ExportError, match="gammaln_0"):

@@ -1,7 +1,8 @@
 """What a training on eight devices of a CPU comes to, beside one on a single device. Run as a program by tests.
 
 Prints a JSON object for each case named on the command line: the largest difference from one device, of parameters,
-state, history and predictions; and bytes and FLOPs for each device, over those of one device.
+state, history and predictions; what is compiled after the first epoch; and bytes and FLOPs of each device, as shares of
+those of one device.
 """
 
 import json
@@ -19,6 +20,7 @@ from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps
+from tests.train.compilations import compilations
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 4, 40)
@@ -75,7 +77,10 @@ def gap(a, b):
 
 def compared(name, layout, options):
     x = inputs(name)
-    one, many = fit(name, x, **options), fit(name, x, **options, **layout)
+    one, after_each_epoch = fit(name, x, **options), []
+    with compilations() as found:
+        count = lambda event: after_each_epoch.append(len(found))
+        many = fit(name, x, **options, **layout, callbacks=[count])
     rows = lambda trained: [{k: v for k, v in row.items() if k != "seconds"} for row in trained.history]
     different = gap((one.params, one.state, rows(one)), (many.params, many.state, rows(many)))
     again = gap(one.fit(x, LABELS, epochs=1, verbose=False).params, many.fit(x, LABELS, epochs=1, verbose=False).params)
@@ -83,6 +88,7 @@ def compared(name, layout, options):
     return {
         "different": max(different, again, gap(one.predict(x[:7]), many.predict(x[:7]))),
         "bytes": sum(a.addressable_data(0).nbytes for a in kept) / sum(a.nbytes for a in kept),
+        "compiled_again": after_each_epoch[-1] - after_each_epoch[0],
         "on": max(len(a.sharding.device_set) for a in kept),
         **costs(name, x, layout),
     }

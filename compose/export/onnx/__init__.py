@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from compose.atomic import replacing
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.export.errors import ExportError
+from compose.export.exported import Exported, packed
 from compose.export.proof import Report
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MISSING = "onnx and onnxruntime: pip install 'compose-jax[export]'"
 
 
 @dataclass(frozen=True, repr=False)
-class OnnxExport:
+class OnnxExport(Exported):
     """An ONNX model, and how far its outputs are from those of the network.
 
     Attributes:
@@ -31,14 +31,12 @@ class OnnxExport:
     model: onnx.ModelProto
     report: Report | None
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the file, weights included, atomically."""
-        with replacing(path) as file:
-            file.write(self.model.SerializeToString())
+    def contents(self) -> bytes:
+        return self.model.SerializeToString()
 
-    def __repr__(self) -> str:
-        nodes, opset = len(self.model.graph.node), self.model.opset_import[0].version
-        return f"ONNX, opset {opset}, {nodes} nodes" + (f"\n{self.report}" if self.report else "")
+    @property
+    def title(self) -> str:
+        return f"ONNX, opset {self.model.opset_import[0].version}, {len(self.model.graph.node)} nodes"
 
 
 def to_onnx(
@@ -88,17 +86,17 @@ def to_onnx(
         raise ConfigError('precision "float16" or "int8", or None', repr(precision))
     if (calibration is not None) != (precision == "int8"):
         raise ConfigError('calibration data with precision="int8", and only with it')
-    packed = inputs if isinstance(inputs, tuple) else (inputs,)
-    model = model_of(net, params, state, packed, batch, opset)
+    given = packed(inputs)
+    model = model_of(net, params, state, given, batch, opset)
     if precision == "float16":
-        model = in_half(net, params, state, packed, batch, opset)
+        model = in_half(net, params, state, given, batch, opset)
     elif precision == "int8":
-        model = quantized(model, calibration if isinstance(calibration, tuple) else (calibration,))
+        model = quantized(model, packed(calibration))
     onnx.checker.check_model(model, full_check=True)
     report = None
     if proof:
         session = Session(model)
-        report = Report.of(net, params, state, packed, session, None if batch == BATCH else batch, precision)
+        report = Report.of(net, params, state, given, session, None if batch == BATCH else batch, precision)
         report.check(precision, has_float32(model))
     export = OnnxExport(model, report)
     if path is not None:

@@ -1,33 +1,19 @@
-"""Which function writes which word, and which writes which primitive of JAX."""
+"""Which function writes which word, and which writes which primitive of JAX.
+
+The rule of a word may return `NotImplemented` for options that its nodes do not have: the layer is then written as the
+operations that it runs.
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
-from typing import Any
 
-from compose.core.function import Function
-from compose.core.layer import Layer
+from compose.export import registry
+from compose.export.registry import Rule, Words
 
-Rule = Callable[..., Any]
-WORDS: dict[Any, Rule] = {}
+TABLE = Words()
+WORDS, writes, rule_of = TABLE.rules, TABLE.writes, TABLE.rule_of
 PRIMITIVES: dict[str, Rule] = {}
-
-
-def writes(*words: Any) -> Callable[[Rule], Rule]:
-    """Register `rule(writer, layer, params, state, x) -> y` for layer classes or functions.
-
-    The rule may return `NotImplemented` for options that its nodes do not have: the layer is then written as the
-    operations that it runs.
-    """
-
-    def add(rule: Rule) -> Rule:
-        for word in words:
-            WORDS[word.fn if isinstance(word, Function) else word] = rule
-        return rule
-
-    return add
 
 
 def primitive(*names: str) -> Callable[[Rule], Rule]:
@@ -41,16 +27,6 @@ def primitive(*names: str) -> Callable[[Rule], Rule]:
     return add
 
 
-def rule_of(layer: Layer) -> Rule | None:
-    """The rule of a layer, or of a class that it comes from."""
-    if isinstance(layer, Function):
-        return WORDS.get(layer.fn)
-    return next((WORDS[c] for c in type(layer).__mro__ if c in WORDS), None)
-
-
 def load() -> None:
     """Import every file of rules."""
-    for folder in ("words", "primitives"):
-        package = importlib.import_module(f"compose.export.onnx.{folder}")
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{module.name}")
+    registry.load("compose.export.onnx.words", "compose.export.onnx.primitives")

@@ -116,8 +116,8 @@ class lp_pool(Layer):
         total = over.reduce(raised, np.zeros((), x.dtype), lax.add)
         if any(over.overhang):
             total = total * (np.prod(over.size) / counted(over, x, True))
-        nonzero = jnp.where(total > 0, total, 1)
-        return jnp.where(total > 0, nonzero ** (1 / self.power), 0)
+        zero = total == 0
+        return jnp.where(zero, 0, jnp.where(zero, 1, total) ** (1 / self.power))
 
 
 def pool_window(pool, x, dilation: Sizes = 1) -> Window:

@@ -75,7 +75,7 @@ class SourceGraph:
             `source.transpose(axes)`; None if the axes are the same.
         unread: parts of arrays that the source holds but does not use.
         saved: the entries of the source's own checkpoint, if it has one.
-        notes: what the source does in training that the network does not, one line each, for the report.
+        notes: what the source does that the network does not, as in training, one line each, for the report.
     """
 
     inputs: tuple[int, ...]

@@ -93,9 +93,15 @@ class Pending:
 
 @dataclass(frozen=True)
 class Weight(GraphWeight):
-    """A parameter or buffer whose array is known."""
+    """A parameter or buffer whose array is known.
+
+    Attributes:
+        array: its numbers.
+        places: for rows of a table of positions, one after the other, how many rows the table has from their first on.
+    """
 
     array: Any = None
+    places: int = 0
 
     @classmethod
     def of(cls, take: Take, array: np.ndarray, trained: bool = True) -> Weight:

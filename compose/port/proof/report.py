@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of one proof; `ok` if all passed. `notes` say what the source does in training alone."""
+    """All checks of one proof; `ok` if all passed. `notes` say what the source does that the network does not."""
 
     model: str
     level: str

@@ -100,6 +100,8 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
     if n == 0:  # there is nothing to fill longer inputs from
         return
     sizes = (n // 2,) if axis and n >= _LONG else (n + 3, 2 * n) if axis == 0 else (n + 3, max(n - 3, 1), 2 * n)
+    if axis and any(a and _symmetric(inputs[j], 0) for j, a in axes):
+        sizes = tuple(size for size in sizes if size < n)  # a part of a positive matrix is positive
     for size in sizes:  # 3 more, since n + 1 may have the half that n has
         places = np.concatenate([np.arange(min(n, size)), rng.integers(n, size=max(size - n, 0))])
         made = list(inputs)
@@ -107,8 +109,15 @@ def resized(inputs: list[np.ndarray], axes: Axes, rng: np.random.Generator) -> I
             made[j] = taken = made[j].take(places, a)
             if taken.dtype.kind == "f" and size > n:  # so that none are equal or depend on each other
                 added = (*(slice(None),) * a, slice(n, None))
-                taken[added] *= rng.uniform(0.5, 1, taken[added].shape)
+                each = (*taken[added].shape[:-2], 1, 1) if _symmetric(inputs[j], a) else taken[added].shape
+                taken[added] *= rng.uniform(0.5, 1, each)
         yield made
+
+
+def _symmetric(x: np.ndarray, axis: int) -> bool:
+    """Whether the last two axes, if they are behind this one, are those of symmetric matrices, as of positive ones."""
+    square = x.dtype.kind == "f" and x.ndim - axis > 2 and x.shape[-1] == x.shape[-2] > 1
+    return square and np.allclose(x, x.swapaxes(-1, -2))
 
 
 def _taken(port: Result, inputs: list[np.ndarray]) -> bool:

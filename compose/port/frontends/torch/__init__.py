@@ -24,7 +24,8 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
         partial: where operations are missing, list them all in one error with the lines they come from.
         named: arguments by name.
 
-    A model in bfloat16 or float16 is read in float32.
+    A model in bfloat16 or float16 is read in float32. One whose `config.use_cache` is set, as Hugging Face's decoders
+    have it, is read without: `generate` keeps keys and values itself.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
@@ -62,6 +63,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
+    from compose.port.frontends.torch.caches import without_caches
     from compose.port.frontends.torch.calls import Call
     from compose.port.frontends.torch.capture import Exported, export
     from compose.port.frontends.torch.fixed_sizes import fixed_axes, pinned
@@ -73,6 +75,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
     model, call = widened(model, Call.of(inputs, named))
+    model, notes = without_caches(model)
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
         low = TorchLowering(exported.program, exported.calls, channels_first)
@@ -81,7 +84,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     exported = export(model, call)
     low, graph = lowered(exported)
     low.refuse(partial)
-    graph = replace(graph, saved=saved(model, graph.arrays, low))
+    graph = replace(graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes))
     again = lambda call: lowered(export(model, call, exported.free))[1]
     axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, again)
     return Read(model, pinned(graph, axes, [x.shape for x in exported.call.tensors]), exported.call, low.exact)

@@ -11,24 +11,26 @@ from typing import Any
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import quiet
+from compose.port.frontends.torch.composed import COMPOSED
 from compose.port.frontends.torch.graph import in_place
+from compose.port.frontends.torch.writes import reaches_others
 from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH
 
 # What a rule refuses in these is refused for good: torch's decomposition leaves out what it is refused for.
 _KEPT = (
     "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", "rrelu", "embedding", "embedding_bag",
-    "detach", "bernoulli", "cond", "linspace", "logspace",
+    "detach", "bernoulli", "cond", "linspace", "logspace", "_batch_norm_with_update",
 )  # fmt: skip
 
 _WITH_STATISTICS = (
-    "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit",
-    "_batch_norm_with_update",
+    "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit",
 )  # fmt: skip
 
 
@@ -57,9 +59,9 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
     values = [n.meta["val"] for n in inputs]
     try:
         made = _traced(run, values)
-        if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
-            made = _traced(torch.func.functionalize(run), values)
-            if any(n.op == "call_function" and in_place(str(n.target)) for n in made.graph.nodes):
+        if not _writes_alone(made.graph):
+            made = _traced(dispatch_functionalize(run), values)
+            if not _writes_alone(made.graph):
                 return None
     except PortError:
         raise
@@ -73,6 +75,18 @@ def decomposed(node: torch.fx.Node) -> torch.fx.Graph | None:
             if name in node.meta:
                 inner.meta[name] = copy.copy(node.meta[name])
     return made.graph
+
+
+def _writes_alone(graph: torch.fx.Graph) -> bool:
+    """Whether what is written in place are results of the graph that nothing else reads, as the walk takes them."""
+    writes = [n for n in graph.nodes if n.op == "call_function" and _is_write(n.target)]
+    known = all(in_place(str(n.target)) and n.args[0].op == "call_function" for n in writes)
+    return not writes or (known and not reaches_others(graph))
+
+
+def _is_write(target: Any) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _with(tree: Any, given: dict[torch.fx.Node, Any]) -> Any:
@@ -164,7 +178,9 @@ def _functional(target: Any) -> Any:
 
 @functools.cache
 def _decomposition(target: Any) -> Callable | None:
-    """Torch's function for an operation: of the core set's table, of its own composite kernel, of the full table."""
+    """The function for an operation: ours, of the core set's table, of its composite kernel, of the full table."""
+    if target in COMPOSED:
+        return COMPOSED[target]
     core = core_aten_decompositions()
     if target in core:
         return core[target]

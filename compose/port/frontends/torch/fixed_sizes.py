@@ -26,6 +26,7 @@ from compose.port.frontends.torch.capture import in_inference, quiet
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant
 from compose.port.proof.sizes import Axes, axes_of_one_size, resized
+from compose.port.structure.canonicalize import canonicalize
 
 _OF_SHAPES = (
     "view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "empty", "zeros", "ones", "new_empty", "new_zeros",
@@ -67,15 +68,29 @@ def _is_fixed(
         operations = _operations(model, other)
         if operations is not None and _takes(graph, call, other):  # else one of both takes no such length
             return operations != first and not _is_same(graph, other, again)
+        if operations is not None and operations != first:
+            found = _recognized(graph, call)  # whose layers may take what those of the graph do not
+            if found is not None and _takes(found, call, other):
+                return not _is_same(found, other, lambda other: _recognized(again(other), other))
     return False
 
 
-def _is_same(graph: SourceGraph, call: Call, again: Callable[[Call], SourceGraph]) -> bool:
+def _recognized(graph: SourceGraph, call: Call) -> SourceGraph | None:
+    """The graph with the layers that it writes out; None where a layer does not take the call."""
+    try:
+        ops, output = canonicalize(graph, dict(zip(graph.inputs, _specs(graph, call))))
+    except ComposeError:
+        return None
+    return replace(graph, ops=tuple(ops), outputs=output)
+
+
+def _is_same(graph: SourceGraph, call: Call, again: Callable[[Call], SourceGraph | None]) -> bool:
     """Whether the network for another call is the same."""
     try:
-        return _alike(graph, again(call))
+        other = again(call)
     except PortError:
         return False
+    return other is not None and _alike(graph, other)
 
 
 def _calls(call: Call, axes: Axes) -> Iterator[Call]:
@@ -122,11 +137,7 @@ def _takes(graph: SourceGraph, call: Call, other: Call) -> bool:
 
 def _weights(graph: SourceGraph, call: Call) -> list[Any]:
     """The parameters and the state of each layer, for the inputs of a call."""
-    shapes: dict[int, Any] = {}
-    for index, axes, x in zip(graph.inputs, graph.input_axes, call.tensors):
-        shape = tuple(x.shape) if axes is None else tuple(x.shape[a] for a in axes)
-        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
-        shapes[index] = jax.ShapeDtypeStruct(shape, dtype)
+    shapes: dict[int, Any] = dict(zip(graph.inputs, _specs(graph, call)))
     held = []
     for op in graph.ops:
         given = [shapes[v] for v in op.inputs]
@@ -134,6 +145,16 @@ def _weights(graph: SourceGraph, call: Call) -> list[Any]:
         shapes[op.output] = planned.out
         held.append((planned.param_specs(), planned.state_specs()))
     return held
+
+
+def _specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
+    """The inputs of a graph for a call."""
+    specs = []
+    for axes, x in zip(graph.input_axes, call.tensors):
+        shape = tuple(x.shape) if axes is None else tuple(x.shape[a] for a in axes)
+        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
+        specs.append(jax.ShapeDtypeStruct(shape, dtype))
+    return specs
 
 
 def _alike(a: SourceGraph, b: SourceGraph) -> bool:

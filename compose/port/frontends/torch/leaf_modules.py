@@ -37,7 +37,7 @@ def kept_whole(model: torch.nn.Module) -> Iterator[list[Whole]]:
     changed = []
     for path, module in model.named_modules():
         outputs = whole_outputs(type(module))
-        if outputs is not None:
+        if outputs is not None and not _adds_keys(module):
             module.forward = _stand_in(module, path, outputs, calls)
             changed.append(module)
     try:
@@ -45,6 +45,11 @@ def kept_whole(model: torch.nn.Module) -> Iterator[list[Whole]]:
     finally:
         for module in changed:
             del module.forward
+
+
+def _adds_keys(module: torch.nn.Module) -> bool:
+    """Whether a module is attention to more than its input, which its operations say and no layer."""
+    return getattr(module, "bias_k", None) is not None or getattr(module, "add_zero_attn", False)
 
 
 def _stand_in(module, path: str, outputs: Callable, calls: list[Whole]) -> Callable:

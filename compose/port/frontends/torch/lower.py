@@ -163,9 +163,12 @@ class TorchLowering(RuleApplication):
         args = map_aggregate(node.args, self.lookup)
         kwargs = map_aggregate(node.kwargs, self.lookup)
         if node.target is operator.getitem:
+            if isinstance(args[0], Derived):
+                raise PortError(f"one result of parameters alone, got several at {self.location()}")
             return args[0][args[1]]
         name = str(node.target)
-        if not name.startswith("aten") or name.split(".")[1] not in _READ_PENDING:
+        aten = name.startswith("aten")
+        if not name.startswith("compose.whole") and not (aten and name.split(".")[1] in _READ_PENDING):
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
         if name.startswith("compose.whole"):
             return self._leaf_module(args)

@@ -12,6 +12,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.positions import added
 from compose.port.frontends.torch.records import Records
 from compose.port.ir.weights import Constant
 from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
@@ -74,6 +75,8 @@ class Operands(Records):
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
         if not self.node.meta["val"].is_floating_point():  # whole numbers stay so, as places have to
             return self.pair(operation, x, plain(self, known, x))
+        if operation == "add" and (made := added(self, x, known)) is not None:
+            return made
         if operation in ("add", "multiply") and x.ndim and len(known.shape) <= x.ndim and self.shape == x.shape:
             return with_array(self, operation, x, known)
         return self.pair(operation, x, as_value(self, known, x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,28 @@ def spread(low: Any, x: Any, source: Any) -> Any:
 
 
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
-    """A constant with one row as the rows of all examples, of this shape."""
+    """A constant or a parameter with one row as that of all examples, of this shape, whatever axis is the batch's.
+
+    Where the first axis is several rows of each example, as of its heads, these are joined to it.
+    """
     low.sized = True
     like = next((v for v in low.inputs if v.ndim and v.shape[0] == BATCH), None)
-    if like is None or shape[0] != BATCH or not isinstance(x, np.ndarray) or x.shape != (1, *shape[1:]):
+    along = [a for a, n in enumerate(shape) if n and n % BATCH == 0]
+    rank, axis = len(shape), along[0] if len(along) == 1 else 0
+    rows = shape[axis] // BATCH
+    alike = tuple(x.shape) == (*shape[:axis], 1, *shape[axis + 1 :])
+    if like is None or not rows or not alike or (rows > 1 and (axis or not isinstance(x, np.ndarray))):
         raise PortError("an array whose rows are those of the batch")
-    take, axes = Constant(array=x[0].astype(np.float64)), identity_axes(len(shape))
-    made = low.emit(word("parameter")(*shape[1:]), like, shape=shape, axes=axes, weights={"value": take})
+    if rows > 1:
+        wide = for_each(low, np.broadcast_to(x[None], (1, rows, *shape[1:])), (BATCH, rows, *shape[1:]))
+        return low.reshaped(wide, shape, BATCH, flattens=False)
+    rest = tuple(n for a, n in enumerate(shape) if a != axis)
+    axes = (axis, *(a for a in range(rank) if a != axis))
+    if isinstance(x, Weight):
+        weights = {"value": replace(x, take=x.reshaped_take(rest)) if x.take.axes is None else x}
+        return low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights=weights)
+    take = Constant(array=x.reshape(rest).astype(np.float64))
+    made = low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights={"value": take})
     if x.dtype.kind == "f":
         return made
     cast = word("ops.not_equal")(y=0) if x.dtype == bool else word("ops.astype")(dtype=word("int32"))

@@ -25,7 +25,7 @@ def out_of_place(program: torch.export.ExportedProgram) -> torch.export.Exported
 
     Raises `PortError` for a write to a parameter or a buffer.
     """
-    if not _reaches_others(program.graph):
+    if not reaches_others(program.graph):
         return program
     with quiet():
         made = program.run_decompositions({})
@@ -40,7 +40,7 @@ def out_of_place(program: torch.export.ExportedProgram) -> torch.export.Exported
     return made
 
 
-def _reaches_others(graph: torch.fx.Graph) -> bool:
+def reaches_others(graph: torch.fx.Graph) -> bool:
     """Whether a tensor that shares memory with one that is written is read after the write."""
     order = {node: i for i, node in enumerate(graph.nodes)}
     base: dict[torch.fx.Node, torch.fx.Node] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ class _Projection:
     heads: int
     columns: tuple[int, int]
     turn: Op | None  # its rotary layer
+    factor: float  # of its scales
 
     def take(self, name: str) -> Take | None:
         take = self.op.weights.get(name)
@@ -58,7 +60,7 @@ def _joined(op: Op, graph: Operations) -> Replacement | None:
     width = q.columns[1] - q.columns[0]
     sized = [(p.columns[1] - p.columns[0]) * q.heads == width * p.heads for p in projections]
     turns = {p.turn and p.turn.layer for p in (q, k)}
-    alike = k.heads == v.heads and all(sized) and len(turns) == 1 and v.turn is None
+    alike = k.heads == v.heads and all(sized) and len(turns) == 1 and v.turn is None and v.factor == 1
     features = out.layer.size  # pyright: ignore[reportAttributeAccessIssue]
     biases = ["bias" in p.op.weights for p in projections]
     plain = len(set(biases)) == 1 or biases == [True, False, True]
@@ -74,6 +76,9 @@ def _joined(op: Op, graph: Operations) -> Replacement | None:
     options |= {} if k.heads == q.heads else {"kv_heads": k.heads}
     options |= {} if biases[0] == biases[1] else {"key_bias": False}
     options |= {} if q.turn is None else {"rotary": q.turn.layer}
+    usual = (width // q.heads) ** -0.5
+    scale = (options.pop("scale", None) or usual) * q.factor * k.factor
+    options |= {} if math.isclose(scale, usual, rel_tol=1e-12) else {"scale": scale}
     layer = word("multi_head_attention")(q.heads, bias=biases[0], out_bias="bias" in out.weights, **options)
     x, y, z = (p.op.inputs[0] for p in projections)
     inputs = (x,) if x == y == z else (x, y) if y == z else (x, y, z)
@@ -83,25 +88,35 @@ def _joined(op: Op, graph: Operations) -> Replacement | None:
 def _projection(value: int, graph: Operations) -> _Projection | None:
     """The columns of a linear map that become the heads of a value `(batch, time, heads, n)`."""
     moves: list[Op] = []
+    turn: Op | None = None
     op = graph.producers.get(value)
-    turn = op if op is not None and op.layer.kind == "rotary" else None
-    op = graph.producers.get(turn.inputs[0]) if turn is not None else op
-    while op is not None and op.layer.kind in _MOVES and len(op.inputs) == 1:
-        moves.insert(0, op)
+    while op is not None and len(op.inputs) == 1:
+        if op.layer.kind == "rotary" and turn is None and all(map(_scales, moves)):
+            turn = op
+        elif op.layer.kind in _MOVES or _scales(op):
+            moves.insert(0, op)
+        else:
+            break
         op = graph.producers.get(op.inputs[0])
+    scales = [dict(move.layer.options)["by"] for move in moves if _scales(move)]  # pyright: ignore[reportAttributeAccessIssue]
     shape = graph.shape(op.output) if op is not None and _is_linear(op) else None
     if op is None or shape is None or len(shape) != 3:
         return None
     _, time, n = shape
     places = np.broadcast_to(np.arange(n), (1, time, n))
-    for move in moves:
+    for move in (move for move in moves if not _scales(move)):
         places = np.asarray(move.layer.apply({}, {}, places)[0])
     if places.ndim != 4 or places.shape[:2] != (1, time) or not (places == places[:, :1]).all():
         return None
     flat = places[0, 0].ravel()
     if not np.array_equal(flat, np.arange(flat[0], flat[0] + flat.size)):
         return None
-    return _Projection(op, tuple(moves), places.shape[2], (int(flat[0]), int(flat[-1]) + 1), turn)
+    factor = math.prod(scales)
+    return _Projection(op, tuple(moves), places.shape[2], (int(flat[0]), int(flat[-1]) + 1), turn, factor)
+
+
+def _scales(op: Op) -> bool:
+    return isinstance(op.layer, Function) and op.layer.kind == "scale" and "by" in dict(op.layer.options)
 
 
 def _is_linear(op: Op) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
 from benchmarks.zoo import TRANSFORMERS, timm_model, transformer
-from compose import port
+from compose import generate, port
 from compose.core.errors import PortError
 from tests import zoo
 
@@ -13,6 +15,10 @@ zoo.needs("torchvision", "timm", "transformers")
 FAST = ("bert", "gpt2", "llama", "t5")
 TIMM = ("vit_tiny_patch16_224", "mixer_s32_224", "repvgg_a0")
 REFUSED = {"swin": "the same numbers for each example", "wav2vec2": "weight_norm over what reaches one output"}
+
+
+def ids(batch: int, time: int) -> torch.Tensor:
+    return torch.randint(3, 60, (batch, time), generator=torch.Generator().manual_seed(time))
 
 
 PROVEN = [name for name in TRANSFORMERS if name not in REFUSED]
@@ -30,6 +36,44 @@ def test_transformers_that_no_layer_computes_yet_are_refused(name):
     model, *inputs = transformer(name)
     with pytest.raises(PortError, match=REFUSED[name]):
         port.from_torch(model, *inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_learned_positions_are_those_of_any_length(name):
+    model = transformer(name)[0].model
+    p = port.from_torch(model, ids(2, 7))
+    assert p.verify("gradients").ok
+    y, _ = p.net.apply(p.params, p.state, ids(3, 11).numpy())
+    with torch.no_grad():
+        np.testing.assert_allclose(y, model(ids(3, 11)).logits, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_port_writes_what_hugging_face_writes(name):
+    model = transformer(name)[0].model
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 3  # so that the tokens differ
+    p = port.from_torch(model, ids(2, 7))
+    options = {"max_new_tokens": 20, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    expected = model.generate(ids(1, 9), **options)[0, 9:].numpy()
+    assert len(set(expected.tolist())) > 2
+    np.testing.assert_array_equal(generate(p.net, p.params, p.state, ids(1, 9)[0].numpy(), steps=20), expected)
+
+
+@pytest.mark.slow
+def test_caches_are_left_out_and_the_report_says_so():
+    model = transformer("llama")[0].model
+    model.config.use_cache = True
+    p = port.from_torch(model, ids(2, 7))
+    report = p.verify("gradients")
+    assert report.ok
+    assert "use_cache" in str(report)
+    assert model.config.use_cache  # the user's own is as it was
+    optimizer, _ = p.optimizer(torch.optim.SGD(model.parameters(), lr=0.1))
+    assert optimizer is not None
 
 
 @pytest.mark.slow

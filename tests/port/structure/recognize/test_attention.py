@@ -13,8 +13,8 @@ def heads(b, x):
     return chain(b, x, reshape(-1, 2, 3), permute(0, 2, 1, 3))
 
 
-def attention(b, x, axis=-1, by=3**-0.5, before=None, on_keys=None, twice=False):
-    q, k, v = (chain(b, x, fc(6)) for _ in range(3))
+def attention(b, x, axis=-1, by=3**-0.5, before=None, on_keys=None, twice=False, maps=(1, 1, 1)):
+    q, k, v = (chain(b, x, fc(6), *([] if factor == 1 else [scale(by=factor)])) for factor in maps)
     q, k, v = (heads(b, y) for y in (q, k, v))
     q = q if before is None else b(scale(by=before), q)
     k = b(permute(0, 1, 3, 2), k)
@@ -25,13 +25,26 @@ def attention(b, x, axis=-1, by=3**-0.5, before=None, on_keys=None, twice=False)
     return b(add, y, chain(b, weights, permute(0, 2, 1, 3), reshape(-1, 10), fc(6))) if twice else y
 
 
-SCALED = [{}, {"before": 3**-0.5, "by": 1.0}, {"before": 3**-0.25, "on_keys": 3**-0.25, "by": 1.0}]
+SCALED = [
+    {},
+    {"before": 3**-0.5, "by": 1.0},
+    {"before": 3**-0.25, "on_keys": 3**-0.25, "by": 1.0},
+    {"maps": (3**-0.5, 1, 1), "by": 1.0},
+    {"maps": (3**-0.25, 3**-0.25, 1), "by": 1.0},
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", SCALED)
 def test_between_linear_maps_it_is_one_layer(options):
     assert recognized(lambda b, x: attention(b, x, **options), (5, 6)) == "multi_head_attention(2)"
+
+
+def test_scales_behind_the_maps_are_one_option_and_those_of_values_stay():
+    assert recognized(lambda b, x: attention(b, x, maps=(0.5, 1, 1)), (5, 6)).startswith(
+        "multi_head_attention(2, scale=0.28"
+    )
+    assert "multi_head" not in recognized(lambda b, x: attention(b, x, maps=(1, 1, 0.5)), (5, 6))
 
 
 def test_another_scale_is_an_option():

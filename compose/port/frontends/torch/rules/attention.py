@@ -91,8 +91,6 @@ def _outputs(
 @rule(torch.nn.MultiheadAttention, outputs=_outputs)
 def _multi_head(low, call, *tensors):
     module, given = call.module, dict(zip(call.tensors, tensors))
-    if module.bias_k is not None or module.add_zero_attn:
-        raise PortError("multi-head attention without add_bias_kv and add_zero_attn")
     if any(len(x.shape) != 3 for x in tensors[:1]):
         raise PortError("sequences (batch, time, features), got one without the batch's axis; x[None] adds it")
     axes = (0, 1, 2) if module.batch_first else (1, 0, 2)

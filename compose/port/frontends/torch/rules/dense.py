@@ -75,7 +75,7 @@ def _embedding_renorm(low, node, *args):
     raise PortError("a table that is a parameter, got one that is computed, as max_norm= does in each forward pass")
 
 
-def places(low, weight: Weight, ids: np.ndarray) -> Any:
+def places(low: Any, weight: Weight, ids: np.ndarray) -> Any:
     """Rows of a table at the same indices for each example, as for positions: a parameter of their shape."""
     start, n = int(ids.flat[0]), ids.size
     alike = bool((ids == start).all())
@@ -89,7 +89,8 @@ def places(low, weight: Weight, ids: np.ndarray) -> Any:
     stop, count = start + n, weight.shape[0]
     low.read_rows(weight, start, stop)
     take = Take(weight.take.source, rows=None if n == count else (start, stop), shape=shape)
-    return Weight.of(take, weight.array[start:stop].reshape(shape))
+    made = Weight.of(take, weight.array[start:stop].reshape(shape))
+    return made if alike else replace(made, places=count - start)
 
 
 def _bags(module, input, offsets=None, per_sample_weights=None):

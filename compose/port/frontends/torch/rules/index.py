@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -216,4 +217,5 @@ def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
     low.read_rows(x, start, stop)
     shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
     take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
-    return Weight.of(take, x.array[start:stop].reshape(shape), x.trained)
+    made = Weight.of(take, x.array[start:stop].reshape(shape), x.trained)
+    return replace(made, places=n - start) if name == "slice" and len(shape) == 2 else made

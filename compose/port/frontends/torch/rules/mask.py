@@ -18,12 +18,14 @@ from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
 @dataclass(frozen=True)
 class Hidden(Pending):
-    """An additive mask: minus infinity where a boolean value is true, else zero."""
+    """An additive mask: minus infinity where a boolean value is true, else zero. Whole attention reads the boolean."""
 
+    low: Any
     by: Value
+    shape: tuple[int, ...]
 
-    def value(self) -> Any:
-        return self  # attention alone knows what it means
+    def value(self) -> Value:
+        return emitted(self.low, word("ops.where"), self.by, -np.inf, 0.0, shape=self.shape)
 
 
 READ_MASKS = ("to", "expand", "__and__", "bitwise_and", "logical_and", "scaled_dot_product_attention")
@@ -190,7 +192,7 @@ def _masked_fill(low, node, x, mask, value):
     value = float(value)
     if isinstance(mask, Value):
         hides = isinstance(x, np.ndarray) and not x.any() and value == -np.inf
-        return Hidden(mask) if hides else where(low, node, mask, value, x)
+        return Hidden(low, mask, low.shape) if hides else where(low, node, mask, value, x)
     hidden = np.asarray(mask.array if isinstance(mask, Weight) else mask)
     if value != -np.inf:  # to which a softmax gives no gradient
         x = with_array(low, "multiply", x, np.where(hidden, 0.0, 1.0))

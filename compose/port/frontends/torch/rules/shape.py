@@ -14,6 +14,7 @@ from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
+from compose.port.ir.weights import Take
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 from compose.port.lowering.windows import padded_axes
 
@@ -54,7 +55,7 @@ def _reshape(low, node, x: Any, *args, **kwargs):
     if isinstance(x, States):
         return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
-        return Weight.of(_reshaped(x, after), x.array.reshape(after), x.trained)
+        return replace(x, take=_reshaped(x, after), shape=after, array=x.array.reshape(after))
     if after == x.shape:
         return x
     if name == "unsqueeze" and (not x.shape or after[0] != x.shape[0]):
@@ -91,7 +92,9 @@ def _expand(low, node, x, *args, **kwargs):
         return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": take})
     if isinstance(x, Weight):
         shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
-        return x if len(after) == len(x.shape) else Weight.of(_reshaped(x, shape), x.array.reshape(shape), x.trained)
+        if len(after) == len(x.shape):
+            return x
+        return replace(x, take=_reshaped(x, shape), shape=shape, array=x.array.reshape(shape))
     if after == x.shape:
         return x
     if isinstance(x, Pending):
@@ -162,6 +165,8 @@ def _cat_token(low, parts: list, axis: int, shape: tuple[int, ...]):
 
 @rules("aten.chunk", "aten.split", "aten.split_with_sizes")
 def _split(low, node, x, sizes, axis=0):
+    if isinstance(x, Weight):
+        return _rows(low, x, axis % len(x.shape))
     x = low.whole(x)
     axis, at = axis % x.ndim, x.axis(axis % x.ndim)
     made, start = [], 0
@@ -172,6 +177,20 @@ def _split(low, node, x, sizes, axis=0):
         shape = tuple(n if a == axis else size for a, size in enumerate(x.shape))
         made.append(low.emit(word("at")(", ".join([":"] * at + [text])), x, shape=shape, axes=x.axes))
         start = stop
+    return made
+
+
+def _rows(low, x: Weight, axis: int) -> list[Weight]:
+    """The parts of a parameter along its first axis, as the matrices of queries, keys and values in one."""
+    if axis or x.take != Take(x.take.source):
+        raise PortError("parts of a parameter along the first axis, as it is stored")
+    made, start = [], 0
+    for i, part in enumerate(low.node.meta["val"]):
+        rows = (start, start + part.shape[0])
+        take, start = Take(x.take.source, rows=rows), rows[1]
+        made.append(Weight.of(take, x.array[slice(*rows)], x.trained))
+        if not low.reads(i):
+            low.leave_unread(take)
     return made
 
 
@@ -238,9 +257,16 @@ def _pad(low, node, x, padding, mode: Any = "constant", value=None):
     widths = {x.ndim - 1 - i: tuple(padding[2 * i : 2 * i + 2]) for i in range(len(padding) // 2)}
     if any(w < 0 for w in padding):
         return _cropped(low, node, x, widths, mode, value)
-    if any(widths.get(0, ())) or all(any(widths.get(a, ())) for a in range(1, x.ndim)):
+    everywhere = all(any(widths.get(a, ())) for a in range(1, x.ndim))
+    if value and everywhere and x.ndim > 1 and not any(widths.get(0, ())):  # `pad` leaves the last axis as it is
+        last = (*x.shape, 1)
+        x = low.emit(word("ops.expand_dims")(axis=-1), low.as_source(x), shape=last, axes=identity_axes(len(last)))
+        around = tuple(widths[a] for a in range(1, len(last) - 1))
+        x = low.emit(word("pad")(around, value=float(value)), x, shape=(*low.shape, 1))
+        return low.emit(word("ops.squeeze")(axis=-1), x, axes=identity_axes(len(low.shape)))
+    if any(widths.get(0, ())) or everywhere:
         if value:
-            raise PortError(f"padding of the batch's axis, or of all, with zeros, got {value}")
+            raise PortError(f"padding of the batch's axis with zeros, got {value}")
         pads = {"pad_width": tuple(widths.get(a, (0, 0)) for a in range(x.ndim)), **_pad_mode(mode, None)}
         return emitted(low, word("ops.pad")(**pads), x)
     x, around = padded_axes(low, low.whole(x), widths)

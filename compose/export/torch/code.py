@@ -1,0 +1,158 @@
+"""The text of a class: its statements, with names chosen for the values, and its submodules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from compose.export.torch.value import TOKEN, Step, Value, atomic
+
+NAMES = ("x", "y", "z", "h", "u", "v", "w")
+WIDTH = 100
+
+
+@dataclass
+class Statement:
+    """`target = text`; or for a loop, `for block in loop: target = block(target)` that starts from `text`.
+
+    Several targets are unpacked from a tuple.
+    """
+
+    targets: tuple[str, ...]
+    text: str
+    value: Value | None = None
+    loop: str | None = None
+
+    @property
+    def target(self) -> str:
+        return self.targets[0]
+
+
+@dataclass
+class Code:
+    """A class that is being written: `inputs` are its tokens, `attributes` what its constructor assigns."""
+
+    inputs: list[str]
+    labels: list[str]
+    attributes: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)  # of the constructor, for what is no module
+    statements: list[Statement] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds nothing of its own, so that it need not be a class."""
+        return not self.attributes and not self.lines
+
+    def sequence(self, result: str) -> dict[str, str] | None:
+        """The submodules of `nn.Sequential`, if the class is nothing else than one after the other."""
+        if len(self.inputs) != 1 or self.lines:
+            return None
+        steps: list[Step] = []
+        at = self.inputs[0]
+        for statement in self._used([result]):
+            if statement.value is None or statement.value.base != at or len(statement.targets) > 1:
+                return None
+            steps += statement.value.steps
+            at = statement.target
+        if at != result or not steps or any(step.module is None for step in steps):
+            return None
+        parts: dict[str, str] = {}
+        for step in steps:
+            kind = (step.module or "").removeprefix("nn.").partition("(")[0]
+            name = step.name or free(snake(kind), parts)
+            if name in parts:
+                return None
+            parts[name] = step.module or ""
+        return parts if set(self.attributes) <= set(parts) else None
+
+    def forward(self, layout: str) -> list[str]:
+        """The lines of `forward`, with `layout` the text that is returned, made of tokens."""
+        statements = _inlined(self._used(list(TOKEN.findall(layout))), layout)
+        last = statements[-1] if statements else None
+        if last and not last.loop and layout == _together(last.targets):
+            layout = statements.pop().text
+        return _named(statements, layout, dict(zip(self.inputs, self.labels)))
+
+    def _used(self, results: list[str]) -> list[Statement]:
+        used, kept = set(results), []
+        for statement in reversed(self.statements):
+            if used & set(statement.targets):
+                kept.append(statement)
+                used.update(TOKEN.findall(statement.text))
+        return kept[::-1]
+
+
+def _inlined(statements: list[Statement], layout: str) -> list[Statement]:
+    """Without variables that one line reads, beside others, and that are short."""
+    texts = [s.text for s in statements]
+    for i, statement in enumerate(statements):
+        users = [j for j in range(i + 1, len(statements)) if statement.target in texts[j]]
+        uses = sum(texts[j].count(statement.target) for j in users) + layout.count(statement.target)
+        several = len(statement.targets) > 1 or statement.loop or (users and statements[users[0]].loop)
+        if uses != 1 or not users or several:
+            continue
+        mine = set(TOKEN.findall(texts[i]))
+        later = "".join(texts[i + 1 :]) + layout
+        alone = len(set(TOKEN.findall(texts[users[0]]))) == 1 and not any(t in later for t in mine)
+        joined = texts[users[0]].replace(statement.target, atomic(texts[i]))
+        if alone or len(joined) > WIDTH - 20:
+            continue
+        texts[users[0]] = joined
+        texts[i] = ""
+    return [Statement(s.targets, t, s.value, s.loop) for s, t in zip(statements, texts) if t]
+
+
+def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> list[str]:
+    """Each value under the name of one that it replaces, or a new one."""
+    lines = []
+    for i, statement in enumerate(statements):
+        later = Counter(TOKEN.findall("".join(s.text for s in statements[i + 1 :]) + layout))
+        busy = {name for token, name in names.items() if later[token]}
+        line = plain(TOKEN.sub(lambda m: names[m.group()], statement.text))
+        mine = [names[t] for t in TOKEN.findall(statement.text)]
+        chosen: list[str] = []
+        for target in statement.targets:
+            needed = later[target] or statement.loop or len(statement.targets) == 1
+            fitting = (*mine, *NAMES, *(f"x{k}" for k in range(1, 999)))
+            chosen.append(next(n for n in fitting if n not in busy and n not in chosen) if needed else "_")
+        names.update(zip(statement.targets, chosen))
+        name = ", ".join(chosen)
+        if statement.loop is None:
+            lines.append(f"{name} = {line}")
+            continue
+        if line not in (name, f"({name})"):
+            lines.append(f"{name} = {line.removeprefix('(').removesuffix(')') if len(chosen) > 1 else line}")
+        lines += [f"for block in {statement.loop}:", f"    {name} = block({name})"]
+    lines.append(f"return {plain(TOKEN.sub(lambda m: names[m.group()], layout))}")
+    return lines
+
+
+def _together(targets: tuple[str, ...]) -> str:
+    return targets[0] if len(targets) == 1 else f"({', '.join(targets)})"
+
+
+def plain(text: str) -> str:
+    """An expression without parentheses that it does not need."""
+    return ast.unparse(ast.parse(text, mode="eval")).replace("'", '"') if "(" in text else text
+
+
+def snake(name: str) -> str:
+    name = name.replace("ReLU", "Relu").replace("SiLU", "Silu")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def camel(name: str) -> str:
+    made = "".join(part[:1].upper() + part[1:] for part in re.sub(r"\W", "_", name).split("_") if part)
+    return made if made[:1].isalpha() else f"Layer{made}"
+
+
+def free(name: str, taken: Any) -> str:
+    """The name, or with a number where it is taken."""
+    if name not in taken:
+        return name
+    return next(f"{name}_{i}" for i in range(2, 10**6) if f"{name}_{i}" not in taken)

@@ -1,0 +1,1 @@
+"""What written files hold besides their network: each function stands by itself, but for others of this folder."""

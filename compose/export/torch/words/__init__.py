@@ -1,0 +1,1 @@
+"""How each word is written: one file for each kind."""

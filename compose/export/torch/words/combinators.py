@@ -1,0 +1,223 @@
+"""Layers made of layers, and wrappers around one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from compose.combinators.branch import collect, identity
+from compose.combinators.repeat import repeat
+from compose.combinators.share import Shared, share
+from compose.combinators.steps import time_distributed
+from compose.combinators.wrappers import cast, frozen, lora, remat, when_training
+from compose.core.combinator import Combinator, Composite
+from compose.core.layer import Layer
+from compose.core.plan import draws
+from compose.export.errors import ExportError
+from compose.export.torch.code import Statement
+from compose.export.torch.registry import follows, writes
+from compose.export.torch.value import Value
+from compose.layers.embedding import embedding
+from compose.layers.norm.weight import spectral_norm, weight_norm
+
+
+@writes(Combinator)
+@follows
+def combinator(w, layer, p, s, x):
+    """`flow` routes values as it routes arrays."""
+    run = lambda key, inner, x: w.named(w.layer(inner, p.get(key, {}), s.get(key, {}), x, key))
+    if refers(layer):
+        return layer.flow(x, run)
+    return w.block(layer, lambda x: layer.flow(x, run), x)
+
+
+@writes(Composite)
+@follows
+def composite(w, layer, p, s, x):
+    specs = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
+    return w.layer(layer.expand(specs), p, s, x)
+
+
+@writes(identity, collect)
+@follows
+def unchanged(w, layer, p, s, x):
+    return x
+
+
+@writes(when_training)
+@follows
+def idle(w, layer, p, s, x):
+    w.note(f"{layer.inner} works in training alone and is left out.".replace("\n", " "))
+    return x
+
+
+@writes(remat)
+@follows
+def inner(w, layer, p, s, x):
+    return w.layer(layer.inner, p, s, x)
+
+
+@writes(frozen)
+@follows
+def fixed(w, layer, p, s, x):
+    """The same layer, whose parameters get no gradient."""
+    if s or draws(layer.inner):
+        w.note("Frozen layers stay in inference mode: call eval() on them after train().")
+    before = set(w.code.attributes)
+    y = w.layer(layer.inner, jax.tree.map(jax.lax.stop_gradient, p), s, x)
+    for name in [n for n in w.code.attributes if n not in before]:
+        w.code.lines.append(f"self.{name}.requires_grad_(False)")
+    return y
+
+
+@writes(cast)
+@follows
+def narrowed(w, layer, p, s, x):
+    raise ExportError("a network that computes in one dtype", f"cast to {layer.dtype}", "export it without cast")
+
+
+@writes(time_distributed)
+def each_step(w, layer, p, s, x):
+    """The layer on all steps of all sequences at once."""
+    if isinstance(x, tuple):
+        raise ExportError("one sequence", "several")
+    batch, time = x.shape[:2]
+    x = w.named(x)
+    flat = w.call(x, "{}.flatten(0, 1)", shape=(batch * time, *x.shape[2:]))
+    y = w.last(w.layer(layer.inner, p, s, flat))
+    return w.made("{}.unflatten(0, {}.shape[:2])", y, x, shape=(batch, time, *y.shape[1:]), dtype=y.dtype)
+
+
+@writes(lora)
+@follows
+def merged(w, layer, p, s, x):
+    """The kernels with their updates added."""
+    w.note("LoRA's updates are added to the kernels.")
+    base = {k: v for k, v in p.items() if k != "lora"}
+    return w.layer(layer.inner, layer.merge(base, p["lora"]), s, x)
+
+
+@writes(weight_norm)
+@follows
+def normalized(w, layer, p, s, x):
+    w.note("The kernels are as weight norm leaves them.")
+    own = {k: v for k, v in p.items() if k != "weight_norm"}
+    return w.layer(layer.inner, layer.merge(own, p["weight_norm"]), s, x)
+
+
+@writes(spectral_norm)
+@follows
+def divided(w, layer, p, s, x):
+    w.note("The kernels are as spectral norm leaves them.")
+    own = {k: v for k, v in s.items() if k != "spectral_norm"}
+    return w.layer(layer.inner, layer.divide(p, s["spectral_norm"], False)[0], own, x)
+
+
+@writes(repeat)
+@follows
+def repeated(w, layer, p, s, x):
+    """Blocks of one class, in an `nn.Sequential`, or in an `nn.ModuleList` and a loop for several values."""
+    if refers(layer.block):
+        for i in range(layer.times):
+            take = lambda a, i=i: a[i]
+            x = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
+        return x
+
+    def made(i: int, x: Any) -> tuple:
+        own, held = jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s)
+        run = lambda x: w.named(w.layer(layer.block, own, held, x))
+        return w.apart(layer.block, run, x, layer.block.kind)
+
+    before = w.classes.copy(), w.parts.copy()
+    text, _, call, y = made(0, x)
+    if _layouts(y) != _layouts(x):
+        w.classes, w.parts = before
+        x = jax.tree.map(w.first, x)
+        text, _, call, y = made(0, x)
+        if _layouts(y) != _layouts(x):
+            raise ExportError("a block whose output has the layout of its input")
+    if text is None:
+        for _ in range(layer.times):
+            x = w.named(w.layer(layer.block, {}, {}, x))
+        return x
+    weights = {f"{i}.{name}": a for i in range(layer.times) for name, a in made(i, x)[1].items()}
+    blocks = f"{text} for _ in range({layer.times})"
+    leaves = jax.tree.leaves(x)
+    if len(leaves) == 1:
+        return w.module(x, f"nn.Sequential(*({blocks}))", weights, first=leaves[0].first)
+    if len(set(leaf.text for leaf in leaves)) != len(leaves):
+        raise ExportError("a repeat over different values", "one value twice")
+    name = w.submodule(f"nn.ModuleList({blocks})", weights)
+    targets = tuple(w.token() for _ in leaves)
+    w.code.statements.append(Statement(targets, f"({call})", None, f"self.{name}"))
+    ends = iter(targets)
+    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), x)
+
+
+def _layouts(x: Any) -> list:
+    return [leaf.first for leaf in jax.tree.leaves(x)]
+
+
+@dataclass
+class Use:
+    """The layer of a `share`, and the module that it is once the first use has written it."""
+
+    layer: Layer
+    params: Any
+    state: Any
+    scope: tuple
+    key: str
+    module: str | None = None
+
+
+@writes(share)
+@follows
+def shared(w, layer, p, s, x):
+    (key, _), (body_key, _) = layer.children()
+    cell = Use(layer.shared, p.get(key, {}), s.get(key, {}), w.scope, key)
+
+    def run(x):
+        before, w.scope = w.scope, (*w.scope, cell)
+        try:
+            return w.layer(layer.body, p.get(body_key, {}), s.get(body_key, {}), x, body_key)
+        finally:
+            w.scope = before
+
+    return w.block(layer, run, x)
+
+
+@writes(Shared)
+def use(w, layer, p, s, x):
+    """A call of the module of the shared layer, which the first use writes."""
+    cell = w.scope[-1 - layer.index]
+    before, path = (w.scope, w.path)
+    w.scope, w.path = cell.scope, (*w.path[: w.start], cell.key)
+    try:
+        if layer.method is not None:
+            if cell.module is None or layer.method != "attend" or not isinstance(cell.layer, embedding):
+                raise ExportError("a shared layer that is called", f".{layer.method}")
+            count = cell.params["embedding"].shape[0]
+            return w.call(x, f"F.linear({{}}, {cell.module}.weight)", shape=(*x.shape[:-1], count))
+        if cell.module is None and isinstance(cell.layer, embedding):
+            y = w.layer(cell.layer, cell.params, cell.state, x)
+            cell.module = y.steps[-1].text.removesuffix("({})")
+            return y
+        if cell.module is None:
+            run = lambda x: w.named(w.layer(cell.layer, cell.params, cell.state, x))
+            text, weights, _, _ = w.apart(cell.layer, run, x)
+            if text is None:
+                return run(x)
+            cell.module = f"self.{w.submodule(text, weights)}"
+        call = ", ".join(dict.fromkeys(leaf.text for leaf in jax.tree.leaves(w.named(x))))
+        out = w.out(cell.layer, x)
+        return w.results(f"{cell.module}({call})", jax.tree.map(lambda a: Value("", a.shape, np.dtype(a.dtype)), out))
+    finally:
+        w.scope, w.path = before, path
+
+
+def refers(layer: Layer) -> bool:
+    """Whether something inside is the layer of a `share` around it."""
+    return any(getattr(inner, "refers", False) for _, inner in layer.walk())

@@ -1,0 +1,82 @@
+"""Writing and reading are inverse: what `port.from_torch` reads of a module is the network, weights included."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from compose import (
+    avg_pool,
+    batch_norm,
+    branch,
+    compose_seq,
+    concat,
+    conv,
+    conv_transpose,
+    embedding,
+    fc,
+    flatten,
+    gelu,
+    global_avg_pool,
+    group_norm,
+    layer_norm,
+    lstm,
+    max_pool,
+    multi_head_attention,
+    port,
+    relu,
+    residual,
+    sigmoid,
+    silu,
+)
+from compose.export import to_torch
+from tests.cases.case import Case
+from tests.cases.subject import Subject, families
+
+torch = pytest.importorskip("torch")
+
+IMAGE, SEQUENCE, ROWS = (3, 8, 8, 2), (3, 5, 4), (3, 6)
+NETS = [
+    (compose_seq(conv(4, 3, relu), max_pool(), conv(6, 3, padding=1, stride=2), flatten, fc(3)), IMAGE),
+    (compose_seq(conv(4, 3), batch_norm(momentum=0.9, unbiased=True), relu, global_avg_pool), IMAGE),
+    (compose_seq(conv(4, 3, groups=2), group_norm(2), silu, avg_pool()), IMAGE),
+    (compose_seq(fc(8, relu, name="e1"), fc(2, sigmoid, name="e2")), ROWS),
+    (compose_seq(branch(fc(3), fc(2), join=concat()), gelu), ROWS),
+    (compose_seq(layer_norm(), residual(multi_head_attention(2)), fc(3)), SEQUENCE),
+    (conv_transpose(4, 4, relu, stride=2, padding=1), IMAGE),
+    (compose_seq(embedding(6, 4), lstm(3, recurrent_bias=True)), np.array([[1, 0, 2], [4, 5, 5]])),
+]
+
+
+def back(net, subject):
+    module = to_torch(net, subject.params, subject.state, subject.inputs, proof=False).module()
+    module = module.double() if any(np.asarray(a).dtype == np.float64 for a in subject.inputs) else module
+    return port.from_torch(module, *(torch.tensor(np.asarray(a)) for a in subject.inputs), channels_first=True)
+
+
+@pytest.mark.parametrize(("net", "given"), NETS, ids=[" ".join(str(net).split())[:60] for net, _ in NETS])
+def test_reading_gives_the_network_back(net, given):
+    subject = Subject(Case(net, (given,)))
+    read = back(net, subject)
+    assert read.net == net
+    for got, want in zip(jax.tree.leaves(read.params), jax.tree.leaves(subject.params), strict=True):
+        assert np.allclose(got, want, atol=1e-6)
+
+
+CASES = [case for cases in families().values() for case in cases][::6]
+
+
+@pytest.mark.slow
+def test_what_is_read_of_an_export_is_proven_equal_to_it():
+    """Other networks come back in the reader's own form, which computes the same."""
+    read = 0
+    for case in CASES:
+        subject = Subject(case)
+        try:
+            found = back(case.layer, subject)
+        except ValueError:  # the exporter or the reader has no word for it
+            continue
+        assert found.verify("outputs").ok, case.id
+        read += 1
+    assert read > 0.6 * len(CASES)
