@@ -126,7 +126,7 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution
     return over_batches(step, settled)
 
 
-def over_batches(step, settled: Callable[[Any, Any, Any], tuple[Any, Any]] = lambda *both: both[:2]) -> Compiled:
+def over_batches(step, settled) -> Compiled:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
     Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` are those of the

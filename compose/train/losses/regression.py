@@ -66,7 +66,7 @@ def cosine(predictions, targets):
 def _unit(x):
     """Vectors of length 1; a vector of zeros stays, with gradient 0."""
     square = jnp.sum(jnp.square(x), -1, keepdims=True)
-    return jnp.where(square > 0, x / jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+    return jnp.where(square == 0, 0, x / jnp.sqrt(jnp.where(square == 0, 1, square)))
 
 
 def _above_0(name: str, value: float) -> None:

@@ -131,6 +131,15 @@ def test_losses_are_those_of_torch(name, arrays, x64, rng):
     )
 
 
+def test_nan_in_a_prediction_is_nan_in_the_loss(arrays, x64):
+    """A training that diverges must say so."""
+    for name, (loss, a, b, _) in TORCH.items():
+        loss = LOSSES[loss] if isinstance(loss, str) else loss
+        broken = jax.tree.map(lambda v: v.copy(), arrays[a])
+        jax.tree.leaves(broken)[0][0, 0] = np.nan
+        assert np.isnan(loss(broken, arrays[b])), name
+
+
 @pytest.mark.slow
 def test_losses_are_those_of_keras_and_scikit_learn(arrays, x64):
     keras = pytest.importorskip("keras")

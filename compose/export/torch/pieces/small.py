@@ -59,7 +59,7 @@ def lp_pool(x, power, size, stride, ceil_mode):
     """The Lp norm of each window; a zero window has gradient 0."""
     pool = {3: F.avg_pool1d, 4: F.avg_pool2d, 5: F.avg_pool3d}[x.ndim]
     total = pool(x.abs() ** power, size, stride, ceil_mode=ceil_mode) * math.prod(size)
-    return torch.where(total > 0, torch.where(total > 0, total, 1) ** (1 / power), 0)
+    return torch.where(total == 0, 0, torch.where(total == 0, 1, total) ** (1 / power))
 
 
 def max_unpool(x, indices, space):

@@ -75,7 +75,7 @@ def _huber(eps, delta=1.0):
 def _cosine(eps, axis=-1):
     def unit(x):
         square = jnp.square(x).sum(axis, keepdims=True)
-        return x * jnp.where(square > 0, jnp.minimum(jax.lax.rsqrt(jnp.where(square > 0, square, 1)), 1 / eps), 0)
+        return x * jnp.where(square == 0, 0, jnp.minimum(jax.lax.rsqrt(jnp.where(square == 0, 1, square)), 1 / eps))
 
     return lambda x, t: -(unit(t.astype(x.dtype)) * unit(x)).sum(axis)
 

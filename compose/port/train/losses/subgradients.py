@@ -18,12 +18,12 @@ def absolute(x):
 
 def clamp_min(x, least=0.0):
     """`max(x, least)` with gradient 1 at a tie (`jnp.maximum`: 0.5)."""
-    return jnp.where(x >= least, x, least)
+    return jnp.where(x < least, least, x)
 
 
 def positive(x):
     """`max(x, 0)` with gradient 0 at 0."""
-    return jnp.where(x > 0, x, 0)
+    return jnp.where(x <= 0, 0, x)
 
 
 def constant(tensor: Any) -> np.ndarray | None:
