@@ -5,9 +5,9 @@
 The first training learns its examples by heart: the training loss goes to 0 while the validation loss turns and rises.
 The second stops early; the third has dropout and augmentation too. It prints
 
-    by heart           training loss 0.001, validation loss 0.358 (least 0.294 in epoch 14), accuracy 0.928
-    stopped early      training loss 0.035, validation loss 0.294 (least 0.294 in epoch 14), accuracy 0.931
-    cured              training loss 0.251, validation loss 0.217 (least 0.217 in epoch 42), accuracy 0.939
+    by heart           training loss 0.001, validation loss 0.358 (lowest 0.294 in epoch 14), accuracy 0.928
+    stopped early      training loss 0.035, validation loss 0.294 (lowest 0.294 in epoch 14), accuracy 0.931
+    cured              training loss 0.251, validation loss 0.217 (lowest 0.217 in epoch 42), accuracy 0.939
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def show(title: str, trained: Any, best: bool = False) -> Any:
     """Print the last epoch, or the one whose parameters early stopping gave back."""
-    least = min(trained.history, key=lambda row: row["val_loss"])
-    row = least if best else trained.history[-1]
+    lowest = min(trained.history, key=lambda row: row["val_loss"])
+    row = lowest if best else trained.history[-1]
     print(
         f"{title:<18} training loss {row['loss']:.3f}, validation loss {row['val_loss']:.3f} "
-        f"(least {least['val_loss']:.3f} in epoch {least['epoch']:.0f}), accuracy {row['val_accuracy']:.3f}"
+        f"(lowest {lowest['val_loss']:.3f} in epoch {lowest['epoch']:.0f}), accuracy {row['val_accuracy']:.3f}"
     )
     return trained
 

@@ -107,7 +107,7 @@ def train(
     ] = 0.2,
     clip: Annotated[float | None, typer.Option(help="The largest norm of the gradients.")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A folder for checkpoints; the same command goes on from them.")
+        Path | None, typer.Option(help="A folder for checkpoints; run again, the same command resumes from them.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for weights, splitting and shuffling.")] = 0,
     out: Annotated[Path, typer.Option("-o", "--out", help="The model file to write.")] = Path("model.safetensors"),

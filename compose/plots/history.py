@@ -18,7 +18,7 @@ PATIENCE = 3  # epochs without a lower validation loss
 
 
 def turning_point(rows: Sequence[dict[str, float]]) -> int | None:
-    """The epoch with the least validation loss, if three or more came after it; None otherwise.
+    """The epoch with the lowest validation loss, if three or more came after it; None otherwise.
 
     Where the training loss falls on after it, the network learns the examples by heart.
 
@@ -31,7 +31,7 @@ def turning_point(rows: Sequence[dict[str, float]]) -> int | None:
 
 
 def history(rows: Any, path: str | os.PathLike | None = None) -> Figure:
-    """A panel for each score over the epochs, and a line in all at the least validation loss, where it turns.
+    """A panel for each score over the epochs, and a line in all at the lowest validation loss, where it turns.
 
     Args:
         rows: the history of a training, a sequence of dicts, or the `Trained` itself.
@@ -55,7 +55,7 @@ def history(rows: Any, path: str | os.PathLike | None = None) -> Figure:
                 epochs, values = zip(*points)
                 ax.plot(epochs, values, color=color, label=label, marker="." if len(points) < 30 else None)
         if turn is not None:
-            ax.axvline(turn, color="#888888", linestyle=":", label=f"least validation loss: epoch {turn}")
+            ax.axvline(turn, color="#888888", linestyle=":", label=f"lowest validation loss: epoch {turn}")
         ax.set(xlabel="epoch", ylabel=name)
         ax.xaxis.get_major_locator().set_params(integer=True)
         if len(ax.get_lines()) > 1:

@@ -30,7 +30,7 @@ def test_history_shows_training_beside_validation_and_where_it_turns():
     train, validation, turn = figure.axes[0].get_lines()
     assert list(train.get_ydata()) == [4, 3, 2, 1, 0] and list(validation.get_ydata()) == [4, 2, 3, 3.5, 3.2]
     assert list(turn.get_xdata()) == [2, 2]
-    assert legend(figure) == ["training", "validation", "least validation loss: epoch 2"]
+    assert legend(figure) == ["training", "validation", "lowest validation loss: epoch 2"]
     assert plots.turning_point(ROWS[:4]) is None, "two epochs may be chance"
     assert plots.turning_point([{"epoch": 1, "loss": 1.0}]) is None
     with pytest.raises(DataError, match="no history"):

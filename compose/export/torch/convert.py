@@ -14,9 +14,10 @@ from compose.core.plan import plan, specs
 from compose.core.run import as_arrays, check_params, pack
 from compose.export.errors import ExportError
 from compose.export.torch import registry
+from compose.export.torch.class_text import class_text, layout, wrapped
 from compose.export.torch.code import Code
 from compose.export.torch.value import Value
-from compose.export.torch.writer import Writer, class_text, layout, wrapped
+from compose.export.torch.writer import Writer
 
 
 def source_of(net: Layer, params: Any, state: Any, inputs: tuple) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.export.errors import ExportError
 from compose.export.torch import registry
+from compose.export.torch.class_text import class_text, layout
 from compose.export.torch.code import Code, Statement, camel, free
 from compose.export.torch.parts import part_names, part_text
 from compose.export.torch.value import Step, Value, atomic
@@ -264,50 +265,6 @@ class Writer:
         """The abstract output of a layer without parameters."""
         specs = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
         return plan(layer, specs).out
-
-
-def layout(y: Any) -> str:
-    """The text of an output, nested tuples of values."""
-    if isinstance(y, Value):
-        return y.text
-    inside = ", ".join(map(layout, y))
-    return f"({inside}{',' * (len(y) == 1)})"
-
-
-def class_text(code: Code, returned: str) -> str:
-    """The lines of a class after its head."""
-    lines = [f"    # {note}" for note in code.notes]
-    lines += ["    def __init__(self):", "        super().__init__()"]
-    lines += [f"        self.{name} = {wrapped(text, 8)}" for name, text in code.attributes.items()]
-    lines += [f"        {line}" for line in code.lines]
-    lines += ["", f"    def forward(self, {', '.join(code.labels)}):"]
-    lines += [f"        {line}" for line in code.forward(returned)]
-    return "\n".join(lines)
-
-
-def wrapped(text: str, indent: int) -> str:
-    """A nested call over several lines, one argument each, where it is long or a dictionary of submodules."""
-    opening = "nn.Sequential(OrderedDict("
-    if not text.startswith(opening):
-        return text
-    inside = split(text[len(opening) : -2])
-    pad = " " * (indent + 4)
-    rows = []
-    for row in inside:
-        name, _, value = row.partition("=")
-        rows.append(f"{pad}{name}={wrapped(value, indent + 4)},")
-    return "\n".join([f"{opening}", *rows, " " * indent + "))"])
-
-
-def split(text: str) -> list[str]:
-    """The arguments of a call."""
-    parts, depth, begin = [], 0, 0
-    for i, c in enumerate(text):
-        depth += (c in "([{") - (c in ")]}")
-        if c == "," and not depth:
-            parts.append(text[begin:i].strip())
-            begin = i + 1
-    return [*parts, text[begin:].strip()]
 
 
 def _first(rank: int) -> str:
