@@ -2,7 +2,7 @@
 
 - Every case prints and parses.
 - The suites over all layers: the first case of each word is compared with its reference and its plan; the first case
-  of every eighth word goes through finite differences, every transformation and into a file.
+  of every twelfth word goes through finite differences, every transformation and into a file.
 - Porting: the first case of each test.
 - Any other test: its first two cases.
 """
@@ -20,7 +20,7 @@ OF_EVERY_WORD = (
     "test_the_plan_is_what_runs",
     "test_inference",
 )
-EVERY = 8
+EVERY = 12
 PORT_CASES, CASES = 1, 2
 
 

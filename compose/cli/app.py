@@ -109,6 +109,10 @@ def train(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A folder for checkpoints; run again, the same command resumes from them.")
     ] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="How many devices to train on.")] = None,
+    sharding: Annotated[
+        Literal["replicated", "fsdp", "tensor"] | None, typer.Option(help="How devices share the parameters.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for weights, splitting and shuffling.")] = 0,
     out: Annotated[Path, typer.Option("-o", "--out", help="The model file to write.")] = Path("model.safetensors"),
 ) -> None:
@@ -121,7 +125,7 @@ def train(
 
     options = dict(
         batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate, loss=loss, metrics=metric or [],
-        clip=clip, checkpoint=checkpoint, seed=seed,
+        clip=clip, checkpoint=checkpoint, devices=devices, sharding=sharding, seed=seed,
     )  # fmt: skip
     train(what, data, target, epochs, options, validation, out)
 

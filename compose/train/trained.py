@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError, DataError
@@ -20,6 +21,8 @@ from compose.core.layer import Layer
 from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, as_arrays
+from compose.sharding.mesh import Devices
+from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
@@ -108,6 +111,9 @@ class Trained:
         inputs: Any = None,
         memory: int = KEPT,
         precision: Precision = KEPT,
+        devices: Devices | None = KEPT,
+        mesh: Mesh | None = KEPT,
+        sharding: Rules | None = KEPT,
         cache: str | os.PathLike | None = KEPT,
         verbose: bool = KEPT,
     ) -> Trained:
@@ -131,6 +137,7 @@ class Trained:
             seed: for the order of the examples and for dropout.
             memory: bytes of examples to keep on the device; larger data are streamed from the host.
             precision: `"bfloat16"` or `"float16"` to compute in it; None for float32.
+            devices, mesh, sharding: as in `compose.fit`; other devices do not keep the sharding.
             cache: a folder in which compiled programs are kept.
             verbose: show a progress bar on a terminal, one line per epoch elsewhere.
 
@@ -141,12 +148,15 @@ class Trained:
             steps_per_epoch=steps_per_epoch,
             class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
             l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
-            seed=seed, memory=memory, precision=precision, cache=cache, verbose=verbose,
+            seed=seed, memory=memory, precision=precision, devices=devices, mesh=mesh, sharding=sharding, cache=cache,
+            verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
         last = dict(self.session.options) if self.session else {}
         if "optimizer" in changes:
             last.pop("learning_rate", None)
+        if "devices" in changes or "mesh" in changes:
+            last = {name: value for name, value in last.items() if name not in ("devices", "mesh", "sharding")}
         if "loss" in changes:
             last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
         options = {**last, **changes}

@@ -51,7 +51,7 @@ def test_train_evaluate_and_look(cli, tmp_path):
 def test_training_goes_on_from_a_file_with_the_optimizer(cli, tmp_path):
     options = ("--data", "digits", "--batch-size", "300")
     cli("train", NET, *options, "--epochs", "2", "-o", "two.safetensors")
-    cli("train", NET, *options, "--epochs", "1", "-o", "one.safetensors")
+    cli("train", NET, *options, "--epochs", "1", "--devices", "1", "--sharding", "fsdp", "-o", "one.safetensors")
     status, printed, complaint = cli("train", "one.safetensors", *options, "--epochs", "1", "-o", "again.safetensors")
     assert (status, complaint) == (0, "") and "epoch 2/2" in printed
     a, b = load("two.safetensors"), load("again.safetensors")

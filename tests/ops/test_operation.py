@@ -72,6 +72,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(OPERATIONS)), st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_options_read_back(name, data):

@@ -38,6 +38,7 @@ class Page(HTMLParser):
         self.last = ""
 
 
+@pytest.mark.slow
 def test_a_classifier(tmp_path):
     trained = NET.fit(X, Y, loss="cross_entropy", metrics="accuracy", validation=(X, Y), **QUIET)
     trained.report(tmp_path / "r.html", X, Y, names=["ant", "<bee>", "cat"], title="A & B")

@@ -45,6 +45,7 @@ def test_each_layout():
         check(found)
 
 
+@pytest.mark.slow
 def test_fully_sharded():
     check(*run("mlp/fsdp"))
 
@@ -97,3 +98,13 @@ def test_what_does_not_fit_is_refused(options, says):
 def test_one_device():
     a, b = (NET.fit(X, X[:, :2], loss="mse", verbose=False, **options) for options in ({}, dict(devices=1)))
     assert jax.tree.all(jax.tree.map(lambda p, q: np.allclose(p, q, atol=1e-7), a.params, b.params))
+
+
+def test_going_on_with_other_devices():
+    mesh = jax.make_mesh((1,), ("data",))
+    first = NET.fit(X, X[:, :2], loss="mse", verbose=False, mesh=mesh, sharding="fsdp")
+    again = first.fit(X, X[:, :2])
+    assert again.session.options["mesh"] is mesh and again.session.options["sharding"] == "fsdp"
+    other = again.fit(X, X[:, :2], devices=1)
+    assert other.session.options.get("mesh") is None and other.session.options.get("sharding") is None
+    assert len(other.history) == 3

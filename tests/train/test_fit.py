@@ -130,6 +130,7 @@ def test_it_starts_from_given_parameters_and_leaves_them_alone(rng):
     np.testing.assert_allclose(one.params["fc_1"]["kernel"], params["fc_1"]["kernel"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_several_inputs_and_outputs(rng, x64):
     from compose import branch, concat, parallel
 

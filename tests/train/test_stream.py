@@ -55,6 +55,7 @@ def test_the_batches_of_arrays_as_a_stream():
     same(train(list(in_order(0)).__iter__(), epochs=1), train(X, Y, epochs=1))
 
 
+@pytest.mark.slow
 def test_validation_and_evaluation():
     trained = train(in_order, validation=(X, Y))
     assert trained.history[-1]["val_loss"] == pytest.approx(trained.evaluate(X, Y)["loss"], rel=1e-5)

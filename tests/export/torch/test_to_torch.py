@@ -73,6 +73,7 @@ class Network(nn.Sequential):
     )
 
 
+@pytest.mark.slow
 def test_images_have_channels_first_inside_and_flatten_in_their_order():
     assert (
         body(written(IMAGES, 4, 4, 3)).partition("def forward")[2]
@@ -87,6 +88,7 @@ def test_images_have_channels_first_inside_and_flatten_in_their_order():
     )
 
 
+@pytest.mark.slow
 def test_blocks_of_a_repeat_are_one_class():
     made = written(compose_seq(fc(4), repeat(3, residual(fc(4, relu)))), 4)
     assert "nn.Sequential(*(Residual() for _ in range(3)))" in made.source

@@ -29,6 +29,7 @@ def test_each_image_draws_its_own_and_stays_in_range(kind, images):
     assert np.array_equal(y, drawn(kind(0.6), same)) and not np.array_equal(y, drawn(kind(0.6), same, 1))
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_rate_is_how_many_change(kind, images):
     same = np.broadcast_to(images[:1], (200, *images.shape[1:]))

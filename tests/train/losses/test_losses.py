@@ -131,6 +131,7 @@ def test_losses_are_those_of_torch(name, arrays, x64, rng):
     )
 
 
+@pytest.mark.slow
 def test_nan_in_a_prediction_is_nan_in_the_loss(arrays, x64):
     """A training that diverges must say so."""
     for name, (loss, a, b, _) in TORCH.items():

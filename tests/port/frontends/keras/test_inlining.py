@@ -58,6 +58,7 @@ def test_equal(name, level):
     assert port.from_keras(CASES[name]()).verify(level).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ByName", "InList"])
 def test_models_whose_inputs_are_a_dict_or_a_list(kind):
     keras.utils.set_random_seed(0)

@@ -31,6 +31,7 @@ def test_equal(name, level):
     assert compose.parse(str(ported.net)) == ported.net
 
 
+@pytest.mark.slow
 def test_states_have_torch_s_shapes():
     model, x = CASES["gru with its states"]()
     ported = port.from_torch(model, x)

@@ -40,6 +40,7 @@ def test_between_linear_maps_it_is_one_layer(options):
     assert recognized(lambda b, x: attention(b, x, **options), (5, 6)) == "multi_head_attention(2)"
 
 
+@pytest.mark.slow
 def test_scales_behind_the_maps_are_one_option_and_those_of_values_stay():
     assert recognized(lambda b, x: attention(b, x, maps=(0.5, 1, 1)), (5, 6)).startswith(
         "multi_head_attention(2, scale=0.28"
