@@ -45,6 +45,7 @@ def alone(folder: Path) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [lambda: ported_torch("repeated attention")[0], lambda: ported_keras("cnn")[0]],

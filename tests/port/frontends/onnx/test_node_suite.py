@@ -18,7 +18,8 @@ PORTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(PORTED, key=PORTED.get))  # the shortest first
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PORTED)
 def test_what_ports_is_equal(name):
     counts, wrong = Counter(), []
     for case in cases(name):

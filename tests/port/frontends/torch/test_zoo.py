@@ -12,7 +12,6 @@ from compose.core.errors import PortError
 from tests import zoo
 
 zoo.needs("torchvision", "timm", "transformers")
-FAST = ("bert", "gpt2", "llama", "t5")
 TIMM = ("vit_tiny_patch16_224", "mixer_s32_224", "repvgg_a0")
 REFUSED = {"swin": "the same numbers for each example", "wav2vec2": "weight_norm over what reaches one output"}
 
@@ -24,7 +23,8 @@ def ids(batch: int, time: int) -> torch.Tensor:
 PROVEN = [name for name in TRANSFORMERS if name not in REFUSED]
 
 
-@pytest.mark.parametrize("name", [*FAST, *(pytest.param(n, marks=pytest.mark.slow) for n in PROVEN if n not in FAST)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROVEN)
 def test_transformers(name):
     model, *inputs = transformer(name)
     assert port.from_torch(model, *inputs).verify("gradients").ok
