@@ -76,3 +76,19 @@ def test_the_tables_name_words_of_ours():
     firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     words = [word for cell in firsts for word in re.findall(r"`([a-z_0-9]+)[`(]", cell)]
     assert len(words) > 40 and [word for word in words if not known(word)] == []
+
+
+@pytest.mark.slow
+def test_features(tmp_path, monkeypatch):
+    """Each line of the table runs."""
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "features.md").read_text()
+    names: dict = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    lines = [row.split(" | `", 1)[1].split("` | ", 1)[0] for row in page.splitlines() if " | `" in row]
+    assert len(lines) > 40
+    for line in lines:
+        try:
+            exec(line, names)
+        except Exception as e:
+            raise AssertionError(line) from e

@@ -43,6 +43,10 @@ class LearningRates:
     smooth: np.ndarray
     suggestion: float
 
+    def __repr__(self) -> str:
+        steps = f"{len(self.rates)} steps from {self.rates[0]:.2g} to {self.rates[-1]:.2g}"
+        return f"LearningRates(suggestion={self.suggestion:.2g}, {steps})"
+
     def plot(self, path: str | os.PathLike | None = None) -> Figure:
         """The losses over the rates, with the suggestion marked, as a matplotlib figure; written to `path` too."""
         from compose.plots.figure import COLORS, Picture, quiet

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,7 @@ def test_the_plot():
     (axes,) = found.plot().axes
     assert axes.get_xscale() == "log"
     assert len(axes.lines[1].get_xdata()) == 10
+    assert re.fullmatch(r"LearningRates\(suggestion=[\d.e-]+, 10 steps from 1e-07 to 10\)", repr(found))
 
 
 def test_what_cannot_be_meant():
