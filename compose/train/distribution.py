@@ -125,7 +125,14 @@ def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | No
         rules = tuple((pattern, tuple(spec)) for pattern, spec in rules.items())
     elif not isinstance(rules, str):
         raise ConfigError("sharding as a name or a dict of patterns", repr(sharding))
-    return Distribution(mesh_of(where, rules), rules)
+    made = mesh_of(where, rules)
+    if any(device.process_index != jax.process_index() for device in made.devices.flat):
+        raise ConfigError(
+            "devices of this process", f"a mesh over {jax.process_count()} processes",
+            "fit trains on the devices of one process, as jax.local_devices() lists them; compose.shardings gives the "
+            "layout for a loop of your own over several",
+        )  # fmt: skip
+    return Distribution(made, rules)
 
 
 def _names(path: Any) -> tuple[str, ...]:

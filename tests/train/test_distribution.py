@@ -95,6 +95,12 @@ def test_what_does_not_fit_is_refused(options, says):
         NET.fit(X, X[:, :2], loss="mse", verbose=False, **options)
 
 
+def test_devices_of_another_process_are_refused(monkeypatch):
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    with pytest.raises(ConfigError, match=r"devices of this process.*jax\.local_devices"):
+        NET.fit(X, X[:, :2], loss="mse", verbose=False, devices=1)
+
+
 def test_one_device():
     a, b = (NET.fit(X, X[:, :2], loss="mse", verbose=False, **options) for options in ({}, dict(devices=1)))
     assert jax.tree.all(jax.tree.map(lambda p, q: np.allclose(p, q, atol=1e-7), a.params, b.params))
