@@ -84,7 +84,7 @@ class LayoutLowering(Arithmetic[Value]):
         groups, start = self._shuffled(x, ours)
         if groups:
             return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
-        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+        return self.emit(reshape_to(x.ours, ours, batch, self.stands_for_batch), x, shape=after, axes=axes)
 
     def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
         """If a reshape to `ours` ends a channel shuffle: the number of groups, and the index of its input."""
