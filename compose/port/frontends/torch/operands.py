@@ -59,6 +59,8 @@ class Operands(Records):
             return self.joined(_OF_ONE_NUMBER.get(operation, operation), a, b)
         if operation == "add" and a.ndim != b.ndim:
             a, b = (self._widened(v, len(shape)) for v in (a, b))
+        if operation == "add" and a.shape != b.shape and any(map(self.stands_for_batch, shape[1:])):
+            return self.joined("ops.add", a, b)
         if operation == "add" and a.shape != b.shape:  # `residual` needs equal shapes
             a = self.whole(a)
             a, b = (self._spread(v, shape) for v in (a, self.moved(b, a.axes)))
