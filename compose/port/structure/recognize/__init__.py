@@ -18,10 +18,9 @@ from compose.port.structure.recognize.norm import NORMS
 from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.projections import PROJECTIONS
 from compose.port.structure.recognize.rewrite import rewrite
-from compose.port.structure.recognize.rows import ROWS
 from compose.port.structure.recognize.shapes import Shapes
 
-_REWRITERS = (*ACTIVATIONS, *NORMS, *DENSE, *MOVES, *ATTENTION, *PROJECTIONS, *ROWS)
+_REWRITERS = (*ACTIVATIONS, *NORMS, *DENSE, *MOVES, *ATTENTION, *PROJECTIONS)
 
 
 def recognize(ops: list[Op], output: int, inputs: Mapping[int, Any]) -> list[Op]:

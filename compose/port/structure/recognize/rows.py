@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from compose.combinators import identity
+import jax
+
+from compose.combinators import collect, identity
 from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.layers.activation import basic, smooth
@@ -13,16 +17,32 @@ from compose.layers.dropout import alpha_dropout, dropout
 from compose.layers.learned import learned_bias, learned_scale
 from compose.layers.norm.batch import layer_norm, rms_norm
 from compose.layers.shape import reshape
-from compose.port.ir.graph import Op
+from compose.port.ir.graph import Op, SourceGraph
 from compose.port.structure.recognize import words
 from compose.port.structure.recognize.operations import Operations
-from compose.port.structure.recognize.rewrite import Replacement, Rewriter
+from compose.port.structure.recognize.rewrite import Replacement, Rewriter, rewrite
+from compose.port.structure.recognize.shapes import Shapes
 
 _MOST = 64  # operations between the two
 _OF_ELEMENTS = frozenset(
     (*basic.__all__, *smooth.__all__, words.SCALE, words.ADD_CONSTANT, words.CLIP, words.ABS, words.STOP_GRADIENT)
 )
 _OF_TWO = frozenset((words.ADD, words.SUBTRACT, words.MULTIPLY, words.DIVIDE))
+
+
+def without_rows(graph: SourceGraph, inputs: Mapping[int, Any]) -> SourceGraph:
+    """The graph with such layers on the array that the first reshape reads; itself if it has none.
+
+    It is equal for arrays of any batch and of the lengths of `inputs`, the abstract values of its inputs: whether the
+    sizes of the second reshape follow from the input's or are written in the source, a graph does not tell.
+    """
+    leaves, tree = jax.tree.flatten(graph.outputs)
+    last = 1 + max((*graph.inputs, *(op.output for op in graph.ops)))
+    found = rewrite(Operations([*graph.ops, Op(collect, tuple(leaves), last)], last, Shapes(inputs)), _ROWS).ops
+    if len(found) > len(graph.ops):
+        return graph
+    *ops, outputs = found
+    return replace(graph, ops=tuple(ops), outputs=jax.tree.unflatten(tree, outputs.inputs))
 
 
 def _as_it_was(op: Op, graph: Operations) -> Replacement | None:
@@ -91,4 +111,4 @@ def _of_elements(layer: Layer) -> bool:
     return isinstance(layer, Function) and layer.kind in _OF_ELEMENTS
 
 
-ROWS: tuple[Rewriter, ...] = (Rewriter(frozenset((words.RESHAPE,)), _as_it_was),)
+_ROWS = (Rewriter(frozenset((words.RESHAPE,)), _as_it_was),)
