@@ -89,10 +89,11 @@ def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int, free
         batch: the size of the batch.
         free: whether a size follows from it.
     """
-    if after[0] == before[0] == batch:
-        rest = after[1:]
-        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
     sizes = [-1 if free(n) else n for n in after]
-    if sizes.count(-1) > 1:
+    kept = after[0] == before[0] == batch
+    if sizes[kept:].count(-1) > 1:
         raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
+    if kept:
+        rest = sizes[1:]
+        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
     return word("reshape")(*sizes, batch=False)
