@@ -31,7 +31,7 @@ def ctc_loss(log_probs, labels, lengths, label_lengths, blank: int = 0, zero_inf
     batch, time, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise ConfigError(f"a blank from 0 to {classes - 1}, one of the classes", str(blank))
-    if not lengths.shape == label_lengths.shape == (batch,) or (labels.ndim == 2 and len(labels) != batch):
+    if not lengths.shape == label_lengths.shape == (batch,) or (labels.ndim == 2 and labels.shape[0] != batch):
         got = shape_text((log_probs, labels, lengths, label_lengths))
         raise ShapeError(f"labels and two lengths for each of {batch} examples", got)
     rows, known = _rows(labels, label_lengths)

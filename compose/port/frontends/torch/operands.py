@@ -96,7 +96,7 @@ class Operands(Records):
         ours = tuple(shape[a] for a in x.axes[1:])
         if x.ours[1:] == ours or x.axes[0] != 0 or x.shape[0] not in (1, shape[0]):
             return x
-        sizes = (-1 if n == m != 1 else m for n, m in zip(x.ours[1:], ours))
+        sizes, self.sized = (-1 if n == m != 1 else m for n, m in zip(x.ours[1:], ours)), True
         return self.emit(word("broadcast_to")(*sizes), x, shape=(x.shape[0], *shape[1:]))
 
 
