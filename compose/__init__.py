@@ -22,6 +22,7 @@ from compose.layers.activation.basic import *
 from compose.layers.activation.slopes import *
 from compose.layers.activation.smooth import *
 from compose.layers.activation.softmax import *
+from compose.layers.alignment import *
 from compose.layers.attention.decoding import *
 from compose.layers.attention.dot_product import *
 from compose.layers.attention.multi_head import *

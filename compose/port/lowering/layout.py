@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from compose.core.errors import PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
-from compose.port.lowering.values import BATCH
 
 
 def groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
@@ -82,12 +82,18 @@ def gathered(before: tuple[int, ...], after: tuple[int, ...], axes: tuple[int, .
     return tuple(a for run in runs for a in run)
 
 
-def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int = BATCH) -> Layer:
-    """The layer that reshapes, for any batch size."""
-    if after[0] == before[0] == batch:
-        rest = after[1:]
-        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
-    free = [n if n % BATCH else -1 for n in after]
-    if free.count(-1) > 1:
+def reshape_to(before: tuple[int, ...], after: tuple[int, ...], batch: int, free: Callable[[int], bool]) -> Layer:
+    """The layer that reshapes, for any batch size.
+
+    Args:
+        batch: the size of the batch.
+        free: whether a size follows from it.
+    """
+    sizes = [-1 if free(n) else n for n in after]
+    kept = after[0] == before[0] == batch
+    if sizes[kept:].count(-1) > 1:
         raise PortError(f"a reshape with the batch in one axis, got {before} to {after}")
-    return word("reshape")(*free, batch=False)
+    if kept:
+        rest = sizes[1:]
+        return as_layer(word("flatten")) if len(rest) == 1 and len(before) > 2 else word("reshape")(*rest)
+    return word("reshape")(*sizes, batch=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.binary import Arithmetic, without_leading_ones
-from compose.port.lowering.layout import gathered, reshape_in_place, reshape_to
+from compose.port.lowering.layout import gathered, groups, reshape_in_place, reshape_to
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
 
 
@@ -81,10 +81,21 @@ class LayoutLowering(Arithmetic[Value]):
         ours, axes = target
         if ours == x.ours:
             return x.but(shape=after, axes=axes)
+        if sum(map(self.stands_for_batch, ours)) > 1 and not ours[0] == x.ours[0] == batch:
+            x, (ours, axes) = self._batch_first(x, after, batch) or (x, target)
         groups, start = self._shuffled(x, ours)
         if groups:
             return self.emit(word("channel_shuffle")(groups), x.but(index=start), shape=after, axes=axes)
-        return self.emit(reshape_to(x.ours, ours, batch), x, shape=after, axes=axes)
+        return self.emit(reshape_to(x.ours, ours, batch, self.stands_for_batch), x, shape=after, axes=axes)
+
+    def _batch_first(self, x: Value, after: tuple[int, ...], batch: int) -> tuple[Value, Any] | None:
+        """The value with the batch's axis first, and its reshape in that layout, if the reshape keeps that axis."""
+        for left, right in groups(x.shape, after):
+            if len(left) == len(right) == 1 and x.shape[left[0]] == batch:
+                x = self.moved(x, (left[0], *(a for a in x.axes if a != left[0])))
+                target = reshape_in_place(x.shape, after, x.axes)
+                return None if target is None else (x, target)
+        return None
 
     def _shuffled(self, x: Value, ours: tuple[int, ...]) -> tuple[int, int]:
         """If a reshape to `ours` ends a channel shuffle: the number of groups, and the index of its input."""

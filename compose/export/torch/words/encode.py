@@ -1,4 +1,4 @@
-"""Integers as vectors, numbers as bins, places read and written, signals as spectra, histograms."""
+"""Integers as vectors, numbers as bins, places read and written, labels aligned, signals as spectra, histograms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from compose.export.errors import ExportError
 from compose.export.torch.registry import writes
 from compose.export.torch.words.elementwise import options
+from compose.layers.alignment import ctc_loss
 from compose.layers.encode import bucketize, integer_lookup, multi_hot, one_hot
 from compose.layers.histogram import equalize
 from compose.layers.indexing import index_axes, scatter_along_axis
@@ -34,6 +35,13 @@ def looked_up(w, layer, p, s, x):
     out = w.out(layer, x)
     text = f"{w.part('integer_lookup')}({{}}, {list(layer.vocabulary)}, {layer.unknown}, {layer.mask_token})"
     return w.call(x, text, dtype=out.dtype)
+
+
+@writes(ctc_loss)
+def aligned(w, layer, p, s, x):
+    out, given = w.out(layer, x), "".join(f", {name}={value}" for name, value in options(layer).items())
+    text = f'F.ctc_loss({{}}.transpose(0, 1), {{}}, {{}}, {{}}, reduction="none"{given})'
+    return w.made(text, *x, shape=out.shape, dtype=out.dtype)
 
 
 @writes(scatter_along_axis)

@@ -66,10 +66,11 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     from compose.port.frontends.torch.caches import without_caches
     from compose.port.frontends.torch.calls import Call
     from compose.port.frontends.torch.capture import Exported, export
-    from compose.port.frontends.torch.fixed_sizes import fixed_axes, pinned
+    from compose.port.frontends.torch.fixed_sizes import fixed_axes, pinned, specs
     from compose.port.frontends.torch.lower import TorchLowering
     from compose.port.frontends.torch.precision import widened
     from compose.port.frontends.torch.state_dict import saved
+    from compose.port.structure.recognize.rows import without_rows
 
     registry.load()
     if not isinstance(model, torch.nn.Module):
@@ -79,12 +80,18 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
         low = TorchLowering(exported.program, exported.calls, channels_first)
-        return low, low.run(type(model).__name__)
+        graph = low.run(type(model).__name__)
+        low.refuse(partial)
+        return low, graph
+
+    def on_whole_arrays(graph: SourceGraph, call: Call) -> SourceGraph:
+        return without_rows(graph, dict(zip(graph.inputs, specs(graph, call))))
 
     exported = export(model, call)
-    low, graph = lowered(exported)
-    low.refuse(partial)
+    low, written = lowered(exported)
+    graph = on_whole_arrays(written, exported.call)
+    again = lambda call: on_whole_arrays(lowered(export(model, call, exported.free))[1], call)
+    changed = graph is not written
     graph = replace(graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes))
-    again = lambda call: lowered(export(model, call, exported.free))[1]
-    axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, again)
+    axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, changed, again)
     return Read(model, pinned(graph, axes, [x.shape for x in exported.call.tensors]), exported.call, low.exact)

@@ -18,6 +18,7 @@ import compose
 from compose.core.errors import PortError
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
+from compose.port.frontends.torch.traceable import traceable_losses
 from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
 from compose.port.frontends.torch.untouched import left_as_it_was
 from compose.port.lowering.values import BATCH
@@ -68,7 +69,8 @@ def in_inference(model: torch.nn.Module) -> Iterator[None]:
         tensors: Any = torch.Tensor
         tensors.data = _TRACED_DATA
         try:
-            yield
+            with traceable_losses():
+                yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
             del functions._pack_padded_sequence, tensors.data

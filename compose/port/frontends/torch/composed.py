@@ -14,7 +14,8 @@ def _multilabel_margin_loss(x: torch.Tensor, target: torch.Tensor, reduction: in
     n = x.shape[-1]
     real = (target == -1).cumsum(-1) == 0
     named = torch.where(real, target, 0)
-    found = ((named[..., None] == torch.arange(n)) & real[..., None]).any(-2)
+    classes = torch.arange(n) if x.ndim > 1 else (0 * target + 1).cumsum(-1) - 1  # one example's are the first axis
+    found = ((named[..., :, None] == classes[..., None, :]) & real[..., None]).any(-2)
     counted = real[..., :, None] & ~found[..., None, :]
     short = (1 - x.gather(-1, named)[..., :, None] + x[..., None, :]).clamp_min(0)
     loss = torch.where(counted, short, 0.0).sum((-2, -1)) / n

@@ -35,7 +35,7 @@ _OF_SHAPES = (
 
 
 def fixed_axes(
-    model: torch.nn.Module, call: Call, graph: SourceGraph, free: bool, sized: bool,
+    model: torch.nn.Module, call: Call, graph: SourceGraph, free: bool, sized: bool, shown: bool,
     again: Callable[[Call], SourceGraph],
 ) -> Axes:  # fmt: skip
     """The axes, as pairs of an input and its axis, for whose sizes alone the network is right.
@@ -43,12 +43,14 @@ def fixed_axes(
     Args:
         free: whether the batch was left free, so that it is not among them.
         sized: whether the network may depend on a length although the model reads none.
+        shown: whether a length is free only if the network for another one was seen to be the same.
         again: reads the model again, as called with other sizes.
     """
     batch, *lengths = list(axes_of_one_size([tuple(x.shape) for x in call.tensors])) or [[]]
     fixed = [] if free or not batch or _free_batch(model, call, batch, graph, again) else batch
     first = _operations(model, call) if lengths and not sized else None
-    return [*fixed, *(a for axes in lengths if _is_fixed(model, call, axes, graph, first, again) for a in axes)]
+    is_fixed = lambda axes: _is_fixed(model, call, axes, graph, first, again, shown)
+    return [*fixed, *(a for axes in lengths if is_fixed(axes) for a in axes)]
 
 
 def _free_batch(
@@ -61,9 +63,9 @@ def _free_batch(
 
 def _is_fixed(
     model: torch.nn.Module, call: Call, axes: Axes, graph: SourceGraph, first: list | None,
-    again: Callable[[Call], SourceGraph],
+    again: Callable[[Call], SourceGraph], shown: bool,
 ) -> bool:  # fmt: skip
-    """Whether the network takes another length and is wrong for it."""
+    """Whether the network takes another length and is wrong for it; with `shown`, also where that is not known."""
     for other in _calls(call, axes):
         operations = _operations(model, other)
         if operations is not None and _takes(graph, call, other):  # else one of both takes no such length
@@ -72,13 +74,13 @@ def _is_fixed(
             found = _recognized(graph, call)  # whose layers may take what those of the graph do not
             if found is not None and _takes(found, call, other):
                 return not _is_same(found, other, lambda other: _recognized(again(other), other))
-    return False
+    return shown
 
 
 def _recognized(graph: SourceGraph, call: Call) -> SourceGraph | None:
     """The graph with the layers that it writes out; None where a layer does not take the call."""
     try:
-        ops, output = canonicalize(graph, dict(zip(graph.inputs, _specs(graph, call))))
+        ops, output = canonicalize(graph, dict(zip(graph.inputs, specs(graph, call))))
     except ComposeError:
         return None
     return replace(graph, ops=tuple(ops), outputs=output)
@@ -137,7 +139,7 @@ def _takes(graph: SourceGraph, call: Call, other: Call) -> bool:
 
 def _weights(graph: SourceGraph, call: Call) -> list[Any]:
     """The parameters and the state of each layer, for the inputs of a call."""
-    shapes: dict[int, Any] = dict(zip(graph.inputs, _specs(graph, call)))
+    shapes: dict[int, Any] = dict(zip(graph.inputs, specs(graph, call)))
     held = []
     for op in graph.ops:
         given = [shapes[v] for v in op.inputs]
@@ -147,7 +149,7 @@ def _weights(graph: SourceGraph, call: Call) -> list[Any]:
     return held
 
 
-def _specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
+def specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
     """The inputs of a graph for a call."""
     specs = []
     for axes, x in zip(graph.input_axes, call.tensors):

@@ -59,6 +59,8 @@ class Operands(Records):
             return self.joined(_OF_ONE_NUMBER.get(operation, operation), a, b)
         if operation == "add" and a.ndim != b.ndim:
             a, b = (self._widened(v, len(shape)) for v in (a, b))
+        if operation == "add" and a.shape != b.shape and any(map(self.stands_for_batch, shape[1:])):
+            return self.joined("ops.add", a, b)
         if operation == "add" and a.shape != b.shape:  # `residual` needs equal shapes
             a = self.whole(a)
             a, b = (self._spread(v, shape) for v in (a, self.moved(b, a.axes)))
@@ -94,7 +96,7 @@ class Operands(Records):
         ours = tuple(shape[a] for a in x.axes[1:])
         if x.ours[1:] == ours or x.axes[0] != 0 or x.shape[0] not in (1, shape[0]):
             return x
-        sizes = (-1 if n == m != 1 else m for n, m in zip(x.ours[1:], ours))
+        sizes, self.sized = (-1 if n == m != 1 else m for n, m in zip(x.ours[1:], ours)), True
         return self.emit(word("broadcast_to")(*sizes), x, shape=(x.shape[0], *shape[1:]))
 
 

@@ -27,7 +27,7 @@ def plains(low: Operands, xs: Iterable[Any]) -> list[Value]:
 
 
 def spread(low: Any, x: Any, source: Any) -> Any:
-    """A constant with all its rows, of which one is kept where those of all examples are alike.
+    """A constant or a parameter with all its rows, of which one is kept where they are alike.
 
     Args:
         source: the node that gives it.
@@ -35,7 +35,15 @@ def spread(low: Any, x: Any, source: Any) -> Any:
     if not isinstance(x, (np.ndarray, Weight)) or not isinstance(source, torch.fx.Node):
         return x
     shape = sizes_of(source.meta["val"])
-    return x if tuple(x.shape) == shape else for_each(low, x, shape)
+    if tuple(x.shape) == shape:
+        return x
+    if any(n and n % BATCH == 0 for n in shape):
+        return for_each(low, x, shape)
+    low.sized = True
+    like = next((v for v in low.inputs if v.ndim), None)
+    if like is None:
+        raise PortError("an input with axes")
+    return emitted(low, word("ops.broadcast_to")(shape=shape), plain(low, x, like), shape=shape)
 
 
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:

@@ -1,4 +1,4 @@
-"""A length is fixed where a layer that is recognized would take another and the rest of the network would not."""
+"""Lengths are fixed where the network would take others and be wrong: of recognized layers, of sums that broadcast."""
 
 from __future__ import annotations
 
@@ -38,3 +38,23 @@ def test_a_recognized_layer_does_not_hide_a_fixed_length():
         assert "ensure_shape" in str(e)
     else:
         torch.testing.assert_close(torch.tensor(y.__array__()), model(x), rtol=1e-4, atol=1e-5)
+
+
+class Wide(nn.Module):
+    """A sum that broadcasts to the number of features."""
+
+    def forward(self, x, y):
+        return (y * y).log() + x * x
+
+
+def test_a_sum_that_broadcasts_is_for_its_length():
+    torch.manual_seed(0)
+    p = port.from_torch(Wide(), torch.randn(4, 3), torch.randn(4, 1))
+    assert p.verify("gradients").ok
+    x, y = torch.randn(5, 1), torch.randn(5, 1)
+    try:
+        made = p.net.apply(p.params, p.state, (x.numpy(), y.numpy()))[0]
+    except ShapeError as e:
+        assert "ensure_shape" in str(e)
+    else:
+        torch.testing.assert_close(torch.tensor(made.__array__()), Wide()(x, y), rtol=1e-4, atol=1e-5)

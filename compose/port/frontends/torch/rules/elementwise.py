@@ -135,6 +135,9 @@ def _extreme(lowering: LayoutLowering, node: Any, a: Operand, b: Operand):
 def _softmax(lowering: LayoutLowering, node: Any, x: Value, axis, dtype=None):
     layer = word("log_softmax" if "log" in str(node.target) else "softmax")
     x = lowering.whole(x)
+    if not x.ndim:  # of one number
+        x = lowering.emit(word("ops.reshape")(shape=(1,)), x, shape=(1,), axes=(0,))
+        return lowering.emit(word("ops.sum"), lowering.emit(layer, x, shape=(1,)), shape=(), axes=())
     at = x.axis(axis)
     return lowering.emit(layer if at == x.ndim - 1 else layer(axis=at), x)
 

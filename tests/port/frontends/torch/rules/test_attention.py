@@ -27,3 +27,31 @@ class ByHand(nn.Module):
 def test_twenty_equal_steps():
     torch.manual_seed(0)
     assert port.from_torch(ByHand(), torch.randn(2, 4, 3, 5)).verify("steps").ok
+
+
+class WithAddedKeys(nn.Module):
+    """Attention to learned keys, or zeros, behind those of the input, time first."""
+
+    def __init__(self, learned: bool, zero: bool, weights: bool = False):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, add_bias_kv=learned, add_zero_attn=zero).double()
+        self.weights = weights
+
+    def forward(self, q, k, v):
+        y, weights = self.attention(q, k, v, need_weights=self.weights)
+        return (y, weights) if self.weights else y
+
+
+ADDED = [
+    (True, True, False),
+    pytest.param(True, False, False, marks=pytest.mark.slow),
+    pytest.param(False, True, False, marks=pytest.mark.slow),
+    pytest.param(True, True, True, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("learned, zero, weights", ADDED)
+def test_added_keys_time_first(learned, zero, weights):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(6, 3, 8, dtype=torch.float64) for _ in range(3))
+    assert port.from_torch(WithAddedKeys(learned, zero, weights), q, k, v).verify("gradients").ok
