@@ -3,12 +3,13 @@
 from compose.core.errors import DataError
 from compose.data.columns import Column, Columns
 from compose.data.dataset import Dataset, Split, one_hot, split
+from compose.data.folds import folds
 from compose.data.idx import read_idx
 from compose.data.images import fashion_mnist, mnist
 from compose.data.table import Table, table
 from compose.data.tables import digits, iris
 
 __all__ = [
-    "Column", "Columns", "DataError", "Dataset", "Split", "Table", "digits", "fashion_mnist", "iris", "mnist",
+    "Column", "Columns", "DataError", "Dataset", "Split", "Table", "digits", "fashion_mnist", "folds", "iris", "mnist",
     "one_hot", "read_idx", "split", "table",
 ]  # fmt: skip
