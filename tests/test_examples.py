@@ -18,7 +18,6 @@ SMALL = {
     "regression": ["--epochs", "2", "--out", "."],
     "siamese": ["--epochs", "1"],
     "text_classifier": ["--epochs", "1", "--sentences", "90"],
-    "transfer": ["--epochs", "1"],
     "variational": ["--epochs", "1", "--out", "."],
 }
 
