@@ -57,6 +57,7 @@ from compose.layers.noise import *
 from compose.layers.norm.batch import *
 from compose.layers.norm.group import *
 from compose.layers.norm.local import *
+from compose.layers.norm.standard import *
 from compose.layers.norm.weight import *
 from compose.layers.pad import *
 from compose.layers.patches import *
@@ -79,14 +80,27 @@ from compose.layers.transformer import *
 if TYPE_CHECKING:
     from compose import data, export, flax, plots, port, sharding, train
     from compose.sharding import shardings
-    from compose.train import Trained, callbacks, checkpoint, fit, generate, load, losses, lr_find, metrics, schedules
+    from compose.train import (
+        Trained,
+        callbacks,
+        checkpoint,
+        cross_validate,
+        fit,
+        generate,
+        load,
+        losses,
+        lr_find,
+        metrics,
+        schedules,
+    )  # fmt: skip
 
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
 _MODULES = ("data", "export", "flax", "plots", "port", "sharding", "train")
 _OF_TRAIN = (
-    "Trained", "callbacks", "checkpoint", "fit", "generate", "load", "losses", "lr_find", "metrics", "schedules",
+    "Trained", "callbacks", "checkpoint", "cross_validate", "fit", "generate", "load", "losses", "lr_find", "metrics",
+    "schedules",
 )  # fmt: skip
 _NAMES = dict.fromkeys(_OF_TRAIN, "train") | {"shardings": "sharding"}
 

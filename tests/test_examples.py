@@ -9,11 +9,14 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NUMBER = re.compile(r"\d[\d.,e+-]*")
 SMALL = {
+    "denoising": ["--epochs", "2", "--out", "."],
+    "gan": ["--epochs", "1", "--out", "."],
     "iris": ["--epochs", "2"],
     "kfold": ["--epochs", "2", "--folds", "5"],
     "logistic": ["--epochs", "2", "--out", "."],
     "overfitting": ["--epochs", "2", "--out", "."],
     "regression": ["--epochs", "2", "--out", "."],
+    "siamese": ["--epochs", "1"],
     "text_classifier": ["--epochs", "1", "--sentences", "90"],
     "variational": ["--epochs", "1", "--out", "."],
 }

@@ -28,7 +28,9 @@ Network = Annotated[
 ]
 Data = Annotated[
     str,
-    typer.Option("--data", help="mnist, fashion-mnist, digits, iris, a .csv table, or an .npz file with x and y."),
+    typer.Option(
+        "--data", help="mnist, fashion-mnist, digits, iris, a .csv or .parquet table, or an .npz file with x and y."
+    ),
 ]
 Column = Annotated[str | None, typer.Option("--target", help="The column of a table to predict; the last without.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Examples in a step.")]
@@ -208,7 +210,9 @@ def predict(
     file: ModelFile,
     input: Annotated[Path, typer.Argument(metavar="INPUT", help="Examples: .npy, .npz, .csv, or an image file.")],
     out: Annotated[Path | None, typer.Option(help="Write to this .npy, .npz or .csv file instead of printing.")] = None,
-    label: Annotated[bool, typer.Option("--label", help="Print only the index of the largest output.")] = False,
+    label: Annotated[
+        bool, typer.Option("--label", help="Print only the class: its name, if the file has names, or its index.")
+    ] = False,
 ) -> None:
     """Run a model file on examples, and print one row of numbers per example."""
     from compose.cli.predict import predict

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from compose import Layer, data
+from compose import Layer, Trained, compose_seq, data
 from compose.core.errors import ComposeError, DataError, LayerError
+from compose.core.plan import specs
 
 SETS = {
     "mnist": data.mnist,
@@ -20,6 +21,9 @@ SETS = {
 }
 
 
+NORMALISED = ("mse", "mae", "huber", "log_cosh", "quantile")  # losses of targets that are normalised
+
+
 @dataclass(frozen=True)
 class Task:
     """Examples, what they are compared with, and the loss and metrics for that.
@@ -27,33 +31,76 @@ class Task:
     `targets` are labels, or numbers `(n, outputs)`.
     """
 
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     test: tuple[np.ndarray, np.ndarray] | None
     names: tuple[str, ...]
     loss: str
     metrics: tuple[str, ...]
+    columns: data.Columns | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def rows(self, rows: Any) -> data.Dataset:
+        """Some of the examples, with their names."""
+        x = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
+        if self.columns is None:
+            return data.Dataset(x, self.y[rows], self.names)
+        return data.Table(x, self.y[rows], self.names, self.columns)
+
+    def around(self, net: Layer, train: data.Dataset) -> Layer:
+        """A new network for the examples: for a table, with its columns and its target normalised."""
+        if not isinstance(train, data.Table):
+            return net
+        parts = [train.encoder(), *(net if isinstance(net, compose_seq) else (net,))]
+        return compose_seq(*parts, *((train.decoder(),) if self.loss in NORMALISED else ()))
 
 
-def read(source: str, target: str | None, net: Layer, inputs: Any, loss: str | None, metrics: list[str]) -> Task:
+def read(source: str, target: str | None, net: Layer, start: Trained | None, loss: str | None, metrics: Any) -> Task:
     """The task that a network is to do on the data.
 
     Args:
-        source: the name of a data set, a `.csv` table, or an `.npz` file with `x` and `y`.
+        source: the name of a data set, a `.csv` or `.parquet` table, or an `.npz` file with `x` and `y`.
         target: the column of a table with the targets; the last one by default.
-        inputs: the network's input if it is known, a `ShapeDtypeStruct`; None for a new network.
+        start: the network trained so far, whose inputs and columns are known; None for a new network.
         loss, metrics: as given; without them, what fits the targets.
 
     Raises `DataError` if the data cannot be read or does not fit the network.
     """
+    if Path(source).suffix.lower() in (".csv", ".parquet"):
+        return _of_table(
+            data.table(source, target, columns=start and start.names.columns), source, net, start, loss, metrics
+        )
     x, y, test, names = _arrays(source, target)
-    shape = _shape(source, net, inputs, x.shape[1:])
+    shape = _shape(source, net, start and start.inputs, x.shape[1:])
     put = lambda a: a.reshape(len(a), *shape)
     outputs = net.out(shape)
     fitted = _targets(source, y, outputs, loss)
     if test is not None:
         test = (put(test[0]), _targets(source, test[1], outputs, loss)[0])
     return Task(put(x), fitted[0], test, names, loss or fitted[1], tuple(metrics) or fitted[2])
+
+
+def _of_table(
+    table: data.Table, source: str, net: Layer, start: Trained | None, loss: str | None, metrics: Any
+) -> Task:
+    if not len(table.y):
+        raise DataError(f"{source}: no column {table.columns.target.name!r}, the target of the network")
+    inputs = specs(table.x)
+    if start is None:
+        whole = lambda shape: net.out(_shape(source, net, None, shape))
+        outputs = whole(table.encoder().out(*jax.tree.leaves(inputs))[1:])
+    else:
+        want, got = (tuple(i.shape[1:] for i in jax.tree.leaves(tree)) for tree in (start.inputs, inputs))
+        if want != got:
+            raise DataError(f"{source}: the network takes examples of shape {want}; these have {got}")
+        outputs = net.out(*jax.tree.leaves(start.inputs))
+    y = table.y
+    if not table.names and (y == np.floor(y)).all() and np.abs(y).max() < 2**31:
+        y = y[:, 0].astype(np.int32)
+    y, usual, measured = _targets(source, y, outputs, loss)
+    return Task(table.x, y, None, table.names, loss or usual, tuple(metrics) or measured, table.columns)
 
 
 def _arrays(source: str, target: str | None) -> tuple[np.ndarray, np.ndarray, Any, tuple[str, ...]]:
@@ -63,65 +110,17 @@ def _arrays(source: str, target: str | None) -> tuple[np.ndarray, np.ndarray, An
         train, test = SETS[source]()
         return train.x, train.y, (test.x, test.y), train.names
     path = Path(source)
-    if path.suffix.lower() not in (".csv", ".npz"):
-        raise DataError(f"{source}: expected {', '.join(SETS)}, a .csv table or an .npz file with x and y")
+    if path.suffix.lower() != ".npz":
+        raise DataError(
+            f"{source}: expected {', '.join(SETS)}, a .csv table, a .parquet table, or an .npz file with x and y"
+        )
     if not path.is_file():
         raise DataError(f"{source}: no such file")
-    if path.suffix.lower() == ".csv":
-        x, y, names = _table(path, target)
-        return x, y, None, names
     try:
         with np.load(path) as held:
             return np.asarray(held["x"]), np.asarray(held["y"]), None, ()
     except Exception as e:  # a damaged file may raise anything
         raise DataError(f"{path}: expected arrays x and y: {str(e).splitlines()[0] if str(e) else e!r}") from None
-
-
-def _table(path: Path, target: str | None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """The numbers of a table, its target column, and the names of the classes if that holds words."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(n, row) for n, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
-    except (csv.Error, UnicodeDecodeError) as e:
-        raise DataError(f"{path}: cannot be read: {e}") from None
-    if len(rows) < 2:
-        raise DataError(f"{path}: expected a row of names and rows of examples; it has {len(rows)} rows")
-    header, body = [cell.strip() for cell in rows[0][1]], rows[1:]
-    uneven = next((n for n, row in body if len(row) != len(header)), None)
-    if uneven is not None:
-        raise DataError(f"{path}: line {uneven} does not have {len(header)} cells, as the first line does")
-    if all(_number(cell) is not None for cell in header):
-        raise DataError(f"{path}: expected the names of the columns in the first line; it holds numbers")
-    if target is not None and target not in header:
-        raise DataError(f"{path}: no column {target!r}; it has {', '.join(header)}")
-    at = len(header) - 1 if target is None else header.index(target)
-    columns = [i for i in range(len(header)) if i != at]
-    x = np.array([[_cell(path, n, header[i], row[i]) for i in columns] for n, row in body], np.float32)
-    words = [row[at].strip() for _, row in body]
-    if any(_number(word) is None for word in words):
-        empty = next((n for (n, _), word in zip(body, words) if not word), None)
-        if empty is not None:
-            raise DataError(f"{path}: line {empty} has no value in the column {header[at]!r}")
-        names, labels = np.unique(words, return_inverse=True)
-        return x, labels.astype(np.int32), tuple(map(str, names))
-    numbers = np.array([_cell(path, n, header[at], row[at]) for n, row in body])
-    whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**31
-    return x, numbers.astype(np.int32 if whole else np.float32), ()
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _cell(path: Path, line: int, column: str, text: str) -> float:
-    value = _number(text)
-    if value is None or not np.isfinite(value):
-        got = repr(text) if text.strip() else "nothing"
-        raise DataError(f"{path}: line {line} has {got} in the column {column!r}; expected a number")
-    return value
 
 
 def _shape(source: str, net: Layer, inputs: Any, have: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
+
 from compose.cli.examples import read
 from compose.train import load
 
@@ -17,8 +19,9 @@ def plot(file: Path, out: Path) -> None:
 def report(file: Path, source: str, target: str | None, loss: str | None, metrics: list[str], out: Path) -> None:
     """Write a page about a model file and what it does on the examples; on the test examples if there are such."""
     trained = load(file)
-    task = read(source, target, trained.net, trained.inputs, loss, metrics)
+    task = read(source, target, trained.net, trained, loss, metrics)
     x, y = task.test or (task.x, task.y)
-    names = task.names if task.loss == "cross_entropy" and len(task.names) == trained.net.out(x.shape[1:])[-1] else ()
+    fits = not trained.names.classes and len(task.names) == trained.net.out(*jax.tree.leaves(trained.inputs))[-1]
+    names = task.names if fits else ()
     trained.report(out, x, y, names=names, title=file.name, loss=task.loss, metrics=task.metrics)
     print(f"wrote {out}")

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from compose import data
 from compose.atomic import replacing
 from compose.cli.inputs import read_inputs
 from compose.core.errors import DataError, ParamsError, shape_text
@@ -20,14 +21,17 @@ def predict(file: Path, source: Path, out: Path | None, label: bool) -> None:
     if out is not None and out.suffix not in _WRITERS:
         raise DataError(f"{out}: cannot write this file type, only {', '.join(_WRITERS)}")
     trained = load(file)
-    x = read_inputs(source, trained.inputs)
+    columns = trained.names.columns
+    of_table = columns is not None and source.suffix.lower() in (".csv", ".parquet")
+    x = data.table(source, columns=columns).x if of_table else read_inputs(source, trained.inputs)
     try:
         outputs = trained.predict(x)
     except ParamsError:
         raise DataError(f"{source}: expected examples like {shape_text(trained.inputs)}, got {shape_text(x)}") from None
     arrays = [np.asarray(a) for a in jax.tree.leaves(outputs)]
     if label:
-        arrays = [a.argmax(axis=-1) for a in arrays]
+        classes = np.array(trained.names.classes)
+        arrays = [classes[a.argmax(-1)] if len(classes) == a.shape[-1] else a.argmax(-1) for a in arrays]
     if out is None:
         for row in _rows(arrays):
             print(row)

@@ -24,11 +24,12 @@ def train(
         raise DataError(f"{out}: the folder {out.parent} does not exist")
     net, start = _begin(what)
     options = dict(options)
-    task = read(source, target, net, start and start.inputs, options.pop("loss"), options.pop("metrics"))
-    x, y, held_out = _held_out(task, validation, options["seed"])
-    print(f"{source}: {len(x)} examples, {len(held_out[0]) if held_out else 0} for validation; loss {task.loss}")
+    task = read(source, target, net, start, options.pop("loss"), options.pop("metrics"))
+    part, held_out = _held_out(task, validation, options["seed"])
+    print(f"{source}: {len(part.y)} examples, {len(held_out[1]) if held_out else 0} for validation; loss {task.loss}")
+    net = net if start else task.around(net, part)
     trained = fit(
-        net, x, y, start=start, loss=task.loss, metrics=task.metrics, epochs=epochs, validation=held_out, **options
+        net, part, start=start, loss=task.loss, metrics=task.metrics, epochs=epochs, validation=held_out, **options
     )
     trained.save(out, optimizer=True)
     print(f"wrote {out}")
@@ -39,10 +40,10 @@ def train(
 def evaluate(file: Path, source: str, target: str | None, loss: str | None, metrics: list[str]) -> None:
     """Print the loss and the metrics of a model file on all the examples; on the test examples if there are such."""
     trained = load(file)
-    task = read(source, target, trained.net, trained.inputs, loss, metrics)
+    task = read(source, target, trained.net, trained, loss, metrics)
     x, y = task.test or (task.x, task.y)
     scores = trained.evaluate(x, y, loss=task.loss, metrics=task.metrics)
-    print(f"{len(x)} examples")
+    print(f"{len(y)} examples")
     for name, value in scores.items():
         print(f"{name:<10} {value:.6g}" if np.ndim(value) == 0 else f"{name}\n{value}")
 
@@ -51,7 +52,8 @@ def find_rate(what: str, source: str, target: str | None, options: dict[str, Any
     """Print a learning rate for a network, and plot how it was found."""
     net, start = _begin(what)
     options = dict(options)
-    task = read(source, target, net, start and start.inputs, options.pop("loss"), options.pop("metrics"))
+    task = read(source, target, net, start, options.pop("loss"), options.pop("metrics"))
+    net = net if start else task.around(net, task.rows(slice(None)))
     found = lr_find(net, task.x, task.y, loss=task.loss, start=start, **options)
     print(f"learning rate {found.suggestion:.2g}")
     if out is not None:
@@ -68,12 +70,11 @@ def _begin(what: str) -> tuple[Any, Any]:
     return start.net, start
 
 
-def _held_out(task: Task, fraction: float, seed: int) -> tuple[Any, Any, Any]:
+def _held_out(task: Task, fraction: float, seed: int) -> tuple[data.Dataset, Any]:
     """The examples to train on, and those to validate with: the test examples, a random part of all, or none."""
-    if task.test is not None:
-        return task.x, task.y, task.test
-    if fraction == 0:
-        return task.x, task.y, None
+    if task.test is not None or fraction == 0:
+        return task.rows(slice(None)), task.test
     labels = task.y.ndim == 1 and np.bincount(task.y).min(initial=9, where=np.bincount(task.y) > 0) >= 2
-    parts = data.split(task.x, task.y, fraction, seed, stratify=bool(labels))
-    return parts.train.x, parts.train.y, (parts.test.x, parts.test.y)
+    parts = data.split(np.arange(len(task)), task.y, fraction, seed, stratify=bool(labels))
+    train, test = (task.rows(part.x) for part in parts)
+    return train, (test.x, test.y)

@@ -1,9 +1,15 @@
-"""Data sets: small tables that ship with scikit-learn, and images of digits and clothes."""
+"""Data sets: tables of files and data frames, small ones of scikit-learn, images of digits and clothes."""
 
 from compose.core.errors import DataError
+from compose.data.columns import Column, Columns
 from compose.data.dataset import Dataset, Split, one_hot, split
+from compose.data.folds import folds
 from compose.data.idx import read_idx
 from compose.data.images import fashion_mnist, mnist
+from compose.data.table import Table, table
 from compose.data.tables import digits, iris
 
-__all__ = ["DataError", "Dataset", "Split", "digits", "fashion_mnist", "iris", "mnist", "one_hot", "read_idx", "split"]
+__all__ = [
+    "Column", "Columns", "DataError", "Dataset", "Split", "Table", "digits", "fashion_mnist", "folds", "iris", "mnist",
+    "one_hot", "read_idx", "split", "table",
+]  # fmt: skip

@@ -53,13 +53,15 @@ class Split(NamedTuple):
 
 
 def split(
-    x, y, test: float = 0.2, seed: int = 0, stratify: bool = True, names: tuple[str, ...] = ()
+    x, y, test: float = 0.2, seed: int = 0, stratify: bool = True, names: tuple[str, ...] = (), groups=None
 ) -> Split:  # fmt: skip
     """Split examples at random; the same seed gives the same split.
 
     Args:
         test: the fraction of examples to test on, between 0 and 1.
         stratify: keep the proportion of every class in both parts; needs labels.
+        groups: a group for each example, such as the patient that it is of: a group is in one part alone, `test` is a
+            fraction of the groups, and `stratify` does not apply.
 
     Raises `DataError` if the lengths differ, or if a part or a class would be empty.
 
@@ -74,6 +76,8 @@ def split(
         raise DataError(f"expected as many labels as examples, got x {x.shape} and y {y.shape}")
     if not 0 < test < 1:
         raise DataError(f"expected a fraction of test examples between 0 and 1, got {test}")
+    if groups is not None:
+        return _by_group(x, y, test, seed, names, np.asarray(groups))
     if stratify and (y.ndim != 1 or y.dtype.kind not in "iub"):
         raise DataError(f"expected labels to stratify by, got {y.dtype} of shape {y.shape}; pass stratify=False")
     try:
@@ -82,6 +86,19 @@ def split(
         raise DataError(f"cannot split {len(x)} examples with test={test}, stratify={stratify}: {e}") from None
     x_train, x_test, y_train, y_test = map(np.asarray, parts)
     return Split(Dataset(x_train, y_train, names), Dataset(x_test, y_test, names))
+
+
+def _by_group(x, y, test: float, seed: int, names: tuple[str, ...], groups: np.ndarray) -> Split:
+    from sklearn.model_selection import GroupShuffleSplit
+
+    if groups.shape != (len(x),):
+        raise DataError(f"expected a group for each of {len(x)} examples, got an array of shape {groups.shape}")
+    try:
+        made = GroupShuffleSplit(1, test_size=test, random_state=seed)
+        train, held = next(made.split(np.zeros(len(x)), groups=groups))
+    except ValueError as e:
+        raise DataError(f"cannot split {len(np.unique(groups))} groups with test={test}: {e}") from None
+    return Split(Dataset(x[train], y[train], names), Dataset(x[held], y[held], names))
 
 
 def one_hot(labels, classes: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.train.container import read, write
 from compose.train.kept import TRAINING, session_values, training_parts, training_values
+from compose.train.named import UNNAMED, Names
 
 if TYPE_CHECKING:
     from compose.train.trained import Trained
@@ -51,6 +52,7 @@ def model_parts(trained: Trained, text: str, training: Any = None) -> tuple[dict
         "inputs": json.dumps(_inputs_text(trained.inputs)),
         "history": json.dumps(trained.history, default=float),
         "compose": _version(),
+        **({} if trained.names == UNNAMED else {"names": trained.names.to_json()}),
     }
     tensors = {k: np.array(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
     _check(tensors, _wanted(trained.net, trained.inputs), "the model")
@@ -70,8 +72,9 @@ def weights(path: str | os.PathLike, net: Layer, inputs: Any, tensors: dict[str,
 
 def read_model(
     path: str | os.PathLike,
-) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any, Any]:
-    """The network, parameters, state, history and inputs in a model file, and what it keeps of the training or None.
+) -> tuple[Layer, dict[str, Any], dict[str, Any], tuple[dict[str, float], ...], Any, Any, Names]:
+    """The network, parameters, state, history and inputs in a model file, what it keeps of the training or None, and
+    the names.
 
     Raises `FileError`; see `load`.
     """
@@ -84,6 +87,7 @@ def read_model(
         inputs = _inputs(json.loads(metadata["inputs"]))
         _wanted(net, inputs)
         history = history_of(metadata)
+        names = Names.from_json(metadata["names"]) if "names" in metadata else UNNAMED
     except ParseError as e:
         raise FileError(f"{path}: its network cannot be read: {e}") from None
     except KeyError as e:
@@ -91,7 +95,7 @@ def read_model(
     except Exception as e:  # the text is untrusted, and layers may raise anything for invalid options
         raise FileError(f"{path}: its network cannot be planned for its inputs: {e}") from None
     training = training_values(path, metadata, tensors)
-    return net, *weights(path, net, inputs, tensors), history, inputs, training
+    return net, *weights(path, net, inputs, tensors), history, inputs, training, names
 
 
 def expression_of(net: Layer) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
+from compose.data.dataset import Dataset
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
 from compose.train.batches import steps_of
@@ -25,6 +26,7 @@ from compose.train.examples import examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
 from compose.train.loop import train
+from compose.train.named import names_of, pair
 from compose.train.optimizers import optimizer_of
 from compose.train.regime import regime_of
 from compose.train.schedules import sized
@@ -83,9 +85,10 @@ def fit(
     Args:
         x, y: arrays with examples along the first axis, or tuples of them for several inputs or outputs; whatever has
             `__array__`, such as tables of pandas and polars and tensors of torch and TensorFlow, is one. Or, without
-            `y`, a stream of batches (x, y) or (x, y, sample_weight): a function that returns an iterator for an epoch
-            (given the epoch's number from 0, if it has a parameter), a loader of grain, torch or TensorFlow, an
-            iterator; or a data set with `len(data)` and `data[i]`, a pair (x, y).
+            `y`, a data set of `compose.data`, whose names of classes and columns the result keeps; or a stream of
+            batches (x, y) or (x, y, sample_weight): a function that returns an iterator for an epoch (given the
+            epoch's number from 0, if it has a parameter), a loader of grain, torch or TensorFlow, an iterator; or a
+            data set with `len(data)` and `data[i]`, a pair (x, y).
         loss: a name, or a loss with options such as `losses.huber(delta=2.0)`, or a function of (predictions, targets)
             that returns a scalar or an array to average. For numbers: `mse`, `mae`, `huber`, `log_cosh`, `quantile`,
             `poisson`, `cosine`. For classes, as integer or one-hot labels: `cross_entropy`, `focal`; for distributions:
@@ -162,6 +165,10 @@ def fit(
         verbose=verbose,
     )  # fmt: skip
     start = _weights(start)
+    names = names_of(x, start)
+    x, y = pair(x, y)
+    if isinstance(validation, Dataset):
+        validation = pair(validation, None)
     _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
     if steps_per_epoch is not None:
@@ -196,7 +203,7 @@ def fit(
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
         net, inputs, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
-        tuple(callbacks), checkpoint_of(checkpoint), distribution,
+        tuple(callbacks), checkpoint_of(checkpoint), distribution, names,
     )  # fmt: skip
     with disk_cache(cache):
         return train(task)

@@ -65,7 +65,7 @@ class Head:
             targets = jnp.where(targets == self.ignore, jnp.zeros_like(targets), targets)
         predictions = self.loss.predictions(outputs)
         seen = Batch(self.about, jax.tree.map(widen, outputs.value), predictions, targets, real)
-        values = self.loss.each(predictions, targets, real)
+        values = self.loss.each(*self.loss.normalised(outputs, predictions, targets), real)
         if self.loss.takes_mask:
             real = None
         if weights is not None:

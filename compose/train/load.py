@@ -20,8 +20,9 @@ def load(path: str | os.PathLike) -> Trained:
     Raises `FileError` for a file that is damaged, truncated, of a newer format or not a model file, and for
     weights that do not match the network in it.
     """
-    net, params, state, history, inputs, training = read_model(path)
-    return Trained(net, params, state, history, inputs, None if training is None else session_of(training))
+    net, params, state, history, inputs, training, names = read_model(path)
+    session = None if training is None else session_of(training)
+    return Trained(net, params, state, history, inputs, session, names=names)
 
 
 def session_of(kept: dict[str, Any], options: dict[str, Any] | None = None) -> Session:

@@ -22,6 +22,7 @@ from compose.core.layer import Layer
 from compose.core.precision import call_in
 from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
+from compose.layers.norm.standard import unstandardize
 from compose.train.structural_key import by_structure
 
 _CLASSES, _ELEMENTS = (softmax.fn, log_softmax.fn), (sigmoid.fn,)
@@ -69,6 +70,12 @@ class Outputs:
         if self.final is None:
             return None
         return next((over for over, kinds in PROBABILITIES.items() if self.final.fn in kinds), None)
+
+    @property
+    def normalised(self) -> tuple[unstandardize, Any] | None:
+        """A final `unstandardize` with its input; None if the output is no such layer's."""
+        last = (call for call in reversed(self.layers) if isinstance(call.layer, unstandardize))
+        return next(((call.layer, call.x) for call in last if call.y is self.inner), None)  # pyright: ignore
 
     def logits(self, over: str) -> Any:
         """The input of the final activation, which is softmax for `over="classes"`, sigmoid for `over="elements"`.

@@ -188,7 +188,8 @@ class Training:
             carry.rate, None if carry.average is None else merge(carry.training, fixed),
         )  # fmt: skip
         params = _params(carry, fixed)
-        return Trained(self.task.net, params, carry.state, tuple(self.history), self.inputs, session, interrupted)
+        net, history, names = self.task.net, tuple(self.history), self.task.names
+        return Trained(net, params, carry.state, history, self.inputs, session, interrupted, names)
 
     @property
     def options(self) -> dict[str, Any]:

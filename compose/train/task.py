@@ -8,6 +8,7 @@ from typing import Any
 
 from compose.core.layer import Layer
 from compose.train.distribution import Distribution
+from compose.train.named import UNNAMED, Names
 from compose.train.regime import Regime
 from compose.train.scoring import Scoring
 
@@ -30,6 +31,7 @@ class Task:
         callbacks: those of `fit`.
         checkpoint: None, a folder, or a `checkpoint` with options.
         distribution: the devices to train on; None for one.
+        names: of the classes and columns.
     """
 
     net: Layer
@@ -47,3 +49,4 @@ class Task:
     callbacks: Sequence[Any]
     checkpoint: Any
     distribution: Distribution | None = None
+    names: Names = UNNAMED

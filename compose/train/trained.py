@@ -28,6 +28,7 @@ from compose.train.evaluate import evaluate
 from compose.train.examples import arrays
 from compose.train.file import save
 from compose.train.limits import check_limits, limits_of
+from compose.train.named import UNNAMED, Names, pair
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Trained:
         session: the options and the optimizer state of the `fit` that returned it; after loading from a file, what the
             file keeps of it, or None.
         interrupted: whether Ctrl-C ended it before its last epoch.
+        names: what it keeps of a data set that it was trained on: `names.classes`, and `names.columns` of a table.
     """
 
     net: Layer
@@ -80,6 +82,7 @@ class Trained:
     inputs: Any
     session: Session | None = None
     interrupted: bool = False
+    names: Names = UNNAMED
 
     def fit(
         self,
@@ -124,7 +127,8 @@ class Trained:
         Another optimizer comes with its own learning rate. The options are those of `compose.train.fit`:
 
         Args:
-            x, y: arrays whose first axis counts the examples, or tuples of arrays for several inputs or outputs.
+            x, y: arrays whose first axis counts the examples, or tuples of arrays for several inputs or outputs; or
+                a data set.
             loss: a name, or a function of (predictions, targets).
             optimizer: an optax transformation, or a name.
             learning_rate: for an optimizer given by name: a number, or an optax schedule, which counts steps.
@@ -170,7 +174,7 @@ class Trained:
     def evaluate(
         self,
         x: Data,
-        y: Data | None,
+        y: Data | None = None,
         *,
         loss: Losses | None = None,
         metrics: Metrics | None = None,
@@ -188,6 +192,7 @@ class Trained:
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
+        x, y = pair(x, y)
         last = self.session.options if self.session else {}
         if loss is not None and loss != last.get("loss"):
             last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
@@ -212,7 +217,7 @@ class Trained:
 
         Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
-        x = arrays(x, "x")
+        x = arrays(pair(x, None)[0], "x")
         n = len(jax.tree.leaves(x)[0])
         if n == 0:
             raise DataError("no examples to predict")
@@ -258,7 +263,7 @@ class Trained:
         self,
         path: str | os.PathLike,
         x: Data,
-        y: Data,
+        y: Data | None = None,
         *,
         names: Sequence[Any] = (),
         title: str = "",
@@ -274,13 +279,20 @@ class Trained:
         Args:
             path: the file, `"report.html"`.
             x, y: examples, as in `evaluate`.
-            names: the names of the classes.
+            names: the names of the classes; those that the network was trained with without.
             title: of the page.
             loss, metrics: as in `evaluate`; None for those of the last `fit`.
 
         Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
-        hooks.report(self, path, x, y, names=names, title=title, loss=loss, metrics=metrics)
+        x, y = pair(x, y)
+        hooks.report(self, path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
+
+    def _classes(self) -> tuple[str, ...]:
+        """The names of the classes, if the output has as many; one output decides between two."""
+        inputs = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+        out, classes = self.net.out(*inputs), self.names.classes
+        return classes if isinstance(out[-1], int) and len(classes) == max(out[-1], 2) else ()
 
     def __repr__(self) -> str:
         last = (

@@ -10,9 +10,10 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
+from compose.data.dataset import Dataset
 from compose.train.metrics.metric import Metric
 
-Data = ArrayLike | jax.Array | tuple[Any, ...] | dict[str, Any]  # an array, or a tuple or dict of arrays
+Data = ArrayLike | jax.Array | tuple[Any, ...] | dict[str, Any] | Dataset  # an array, or a tuple or dict of arrays
 LossLike = str | Callable[..., Any]
 Losses = LossLike | Mapping[str, LossLike] | Sequence[LossLike]  # one, or one for each output
 MetricLike = str | Metric | Callable[..., Any]

@@ -19,6 +19,7 @@ from compose import (
     standardize,
     tanh,
     unit_norm,
+    unstandardize,
     weight_norm,
 )
 from tests.cases.case import Case
@@ -109,6 +110,8 @@ CASES = [
     Case(unit_norm, STEPS, in_torch(lambda p, s, x: F.normalize(x, dim=-1), turned=False)),
     Case(rescale(1 / 255, -0.5), ROWS, in_torch(lambda p, s, x: x / 255 - 0.5)),
     Case(standardize((0.5, 1, 2), (1, 2, 4)), ((2, 3),), lambda p, s, x: (x - [0.5, 1, 2]) / [1, 2, 4]),
+    Case(unstandardize((0.5, 1, 2), (1, 2, 4)), ((2, 3),), lambda p, s, x: x * [1, 2, 4] + [0.5, 1, 2]),
+    Case(unstandardize(3.0, (1, 2), channels_first=True), ((3, 2, 4),), lambda p, s, x: x * [[1], [2]] + 3.0),
     Case(weight_norm(conv(3, 3)), IMAGE, in_torch(weight_normed)),
     Case(spectral_norm(fc(4)), ROWS, in_torch(spectral), in_torch(spectral_step), grad=False),  # u is held fixed
 ]

@@ -64,8 +64,33 @@ def test_a_table_with_words_as_its_target(cli, flowers, tmp_path):
     status, printed, _ = cli("train", "net.txt", "--data", flowers, "--target", "species", "--epochs", "30")
     assert status == 0 and "flowers.csv: 120 examples, 30 for validation; loss cross_entropy" in printed
     assert load("model.safetensors").history[-1]["accuracy"] > 0.6
+    assert load("model.safetensors").names.classes == ("setosa", "versicolor", "virginica")
     cli("report", "model.safetensors", "--data", flowers)
+    assert {*cli("predict", "model.safetensors", flowers, "--label")[1].split()} <= {
+        "setosa",
+        "versicolor",
+        "virginica",
+    }
     assert "cross_entropy" not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_typed_columns_from_training_to_prediction(cli, tmp_path):
+    rows = [f"{a},{t},{1000 * a + 5000 * (t == 'Ulm')}" for a in range(50, 90) for t in ("Bonn", "Ulm")]
+    (tmp_path / "houses.csv").write_text("\n".join(["area,town,price", *rows]) + "\n")
+    options = ("--epochs", "200", "--learning-rate", "0.05")
+    status, printed, _ = cli("train", "fc(1)", "--data", "houses.csv", "--target", "price", *options)
+    assert status == 0 and "64 examples, 16 for validation; loss mse" in printed
+    trained = load("model.safetensors")
+    assert "multi_hot(size=2)" in str(trained.net) and trained.history[-1]["val_rmse"] < 500
+    (tmp_path / "new.csv").write_text("town,area\nUlm,60\nBonn,60\n")
+    status, printed, _ = cli("predict", "model.safetensors", "new.csv")
+    assert [float(row) for row in printed.split()] == pytest.approx([65_000, 60_000], rel=0.02)
+    assert "rmse" in cli("evaluate", "model.safetensors", "--data", "houses.csv")[1]
+    assert cli("report", "model.safetensors", "--data", "houses.csv")[0] == 0
+    assert cli("train", "model.safetensors", "--data", "houses.csv", "--epochs", "1", "-o", "more.safetensors")[0] == 0
+    assert len(load("more.safetensors").history) == 201
+    assert "no column 'price', the target" in cli("evaluate", "model.safetensors", "--data", "new.csv")[2]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Normalisation without learned parameters: across nearby channels, to unit length, by constants."""
+"""Normalisation without learned parameters: across nearby channels, to unit length, by one factor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank
+from compose.core.errors import ConfigError, expect_float, expect_rank
 from compose.core.function import function
 from compose.core.layer import Layer, layer
 from compose.core.precision import narrow, wide
-from compose.layers.window import Window, along_channels, channel_axis
+from compose.layers.window import Window, channel_axis
 
-__all__ = ["local_response_norm", "rescale", "standardize", "unit_norm"]
+__all__ = ["local_response_norm", "rescale", "unit_norm"]
 
 
 @layer
@@ -75,35 +75,6 @@ class rescale(Layer):
 
     def forward(self, p, x, ctx):
         return as_float(x) * self.factor + self.offset
-
-
-@layer
-class standardize(Layer):
-    """`(x - mean) / std`, with given constants per channel.
-
-    Shapes: `(batch, ..., channels)`, unchanged.
-    Elsewhere: Keras `Normalization(mean=, variance=)`, whose variance is our std squared; torchvision `Normalize`.
-
-    Args:
-        mean, std: a number, or one per channel.
-        channels_first: the input is `(batch, channels, ...)`.
-    """
-
-    mean: float | tuple[float, ...]
-    std: float | tuple[float, ...]
-    channels_first: bool = False
-
-    def validate(self):
-        if min(np.atleast_1d(self.std)) <= 0:
-            raise ConfigError("a std above 0", str(self.std))
-
-    def forward(self, p, x, ctx):
-        x = as_float(x)
-        channels = x.shape[channel_axis(x, self.channels_first)]
-        if any(isinstance(v, tuple) and len(v) != channels for v in (self.mean, self.std)):
-            raise ShapeError(f"a mean and a std for each of {channels} channels", f"{self.mean}, {self.std}")
-        mean, std = (along_channels(np.asarray(v, x.dtype), x, self.channels_first) for v in (self.mean, self.std))
-        return (x - mean) / std
 
 
 def as_float(x):

@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 import jax
 import jax.numpy as jnp
 
+from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.train.logits import Outputs
 
@@ -34,6 +35,7 @@ class Loss:
             that it is never applied twice. "scores" are margins, which are no probabilities.
         targets: what the targets must be.
         own: whether it is a user's function.
+        errors: whether it is a loss of errors, `prediction - target`, which can be in a normalised unit.
         options: the options given, by name.
     """
 
@@ -42,6 +44,7 @@ class Loss:
     over: Over = None
     targets: Targets = "free"
     own: bool = False
+    errors: bool = False
     options: tuple[tuple[str, Any], ...] = ()
 
     def predictions(self, outputs: Outputs) -> Any:
@@ -54,6 +57,13 @@ class Loss:
         if self.takes_mask:
             return self.fn(predictions, targets, real, **dict(self.options))
         return self.fn(predictions, targets, **dict(self.options))
+
+    def normalised(self, outputs: Outputs, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions and targets as the loss compares them: before a final `unstandardize`, if it is of errors."""
+        if not self.errors or outputs.normalised is None:
+            return predictions, targets
+        last, before = outputs.normalised
+        return widen(before), last.inverse.forward({}, targets.astype(predictions.dtype), Context())
 
     @property
     def takes_mask(self) -> bool:
@@ -86,12 +96,12 @@ class Loss:
 @overload
 def loss(fn: Callable, /) -> Loss: ...
 @overload
-def loss(*, over: Over = None, targets: Targets = "alike") -> Callable[[Callable], Loss]: ...
-def loss(fn: Any = None, /, *, over: Over = None, targets: Targets = "alike") -> Any:
+def loss(*, over: Over = None, targets: Targets = "alike", errors: bool = False) -> Callable[[Callable], Loss]: ...
+def loss(fn: Any = None, /, *, over: Over = None, targets: Targets = "alike", errors: bool = False) -> Any:
     """Make a function of (predictions, targets, *, options) a `Loss` of that name."""
     if fn is None:
-        return functools.partial(loss, over=over, targets=targets)
-    made = Loss(fn.__name__, fn, over, targets)
+        return functools.partial(loss, over=over, targets=targets, errors=errors)
+    made = Loss(fn.__name__, fn, over, targets, errors=errors)
     object.__setattr__(made, "__doc__", fn.__doc__)
     return made
 

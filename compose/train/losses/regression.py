@@ -9,32 +9,32 @@ from compose.core.errors import ConfigError
 from compose.train.losses.loss import loss
 
 
-@loss
+@loss(errors=True)
 def mse(predictions, targets):
     """The mean of `(prediction - target)²`, as in Keras and torch; optax's `l2_loss` is half that."""
     return jnp.square(predictions - targets)
 
 
-@loss
+@loss(errors=True)
 def mae(predictions, targets):
     """The mean of `|prediction - target|`."""
     return jnp.abs(predictions - targets)
 
 
-@loss
+@loss(errors=True)
 def huber(predictions, targets, *, delta: float = 1.0):
     """Half the squared error up to an error of `delta`, linear beyond (Huber, 1964)."""
     _above_0("delta", delta)
     return optax.losses.huber_loss(predictions, targets, delta=delta)
 
 
-@loss
+@loss(errors=True)
 def log_cosh(predictions, targets):
     """`log(cosh(prediction - target))`."""
     return optax.log_cosh(predictions, targets)
 
 
-@loss
+@loss(errors=True)
 def quantile(predictions, targets, *, q: float = 0.5):
     """The pinball loss, least where predictions are the `q` quantile of the targets (Koenker & Bassett, 1978).
 

@@ -13,7 +13,8 @@ from compose.layers.activation.softmax import glu, log_softmax, maxout, soft_min
 from compose.layers.augment.color import solarize
 from compose.layers.elementwise import absolute, clip
 from compose.layers.gamma import digamma, polygamma
-from compose.layers.norm.local import rescale, standardize, unit_norm
+from compose.layers.norm.local import rescale, unit_norm
+from compose.layers.norm.standard import standardize, unstandardize
 from compose.layers.take import add_constant, scale
 
 # The function, the module for a sequence, and which of the word's options are which arguments.
@@ -239,13 +240,15 @@ def affine(w, layer, p, s, x):
     return w.call(x, f"{{}} * {number(layer.factor)}{tail}", dtype=w.out(layer, x).dtype)
 
 
-@writes(standardize)
+@writes(standardize, unstandardize)
 def standardized(w, layer, p, s, x):
     mean, std = (number(v) if isinstance(v, float) else f"{{}}.new_tensor({list(v)})" for v in (layer.mean, layer.std))
     if layer.channels_first and x.ndim > 2:
         tail = f".view(-1{', 1' * (x.ndim - 2)})"
         mean, std = (t + tail if "new_tensor" in t else t for t in (mean, std))
     x = x if x.floats else w.call(x, "{}.to(torch.get_default_dtype())", dtype="float32")
+    if isinstance(layer, unstandardize):
+        return w.call(x, f"{{}} * {std} + {mean}")
     return w.call(x, f"({{}} - {mean}) / {std}")
 
 
