@@ -187,7 +187,7 @@ def _parquet(path: Path) -> Any:
             return module.read_parquet(path)
         except Exception as e:  # a damaged file, or pandas without pyarrow
             raise DataError(f"{path}: {library} cannot read it: {str(e).splitlines()[0] if str(e) else e!r}") from None
-    raise DataError(f"{path}: Parquet needs polars or pandas: pip install polars")
+    raise DataError(f"{path}: Parquet needs polars or pandas: pip install 'compose-jax[tables]'")
 
 
 def _csv(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, str]:

@@ -63,7 +63,7 @@ def agrees(b: Build, outputs, repeats: bool) -> str:
     params, state = made.weights.load(graph.arrays)
     xs = [b.rng.normal(size=s.shape) for s in specs]
     for got, want in zip(*map(jax.tree.leaves, (made.net.apply(params, state, *xs)[0], evaluate(graph, *xs)))):
-        np.testing.assert_array_equal(got, want)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
     back = made.weights.dump(params, state, {k: np.zeros_like(v) for k, v in graph.arrays.items()})
     for name in taken:
         np.testing.assert_array_equal(back[name], graph.arrays[name])
