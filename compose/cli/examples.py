@@ -44,7 +44,7 @@ class Task:
 
     def rows(self, rows: Any) -> data.Dataset:
         """Some of the examples, with their names."""
-        x = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
+        x: Any = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
         if self.columns is None:
             return data.Dataset(x, self.y[rows], self.names)
         return data.Table(x, self.y[rows], self.names, self.columns)
