@@ -8,7 +8,8 @@ from typing import Any
 from compose.train.file import read_model
 from compose.train.loss_scale import LossScale
 from compose.train.optimizer_state import Stored
-from compose.train.trained import Session, Trained
+from compose.train.session import Session
+from compose.train.trained import Trained
 
 
 def load(path: str | os.PathLike) -> Trained:

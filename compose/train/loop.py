@@ -25,11 +25,12 @@ from compose.train.interrupt import Interrupt
 from compose.train.optimizers import merge, split
 from compose.train.progress import Silent, progress
 from compose.train.resume import restored, snapshot
+from compose.train.session import Session
 from compose.train.start import begin, first_carry
 from compose.train.structural_key import structural_key
 from compose.train.task import Task
 from compose.train.train_step import Carry, training_steps
-from compose.train.trained import Session, Trained
+from compose.train.trained import Trained
 
 
 def train(task: Task) -> Trained:

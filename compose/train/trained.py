@@ -29,34 +29,11 @@ from compose.train.examples import arrays
 from compose.train.file import save
 from compose.train.limits import check_limits, limits_of
 from compose.train.named import UNNAMED, Names, pair
+from compose.train.session import KEPT, Session
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-class _Kept:
-    """The default of an option that `Trained.fit` and `Trained.evaluate` take from the last `fit`."""
-
-    def __repr__(self) -> str:
-        return "<as in the last fit>"
-
-
-KEPT: Any = _Kept()
-
-
-@dataclass(frozen=True)
-class Session:
-    """What resuming training needs besides the parameters. A model file keeps it with `optimizer=True`."""
-
-    options: dict[str, Any]
-    optimizer: Any
-    optimizer_key: Any  # equal for an optimizer made anew with the same settings
-    optimizer_state: Any
-    steps: int
-    scale: Any = None  # the loss scale, in float16
-    rate: Any = None  # the factor on the learning rate that callbacks chose
-    raw: Any = None  # the parameters that the optimizer changes, where `params` are their averages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
