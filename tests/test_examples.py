@@ -31,7 +31,8 @@ def example(name):
 
 def form(text):
     """The words of each line up to its first number, without those that are learned."""
-    return [re.split(r"\d|:|\[|against benign", line.strip())[0].strip() for line in text.strip().splitlines()]
+    lines = (re.sub(" +", " ", line.strip()) for line in text.strip().splitlines())
+    return [re.split(r"\d|:|\[|against benign", line)[0].strip() for line in lines]
 
 
 @pytest.mark.parametrize(
