@@ -53,9 +53,7 @@ def step(options: dict) -> tuple[int, jax.stages.Compiled]:
     x = np.random.default_rng(0).integers(0, WORDS, (BATCH, TIME))
     params, state = NET.init(0, x[:1])
     optimizer, scores = optax.adam(1e-3), Scoring(NET, examples(x, x), "cross_entropy").scores
-    carry, put = Carry(params, optimizer.init(params), state, jnp.int32(0)), jnp.asarray
-    if where is not None:
-        carry, put = where.place(params, carry), where.whole
+    carry, put = where.place(params, Carry(params, optimizer.init(params), state, jnp.int32(0))), where.whole
     run = training_steps(NET, scores, optimizer, None, None, where)
     fixed = jax.tree.map(lambda _: None, params)
     constants = (fixed, put(jax.random.key(0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -73,10 +74,7 @@ class _Given:
 
 
 def _by_kind(kind: str, path: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
-    size = 1
-    for n in shape:
-        size *= n
-    if kind == "replicated" or size < SMALL:
+    if kind == "replicated" or math.prod(shape) < SMALL:
         return PartitionSpec()
     if kind == "fsdp":
         axis = batch_axis(mesh) or mesh.axis_names[0]
@@ -114,10 +112,7 @@ def _behind(spec: Spec, shape: tuple[int, ...]) -> PartitionSpec:
 
 
 def _divides(n: int, names: Any, mesh: Mesh) -> bool:
-    parts = 1
-    for name in _names(names):
-        parts *= mesh.shape[name]
-    return n % parts == 0
+    return n % math.prod(mesh.shape[name] for name in _names(names)) == 0
 
 
 def _names(names: Any) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from compose.train.distribution import ONE_DEVICE
 from compose.train.examples import Examples
 
 
@@ -28,10 +28,6 @@ class Chunk(NamedTuple):
     place: Any = None
 
 
-def _on_device(tree: Any) -> Any:
-    return jax.tree.map(jnp.asarray, tree)
-
-
 class Batches:
     """The batches of `data` in any order; the last one is smaller if the batch size does not divide the data.
 
@@ -40,7 +36,7 @@ class Batches:
     on the device, or the devices.
     """
 
-    def __init__(self, data: Examples, batch: int, device_bytes: int, put: Callable[[Any], Any] = _on_device):
+    def __init__(self, data: Examples, batch: int, device_bytes: int, put: Callable[[Any], Any] = ONE_DEVICE.whole):
         self.data, self.batch, self.device_bytes, self.put = data, batch, device_bytes, put
         self.count, self.steps = data.count, -(-data.count // batch)
         arrays = (data.x, data.y)
@@ -91,7 +87,7 @@ def steps_of(data: Any, options: dict[str, Any]) -> int | None:
     return data.steps if not isinstance(data, Examples) else -(-data.count // min(options["batch_size"], data.count))
 
 
-def batches_of(data: Any, options: dict[str, Any], put: Callable[[Any], Any] = _on_device) -> Any:
+def batches_of(data: Any, options: dict[str, Any], put: Callable[[Any], Any] = ONE_DEVICE.whole) -> Any:
     """The batches of examples, for options of `fit`. A stream is its own. `put` puts arrays where they are used."""
     if not isinstance(data, Examples):
         data.put = put

@@ -20,6 +20,7 @@ from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
+from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.epoch import run_epoch
 from compose.train.examples import Examples
 from compose.train.train_step import evaluation_steps
@@ -73,8 +74,8 @@ class CustomScores:
 class CustomScoring:
     """In the place of `Scoring` for a loss that runs the network itself. Raises `ConfigError` if it cannot."""
 
-    def __init__(self, net: Layer, inputs: Any, data: Examples, loss: Callable, **options: Any):
-        self.distribution = options.pop("distribution", None)
+    def __init__(self, net: Layer, inputs: Any, data: Examples, loss: Callable,
+                 distribution: Distribution = ONE_DEVICE, **options: Any):  # fmt: skip
         options["sample_weight"] = data.y.weights if isinstance(data.y, Weighted) else None
         for name, value in options.items():
             if value is not None and value != ():
@@ -82,7 +83,7 @@ class CustomScoring:
                     f"no {name} with a loss of ({', '.join(ARGUMENTS)})", repr(value),
                     "such a loss runs the network itself, and can return numbers by name as its third value",
                 )  # fmt: skip
-        self.net, self.dtype = net, None
+        self.net, self.dtype, self.distribution = net, None, distribution
         takes_train = len(_needed(loss)) == 6
         planned = plan(net, inputs)
         targets = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), _dtype(a)), data.y)
@@ -124,7 +125,7 @@ class CustomScoring:
     def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""
         scores: Any = self.scores
-        return run_epoch(self._steps, (), (params, state), batches, scores, compiling, self.distribution)[1]
+        return run_epoch(self._steps, (), (params, state), batches, scores, compiling)[1]
 
 
 def parts(returned: Any) -> tuple[Any, Any, dict[str, Any]]:

@@ -22,7 +22,43 @@ from compose.sharding.rules import Rules, shardings
 
 @dataclass(frozen=True)
 class Distribution:
-    """Steps over a mesh, by the compiler's partitioner: batches are split over the axis `"data"`.
+    """Where the arrays of a training are: here all on one device, so that there is nothing to do in a step."""
+
+    def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
+        """As `Layer.init`, but no device ever holds more than its part."""
+        return init(net, seed, inputs)
+
+    def whole(self, tree: Any) -> Any:
+        """Arrays on every device."""
+        return jax.tree.map(jnp.asarray, tree)
+
+    def place(self, params: Any, tree: Any) -> Any:
+        """Arrays where they belong: those that go with a parameter, such as its moments, where the parameter is."""
+        return tree
+
+    def together(self, tree: Any) -> Any:
+        """Arrays that every device has whole, on one device; others as they are."""
+        return tree
+
+    def constrain(self, params: Any, tree: Any) -> Any:
+        """As `place`, in a compiled step."""
+        return tree
+
+    def everywhere(self, tree: Any) -> Any:
+        """As `whole`, in a compiled step."""
+        return tree
+
+    def split(self, tree: Any) -> Any:
+        """In a compiled step: a batch, its examples split over the devices."""
+        return tree
+
+
+ONE_DEVICE = Distribution()
+
+
+@dataclass(frozen=True)
+class OverMesh(Distribution):
+    """Over a mesh, by the compiler's partitioner: batches are split over the axis `"data"`.
 
     Attributes:
         mesh: the mesh.
@@ -41,36 +77,30 @@ class Distribution:
         return NamedSharding(self.mesh, PartitionSpec())
 
     def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
-        """As `Layer.init`, but no device ever holds more than its part."""
         planned = plan(net, inputs)
         places = shardings(planned.param_specs(), self.mesh, self._rules), self._whole
         return jax.jit(lambda: init(net, seed, inputs), out_shardings=places)()
 
     def whole(self, tree: Any) -> Any:
-        """Arrays on every device."""
-        return jax.device_put(jax.tree.map(jnp.asarray, tree), self._whole)
+        return jax.device_put(super().whole(tree), self._whole)
 
     def place(self, params: Any, tree: Any) -> Any:
-        """Arrays where they belong: those that go with a parameter, such as its moments, where the parameter is."""
         return jax.device_put(tree, self._places(params, tree))
 
     def constrain(self, params: Any, tree: Any) -> Any:
-        """As `place`, in a compiled step."""
         return lax.with_sharding_constraint(tree, self._places(params, tree))
 
     def together(self, tree: Any) -> Any:
-        """Arrays that every device has whole, on one device; others as they are."""
         leaves = jax.tree.leaves(tree)
         if not all(isinstance(a, jax.Array) and a.is_fully_replicated for a in leaves):
             return tree
         return jax.tree.map(lambda a: a.addressable_data(0), tree)
 
     def everywhere(self, tree: Any) -> Any:
-        """As `whole`, in a compiled step."""
         return jax.tree.map(lambda a: lax.with_sharding_constraint(a, self._whole), tree)
 
     def split(self, tree: Any) -> Any:
-        """In a compiled step: a batch, its examples split over the devices.
+        """As of `Distribution`.
 
         A batch that they do not divide evenly is cut out of a larger one that they do, since `jax.jit` refuses to
         split it itself; the compiler pads it on the last device, and no value changes.
@@ -109,13 +139,13 @@ class Distribution:
         return jax.tree_util.tree_map_with_path(place, tree)
 
 
-def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | None:
-    """That for the arguments of `fit`; None on one device. Raises `ConfigError`."""
+def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution:
+    """That for the arguments of `fit`. Raises `ConfigError`."""
     where = devices if mesh is None else mesh
     if where is None:
         if sharding is not None:
             raise ConfigError("devices= or mesh= beside sharding=", f"sharding={sharding!r} alone")
-        return None
+        return ONE_DEVICE
     if devices is not None and mesh is not None:
         raise ConfigError("devices= or mesh=", "both")
     if mesh is not None and not isinstance(mesh, Mesh):
@@ -132,7 +162,7 @@ def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution | No
             "fit trains on the devices of one process, as jax.local_devices() lists them; compose.shardings gives the "
             "layout for a loop of your own over several",
         )  # fmt: skip
-    return Distribution(made, rules)
+    return OverMesh(made, rules)
 
 
 def _names(path: Any) -> tuple[str, ...]:

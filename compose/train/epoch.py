@@ -11,7 +11,6 @@ import jax
 
 from compose.train.batches import Chunk
 from compose.train.compiled import Compiled
-from compose.train.distribution import Distribution
 from compose.train.scores import Scores
 
 CALL_SECONDS = 0.4  # the target duration of one call: how long the progress bar and Ctrl-C may wait
@@ -92,12 +91,9 @@ def run_epoch(
     batches: Any,
     scores: Scores,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
-    distribution: Distribution | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
-    sums = scores.start(batches.count or 0)
-    if distribution is not None:
-        sums = distribution.whole(sums)
+    sums = batches.put(scores.start(batches.count or 0))
     whole = Pass(run, carry, constants, batches.whole_pass(), sums, compiling=compiling)
     while whole.advance():
         pass

@@ -182,17 +182,9 @@ def fit(
     update = optimizer_of(optimizer, rate, clip, accumulate)
     inputs = _inputs(inputs, loss, start, data)
     scoring = scoring_of(
-        net,
-        inputs,
-        data,
-        loss,
-        metrics,
-        dtype,
-        logits=logits,
-        ignore_label=ignore_label,
-        loss_weights=loss_weights,
-        distribution=distribution,
-    )
+        net, inputs, data, loss, metrics, dtype,
+        logits=logits, ignore_label=ignore_label, loss_weights=loss_weights, distribution=distribution,
+    )  # fmt: skip
     scoring.numbers_only()
     for part in (data, held_out):
         if isinstance(part, Stream):
@@ -203,7 +195,7 @@ def fit(
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
         net, inputs, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
-        tuple(callbacks), checkpoint_of(checkpoint), distribution, names,
+        tuple(callbacks), checkpoint_of(checkpoint), names,
     )  # fmt: skip
     with disk_cache(cache):
         return train(task)

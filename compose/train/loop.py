@@ -76,27 +76,23 @@ class Training:
             task.scoring.check(task.held_out, "validation")
         found = None if folder is None else folder.latest()
         kept: Any = None
-        where = task.distribution
+        self.where = where = task.scoring.distribution
         if found is None:
             before = begin(task.net, inputs, options["seed"], task.start, where)
         else:
             before, kept = restored(task, inputs, *found)
         task.scoring.check_end(task.data, before.params, before.state)
         self.optimizer_key = structural_key(task.update)  # before it runs: schedules may change what they captured
-        put = () if where is None else (where.whole,)
-        self.batches = batches_of(task.data, options, *put)
-        self.validating = None if task.held_out is None else batches_of(task.held_out, options, *put)
+        self.batches = batches_of(task.data, options, where.whole)
+        self.validating = None if task.held_out is None else batches_of(task.held_out, options, where.whole)
         steps = len(before.history) * (self.batches.steps or 0)
         anew = task.anew and kept is None
-        self.carry, self.fixed = first_carry(task, before, self.optimizer_key, steps, anew)
-        if where is not None:
-            self.carry, self.fixed = where.place(before.params, (self.carry, self.fixed))
+        begun = first_carry(task, before, self.optimizer_key, steps, anew)
+        self.carry, self.fixed = where.place(before.params, begun)
         net = resting(task.net, inputs, task.freeze)
         self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime, where)
         self.history, self.steps_per_call = list(before.history), StepsPerCall()
-        self.key = jax.random.key(options["seed"])
-        if where is not None:
-            self.key = where.whole(self.key)
+        self.key = where.whole(jax.random.key(options["seed"]))
         self.base = kept["base"] if kept else len(before.history)
         self.epoch = kept["epoch"] if kept else self.base + 1
         self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])
@@ -148,8 +144,7 @@ class Training:
         sums = self.task.scoring.scores.start(self.batches.count or 0)
         if done:
             sums = jax.tree.unflatten(jax.tree.structure(sums), done["sums"])
-        if self.task.distribution is not None:
-            sums = self.task.distribution.whole(sums)
+        sums = self.batches.put(sums)
         steps, examples = (done["steps"], done["examples"]) if done else (0, 0)
         place, self.from_place = self.from_place, None
         chunks = self.batches.epoch(self.options["seed"], self.epoch - 1, steps, place)
@@ -181,9 +176,7 @@ class Training:
 
     def trained(self, interrupted: bool = False, copy: bool = False) -> Trained:
         """The training as it is now, in arrays of its own with `copy`."""
-        carry, fixed = jax.tree.map(jnp.copy, self.carry) if copy else self.carry, self.fixed
-        if self.task.distribution is not None:
-            carry, fixed = self.task.distribution.together((carry, fixed))
+        carry, fixed = self.where.together((jax.tree.map(jnp.copy, self.carry) if copy else self.carry, self.fixed))
         session = Session(
             self.options, self.task.update, self.optimizer_key, carry.opt_state, int(carry.step), carry.scale,
             carry.rate, None if carry.average is None else merge(carry.training, fixed),

@@ -17,7 +17,7 @@ from compose.core.errors import ConfigError, DataError, shape_text
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.batches import Batches
-from compose.train.distribution import Distribution
+from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.epoch import run_epoch
 from compose.train.examples import Examples
 from compose.train.heads import Given, Head, given
@@ -55,7 +55,7 @@ class Scoring:
         logits: bool | None = None,
         ignore_label: int | None = None,
         loss_weights: Any = None,
-        distribution: Distribution | None = None,
+        distribution: Distribution = ONE_DEVICE,
     ):
         self.net, self.dtype, self.inputs = net, dtype, data.specs(1)
         self.ignore, self.logits, self.distribution = _label(ignore_label), logits, distribution
@@ -166,7 +166,7 @@ class Scoring:
 
     def measure(self, params, state, batches: Batches, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and metrics over all batches. Compiling happens within `compiling()`."""
-        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling, self.distribution)[1]
+        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling)[1]
 
     def numbers_only(self) -> None:
         """Raise `ConfigError` for a metric that is not one number, which has no place in the history."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import check_params, init
+from compose.core.run import check_params
 from compose.train.distribution import Distribution
 from compose.train.loss_scale import first_scale
 from compose.train.optimizer_state import Stored
@@ -20,11 +20,10 @@ from compose.train.train_step import Carry, optimizer_start
 from compose.train.trained import Trained
 
 
-def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribution | None = None) -> Trained:
+def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribution) -> Trained:
     """The network to start from: `start`, after checking its parameters, or freshly initialised."""
     if start is None:
-        draw = init if distribution is None else distribution.init
-        params, state = draw(net, seed, inputs)
+        params, state = distribution.init(net, seed, inputs)
         return Trained(net, params, state, (), inputs)
     if not isinstance(start, Trained):
         params, state = start

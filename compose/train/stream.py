@@ -12,6 +12,7 @@ import numpy as np
 
 from compose.core.errors import ConfigError, DataError
 from compose.train.batches import Chunk
+from compose.train.distribution import ONE_DEVICE
 from compose.train.examples import Examples, examples
 from compose.train.foreign import is_array
 
@@ -47,7 +48,7 @@ class Stream:
         self.limit = steps
         self.steps = _length(source) if steps is None else steps
         self.check: Callable[[Examples], None] = lambda batch: None
-        self.put: Callable[[Any], Any] = lambda tree: jax.tree.map(jnp.asarray, tree)
+        self.put: Callable[[Any], Any] = ONE_DEVICE.whole
         self.opened: Any = None
         self.source_left = self._read(0)
         self.ahead = [found for found in (next(self.source_left, None),) if found is not None]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from compose.core.layer import Layer
-from compose.train.distribution import Distribution
 from compose.train.named import UNNAMED, Names
 from compose.train.regime import Regime
 from compose.train.scoring import Scoring
@@ -30,7 +29,6 @@ class Task:
         freeze: patterns of parameters to leave as they are.
         callbacks: those of `fit`.
         checkpoint: None, a folder, or a `checkpoint` with options.
-        distribution: the devices to train on; None for one.
         names: of the classes and columns.
     """
 
@@ -48,5 +46,4 @@ class Task:
     freeze: tuple[str, ...]
     callbacks: Sequence[Any]
     checkpoint: Any
-    distribution: Distribution | None = None
     names: Names = UNNAMED

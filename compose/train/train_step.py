@@ -48,9 +48,7 @@ def optimizer_start(values) -> Any:
 
 
 @by_structure
-def training_steps(
-    values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | None, Distribution | None]],
-) -> Compiled:
+def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | None, Distribution]]) -> Compiled:
     """For a network, scores, optimizer, dtype, regime and distribution, `run` over training batches.
 
     The carry is a `Carry`; the constants are the fixed parameters and the key. The network is computed in the dtype;
@@ -61,8 +59,7 @@ def training_steps(
         net, scores, optimizer, dtype, regime, distribution = values()
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
-        if distribution is not None:
-            x, y = distribution.split((x, y))
+        x, y = distribution.split((x, y))
         rng = jax.random.fold_in(key, carry.step)
         factor = None if carry.scale is None else carry.scale.factor
 
@@ -90,8 +87,6 @@ def training_steps(
 
     def settled(carry: Carry, sums, constants):
         distribution = values()[-1]
-        if distribution is None:
-            return carry, sums
         params = merge(carry.training, constants[0])
         return distribution.constrain(params, carry), distribution.everywhere(sums)
 
@@ -105,7 +100,7 @@ def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Car
 
 
 @by_structure
-def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution | None]]) -> Compiled:
+def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution]]) -> Compiled:
     """For a network, scores, dtype and distribution, `run` over evaluation batches.
 
     The carry is empty; the constants are the parameters and the state.
@@ -113,15 +108,13 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution
 
     def step(carry, sums, constants, x, y):
         net, scores, dtype, distribution = values()
-        if distribution is not None:
-            x, y = distribution.split((x, y))
+        x, y = distribution.split((x, y))
         params, state = constants
         found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
         return carry, scores.add(sums, found)
 
     def settled(carry, sums, constants):
-        distribution = values()[-1]
-        return carry, sums if distribution is None else distribution.everywhere(sums)
+        return carry, values()[-1].everywhere(sums)
 
     return over_batches(step, settled)
 

@@ -26,6 +26,7 @@ from compose import (
     share,
     softmax,
 )
+from compose.train.distribution import ONE_DEVICE
 from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring
@@ -65,7 +66,7 @@ def test_the_training_step_has_them_for_the_gradient_too():
     optimizer = optax.sgd(0.1)
     training, fixed = split(net, params)
     scores = Scoring(net, examples(x, np.arange(4) % 3), "cross_entropy").scores
-    run = training_steps(net, scores, optimizer, None, None, None)
+    run = training_steps(net, scores, optimizer, None, None, ONE_DEVICE)
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays = (jnp.asarray(x), jnp.arange(4) % 3)
     rest = (scores.start(4), (fixed, jax.random.key(0)), arrays, jnp.arange(4), 0, 0, 2)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
+from compose.train.distribution import ONE_DEVICE
 from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring
@@ -55,7 +56,7 @@ def test_training_steps(name, platform):
     optimizer = optax.adam(1e-3)
     loss = "mse" if case.target.dtype == jnp.float32 else "cross_entropy"
     scores = Scoring(case.net, examples(case.x, case.target), loss).scores
-    run = training_steps(case.net, scores, optimizer, jnp.dtype("bfloat16"), None, None).jitted
+    run = training_steps(case.net, scores, optimizer, jnp.dtype("bfloat16"), None, ONE_DEVICE).jitted
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
     arrays, order = (case.x, case.target), jnp.arange(len(case.x))
     traced = run.trace(carry, scores.start(2), (fixed, jax.random.key(0)), arrays, order, 0, 0, 2, size=2)

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 import compose as c
-from compose.train.distribution import distribution_of
+from compose.train.distribution import ONE_DEVICE, distribution_of
 from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring
@@ -103,16 +103,15 @@ def costs(name, x, layout):
     carry = Carry(training, optimizer.init(training), state, jnp.int32(0))
 
     def flops(where, size):
-        put = jnp.asarray if where is None else where.whole
-        begin = carry if where is None else where.place(params, carry)
-        arrays = jax.tree.map(put, (x, LABELS))
+        put, begin = where.whole, where.place(params, carry)
+        arrays = put((x, LABELS))
         run = training_steps(net, scores, optimizer, None, None, where)
         sums, constants = scores.start(40), (fixed, put(jax.random.key(0)))
         lowered = run.lower(begin, sums, constants, arrays, put(jnp.arange(40)), 0, 0, 1, size=size)
         return lowered.compile().cost_analysis()["flops"]
 
     where = distribution_of(layout.get("devices"), layout.get("mesh"), layout.get("sharding"))
-    return {kind: flops(where, size) / flops(None, size) for kind, size in (("even", 16), ("ragged", 12))}
+    return {kind: flops(where, size) / flops(ONE_DEVICE, size) for kind, size in (("even", 16), ("ragged", 12))}
 
 
 def a_stream():

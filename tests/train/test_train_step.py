@@ -11,6 +11,7 @@ from jax import lax
 
 from compose import bfloat16, cast, compose_seq, dropout, fc, relu, sigmoid, softmax
 from compose.train import fit
+from compose.train.distribution import ONE_DEVICE
 from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring
@@ -60,7 +61,7 @@ def test_the_loop_has_the_operations_of_one_written_by_hand(net, loss, by_hand, 
     opt_state, zero, key = OPTIMIZER.init(params), jnp.int32(0), jax.random.key(0)
     total, rest = jnp.zeros(1), ((x, y), order, 0, 0, 5)
     scores = Scoring(net, examples(x, y), loss).scores
-    ours = training_steps(net, scores, OPTIMIZER, None, None, None).lower(
+    ours = training_steps(net, scores, OPTIMIZER, None, None, ONE_DEVICE).lower(
         Carry(training, opt_state, state, zero), scores.start(50), (fixed, key), *rest, size=BATCH
     )
     theirs = jax.jit(hand, donate_argnums=0).lower((params, opt_state, zero), total, key, *rest)
