@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from compose import Layer, Trained, compose_seq, data
 from compose.core.errors import ComposeError, DataError, LayerError
 from compose.core.plan import specs
+from compose.train.losses.known import LOSSES
 
 SETS = {
     "mnist": data.mnist,
@@ -21,40 +22,32 @@ SETS = {
 }
 
 
-NORMALISED = ("mse", "mae", "huber", "log_cosh", "quantile")  # losses of targets that are normalised
-
-
 @dataclass(frozen=True)
 class Task:
-    """Examples, what they are compared with, and the loss and metrics for that.
+    """Examples with their targets, labels or numbers `(n, outputs)`, and the loss and metrics for these.
 
-    `targets` are labels, or numbers `(n, outputs)`.
+    Attributes:
+        data: the examples to train on.
+        test: those that the data set has for testing, or None.
     """
 
-    x: Any
-    y: np.ndarray
-    test: tuple[np.ndarray, np.ndarray] | None
-    names: tuple[str, ...]
+    data: data.Dataset
+    test: data.Dataset | None
     loss: str
     metrics: tuple[str, ...]
-    columns: data.Columns | None = None
 
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def rows(self, rows: Any) -> data.Dataset:
-        """Some of the examples, with their names."""
-        x: Any = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
-        if self.columns is None:
-            return data.Dataset(x, self.y[rows], self.names)
-        return data.Table(x, self.y[rows], self.names, self.columns)
+    @property
+    def measured(self) -> data.Dataset:
+        """The examples to measure a network on: the test examples if there are such, else all."""
+        return self.data if self.test is None else self.test
 
     def around(self, net: Layer, train: data.Dataset) -> Layer:
         """A new network for the examples: for a table, with its columns and its target normalised."""
         if not isinstance(train, data.Table):
             return net
         parts = [train.encoder(), *(net if isinstance(net, compose_seq) else (net,))]
-        return compose_seq(*parts, *((train.decoder(),) if self.loss in NORMALISED else ()))
+        of_errors = self.loss in LOSSES and LOSSES[self.loss].errors  # which is computed on normalised targets
+        return compose_seq(*parts, *((train.decoder(),) if of_errors else ()))
 
 
 def read(source: str, target: str | None, net: Layer, start: Trained | None, loss: str | None, metrics: Any) -> Task:
@@ -78,8 +71,8 @@ def read(source: str, target: str | None, net: Layer, start: Trained | None, los
     outputs = net.out(shape)
     fitted = _targets(source, y, outputs, loss)
     if test is not None:
-        test = (put(test[0]), _targets(source, test[1], outputs, loss)[0])
-    return Task(put(x), fitted[0], test, names, loss or fitted[1], tuple(metrics) or fitted[2])
+        test = data.Dataset(put(test[0]), _targets(source, test[1], outputs, loss)[0], names)
+    return Task(data.Dataset(put(x), fitted[0], names), test, loss or fitted[1], tuple(metrics) or fitted[2])
 
 
 def _of_table(
@@ -100,7 +93,7 @@ def _of_table(
     if not table.names and (y == np.floor(y)).all() and np.abs(y).max() < 2**31:
         y = y[:, 0].astype(np.int32)
     y, usual, measured = _targets(source, y, outputs, loss)
-    return Task(table.x, y, None, table.names, loss or usual, tuple(metrics) or measured, table.columns)
+    return Task(replace(table, y=y), None, loss or usual, tuple(metrics) or measured)
 
 
 def _arrays(source: str, target: str | None) -> tuple[np.ndarray, np.ndarray, Any, tuple[str, ...]]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.core.run import arguments
 
 
 def read_inputs(path: Path, inputs: Any) -> Any:
@@ -19,7 +20,7 @@ def read_inputs(path: Path, inputs: Any) -> Any:
         raise DataError(f"{path}: cannot read this file type, only {', '.join(_READERS)}")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    wanted = inputs if isinstance(inputs, tuple) else (inputs,)
+    wanted = arguments(inputs)
     try:
         arrays = reader(path)
     except Exception as e:  # decoders of other libraries may raise anything for a broken file

@@ -20,8 +20,8 @@ def report(file: Path, source: str, target: str | None, loss: str | None, metric
     """Write a page about a model file and what it does on the examples; on the test examples if there are such."""
     trained = load(file)
     task = read(source, target, trained.net, trained, loss, metrics)
-    x, y = task.test or (task.x, task.y)
-    fits = not trained.names.classes and len(task.names) == trained.net.out(*jax.tree.leaves(trained.inputs))[-1]
-    names = task.names if fits else ()
-    trained.report(out, x, y, names=names, title=file.name, loss=task.loss, metrics=task.metrics)
+    examples = task.measured
+    fits = not trained.names.classes and len(examples.names) == trained.net.out(*jax.tree.leaves(trained.inputs))[-1]
+    names = examples.names if fits else ()
+    trained.report(out, examples, names=names, title=file.name, loss=task.loss, metrics=task.metrics)
     print(f"wrote {out}")

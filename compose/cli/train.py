@@ -26,7 +26,7 @@ def train(
     options = dict(options)
     task = read(source, target, net, start, options.pop("loss"), options.pop("metrics"))
     part, held_out = _held_out(task, validation, options["seed"])
-    print(f"{source}: {len(part.y)} examples, {len(held_out[1]) if held_out else 0} for validation; loss {task.loss}")
+    print(f"{source}: {len(part)} examples, {len(held_out) if held_out else 0} for validation; loss {task.loss}")
     net = net if start else task.around(net, part)
     trained = fit(
         net, part, start=start, loss=task.loss, metrics=task.metrics, epochs=epochs, validation=held_out, **options
@@ -41,9 +41,8 @@ def evaluate(file: Path, source: str, target: str | None, loss: str | None, metr
     """Print the loss and the metrics of a model file on all the examples; on the test examples if there are such."""
     trained = load(file)
     task = read(source, target, trained.net, trained, loss, metrics)
-    x, y = task.test or (task.x, task.y)
-    scores = trained.evaluate(x, y, loss=task.loss, metrics=task.metrics)
-    print(f"{len(y)} examples")
+    scores = trained.evaluate(task.measured, loss=task.loss, metrics=task.metrics)
+    print(f"{len(task.measured)} examples")
     for name, value in scores.items():
         print(f"{name:<10} {value:.6g}" if np.ndim(value) == 0 else f"{name}\n{value}")
 
@@ -53,8 +52,8 @@ def find_rate(what: str, source: str, target: str | None, options: dict[str, Any
     net, start = _begin(what)
     options = dict(options)
     task = read(source, target, net, start, options.pop("loss"), options.pop("metrics"))
-    net = net if start else task.around(net, task.rows(slice(None)))
-    found = lr_find(net, task.x, task.y, loss=task.loss, start=start, **options)
+    net = net if start else task.around(net, task.data)
+    found = lr_find(net, task.data.x, task.data.y, loss=task.loss, start=start, **options)
     print(f"learning rate {found.suggestion:.2g}")
     if out is not None:
         found.plot(out)
@@ -70,11 +69,12 @@ def _begin(what: str) -> tuple[Any, Any]:
     return start.net, start
 
 
-def _held_out(task: Task, fraction: float, seed: int) -> tuple[data.Dataset, Any]:
+def _held_out(task: Task, fraction: float, seed: int) -> tuple[data.Dataset, data.Dataset | None]:
     """The examples to train on, and those to validate with: the test examples, a random part of all, or none."""
     if task.test is not None or fraction == 0:
-        return task.rows(slice(None)), task.test
-    labels = task.y.ndim == 1 and np.bincount(task.y).min(initial=9, where=np.bincount(task.y) > 0) >= 2
-    parts = data.split(np.arange(len(task)), task.y, fraction, seed, stratify=bool(labels))
-    train, test = (task.rows(part.x) for part in parts)
-    return train, (test.x, test.y)
+        return task.data, task.test
+    y = task.data.y
+    labels = y.ndim == 1 and np.bincount(y).min(initial=9, where=np.bincount(y) > 0) >= 2
+    parts = data.split(np.arange(len(y)), y, fraction, seed, stratify=bool(labels))
+    train, test = (task.data.rows(part.x) for part in parts)
+    return train, test

@@ -32,6 +32,11 @@ def pack(inputs: tuple) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def arguments(x: Any) -> tuple:
+    """The inputs of a call, of the value that `pack` makes of them."""
+    return x if isinstance(x, tuple) else (x,)
+
+
 def abstract(inputs: tuple) -> Any:
     """`pack`, as shapes and dtypes; half precision becomes float32, so that parameters are in float32."""
     return wide_specs(specs(as_arrays(pack(inputs))))

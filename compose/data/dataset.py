@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset(x={self.x.shape} {self.x.dtype}, y={self.y.shape} {self.y.dtype}, {len(self.names)} classes)"
+
+    def rows(self, rows: Any) -> Self:
+        """The examples at these indices."""
+        x = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
+        return replace(self, x=x, y=self.y[rows])
 
     @property
     def flat(self) -> np.ndarray:
@@ -77,7 +82,7 @@ def split(
     if not 0 < test < 1:
         raise DataError(f"expected a fraction of test examples between 0 and 1, got {test}")
     if groups is not None:
-        return _by_group(x, y, test, seed, names, np.asarray(groups))
+        return _by_group(x, y, test, seed, names, groups_of(groups, len(x)))
     if stratify and (y.ndim != 1 or y.dtype.kind not in "iub"):
         raise DataError(f"expected labels to stratify by, got {y.dtype} of shape {y.shape}; pass stratify=False")
     try:
@@ -91,14 +96,20 @@ def split(
 def _by_group(x, y, test: float, seed: int, names: tuple[str, ...], groups: np.ndarray) -> Split:
     from sklearn.model_selection import GroupShuffleSplit
 
-    if groups.shape != (len(x),):
-        raise DataError(f"expected a group for each of {len(x)} examples, got an array of shape {groups.shape}")
     try:
         made = GroupShuffleSplit(1, test_size=test, random_state=seed)
         train, held = next(made.split(np.zeros(len(x)), groups=groups))
     except ValueError as e:
         raise DataError(f"cannot split {len(np.unique(groups))} groups with test={test}: {e}") from None
     return Split(Dataset(x[train], y[train], names), Dataset(x[held], y[held], names))
+
+
+def groups_of(groups: Any, n: int) -> np.ndarray:
+    """A group for each of `n` examples. Raises `DataError` if there are not so many."""
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
+        raise DataError(f"expected a group for each of {n} examples, got an array of shape {groups.shape}")
+    return groups
 
 
 def one_hot(labels, classes: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.data.dataset import groups_of
 
 
 def folds(
@@ -45,9 +46,7 @@ def folds(
     if stratify is None:
         stratify = labels and groups is None and np.unique(y, return_counts=True)[1].min() >= folds
     if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (n,):
-            raise DataError(f"expected a group for each of {n} examples, got an array of shape {groups.shape}")
+        groups = groups_of(groups, n)
         made = model_selection.StratifiedGroupKFold if stratify else model_selection.GroupKFold
     else:
         made = model_selection.StratifiedKFold if stratify else model_selection.KFold

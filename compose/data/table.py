@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -54,11 +54,6 @@ class Table(Dataset):
         stratify = bool(self.names) if stratify is None else stratify
         parts = split_arrays(np.arange(len(self)), self.y, test, seed, stratify)
         return TableSplit(*(self.rows(part.x) for part in parts))
-
-    def rows(self, rows: Any) -> Table:
-        """The examples at these indices."""
-        x = tuple(a[rows] for a in self.x) if isinstance(self.x, tuple) else self.x[rows]
-        return replace(self, x=x, y=self.y[rows])
 
     def encoder(self, embed: int | None = None) -> Layer:
         """A layer that makes one vector of each row: numbers are standardized, words are one-hot.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from compose.atomic import replacing
 from compose.export.proof import Report
@@ -30,8 +29,3 @@ class Exported:
 
     def __repr__(self) -> str:
         return self.title + (f"\n{self.report}" if self.report else "")
-
-
-def packed(inputs: Any) -> tuple:
-    """Inputs as a tuple: one array or several."""
-    return inputs if isinstance(inputs, tuple) else (inputs,)

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from compose.core.layer import Layer
-from compose.core.run import as_arrays
+from compose.core.run import arguments, as_arrays
 from compose.export.errors import ExportError
-from compose.export.exported import Exported, packed
+from compose.export.exported import Exported
 from compose.export.proof import Report
 
 BATCH = "batch"
@@ -78,7 +78,7 @@ def to_stablehlo(
     from jax import export
 
     symbol: Any = export.symbolic_shape(BATCH)[0] if batch == BATCH else batch
-    examples = packed(inputs)
+    examples = arguments(inputs)
     given = as_arrays(examples)
     shaped = jax.tree.map(lambda a: jax.ShapeDtypeStruct((symbol, *a.shape[1:]) if a.shape else (), a.dtype), given)
     held = jax.tree.map(np.asarray, (params, state))

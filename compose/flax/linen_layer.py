@@ -12,9 +12,10 @@ from flax.errors import InvalidRngError, ModifyScopeVariableError
 from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.core.layer import unlisted
+from compose.core.run import arguments
 from compose.flax.drawing import params_of
 from compose.flax.modes import mode
-from compose.flax.module_layer import WORDLESS, ModuleLayer, arguments, computes_on
+from compose.flax.module_layer import WORDLESS, ModuleLayer, computes_on
 from compose.flax.trees import plain
 
 

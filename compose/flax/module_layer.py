@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 
@@ -43,8 +42,3 @@ def computes_on(x) -> Iterator[None]:
     except (TypeError, ValueError) as e:
         first = next(iter(str(e).strip().splitlines()), type(e).__name__)
         raise ShapeError("an input that the Flax module can compute on", f"{shape_text(x)}: {first}") from e
-
-
-def arguments(x: Any) -> tuple:
-    """An input as positional arguments of a module's call."""
-    return x if isinstance(x, tuple) else (x,)

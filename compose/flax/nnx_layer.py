@@ -10,9 +10,10 @@ from flax import nnx
 from compose.core.context import Context, path_hash
 from compose.core.errors import ConfigError
 from compose.core.layer import unlisted
+from compose.core.run import arguments
 from compose.flax.drawing import params_of
 from compose.flax.modes import mode
-from compose.flax.module_layer import WORDLESS, ModuleLayer, arguments
+from compose.flax.module_layer import WORDLESS, ModuleLayer
 
 Tree = dict[str, Any]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.plots.classes import Classes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +60,6 @@ def _curves(
     predictions: Any, targets: Any, names: Sequence[Any], path: Any, curve: Callable, xlabel: str, ylabel: str,
     chance: str,
 ) -> Figure:  # fmt: skip
-    from compose.plots.classes import Classes
-
     found = Classes(predictions, targets, names)
     drawn = list(_sides(found))
     if not drawn:

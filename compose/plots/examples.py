@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.plots.classes import Classes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,8 +38,6 @@ def worst(
 
     Raises `DataError` if they do not fit each other. Elsewhere: fastai `plot_top_losses`.
     """
-    from compose.plots.classes import Classes
-
     found, pictures = Classes(predictions, targets, names, threshold), np.asarray(x)
     if pictures.ndim < 2 or len(pictures) != len(found):
         raise DataError(f"expected an example for each of {len(found)} predictions; got {pictures.shape}")

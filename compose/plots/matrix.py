@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compose.plots.classes import Classes
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -32,8 +34,6 @@ def confusion(
 
     Raises `DataError` if they do not fit each other. Elsewhere: scikit-learn `ConfusionMatrixDisplay`.
     """
-    from compose.plots.classes import Classes
-
     found = Classes(predictions, targets, names, threshold)
     from sklearn.metrics import confusion_matrix
 

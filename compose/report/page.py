@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from compose.atomic import replacing
 from compose.core.errors import ConfigError
 from compose.core.printing import source
 from compose.report.plotted import of_predictions, of_training
-from compose.summary import diagram, summary
+from compose.summary import diagram, one_example, summary
 from compose.summary.html import table
 from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.scoring import Scoring
+from compose.train.session import options_with
 
 MOST_BOXES = 60  # in a diagram that shows every layer
 
@@ -46,14 +46,13 @@ def report(
 ) -> None:
     """See `Trained.report`."""
     scores = trained.evaluate(x, y, loss=loss, metrics=metrics)
-    last = trained.session.options if trained.session else {}
-    if loss is not None and loss != last.get("loss"):
-        last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
-    loss, options = loss or last["loss"], {k: last.get(k) for k in ("logits", "ignore_label", "loss_weights")}
+    last = options_with(trained.session, loss)
+    loss = loss or last["loss"]
     if is_custom(loss):
         raise ConfigError("a loss of predictions and targets, for a report", "one that runs the network itself")
     data = examples(x, y)
-    scoring = Scoring(trained.net, data, loss, (), None, **options)
+    kept: dict[str, Any] = {name: last.get(name) for name in ("logits", "ignore_label", "loss_weights")}
+    scoring = Scoring(trained.net, data, loss, (), None, **kept)
     parts = [
         f"<h1>{escape(title or 'Report')}</h1>",
         _section("Scores", _scores(scores, trained.history, data.count)),
@@ -106,20 +105,13 @@ def _number(value: Any) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _inputs(trained: Any) -> tuple[Any, ...]:
-    """The inputs, without the batch axis where their dtype is the default one."""
-    inputs = trained.inputs if isinstance(trained.inputs, tuple) else (trained.inputs,)
-    plain = all(i.dtype == jnp.result_type(float) for i in inputs)
-    return tuple(tuple(i.shape[1:]) for i in inputs) if plain else inputs
-
-
 def _table(trained: Any) -> str:
-    return table(summary(trained.net, *_inputs(trained)))
+    return table(summary(trained.net, *one_example(trained.inputs)))
 
 
 def _drawn(trained: Any) -> str:
     """The diagram, of the outermost layers only if there are many."""
-    drawing = diagram(trained.net, *_inputs(trained))
+    drawing = diagram(trained.net, *one_example(trained.inputs))
     if len(drawing.boxes) > MOST_BOXES:
-        drawing = diagram(trained.net, *_inputs(trained), depth=1)
+        drawing = diagram(trained.net, *one_example(trained.inputs), depth=1)
     return drawing.svg

@@ -13,7 +13,7 @@ from compose.core.editing import trainable
 from compose.core.errors import shape_text
 from compose.core.layer import Layer
 from compose.core.plan import plan
-from compose.core.run import abstract, without_batch
+from compose.core.run import abstract, arguments, without_batch
 from compose.summary.printed import Printed, scaled
 from compose.summary.rows import Row, cost, count, rows
 
@@ -89,3 +89,10 @@ def _bytes(tree: Any) -> int:
 
 def _cut(tree: Any, skip: int) -> Any:
     return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape[skip:], s.dtype), tree)
+
+
+def one_example(inputs: Any) -> tuple[Any, ...]:
+    """The abstract inputs of a network as `summary` takes them: shapes of one example, if all are of plain floats."""
+    given = arguments(inputs)
+    plain = all(i.dtype == jnp.result_type(float) for i in given)
+    return tuple(tuple(i.shape[1:]) for i in given) if plain else given

@@ -14,7 +14,6 @@ from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.data.dataset import Dataset
 from compose.data.folds import folds as divided
-from compose.data.table import Table
 from compose.train.examples import arrays
 from compose.train.fit import fit
 from compose.train.named import pair
@@ -103,6 +102,7 @@ def cross_validate(
     if y is None:
         raise DataError("cross-validation needs targets: cross_validate(net, x, y, loss=...)")
     x, y = arrays(x, "x"), arrays(y, "y")
+    whole = whole and replace(whole, x=x, y=y)
     count = len(jax.tree.leaves(x)[0])
     weights = None if sample_weight is None else np.asarray(sample_weight)
     if any(len(a) != count for a in (*jax.tree.leaves((x, y)), *(() if weights is None else (weights,)))):
@@ -125,7 +125,4 @@ def cross_validate(
 
 def _part(whole: Dataset | None, x: Any, y: Any, rows: Any) -> tuple[Any, ...]:
     """Some examples, as the arguments of `fit`: a data set, or x and y."""
-    if isinstance(whole, Table):
-        return (whole.rows(rows),)
-    x, y = jax.tree.map(operator.itemgetter(rows), (x, y))
-    return (x, y) if whole is None else (replace(whole, x=x, y=y),)
+    return jax.tree.map(operator.itemgetter(rows), (x, y)) if whole is None else (whole.rows(rows),)

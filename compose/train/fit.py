@@ -48,7 +48,7 @@ def fit(
     epochs: int = 1,
     batch_size: int = 32,
     steps_per_epoch: int | None = None,
-    validation: float | tuple[Data, Data] | Iterable[Any] | Callable[..., Any] | None = None,
+    validation: float | tuple[Data, Data] | Dataset | Iterable[Any] | Callable[..., Any] | None = None,
     metrics: Metrics = (),
     sample_weight: ArrayLike | Mapping[str, Any] | None = None,
     class_weight: ClassWeight | Mapping[str, ClassWeight] | None = None,
@@ -104,7 +104,7 @@ def fit(
         batch_size: examples per step. Streams have their own.
         steps_per_epoch: for streams, the number of batches that count as an epoch; the next one continues from there.
         validation: a fraction of the examples, taken from the end before shuffling; or a pair (x, y), or (x, y,
-            sample_weight), or a stream.
+            sample_weight), a data set, or a stream.
         metrics: names, or metrics with options such as `metrics.top_k(3)`, or functions of (predictions, targets). For
             classes and binary targets: `accuracy`, `binary_accuracy`, `top_5`, `precision`, `recall`, `f1`, `auc`,
             `average_precision`; for numbers: `mse`, `mae`, `rmse`, `r2`; any loss by name. They are computed over all

@@ -28,3 +28,17 @@ class Session:
     scale: Any = None  # the loss scale, in float16
     rate: Any = None  # the factor on the learning rate that callbacks chose
     raw: Any = None  # the parameters that the optimizer changes, where `params` are their averages
+
+
+OF_A_LOSS = ("logits", "loss_weights")  # the options that another loss does not keep
+
+
+def options_with(session: Session | None, loss: Any) -> dict[str, Any]:
+    """The options of the last `fit`, with a loss; None for its own."""
+    last = session.options if session else {}
+    return last if loss is None or loss == last.get("loss") else without(last, *OF_A_LOSS)
+
+
+def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The other options."""
+    return {name: value for name, value in options.items() if name not in names}

@@ -20,7 +20,8 @@ from compose.core.hooks import hooks
 from compose.core.layer import Layer
 from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
-from compose.core.run import apply, as_arrays
+from compose.core.run import apply, arguments, as_arrays
+from compose.data.dataset import Dataset
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
@@ -29,7 +30,7 @@ from compose.train.examples import arrays
 from compose.train.file import save
 from compose.train.limits import check_limits, limits_of
 from compose.train.named import UNNAMED, Names, pair
-from compose.train.session import KEPT, Session
+from compose.train.session import KEPT, OF_A_LOSS, Session, options_with, without
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Trained:
         epochs: int = 1,
         batch_size: int = KEPT,
         steps_per_epoch: int | None = KEPT,
-        validation: float | tuple[Data, Data] | Iterable[Any] | Callable[..., Any] | None = None,
+        validation: float | tuple[Data, Data] | Dataset | Iterable[Any] | Callable[..., Any] | None = None,
         metrics: Metrics = KEPT,
         sample_weight: ArrayLike | Mapping[str, Any] | None = None,
         class_weight: ClassWeight | Mapping[str, ClassWeight] | None = KEPT,
@@ -137,9 +138,9 @@ class Trained:
         if "optimizer" in changes:
             last.pop("learning_rate", None)
         if "devices" in changes or "mesh" in changes:
-            last = {name: value for name, value in last.items() if name not in ("devices", "mesh", "sharding")}
+            last = without(last, "devices", "mesh", "sharding")
         if "loss" in changes:
-            last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
+            last = without(last, *OF_A_LOSS)
         options = {**last, **changes}
         if "loss" not in options:
             raise _no_loss()
@@ -170,9 +171,7 @@ class Trained:
         Raises `DataError` and `LayerError` as `fit` does.
         """
         x, y = pair(x, y)
-        last = self.session.options if self.session else {}
-        if loss is not None and loss != last.get("loss"):
-            last = {name: value for name, value in last.items() if name not in ("logits", "loss_weights")}
+        last = options_with(self.session, loss)
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
             raise _no_loss()
@@ -267,8 +266,7 @@ class Trained:
 
     def _classes(self) -> tuple[str, ...]:
         """The names of the classes, if the output has as many; one output decides between two."""
-        inputs = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
-        out, classes = self.net.out(*inputs), self.names.classes
+        out, classes = self.net.out(*arguments(self.inputs)), self.names.classes
         return classes if isinstance(out[-1], int) and len(classes) == max(out[-1], 2) else ()
 
     def __repr__(self) -> str:
@@ -292,6 +290,6 @@ def _no_loss() -> ConfigError:
 @functools.lru_cache(maxsize=128)
 def _forward(net: Layer, dtype: Any):
     def forward(params, state, x):
-        return apply(net, params, state, *(x if isinstance(x, tuple) else (x,)), precision=dtype)[0]
+        return apply(net, params, state, *arguments(x), precision=dtype)[0]
 
     return jax.jit(forward)

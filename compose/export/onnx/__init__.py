@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
+from compose.core.run import arguments
 from compose.export.errors import ExportError
-from compose.export.exported import Exported, packed
+from compose.export.exported import Exported
 from compose.export.proof import Report
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ def to_onnx(
         raise ConfigError('precision "float16" or "int8", or None', repr(precision))
     if (calibration is not None) != (precision == "int8"):
         raise ConfigError('calibration data with precision="int8", and only with it')
-    given = packed(inputs)
+    given = arguments(inputs)
     model = model_of(net, params, state, given, batch, opset)
     if precision == "float16":
         model = in_half(net, params, state, given, batch, opset)
     elif precision == "int8":
-        model = quantized(model, packed(calibration))
+        model = quantized(model, arguments(calibration))
     onnx.checker.check_model(model, full_check=True)
     report = None
     if proof:

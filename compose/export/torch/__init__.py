@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from compose.atomic import replacing
 from compose.core.layer import Layer
+from compose.core.run import arguments
 from compose.export.errors import ExportError
-from compose.export.exported import Exported, packed
+from compose.export.exported import Exported
 from compose.export.proof import Report
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def to_torch(
     from compose.export.torch.convert import source_of, tensors
     from compose.export.torch.prove import proven
 
-    given = packed(inputs)
+    given = arguments(inputs)
     source, weights = source_of(net, params, state, given)
     made = TorchExport(source, tensors(weights), None)
     if proof:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from compose.core.errors import FileError, PortError
+from compose.core.run import arguments
 from compose.port.bundle.source_file import read_source
 from compose.port.ir.recovered import Recovered
 from compose.port.result import Result
@@ -32,7 +33,7 @@ def load(folder: str | Path) -> Result:
         raise
     except (KeyError, TypeError, ValueError, IndexError) as e:
         raise FileError(f"{path}: not the map of {place / 'weights.safetensors'}: {e}") from None
-    inputs = model.inputs if isinstance(model.inputs, tuple) else (model.inputs,)
     reference: Any = AbsentReference()
     found = Recovered(model.net, weights, words)
+    inputs = arguments(model.inputs)
     return Result(model.net, model.params, model.state, found, inputs, graph, reference, frontend)

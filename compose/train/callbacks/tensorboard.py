@@ -12,6 +12,7 @@ import numpy as np
 
 from compose.core.errors import ConfigError
 from compose.core.patterns import paths
+from compose.core.run import arguments
 from compose.train.callbacks.event import Answer, Callback, Event
 
 
@@ -70,7 +71,7 @@ class _Writing:
 
     def _project(self, event: Event) -> None:
         path, x, labels = self.projector
-        outputs = event.net.intermediates(event.params, event.state, *(x if isinstance(x, tuple) else (x,)))
+        outputs = event.net.intermediates(event.params, event.state, *arguments(x))
         if path not in outputs:
             raise ConfigError(f"the path of a layer for the projector: {', '.join(outputs)}", repr(path))
         vectors = np.asarray(outputs[path], np.float32)
@@ -88,8 +89,7 @@ def _graph(event: Event) -> Any:
 
     made: tuple[Any, ...] = (event_pb2, graph_pb2, node_def_pb2)  # their classes are made as they are imported
     Record, GraphDef, NodeDef = made[0].Event, made[1].GraphDef, made[2].NodeDef
-    inputs = event.trained.inputs
-    diagram = event.net.diagram(*(inputs if isinstance(inputs, tuple) else (inputs,)))
+    diagram = event.net.diagram(*arguments(event.trained.inputs))
     names: list[str] = []
     for box in diagram.boxes:
         name = re.sub(r"[^A-Za-z0-9_./-]", "_", box.path or box.kind)
