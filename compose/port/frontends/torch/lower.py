@@ -21,7 +21,7 @@ from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.plain import for_each
+from compose.port.frontends.torch.plain import for_each, spread
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
@@ -76,7 +76,7 @@ class TorchLowering(RuleApplication):
             elif node.op == "call_function" and node in self.live:
                 self.env[node] = self.call(node)
             elif node.op == "output":
-                found: Any = lambda o: _ABSENT if o is None else self.lookup(o)
+                found: Any = lambda o: _ABSENT if o is None else self._found(o)
                 output = map_aggregate(node.args[0], found)
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
@@ -228,6 +228,11 @@ class TorchLowering(RuleApplication):
             output = self.as_source(output)
         leaves.append(output)
         return output.index
+
+    def _found(self, node: Any) -> Any:
+        """What an output is; of a parameter with one row for several that are alike, all rows."""
+        value = self.lookup(node)
+        return spread(self, value, node) if isinstance(value, Weight) else value
 
     def _constant(self, output: Any) -> Value:
         """An output that does not depend on the input."""

@@ -206,3 +206,21 @@ def test_an_example_of_one_is_a_batch_too():
     model, x = CASES["cnn"]()
     ported = port.from_torch(model, x[:1])
     assert ported.net == port.from_torch(model, x).net and ported.verify("outputs").ok
+
+
+class AlikeRows(torch.nn.Module):
+    """The same row of a table for all places, which no input decides."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(5, 2)
+        self.register_buffer("places", torch.ones(3, 4, dtype=torch.int64))
+
+    def forward(self, x):
+        return x, self.table(self.places)
+
+
+def test_an_output_of_rows_that_are_alike_has_all_of_them():
+    p = port.from_torch(AlikeRows(), torch.randn(6, 5))
+    assert p.verify("gradients").ok
+    assert p.net.apply(p.params, p.state, np.ones((6, 5), np.float32))[0][1].shape == (3, 4, 2)
