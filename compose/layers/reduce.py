@@ -22,7 +22,7 @@ def std(x, axis: Axis | None = None, ddof: int = 0, keepdims: bool = False):
 
     Elsewhere: Keras `ops.std`, torch `std`.
     """
-    return _root(jnp.var(x, axis, ddof=ddof, keepdims=keepdims))
+    return root(jnp.var(x, axis, ddof=ddof, keepdims=keepdims))
 
 
 @function(floats=True)
@@ -35,7 +35,7 @@ def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     Elsewhere: Keras `ops.norm`, torch `linalg.vector_norm`.
     """
     if order == 2:
-        return _root(jnp.sum(x * x, axis, keepdims=keepdims))
+        return root(jnp.sum(x * x, axis, keepdims=keepdims))
     size = x * jnp.sign(x)
     if order == 1:
         return jnp.sum(size, axis, keepdims=keepdims)
@@ -49,7 +49,7 @@ def norm(x, axis: Axis = -1, order: float = 2.0, keepdims: bool = False):
     return found if order > 0 else jnp.where(jnp.any(size == 0, axis, keepdims=keepdims), 0, found)
 
 
-def _root(square):
+def root(square):
     """The square root whose gradient at 0 is 0. It keeps NaN, which is not above 0 either."""
     zero = square == 0
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))

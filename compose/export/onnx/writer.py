@@ -17,24 +17,22 @@ from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.dims import is_symbolic, linear, static
 from compose.export.onnx.graph import Graph, Operand, Value, onnx_dtype
+from compose.export.walk import Walk
 
 FIXED = "export it for a fixed batch size, as in batch=1"
 
 
-class Writer:
+class Writer(Walk):
     """What rules write with: the graph, the path of the layer being written, and what is shared around it."""
 
     def __init__(self, graph: Graph, mask: Any = None):
-        self.graph = graph
-        self.path: tuple[str, ...] = ()
-        self.scope: tuple[Any, ...] = ()
-        self.mask = mask
+        super().__init__()
+        self.graph, self.mask = graph, mask
 
     # Layers
 
     def layer(self, layer: Layer, params: Any, state: Any, x: Any, key: str | None = None) -> Any:
-        """Write a layer, under `key` if it adds one to the path: its output."""
-        with self._at(key):
+        with self.at(key):
             try:
                 rule = registry.rule_of(layer)
                 y = NotImplemented if rule is None else rule(self, layer, params, state, x)
@@ -49,19 +47,6 @@ class Writer:
                 raise e.locate(layer, path=self.path)
             return y
 
-    def inside(self, key: str, layer: Layer, params: Any, x: Any, state: Any = None) -> Any:
-        """Write a layer that is a field of another, on its part of the parameters."""
-        return self.layer(layer, params.get(key, {}), (state or {}).get(key, {}), x, key)
-
-    @contextlib.contextmanager
-    def _at(self, key: str | None) -> Iterator[None]:
-        before = self.path
-        self.path = before if key is None else (*before, key)
-        try:
-            yield
-        finally:
-            self.path = before
-
     @contextlib.contextmanager
     def masked(self, mask: Any) -> Iterator[None]:
         """The mask of the layers inside."""
@@ -70,10 +55,6 @@ class Writer:
             yield
         finally:
             self.mask = before
-
-    def within(self, key: str) -> Any:
-        """A context in which `key` is on the path."""
-        return self._at(key)
 
     def named(self, tree: Any) -> Any:
         """Arrays that are to be named by their place in the tree under the current path."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import keyword
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,27 +20,26 @@ from compose.export.torch.class_text import class_text, layout
 from compose.export.torch.code import Code, Statement, camel, free
 from compose.export.torch.parts import part_names, part_text
 from compose.export.torch.value import Step, Value, atomic
+from compose.export.walk import Walk
 
 TAKEN = {*dir(nn.Module()), "training", "forward"}
 
 
-class Writer:
+class Writer(Walk):
     """What rules write with: the class being written, where in the network it is, and the classes so far."""
 
     def __init__(self) -> None:
-        self.path: tuple[str, ...] = ()
+        super().__init__()
         self.start = 0  # where in the path the class being written begins
         self.code = Code([], [])
         self.classes: dict[str, str] = {}  # texts by name
         self.parts: dict[str, str] = {}
-        self.scope: tuple[Any, ...] = ()
         self.kind = "layer"
         self._count = 0
 
     # Layers
 
     def layer(self, layer: Layer, params: Any, state: Any, x: Any, key: str | None = None) -> Any:
-        """Write a layer, under `key` if it adds one to the path: its output."""
         with self.at(key):
             try:
                 rule = registry.rule_of(layer)
@@ -56,19 +54,6 @@ class Writer:
                 return y
             except LayerError as e:
                 raise e.locate(layer, path=self.path)
-
-    def inside(self, key: str, layer: Layer, params: Any, x: Any, state: Any = None) -> Any:
-        """Write a layer that is a field of another, on its part of the parameters."""
-        return self.layer(layer, params.get(key, {}), (state or {}).get(key, {}), x, key)
-
-    @contextlib.contextmanager
-    def at(self, key: str | None) -> Iterator[None]:
-        before = self.path
-        self.path = before if key is None else (*before, key)
-        try:
-            yield
-        finally:
-            self.path = before
 
     # Values
 
@@ -216,6 +201,10 @@ class Writer:
         self.code.statements.append(Statement(tuple(parts), text))
         return tuple(self.results(part, v) for part, v in zip(parts, y))
 
+    def called(self, text: str, out: Any) -> Any:
+        """The values of a call that gives such abstract arrays."""
+        return self.results(text, jax.tree.map(lambda o: Value("", tuple(o.shape), np.dtype(o.dtype)), out))
+
     def apart(
         self, layer: Layer, run: Callable[[Any], Any], x: Any, title: str | None = None
     ) -> tuple[str | None, dict, str, Any]:
@@ -261,10 +250,13 @@ class Writer:
         self.classes[name] = body
         return name
 
+    def specs(self, x: Any) -> Any:
+        """Values as abstract arrays."""
+        return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
+
     def out(self, layer: Layer, x: Any) -> Any:
-        """The abstract output of a layer without parameters."""
-        specs = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
-        return plan(layer, specs).out
+        """The abstract output of a layer."""
+        return plan(layer, self.specs(x)).out
 
 
 def _first(rank: int) -> str:

@@ -60,17 +60,21 @@ class conv_transpose(Layer):
     def params(self, x):
         return kernel_and_bias(self, x, self.filters)
 
+    def crop(self, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> list[tuple[int, int]]:
+        """How much is cut off `before` and `after` along each axis; below 0, how much is added."""
+        spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
+        if self.padding == "same":
+            return [(max(k - s, 0) // 2, k - s - max(k - s, 0) // 2) for k, s in zip(spans, stride)]
+        if self.padding == "valid":
+            return [(0, min(k - s, 0)) for k, s in zip(spans, stride)]
+        return list(pairs(self.padding, len(size)))  # pyright: ignore[reportArgumentType]
+
     def forward(self, p, x, ctx):
         axes = space_axes(x, self.channels_first)
         rank, space = len(axes), tuple(x.shape[a] for a in axes)
         size, stride, dilation = sizes(self.kernel, rank), sizes(self.stride, rank), sizes(self.dilation, rank)
         spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
-        if self.padding == "same":
-            cut = [(max(k - s, 0) // 2, k - s - max(k - s, 0) // 2) for k, s in zip(spans, stride)]
-        elif self.padding == "valid":
-            cut = [(0, min(k - s, 0)) for k, s in zip(spans, stride)]
-        else:
-            cut = pairs(self.padding, rank)  # pyright: ignore[reportArgumentType]
+        cut = self.crop(size, stride, dilation)
         extra = [after for _, after in pairs(self.output_padding, rank)]
         for n, s, k, (before, after), more in zip(space, stride, spans, cut, extra):
             if (n - 1) * s + k - before - after + more < 1:

@@ -12,7 +12,7 @@ import numpy as np
 
 from compose.core.errors import ConfigError, DataError, DtypeError, ShapeError
 from compose.core.hooks import hooks
-from compose.core.layer import Layer, layer
+from compose.core.layer import Layer, layer, unlisted
 from compose.core.precision import HALF, wide
 from compose.layers.norm.local import as_float
 from compose.layers.window import along_channels, channel_axis
@@ -31,8 +31,30 @@ class FitToData:
         return functools.partial(fitted, owner) if net is None else MethodType(hooks.fit, net)
 
 
+@unlisted
+class OfConstants(Layer):
+    """A mean and a std for all channels, or for each; fields as in `standardize`."""
+
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    channels_first: bool = False
+
+    def validate(self):
+        if min(np.atleast_1d(self.std)) <= 0:
+            raise ConfigError("a std above 0", str(self.std))
+
+    def constants(self, x: Any) -> tuple[Any, Any]:
+        """The mean and the std in the dtype and with the axes of `x`. Raises `ShapeError`."""
+        if isinstance(self.mean, tuple) or isinstance(self.std, tuple):
+            channels = x.shape[channel_axis(x, self.channels_first)]
+            if any(isinstance(v, tuple) and len(v) != channels for v in (self.mean, self.std)):
+                raise ShapeError(f"a mean and a std for each of {channels} channels", f"{self.mean}, {self.std}")
+        put = lambda v: along_channels(np.asarray(v, x.dtype), x, self.channels_first)
+        return put(self.mean), put(self.std)
+
+
 @layer
-class standardize(Layer):
+class standardize(OfConstants):
     """`(x - mean) / std`, with given constants per channel.
 
     Shapes: `(batch, ..., channels)`, unchanged.
@@ -52,14 +74,7 @@ class standardize(Layer):
         channels_first: the input is `(batch, channels, ...)`.
     """
 
-    mean: float | tuple[float, ...]
-    std: float | tuple[float, ...]
-    channels_first: bool = False
-
     fit = FitToData()  # pyright: ignore[reportIncompatibleVariableOverride, reportAssignmentType]
-
-    def validate(self):
-        expect_above_0(self.std)
 
     @property
     def inverse(self) -> unstandardize:
@@ -70,7 +85,7 @@ class standardize(Layer):
         if x.dtype in HALF:
             self._expect_resolved(x.dtype)
         x = as_float(x)
-        mean, std = constants(self, x)
+        mean, std = self.constants(x)
         return (x - mean) / std
 
     def _expect_resolved(self, dtype: Any) -> None:
@@ -86,7 +101,7 @@ class standardize(Layer):
 
 
 @layer
-class unstandardize(Layer):
+class unstandardize(OfConstants):
     """`x · std + mean`, the inverse of `standardize`: as the last layer, it answers in the unit of the target.
 
     `standardize.fit(y).inverse` has the constants of targets `y`. Where it is the very last layer, `fit` computes the
@@ -101,13 +116,6 @@ class unstandardize(Layer):
         channels_first: the input is `(batch, channels, ...)`.
     """
 
-    mean: float | tuple[float, ...]
-    std: float | tuple[float, ...]
-    channels_first: bool = False
-
-    def validate(self):
-        expect_above_0(self.std)
-
     @property
     def inverse(self) -> standardize:
         """`(x - mean) / std`: what undoes this layer."""
@@ -115,23 +123,8 @@ class unstandardize(Layer):
 
     def forward(self, p, x, ctx):
         x = wide(as_float(x))
-        mean, std = constants(self, x)
+        mean, std = self.constants(x)
         return x * std + mean
-
-
-def constants(layer: standardize | unstandardize, x: Any) -> tuple[Any, Any]:
-    """The mean and the std of a layer in the dtype and with the axes of `x`. Raises `ShapeError`."""
-    if isinstance(layer.mean, tuple) or isinstance(layer.std, tuple):
-        channels = x.shape[channel_axis(x, layer.channels_first)]
-        if any(isinstance(v, tuple) and len(v) != channels for v in (layer.mean, layer.std)):
-            raise ShapeError(f"a mean and a std for each of {channels} channels", f"{layer.mean}, {layer.std}")
-    put = lambda v: along_channels(np.asarray(v, x.dtype), x, layer.channels_first)
-    return put(layer.mean), put(layer.std)
-
-
-def expect_above_0(std: float | tuple[float, ...]) -> None:
-    if min(np.atleast_1d(std)) <= 0:
-        raise ConfigError("a std above 0", str(std))
 
 
 def fitted(cls: Any, x: Any, channels_first: bool = False) -> Any:

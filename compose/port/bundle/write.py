@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from compose.port.bundle.golden import record
 from compose.port.bundle.source_file import write_source
-from compose.port.proof.reference import cotangents
 from compose.port.proof.report import Report
-from compose.port.proof.verify import gradients
 from compose.port.result import Result
 from compose.train import Trained
 
@@ -70,24 +68,6 @@ def save(port: Result, folder: Path, source: str, report: Report) -> None:
     (folder / "weights.txt").write_text(f"{port.weights}\n")
     Trained(port.net, port.params, port.state, (), port.specs()).save(folder / "weights.safetensors")
     write_source(port, folder / "source.safetensors")
-    golden: dict[str, Any] = _golden(port, report.seed)
+    golden: dict[str, Any] = record(port, report.seed)
     np.savez_compressed(folder / "golden.npz", **golden)
     (folder / "test_port.py").write_text(TEST)
-
-
-def _golden(port: Result, seed: int) -> dict[str, np.ndarray]:
-    """Inputs, outputs and projected gradients of the source, in float64 on its own weights and in our layout."""
-    with jax.enable_x64(True):
-        inputs = port.reference.inputs()
-        arrays = {k: np.asarray(v, np.float64) for k, v in port.graph.arrays.items()}
-        theirs = port.reference.gradients(arrays, inputs, seed)
-        targets = cotangents(theirs.outputs, seed)
-        _, grads, _ = gradients(port, arrays, inputs, seed)
-    golden: dict[str, Any] = {"inputs": np.asarray(len(inputs))}
-    golden |= {f"input {i}": x for i, x in enumerate(port.ours(inputs))}
-    golden |= {f"output {i}": y for i, y in enumerate(port.ours_out(theirs.outputs))}
-    golden |= {f"cotangent {i}": c for i, c in enumerate(port.ours_out(targets))}
-    for path, g in jax.tree_util.tree_leaves_with_path(grads):
-        name = "/".join(str(key.key) for key in path)
-        golden[f"gradient {name}"] = np.sum(g * np.random.default_rng(list(name.encode())).normal(size=g.shape))
-    return golden

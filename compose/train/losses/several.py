@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from compose.core.errors import ConfigError
+from compose.layers.reduce import root
 from compose.train.losses.loss import loss
 
 
@@ -19,7 +20,7 @@ def contrastive(predictions, targets, *, margin: float = 1.0):
         raise ConfigError("a margin above 0", repr(margin))
     a, b = predictions
     square = jnp.sum(jnp.square(a - b), -1)
-    distance = jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)))  # gradient 0 at 0
+    distance = root(square)
     t = targets.astype(a.dtype)
     return t * square + (1 - t) * jnp.square(jnp.maximum(0, margin - distance))
 

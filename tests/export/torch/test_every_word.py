@@ -9,7 +9,8 @@ import pytest
 
 from compose.export import ExportError, to_torch
 from tests.cases.case import Case
-from tests.cases.subject import Subject, families
+from tests.cases.subject import Subject
+from tests.export.catalogue import EVERY_CASE, text
 
 pytest.importorskip("torch")
 
@@ -21,20 +22,9 @@ REFUSED = (
     "auto_contrast", "learned_positions(7, cache", "multi_head_attention(2, causal=True, cache",
 )  # fmt: skip
 
-CASES = [
-    pytest.param(case, id=f"{family}: {case.id}")
-    for what in ("CASES", "OPTIONS")
-    for family, cases in families(what).items()
-    for case in cases
-]
-
-
-def text(case: Case) -> str:
-    return " ".join(str(case.layer).split())
-
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case):
     subject = Subject(case)
     write = functools.partial(to_torch, case.layer, subject.params, subject.state, subject.inputs)
@@ -53,5 +43,5 @@ def test_runs_as_the_network(case: Case):
 
 
 def test_nine_of_ten_cases_are_written():
-    refused = [case for param in CASES for case in param.values if text(case).startswith(REFUSED)]
-    assert len(refused) < 0.1 * len(CASES), f"{len(refused)} of {len(CASES)}"
+    refused = [case for param in EVERY_CASE for case in param.values if text(case).startswith(REFUSED)]
+    assert len(refused) < 0.1 * len(EVERY_CASE), f"{len(refused)} of {len(EVERY_CASE)}"

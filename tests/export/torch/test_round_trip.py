@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 import pytest
 
@@ -31,8 +30,7 @@ from compose import (
     silu,
 )
 from compose.export import to_torch
-from tests.cases.case import Case
-from tests.cases.subject import Subject, families
+from tests.export.catalogue import gives_back, gives_back_what_computes_the_same
 
 torch = pytest.importorskip("torch")
 
@@ -57,26 +55,9 @@ def back(net, subject):
 
 @pytest.mark.parametrize(("net", "given"), NETS, ids=[" ".join(str(net).split())[:60] for net, _ in NETS])
 def test_reading_gives_the_network_back(net, given):
-    subject = Subject(Case(net, (given,)))
-    read = back(net, subject)
-    assert read.net == net
-    for got, want in zip(jax.tree.leaves(read.params), jax.tree.leaves(subject.params), strict=True):
-        assert np.allclose(got, want, atol=1e-6)
-
-
-CASES = [case for cases in families().values() for case in cases][::6]
+    gives_back(net, given, back)
 
 
 @pytest.mark.slow
 def test_what_is_read_of_an_export_is_proven_equal_to_it():
-    """Other networks come back in the reader's own form, which computes the same."""
-    read = 0
-    for case in CASES:
-        subject = Subject(case)
-        try:
-            found = back(case.layer, subject)
-        except ValueError:  # the exporter or the reader has no word for it
-            continue
-        assert found.verify("outputs").ok, case.id
-        read += 1
-    assert read > 0.6 * len(CASES)
+    gives_back_what_computes_the_same(back)

@@ -42,7 +42,7 @@ def unrolled(writer, layer, p, s, x):
     for i in range(layer.times):
         take = lambda a, i=i: a[i] if isinstance(a, np.ndarray) else a
         own, held = jax.tree.map(take, p), jax.tree.map(take, s)
-        with writer.within(str(i)):
+        with writer.at(str(i)):
             own = writer.named(own)
             held = writer.named(held)
             x = writer.layer(layer.block, own, held, x)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from compose.combinators.branch import identity
-from compose.core.plan import plan
 from compose.export.errors import ExportError
 from compose.export.torch.registry import writes
 from compose.export.torch.value import Value
@@ -26,7 +24,7 @@ def multi_head(w, layer, p, s, x):
     if layer.cache is not None:
         raise ExportError("a layer whose state stays the same", f"cache={layer.cache}", "export it without cache")
     query, key, value, mask, _ = split_attention(x)
-    out = plan(layer, jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)).out
+    out = w.out(layer, x)
     if mask is None and usual(layer, query, key, value):
         return native(w, layer, p, query, key, value, out)
     text, weights = module_of(w, layer, p, query, key, value)
@@ -34,8 +32,7 @@ def multi_head(w, layer, p, s, x):
     given = [str(w.named(v)) for v in dict.fromkeys((query, key, value))]
     given += [given[-1]] if len(given) == 2 and value.text == key.text else []
     given += [] if mask is None else [f"mask={w.named(mask)}"]
-    like = lambda o: Value("", o.shape, o.dtype)
-    return w.results(f"self.{name}({', '.join(given)})", jax.tree.map(like, out))
+    return w.called(f"self.{name}({', '.join(given)})", out)
 
 
 def usual(layer, query, key, value) -> bool:
@@ -69,7 +66,7 @@ def module_of(w, layer, p, query, key, value) -> tuple[str, dict]:
     """The module that the file holds for attention of any kind, and its weights."""
     weights: dict = {}
     linear = []
-    for name, part in zip(("query", "key", "value"), (query, key, value)):
+    for name, part in zip(NAMES, (query, key, value)):
         kernel = p[f"{name}_kernel"]
         weights[f"{name}.weight"] = kernel.T
         if f"{name}_bias" in p:
@@ -161,7 +158,6 @@ def dot_product(w, layer, p, s, x):
 @writes(dot_attention, additive_attention)
 def unprojected(w, layer, p, s, x):
     query, key, value, mask, _ = split_attention(x)
-    out = plan(layer, jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)).out
     additive = isinstance(layer, additive_attention)
     part = w.part("AdditiveAttention" if additive else "DotAttention")
     size = str(query.shape[-1]) if additive and layer.scale else "True" if layer.scale else "None"
@@ -170,7 +166,7 @@ def unprojected(w, layer, p, s, x):
     more += ", return_weights=True" if layer.return_weights else ""
     name = w.submodule(f"{part}({size}{more})", dict(p))
     given = [str(w.named(v)) for v in (query, key, value)] + ([] if mask is None else [f"mask={w.named(mask)}"])
-    return w.results(f"self.{name}({', '.join(given)})", jax.tree.map(lambda o: Value("", o.shape, o.dtype), out))
+    return w.called(f"self.{name}({', '.join(given)})", w.out(layer, x))
 
 
 @writes(learned_positions, sinusoidal_positions)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 
 from compose.combinators.branch import collect, identity
 from compose.combinators.repeat import repeat
@@ -19,7 +18,6 @@ from compose.core.plan import draws
 from compose.export.errors import ExportError
 from compose.export.torch.code import Statement
 from compose.export.torch.registry import follows, writes
-from compose.export.torch.value import Value
 from compose.layers.embedding import embedding
 from compose.layers.norm.weight import spectral_norm, weight_norm
 
@@ -37,8 +35,7 @@ def combinator(w, layer, p, s, x):
 @writes(Composite)
 @follows
 def composite(w, layer, p, s, x):
-    specs = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
-    return w.layer(layer.expand(specs), p, s, x)
+    return w.layer(layer.expand(w.specs(x)), p, s, x)
 
 
 @writes(identity, collect)
@@ -91,21 +88,20 @@ def each_step(w, layer, p, s, x):
     return w.made("{}.unflatten(0, {}.shape[:2])", y, x, shape=(batch, time, *y.shape[1:]), dtype=y.dtype)
 
 
-@writes(lora)
+MERGED = {
+    "lora": "LoRA's updates are added to the kernels.",
+    "weight_norm": "The kernels are as weight norm leaves them.",
+}
+
+
+@writes(lora, weight_norm)
 @follows
 def merged(w, layer, p, s, x):
-    """The kernels with their updates added."""
-    w.note("LoRA's updates are added to the kernels.")
-    base = {k: v for k, v in p.items() if k != "lora"}
-    return w.layer(layer.inner, layer.merge(base, p["lora"]), s, x)
-
-
-@writes(weight_norm)
-@follows
-def normalized(w, layer, p, s, x):
-    w.note("The kernels are as weight norm leaves them.")
-    own = {k: v for k, v in p.items() if k != "weight_norm"}
-    return w.layer(layer.inner, layer.merge(own, p["weight_norm"]), s, x)
+    """The kernels that the layer inside runs with."""
+    key = layer.kind_of_class()
+    w.note(MERGED[key])
+    own = {k: v for k, v in p.items() if k != key}
+    return w.layer(layer.inner, layer.merge(own, p[key]), s, x)
 
 
 @writes(spectral_norm)
@@ -212,8 +208,7 @@ def use(w, layer, p, s, x):
                 return run(x)
             cell.module = f"self.{w.submodule(text, weights)}"
         call = ", ".join(dict.fromkeys(leaf.text for leaf in jax.tree.leaves(w.named(x))))
-        out = w.out(cell.layer, x)
-        return w.results(f"{cell.module}({call})", jax.tree.map(lambda a: Value("", a.shape, np.dtype(a.dtype)), out))
+        return w.called(f"{cell.module}({call})", w.out(cell.layer, x))
     finally:
         w.scope, w.path = before, path
 

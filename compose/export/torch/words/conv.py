@@ -81,12 +81,7 @@ def transposed(w, layer, p, s, x):
     rank, space = len(axes), [x.shape[a] for a in axes]
     size, stride, dilation = (sizes(v, rank) for v in (layer.kernel, layer.stride, layer.dilation))
     spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
-    if layer.padding == "same":
-        cut = [(max(k - n, 0) // 2, k - n - max(k - n, 0) // 2) for k, n in zip(spans, stride)]
-    elif layer.padding == "valid":
-        cut = [(0, min(k - n, 0)) for k, n in zip(spans, stride)]
-    else:
-        cut = list(pairs(layer.padding, rank))
+    cut = layer.crop(size, stride, dilation)
     more = [after for _, after in pairs(layer.output_padding, rank)]
     # torch crops both ends alike: the end further by a crop of its own, or less by output_padding.
     ends = [before - after + m for (before, after), m in zip(cut, more)]

@@ -52,6 +52,13 @@ def kind_of(cell: Any) -> str | None:
     return kind if usual and gates and getattr(cell, "reset_after", True) else None
 
 
+def biases(kind: str, size: int, p: dict) -> tuple[Any, Any]:
+    """Both biases, as torch has them: one that a cell has not is zero, one of the last gates begins with zeros."""
+    wide, dtype = GATES[kind] * size, p["kernel"].dtype
+    again = p.get("recurrent_bias", jnp.zeros(wide, dtype))
+    return p.get("bias", jnp.zeros(wide, dtype)), jnp.concatenate([jnp.zeros(wide - again.shape[0], dtype), again])
+
+
 def written(w, cell: Any, how: Any, sides: list[dict], x: Any) -> Any:
     xs, real, carry = split_sequence(x)
     kind = kind_of(cell)
@@ -74,12 +81,10 @@ def native(w, kind: str, cell: Any, how: Any, sides: list[dict], xs: Value, carr
     ])  # fmt: skip
     weights: dict[str, Any] = {}
     for side, end in zip(sides, ("", "_reverse")):
-        wide, dtype = GATES[kind] * size, side["kernel"].dtype
         weights |= {f"weight_ih_l0{end}": side["kernel"].T, f"weight_hh_l0{end}": side["recurrent_kernel"].T}
         if biased:
-            again = side.get("recurrent_bias", jnp.zeros(wide, dtype))
-            again = jnp.concatenate([jnp.zeros(wide - again.shape[0], dtype), again])
-            weights |= {f"bias_ih_l0{end}": side.get("bias", jnp.zeros(wide, dtype)), f"bias_hh_l0{end}": again}
+            fore, again = biases(kind, size, side)
+            weights |= {f"bias_ih_l0{end}": fore, f"bias_hh_l0{end}": again}
         if fed != size:
             weights[f"weight_hr_l0{end}"] = side["projection_kernel"].T
     name = w.submodule(f"nn.{kind}({n}, {size}{options})", weights)
@@ -115,11 +120,8 @@ def step_by_step(w, cell: Any, how: Any, p: dict, xs: Value, real: Any, carry: A
     activation = function_of(w, cell.activation)
     gate = function_of(w, getattr(cell, "recurrent_activation", sigmoid))
     options = f"{cell.size}, {activation}, {gate}" if kind != "RNN" else f"{cell.size}, {activation}"
-    dtype, wide = p["kernel"].dtype, GATES[kind] * cell.size
     weights = {"kernel": p["kernel"], "recurrent_kernel": p["recurrent_kernel"]}
-    again = p.get("recurrent_bias", jnp.zeros(wide, dtype))
-    weights["bias"] = p.get("bias", jnp.zeros(wide, dtype))
-    weights["recurrent_bias"] = jnp.concatenate([jnp.zeros(wide - again.shape[0], dtype), again])
+    weights["bias"], weights["recurrent_bias"] = biases(kind, cell.size, p)
     if getattr(cell, "projection", None):
         weights["projection"] = p["projection_kernel"]
         options += f", projection={cell.projection}"
@@ -162,13 +164,10 @@ def one_step(w, layer, p, s, x):
     kind = kind_of(layer)
     if kind is None or getattr(layer, "projection", None):
         raise ExportError("a cell that torch has", str(layer))
-    dtype, wide = p["kernel"].dtype, GATES[kind] * layer.size
     weights = {"weight_ih": p["kernel"].T, "weight_hh": p["recurrent_kernel"].T}
     biased = "bias" in p or "recurrent_bias" in p
     if biased:
-        again = p.get("recurrent_bias", jnp.zeros(wide, dtype))
-        again = jnp.concatenate([jnp.zeros(wide - again.shape[0], dtype), again])
-        weights |= {"bias_ih": p.get("bias", jnp.zeros(wide, dtype)), "bias_hh": again}
+        weights["bias_ih"], weights["bias_hh"] = biases(kind, layer.size, p)
     options = ("" if biased else ", bias=False") + (', nonlinearity="relu"' if layer.activation == relu else "")
     name = w.submodule(f"nn.{kind}Cell({now.shape[-1]}, {layer.size}{options})", weights)
     if kind == "LSTM":

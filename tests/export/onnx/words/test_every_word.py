@@ -12,6 +12,7 @@ from compose.export import ExportError, to_onnx
 from compose.export.onnx import has_float32
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
+from tests.export.catalogue import EVERY_CASE, text
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -30,20 +31,9 @@ REFUSED = (
     "compose_seq(scale(by=5.0), polygamma",
 )
 
-CASES = [
-    pytest.param(case, id=f"{family}: {case.id}")
-    for what in ("CASES", "OPTIONS")
-    for family, cases in families(what).items()
-    for case in cases
-]
-
-
-def text(case: Case) -> str:
-    return " ".join(str(case.layer).split())
-
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case):
     subject = Subject(case)
     write = functools.partial(to_onnx, case.layer, subject.params, subject.state, subject.inputs)
