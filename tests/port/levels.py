@@ -1,4 +1,4 @@
-"""How far a test proves each of its cases: the first to gradients in the fast suite, all to training steps in the slow."""
+"""How far a test proves each of its cases: one in the fast suite, and all to training steps in the slow one."""
 
 from __future__ import annotations
 
