@@ -34,8 +34,8 @@ def relu(x, max_value: float | None = None, negative_slope: float = 0.0, thresho
     if max_value is None and negative_slope == 0 and threshold == 0:
         return jax.nn.relu(x)
     below = negative_slope * (x - threshold) if negative_slope else jnp.zeros_like(x)
-    y = jnp.where(x > threshold, x, below)
-    return y if max_value is None else jnp.where(x < max_value, y, max_value)
+    y = jnp.where(x <= threshold, below, x)  # NaN stays
+    return y if max_value is None else jnp.where(x >= max_value, max_value, y)
 
 
 @activation(also=(jax.nn.relu6,))
@@ -99,7 +99,7 @@ def hard_swish(x):
 
     Elsewhere: Keras `hard_swish`, torch `Hardswish`, Flax `hard_swish`.
     """
-    return jnp.where(x <= -3, 0, jnp.where(x >= 3, x, x * (x + 3) / 6))
+    return jnp.where(x <= -3, x * 0, jnp.where(x >= 3, x, x * (x + 3) / 6))  # NaN at -inf, as elsewhere
 
 
 @activation
@@ -108,7 +108,7 @@ def hard_shrink(x, threshold: float = 0.5):
 
     Elsewhere: Keras `hard_shrink`, torch `Hardshrink`.
     """
-    return jnp.where(jnp.abs(x) > threshold, x, 0)
+    return jnp.where(jnp.abs(x) <= threshold, 0, x)  # NaN stays, as in torch
 
 
 @activation
@@ -117,7 +117,8 @@ def soft_shrink(x, threshold: float = 0.5):
 
     Elsewhere: Keras `soft_shrink`, torch `Softshrink`.
     """
-    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
+    outside = jnp.where(x > threshold, x - threshold, x + threshold)
+    return jnp.where(jnp.abs(x) <= threshold, 0, outside)
 
 
 @function(floats=True)
@@ -126,7 +127,7 @@ def threshold(x, threshold: float, value: float):
 
     Elsewhere: Keras `threshold`, torch `Threshold`.
     """
-    return jnp.where(x > threshold, x, value)
+    return jnp.where(x <= threshold, value, x)
 
 
 @activation(also=(jax.nn.sparse_plus,))

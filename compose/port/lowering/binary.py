@@ -169,6 +169,8 @@ def _with_number(lowering: Arithmetic[V], operation: str, x: V, value: float) ->
     name, option, idle = _NUMBER[commuting]
     if value == (1 if operation == "divide" else idle) and operation in lowering.dropped and lowering.shape == x.shape:
         return x
+    if operation == "divide" and value == 0:
+        return lowering.each(word("ops.divide")(x2=value), x)
     if operation in _COMMUTING:
         value = -value if operation == "subtract" else 1 / value
     return lowering.each(word(name)(**{option: value}), x)

@@ -12,6 +12,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.jax.batch import follow_batch
 from compose.port.frontends.jax.inlining import Eqn, Flat, Var
+from compose.port.frontends.jax.limits import limits_of_float32
 from compose.port.frontends.jax.operands import Operands
 from compose.port.frontends.jax.passes.functions import Match, found
 from compose.port.frontends.jax.registry import named_rule
@@ -154,7 +155,8 @@ class JaxLowering(Operands):
 
         def run(arrays, inputs):
             nonlocal out_tree
-            out = self.outputs_of(dict(zip(self.model.arrays, arrays)), inputs)
+            with limits_of_float32():
+                out = self.outputs_of(dict(zip(self.model.arrays, arrays)), inputs)
             leaves, out_tree = jax.tree.flatten(out)
             return leaves
 

@@ -13,6 +13,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.ops.operation import signature_of
 from compose.port.frontends.jax.inlining import Eqn, Var, user_line
+from compose.port.frontends.jax.limits import within_float32
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
 from compose.port.ir.weights import Take
 from compose.port.lowering.arrays import layer_of
@@ -128,7 +129,7 @@ class Operands(Arithmetic[Value]):
 
     def value(self, var: Any) -> Any:
         """What is known of a value of the trace: a `Value`, a `Weight`, a `Derived` or a constant."""
-        return self.env[var] if isinstance(var, Var) else var
+        return self.env[var] if isinstance(var, Var) else within_float32(var)
 
     def seen(self, var: Any) -> Any:
         """As `value`; None for what is inside a known function, which was lowered whole."""

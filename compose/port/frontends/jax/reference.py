@@ -12,6 +12,7 @@ import optax
 from compose.core.errors import PortError
 from compose.port.frontends.jax.float64 import narrows, widened
 from compose.port.frontends.jax.inlining import Flat, Var
+from compose.port.frontends.jax.limits import limits_of_float32
 from compose.port.ir.reference import Arrays, Directional, Gradients
 from compose.port.proof.finite_differences import Differences
 from compose.port.proof.reference import cotangents
@@ -108,6 +109,7 @@ class JaxReference:
         wide = {name: jnp.asarray(a) for name, a in self.model.arrays.items() if name not in arrays}
         wide = {k: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for k, a in wide.items()}
         run = lambda arrays, inputs: self.model.run({**wide, **arrays}, inputs, train)
-        if self.narrow is None:
-            self.narrow = narrows(run, arrays, inputs)
-        return (widened(run) if self.narrow else run)(arrays, inputs)
+        with limits_of_float32():
+            if self.narrow is None:
+                self.narrow = narrows(run, arrays, inputs)
+            return (widened(run) if self.narrow else run)(arrays, inputs)

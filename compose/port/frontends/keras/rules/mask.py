@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.arrays import layer_of
@@ -117,8 +116,4 @@ def _same(given: Any, mask: Any) -> bool:
 
 @rules("keras.ops.Tril", "keras.ops.Triu")
 def _triangle(walk, op, x):
-    rows, columns = walk.node.input_tensors[0].shape[-2:]
-    if None in (rows, columns):
-        raise PortError("matrices of known sizes")
-    kept = (np.tril if type(op).__name__ == "Tril" else np.triu)(np.ones((rows, columns)), op.k)
-    return walk.with_known("multiply", x, kept)
+    return walk.emit(word("ops.tril" if type(op).__name__ == "Tril" else "ops.triu")(k=int(op.k)), x)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
@@ -48,9 +50,9 @@ def _repeat_vector(walk, layer, x):
 
 @rules("keras.ops.ZerosLike", "keras.ops.OnesLike", "keras.ops.FullLike")
 def _alike(walk, op, x, fill_value=None):
-    value = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(op).__name__, fill_value)
-    zeros = walk.emit(word("scale")(by=0.0), x)
-    return walk.emit(word("add_constant")(value=float(value or 0.0)), zeros) if value else zeros
+    if type(op).__name__ != "FullLike":
+        return walk.emit(word("ops.zeros_like" if type(op).__name__ == "ZerosLike" else "ops.ones_like"), x)
+    return walk.emit(word("ops.full_like")(fill_value=np.asarray(fill_value).item()), x)
 
 
 @rule("keras.ops.BroadcastTo")

@@ -11,8 +11,9 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import Operands, as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
-from compose.port.frontends.tensorflow.values import Value, Weight
+from compose.port.frontends.tensorflow.values import Value
 from compose.port.lowering.binary import binary
+from compose.port.lowering.literals import number
 from compose.port.lowering.values import Operand
 
 PLAIN = {
@@ -23,7 +24,9 @@ PLAIN = {
     "Expm1": "ops.expm1", "Log1p": "ops.log1p", "Tan": "ops.tan", "Asin": "ops.asin", "Acos": "ops.acos",
     "Atan": "ops.atan", "Sinh": "ops.sinh", "Cosh": "ops.cosh", "Asinh": "ops.asinh", "Acosh": "ops.acosh",
     "Atanh": "ops.atanh", "Floor": "ops.floor", "Ceil": "ops.ceil", "Round": "ops.round", "Rint": "ops.round",
-    "StopGradient": "ops.stop_gradient",
+    "StopGradient": "ops.stop_gradient", "Erfc": "ops.erfc", "Erfinv": "ops.erfinv", "Ndtri": "ops.ndtri",
+    "Digamma": "ops.digamma", "Lgamma": "ops.gammaln", "IsFinite": "ops.isfinite", "IsInf": "ops.isinf",
+    "IsNan": "ops.isnan",
 }  # fmt: skip
 
 
@@ -42,20 +45,12 @@ def _neg(lowering: Operands, op: tf.Operation, x):
     return lowering.each(word("scale")(by=-1.0), x)
 
 
-@rule("tf.Erfc")
-def _erfc(lowering: Operands, op: tf.Operation, x):
-    negative = lowering.along(word("scale")(by=-1.0), lowering.along(word("ops.erf"), x))
-    return lowering.along(word("add_constant")(value=1.0), negative)
-
-
 @rule("tf.Pow")
 def _pow(lowering: Operands, op: tf.Operation, x, exponent):
     if isinstance(x, np.ndarray) and x.size == 1 and x.ravel()[0] > 0 and isinstance(exponent, Value):
         return lowering.along(word("ops.exp"), lowering.along(word("scale")(by=float(np.log(x.ravel()[0]))), exponent))
-    if not isinstance(x, Value) or isinstance(exponent, (Value, Weight)) or exponent.size != 1:
-        raise PortError("a value to the power of a number")
-    power = float(exponent.reshape(-1)[0])
-    return lowering.each(word("ops.square") if power == 2 else word("ops.power")(x2=power), x)
+    power = number(exponent)
+    return lowering.each(word("ops.square"), x) if power == 2 else _of_two(lowering, "ops.power", x, exponent)
 
 
 @rules(
@@ -103,14 +98,33 @@ def _div(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
     return binary(lowering, "divide", a, b)
 
 
-@rules("tf.FloorDiv", "tf.FloorMod")
-def _whole_times(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
-    if not isinstance(a, Value) or not isinstance(b, np.ndarray) or not op.outputs[0].dtype.is_floating:
-        raise PortError(f"{op.type} of a floating-point value by numbers")
-    quotient = lowering.along(word("ops.floor"), binary(lowering, "divide", a, b))
-    if op.type == "FloorDiv":
-        return quotient
-    return binary(lowering, "subtract", a, binary(lowering, "multiply", quotient, b))
+_OF_TWO = {
+    "FloorMod": "ops.remainder", "Atan2": "ops.arctan2", "Xlogy": "ops.xlogy",
+    "Xlog1py": "ops.xlog1py",
+}  # fmt: skip
+
+
+@rules(*(f"tf.{name}" for name in _OF_TWO))
+def _pair(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
+    return _of_two(lowering, _OF_TWO[op.type], a, b)
+
+
+@rule("tf.FloorDiv")
+def _floor_div(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
+    if not op.outputs[0].dtype.is_floating:
+        return _of_two(lowering, "ops.floor_divide", a, b)
+    return lowering.each(word("ops.floor"), _of_two(lowering, "ops.divide", a, b))
+
+
+def _of_two(lowering: Operands, name: str, a: Operand, b: Operand) -> Value:
+    """A layer of two values; a number is its option."""
+    layer, like = word(name), a if isinstance(a, Value) else b
+    if not isinstance(like, Value):
+        raise PortError(f"{name.removeprefix('ops.')} with a value that depends on the input")
+    for option, known, value in zip(layer.__signature__.parameters, (a, b), (b, a)):
+        if isinstance(known, np.ndarray) and number(known) is not None and like.shape == lowering.shape:
+            return lowering.each(layer(**{option: known.reshape(-1)[0].item()}), value)
+    return lowering.emit(layer, *(as_value(lowering, v, like) for v in (a, b)))
 
 
 @rule("tf.SquaredDifference")

@@ -7,7 +7,7 @@ import numpy as np
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
-from compose.port.frontends.tensorflow.values import Value, Weight
+from compose.port.frontends.tensorflow.values import Value
 from compose.port.lowering.literals import number
 
 _COMPARED = {
@@ -63,5 +63,5 @@ def _band(low, op, x, below, above):
     x = low.whole(x)
     rows, columns = np.indices(x.shape[-2:])
     inside = ((rows - columns <= below) | (below < 0)) & ((columns - rows <= above) | (above < 0))
-    mask = Weight.constant(inside.astype(np.float64))
-    return low.emit(word("learned_scale")(shape=mask.shape), x, weights={"scale": mask})
+    inside = inside.reshape(*(1,) * (x.ndim - 2), *inside.shape)
+    return low.emit(word("ops.where")(y=0.0), as_value(low, inside, x), x)

@@ -142,9 +142,14 @@ def _softmax(lowering: LayoutLowering, node: Any, x: Value, axis, dtype=None):
     return lowering.emit(layer if at == x.ndim - 1 else layer(axis=at), x)
 
 
+_ROOTS = {0.5: "ops.sqrt", -0.5: "ops.rsqrt"}
+
+
 @rule("aten.pow")
 def _pow(lowering: Operands, node: Any, x: Any, exponent: Any):
     known, power = (lowering.number(v) for v in (x, exponent))
+    if power in _ROOTS:  # as torch computes them: NaN of minus infinity
+        return lowering.emit(word(_ROOTS[power]), x)
     if power is not None:
         return lowering.emit(word("ops.power")(x2=power), x)
     if known is not None:

@@ -63,7 +63,7 @@ def _extreme_so_far(low, node, x: Value, axis: int):
     low.sized = True
     makes = lambda layer, *xs: emitted(low, layer, *xs, shape=x.shape)
     best = makes(word(f"ops.{name}")(axis=axis), x)
-    hit = makes(word("ops.equal"), x, best)
+    hit = makes(word("ops.logical_or"), makes(word("ops.equal"), x, best), makes(word("ops.isnan"), x))
     along = np.arange(n).reshape(-1, *(1,) * (x.ndim - axis - 1))
     place = makes(word("ops.cummax")(axis=axis), makes(word("ops.where"), hit, along, np.zeros_like(along)))
     return makes(word("ops.take_along_axis")(axis=axis), x, place), place

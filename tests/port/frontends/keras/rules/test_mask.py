@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compose import branch, compose_seq, embedding, lstm, ops, port
+from compose import branch, embedding, lstm, ops, port
 from compose.core.errors import PortError
 from compose.port.frontends.keras.examples import examples_for
 from tests.port.levels import proofs
@@ -127,9 +127,8 @@ def test_a_mask_without_an_equal_names_the_layer(said):
 def test_choices_between_values_numbers_and_arrays():
     x = keras.Input((5,))
     mask, row = np.tril(np.ones((5, 5), bool))[2], np.arange(5.0)
-    parts = [
-        keras.ops.where(x > 0, x, 2.0), keras.ops.where(x > 0, -1.0, x), keras.ops.where(x > 0, x, row), keras.ops.where(mask, x * 2, 1.0),
-        keras.ops.where(x > 0, row, x),
-    ]  # fmt: skip
+    where = keras.ops.where
+    parts = [where(x > 0, x, 2.0), where(x > 0, -1.0, x), where(x > 0, x, row), where(mask, x * 2, 1.0)]
+    parts += [where(x > 0, row, x)]
     p = port.from_keras(keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()(parts))))
     assert p.verify("gradients").ok
