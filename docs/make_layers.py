@@ -77,7 +77,8 @@ def operations() -> str:
 
 def constant_words() -> set[str]:
     """The dtypes and floats, which have no docstrings of ours."""
-    return {name for name, value in words().items() if isinstance(value, float) or hasattr(value, "dtype")}
+    is_dtype = lambda value: hasattr(value, "dtype") and getattr(value, "__module__", "").startswith("jax")
+    return {name for name, value in words().items() if isinstance(value, float) or is_dtype(value)}
 
 
 def family(module: str, names: list[str]) -> str:

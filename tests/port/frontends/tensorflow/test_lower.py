@@ -205,15 +205,15 @@ def test_layers_are_known_by_their_formula(word):
 class TestErrors:
     def test_operations_without_a_rule_are_listed_with_their_lines(self):
         def odd(x):
-            return tf.math.lgamma(tf.linalg.inv(x))
+            return tf.math.bessel_i0(tf.linalg.inv(x))
 
         with pytest.raises(PortError) as raised:
             port.from_tf(odd, draw(2, 3, 3), partial=True)
         text, line = str(raised.value), odd.__code__.co_firstlineno + 1
-        assert f"tf.MatrixInverse (1×), first at {__file__}:{line}" in text and "tf.Lgamma" in text
+        assert f"tf.MatrixInverse (1×), first at {__file__}:{line}" in text and "tf.BesselI0" in text
         with pytest.raises(PortError) as raised:
             port.from_tf(odd, draw(2, 3, 3))
-        assert "tf.Lgamma" not in str(raised.value)
+        assert "tf.BesselI0" not in str(raised.value)
 
     @pytest.mark.parametrize(
         "function, said",

@@ -52,7 +52,12 @@ def _where(low, op, condition, a, b):
     like = next((v for v in (a, b) if isinstance(v, Value)), condition)
     if number(a) is not None and isinstance(b, Value):
         condition, a, b = low.emit(word("ops.logical_not"), condition, shape=condition.shape), b, a
-    if number(b) is not None and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
+    if (
+        isinstance(b, np.ndarray)
+        and number(b) is not None
+        and isinstance(a, Value)
+        and low.shape in (a.shape, condition.shape)
+    ):
         return low.emit(word("ops.where")(y=b.reshape(-1)[0].item()), condition, low.whole(a))
     plain = [v.reshape(-1)[:1].reshape(()) if number(v) is not None else v for v in (a, b)]
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
