@@ -59,9 +59,9 @@ class _Call:
             raise PortError("a layer that draws no random numbers")
         loose = [v for v in self.leaves if isinstance(v, keras.Variable)]
         self.variables = list({id(v): v for v in (*own, *loose)}.values())
-        names = [walk.take(v).source for v in self.variables]
-        self.arrays = dict(zip(names, (keras.ops.convert_to_numpy(v.value) for v in self.variables)))
-        self.trained = [n for n, v in zip(names, self.variables) if v.trainable]
+        self.names = [walk.take(v).source for v in self.variables]
+        self.arrays = dict(zip(self.names, (keras.ops.convert_to_numpy(v.value) for v in self.variables)))
+        self.trained = [n for n, v in zip(self.names, self.variables) if v.trainable]
         if "training" in inspect.signature(op.call).parameters and self._traced(False) != self._traced(True):
             raise PortError(f"a call that is the same in training, which that of {op.name} is not")
 
@@ -74,7 +74,7 @@ class _Call:
         leaves = list(self.leaves)
         for i, x in zip(self.places, inputs):
             leaves[i] = x
-        given = list(zip(self.variables, arrays.values()))
+        given = [(v, arrays[n]) for v, n in zip(self.variables, self.names)]  # JAX gives them back sorted by name
         with float64(), keras.StatelessScope() as scope:
             scope.state_mapping.update((id(v), a) for v, a in given)  # as they are, not in the dtype of the variables
             args, kwargs = self.pack(leaves)
