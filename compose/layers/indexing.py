@@ -12,7 +12,7 @@ from compose.core.function import function
 
 __all__ = ["index_axes", "index_update", "scatter_along_axis"]
 
-_MODES = ("set", "add", "multiply", "min", "max")
+_MODES = ("set", "add", "min", "max")
 
 
 @function
@@ -33,7 +33,7 @@ def index_update(x, values, *places, axes: tuple[int, ...] = (0,), mode: str = "
     `x`. Elsewhere: `x.at[i, :, j].set(values)` in JAX, torch `index_put`.
 
     Args:
-        mode: `"set"`, `"add"`, `"multiply"`, `"min"` or `"max"`.
+        mode: `"set"`, `"add"`, `"min"` or `"max"`.
     """
     return _write(x, _index("index_update", x, places, axes), values, mode)
 
