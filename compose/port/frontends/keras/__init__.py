@@ -26,7 +26,7 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
     the proof names them.
 
     Raises `PortError` for a layer without a rule, an option that has no equal here, as a constraint or a quantised
-    dtype, a `Lambda`, or a Keras that is not installed.
+    dtype, a `Lambda` that cannot be traced, or a Keras that is not installed.
     """
     from compose.port.frontends.keras.reference import KerasModel
 

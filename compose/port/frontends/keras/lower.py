@@ -206,7 +206,9 @@ class KerasLowering(Arithmetic[GraphValue]):
                 )
             return self._model(inner, keras.tree.flatten(args))
         if isinstance(op, keras.layers.Lambda):
-            return self._unknown("Lambda", node, "its code is not read: write it as a layer or an op")
+            if op._fn_expects_training_arg:
+                raise PortError(f"a function that is the same in training, got {op.name} with an argument of it")
+            return self._or_through_jax(lambda: self._custom(op, node, known, read), op, node, read)
         family = "keras.layers" if isinstance(op, keras.Layer) else "keras.ops"
         rule = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
         self.node = node
