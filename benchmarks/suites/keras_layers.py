@@ -29,8 +29,8 @@ _FOLDERS = keras.src.layers.__path__
 
 
 def cases() -> Iterator[Case]:
+    seen: dict[str, int] = {}
     for module in _test_modules():
-        seen: dict[str, int] = {}
         keys: set[str] = set()
         for given in _harvested(module):
             key = repr(tuple(given.values()))[:2000]

@@ -1,4 +1,4 @@
-"""Sizes that a port is right for alone: whether the network for others is the same, and if not, a check of its inputs."""
+"""Sizes that a port is right for alone: whether the network for others is the same, and the check of them."""
 
 from __future__ import annotations
 

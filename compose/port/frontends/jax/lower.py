@@ -54,7 +54,7 @@ class JaxLowering(Operands):
         self.inputs = [self._of_one_size(x) if self.sized else x for x in inputs]
         whole = {v for e in flat.eqns if e.name == "flax_module" for v in e.inputs if isinstance(v, Var)}
         self.plain -= {n for v, n in zip(flat.inputs, names) if v in whole}
-        given = [self._alone(w) if n in self.apart else w for w, n in zip(weights, names)]
+        given = [self.alone(w) if n in self.apart else w for w, n in zip(weights, names)]
         leaves = [self._output(v) for v in self.lowered(flat, [*given, *self.inputs])]
         outputs = leaves[0] if len(leaves) == 1 else jax.tree.unflatten(out_tree, leaves)
         outputs = tuple(jax.tree.leaves(outputs)) if isinstance(outputs, dict) else outputs
@@ -63,14 +63,17 @@ class JaxLowering(Operands):
         rest = {n: a for n, a in self.model.arrays.items() if n not in arrays}
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(self.ops), outputs, arrays, self.model.name,
-            (None,) * len(inputs), (None,) * len(leaves), self._unread(flat), Saved(self.framework, {n: n for n in names}, rest),
+            (None,) * len(inputs), (None,) * len(leaves), self.unread(flat),
+            Saved(self.framework, {n: n for n in names}, rest),
         )  # fmt: skip
 
-    def _unread(self, flat: Flat) -> tuple[Take, ...]:
+    def unread(self, flat: Flat) -> tuple[Take, ...]:
         """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
         unread = []
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
-            readers = [e for e in flat.eqns if any(v is var for v in e.inputs) and not self.uses.keys().isdisjoint(e.outputs)]
+            readers = [
+                e for e in flat.eqns if any(v is var for v in e.inputs) and not self.uses.keys().isdisjoint(e.outputs)
+            ]
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
             if not readers:
@@ -123,7 +126,7 @@ class JaxLowering(Operands):
     def result(self, inputs: Sequence[Value], shape: Iterable[int] | None) -> Value:
         return Value(self.new_index(), self.shape if shape is None else tuple(shape), self.eqn.outputs[0].dtype)
 
-    def _alone(self, weight: Weight) -> Value:
+    def alone(self, weight: Weight) -> Value:
         """A weight as a value from the start."""
         layer: Any = word("parameter")(*weight.shape, batch=False)
         layer = layer if weight.trained else word("frozen")(layer)

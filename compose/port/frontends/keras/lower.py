@@ -36,12 +36,15 @@ class KerasLowering(Arithmetic[GraphValue]):
         node: the node that is being lowered.
         within: the model whose nodes are lowered.
         masks: for each node by `id`, its keyword arguments with the masks of its values.
+        apart: the weights that JAX's operations read as they are, by one `parameter`.
+        idle: weights that a call leaves unread.
     """
 
     example = "TheLayer"
 
-    def __init__(self) -> None:
+    def __init__(self, apart: frozenset[str] = frozenset()) -> None:
         super().__init__()
+        self.apart = apart
         self.inputs: list[GraphValue] = []
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
@@ -49,6 +52,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         self.node: Any = None
         self.within: Any = None
         self.masks: dict[int, Any] = {}
+        self.idle: list[Take] = []
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -65,6 +69,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         return SourceGraph(
             tuple(value.index for value in inputs), tuple(self.ops), made, arrays, name,
             (None,) * len(inputs), (None,) * len(leaves),
+            tuple({t.source: t for t in self.idle if t.source not in taken}.values()),
         )  # fmt: skip
 
     def saved(self, model: Any, arrays: dict[str, Any]) -> Saved:

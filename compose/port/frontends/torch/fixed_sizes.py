@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +65,9 @@ def _is_fixed(
     """Whether the network takes another length and is wrong for it; with `shown`, also where that is not known."""
     for other in _calls(call, axes):
         operations = _operations(model, other)
-        if operations is not None and takes(graph, specs(graph, call), specs(graph, other)):  # else one of both takes no such length
+        if operations is not None and takes(
+            graph, specs(graph, call), specs(graph, other)
+        ):  # else one of both takes no such length
             return operations != first and not _is_same(graph, other, again)
         if operations is not None and operations != first:
             found = _recognized(graph, call)  # whose layers may take what those of the graph do not

@@ -96,7 +96,10 @@ def _ones(given: tuple[int, ...], made: tuple[int, ...]) -> Any:
             rest.pop(0)
         else:
             axes.append(i)
-    if rest or len(longer) == len(shorter):
+    if len(longer) == len(shorter):  # axes of length 1 elsewhere among the others
+        ones, others = ([i for i, n in enumerate(given) if (n == 1) == one] for one in (True, False))
+        return word("permute")(*((ones if n == 1 else others).pop(0) for n in made))
+    if rest:
         return word("reshape")(*made, batch=False)
     axis = axes[0] if len(axes) == 1 else tuple(axes)
     return word("ops.expand_dims" if longer is made else "ops.squeeze")(axis=axis)
