@@ -76,9 +76,13 @@ class JaxLowering(Operands):
             ]
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
-            if not readers:
+            if var not in self.uses:
                 unread.append(Take(name))
-            elif array.ndim and all(_rows(e, array.shape) is not None for e in readers):
+            elif (
+                array.ndim
+                and self.uses[var] == len(readers)
+                and all(_rows(e, array.shape) is not None for e in readers)
+            ):
                 free = np.ones(len(array), int)
                 for rows in (_rows(e, array.shape) for e in readers):
                     free[slice(*rows)] = 0  # pyright: ignore[reportOptionalIterable]

@@ -54,6 +54,8 @@ def _of_ratio(walk: Any, op: Any, given: tuple, size: tuple[int, int], x: Any) -
     if None in given:
         raise PortError("a resizing that keeps the ratio of the sides of images of a known size")
     (height, width), (h, w) = given, size
+    checked = (None, None, *given) if layout(op) else (None, *given, None)
+    x = walk.emit(word("ensure_shape")(*checked), x, shape=x.shape)  # what is cut or added follows from its sides
     wanted = (int(float(width * h) / w), int(float(height * w) / h))
     if op.crop_to_aspect_ratio:
         kept = [max(min(n, m), 1) for n, m in zip(given, wanted)]
