@@ -3,8 +3,7 @@
 - Every case prints and parses.
 - The suites over all layers: the first case of each word is compared with its reference and its plan; the first case
   of every twelfth word goes through finite differences, every transformation and into a file.
-- Porting: the first case of each test.
-- Any other test: its first two cases.
+- Any other test: its first case.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ OF_EVERY_WORD = (
     "test_inference",
 )
 EVERY = 12
-PORT_CASES, CASES = 1, 2
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         word = _word(callspec.params)
         if word is None:
-            group, most = name, PORT_CASES if name.startswith("tests/port/") else CASES
+            group, most = name, 1
         else:
             seen = words.setdefault(name, [])
             if word not in seen:

@@ -37,12 +37,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.bundle": (*VOCABULARY, "train", *PORT[:-1], "port.result"),
     "port.ported": (*VOCABULARY, "train", *PORT, "port.result"),
     "port.frontends": (*VOCABULARY, "train", "flax", *PORT, "port.result", "port.ported"),
+    "port.pretrained": (*VOCABULARY, "port.ported", "port.proof", "port.frontends"),
     "port": ("port.ported", "port.bundle", "port.frontends"),
     "export": VOCABULARY,
     "report": (*VOCABULARY, "summary", "plots", "train"),
     "cli": (
         *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "flax", "port", *PORT, "port.ported",
-        "port.frontends",
+        "port.frontends", "port.pretrained",
     ),
 }  # fmt: skip
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself

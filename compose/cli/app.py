@@ -282,6 +282,11 @@ _porter(
     "an ONNX file; --input is needed only if sizes other than the batch size are dynamic",
     "compose port onnx model.onnx --out ported",
 )
+_porter(
+    "pretrained",
+    "a pre-trained model by its name: timm/NAME, torchvision/NAME, keras/NAME or hf:NAME, also of a folder",
+    "compose port pretrained hf:folder --out ported",
+)
 
 
 def _line(message: Warning | str) -> str:

@@ -114,7 +114,16 @@ def _onnx(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
     return from_onnx(target, *inputs, partial=partial)
 
 
-_READERS = {"torch": _torch, "keras": _keras, "flax": _flax, "tf": _tf, "onnx": _onnx}
+def _pretrained(target: str, inputs: list[np.ndarray], partial: bool) -> Any:
+    from compose.port.pretrained import read_pretrained
+
+    if partial or inputs:
+        raise PortError("a pre-trained model by its name alone, without --check and --input")
+    _say(f"loading {target}")
+    return read_pretrained(target)
+
+
+_READERS = {"pretrained": _pretrained, "torch": _torch, "keras": _keras, "flax": _flax, "tf": _tf, "onnx": _onnx}
 
 
 def _say(line: str) -> None:

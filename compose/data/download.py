@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
-import os
 import sys
 import urllib.error
 import urllib.request
@@ -17,20 +16,6 @@ from compose.core.errors import DataError
 
 TIMEOUT = 30.0  # seconds without receiving data
 _CHUNK = 1 << 16
-
-
-def cache_folder() -> Path:
-    """The folder for downloads: `COMPOSE_CACHE`, or else the platform's cache folder."""
-    configured = os.environ.get("COMPOSE_CACHE")
-    if configured:
-        return Path(configured).expanduser()
-    if sys.platform == "darwin":
-        base = Path("~/Library/Caches")
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local")
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return base.expanduser() / "compose"
 
 
 def fetch(name: str, mirrors: tuple[str, ...], target: Path, sha256: str, size: int) -> Path:

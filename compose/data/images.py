@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from compose.cache import cache_folder
 from compose.core.errors import DataError
 from compose.data.dataset import Dataset, Split
-from compose.data.download import cache_folder, fetch
+from compose.data.download import fetch
 from compose.data.idx import read_idx
 
 __all__ = ["fashion_mnist", "mnist"]

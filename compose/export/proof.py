@@ -54,9 +54,10 @@ class Report:
     ) -> Report:  # fmt: skip
         """Run both; `run(*arrays)` is the export, which takes the leaves of the inputs and returns those of outputs."""
         rows, dtype = [], "float32"
+        predict = jax.jit(lambda params, state, *given: net.apply(params, state, *given)[0])
         for n in BATCHES if batch is None else (batch,):
             examples = tuple(jax.tree.map(lambda a, n=n: example(a, n), given) for given in inputs)
-            y = jax.tree.leaves(net.apply(params, state, *examples)[0])
+            y = jax.tree.leaves(predict(params, state, *examples))
             leaves = [np.asarray(a) for a in jax.tree.leaves(as_arrays(examples))]
             made = run(*leaves)
             errors = [

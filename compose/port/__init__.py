@@ -14,6 +14,7 @@ _WHERE = {
     "rule": "lowering.registry",
     "Ported": "ported",
     "load": "ported",
+    "from_pretrained": "pretrained",
 }
 
 

@@ -9,8 +9,8 @@ import threading
 import numpy as np
 import pytest
 
+from compose.cache import cache_folder
 from compose.data import DataError, fashion_mnist, mnist, one_hot
-from compose.data.download import cache_folder
 from compose.data.images import FASHION, MNIST, find, load
 from tests.data.test_idx import idx
 

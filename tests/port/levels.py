@@ -1,4 +1,4 @@
-"""How far a test proves each of its cases: gradients in the fast suite, training steps in the slow one."""
+"""How far a test proves each of its cases: one in the fast suite, and all to training steps in the slow one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 def proofs(cases: Iterable[str], argument: str = "name", first: str = "gradients") -> pytest.MarkDecorator:
     """Parametrize a test by case and `level`.
 
-    Each case is proven to `"gradients"`, and to `"steps"` in the slow suite. With `first="steps"`, as the main test of
-    each front end has it, the first case is proven to `"steps"` in the fast suite too.
+    Every case is proven to `"steps"`, which includes the gradients, in the slow suite. The first case is proven in the
+    fast suite to the level `first`: `"steps"` in the main test of each front end.
     """
-    params = []
-    for i, case in enumerate(cases):
-        always = first if i == 0 else "gradients"
-        params.append(pytest.param(case, always, id=f"{case}-{always}"))
-        if always != "steps":
-            params.append(pytest.param(case, "steps", id=f"{case}-steps", marks=pytest.mark.slow))
-    return pytest.mark.parametrize((argument, "level"), params)
+    every = list(cases)
+    fast = [pytest.param(every[0], first, id=f"{every[0]}-{first}")]
+    slow = every if first != "steps" else every[1:]
+    return pytest.mark.parametrize(
+        (argument, "level"),
+        [*fast, *(pytest.param(case, "steps", id=f"{case}-steps", marks=pytest.mark.slow) for case in slow)],
+    )

@@ -45,15 +45,17 @@ def _gradients(net: Layer, params: Any, state: Any, inputs: tuple, module: Any, 
     examples = tuple(jax.tree.map(lambda a: example(a, batch), given) for given in inputs)
     if not jax.tree.leaves(params):
         return
-    y, back = jax.vjp(lambda params: _floats(net.apply(params, state, *examples)[0]), params)
+    output = lambda params: _floats(net.apply(params, state, *examples)[0])
     noise = np.random.default_rng(0)
-    cotangents = [noise.normal(size=a.shape).astype(a.dtype) for a in y]
-    (want,) = back(cotangents)
+    cotangents = [noise.normal(size=a.shape).astype(a.dtype) for a in jax.eval_shape(output, params)]
+    (want,) = jax.jit(lambda params: jax.vjp(output, params)[1](cotangents))(params)
     found = _of_module(module, jax.tree.leaves(as_arrays(examples)), cotangents)
-    weights, lead = jax.vjp(lambda params: source_of(net, params, state, inputs)[1], params)
+    written = lambda params: source_of(net, params, state, inputs)[1]
     floating = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
     nothing = lambda a: np.zeros(a.shape, a.dtype if floating(a) else jax.dtypes.float0)
-    (got,) = lead({name: found[name] if name in found else nothing(a) for name, a in weights.items()})
+    weights = jax.eval_shape(written, params)
+    found = {name: found[name] if name in found else nothing(a) for name, a in weights.items()}
+    (got,) = jax.jit(lambda params: jax.vjp(written, params)[1](found))(params)
     for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(want), jax.tree.leaves(got)):
         scale = max(1.0, float(jnp.abs(a).max(initial=0)))
         error = float(jnp.abs(a - b).max(initial=0)) / scale
@@ -86,7 +88,7 @@ def _wide(a: Any) -> Any:
         return a
     if isinstance(a, jax.ShapeDtypeStruct):
         return jax.ShapeDtypeStruct(a.shape, jnp.float64)
-    return jnp.asarray(a, jnp.float64)
+    return np.asarray(a, np.float64)
 
 
 def _as(a: np.ndarray, dtype: Any) -> np.ndarray:
