@@ -49,12 +49,12 @@ class WarpingSides(Warping):
     def validate(self):
         super().validate()
         if self.width_factor is not None:
-            type(self)(self.width_factor)
+            self.but(factor=self.width_factor, width_factor=None)
 
     def drawn(self, rng, batch, dtype):
         if self.width_factor is None:
             return super().drawn(rng, batch, dtype)
-        ranges = [(f.low, f.high) for f in (self, type(self)(self.width_factor))]
+        ranges = [(f.low, f.high) for f in (self, self.but(factor=self.width_factor, width_factor=None))]
         low, high = jnp.asarray(ranges, dtype).T[..., None]
         return jax.random.uniform(rng, (2, batch), dtype, low, high)
 

@@ -106,6 +106,8 @@ class _Call:
         own = op.variables if isinstance(op, keras.Layer) else []
         if any(isinstance(v, keras.random.SeedGenerator) for v in vars(op).values()):
             raise PortError("a layer that draws no random numbers")
+        if any(getattr(one, "lora_enabled", False) for one in _within(op)):
+            raise PortError("a layer that its configuration rebuilds, which leaves out LoRA inside it")
         loose = [v for v in self.leaves if isinstance(v, keras.Variable)]
         self.variables = list({id(v): v for v in (*own, *loose)}.values())
         self.names = [walk.take(v).source for v in self.variables]
@@ -188,3 +190,7 @@ def _example(value: GraphValue, dtype: str) -> jax.ShapeDtypeStruct:
     if None in shape:
         raise PortError("axes of known length, apart from the batch")
     return jax.ShapeDtypeStruct(shape, np.dtype("int32" if "int" in dtype else dtype))
+
+
+def _within(op: Any) -> list[Any]:
+    return [one for one in op._flatten_layers() if one is not op] if isinstance(op, keras.Layer) else []

@@ -121,7 +121,8 @@ def _broadcast(low, eqn, x):
             return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
     added = tuple(i for i in range(len(shape)) if i not in axes)
-    y = low.emit(word("ops.expand_dims")(axis=added if len(added) > 1 else added[0]), x, shape=apart) if added else x
+    axis: Any = added[0] if len(added) == 1 else added
+    y = low.emit(word("ops.expand_dims")(axis=axis), x, shape=apart) if added else x
     if apart == shape:
         return y
     if any(n != m and m % low.batch == 0 for n, m in zip(apart, shape)):

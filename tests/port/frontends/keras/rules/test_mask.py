@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compose import branch, compose_seq, embedding, lstm, ops, port
+from compose import branch, embedding, lstm, ops, port
 from compose.core.errors import PortError
 from compose.port.frontends.keras.examples import examples_for
 from tests.port.levels import proofs
@@ -97,6 +97,10 @@ def test_the_text_says_what_is_padding():
     assert port.from_keras(ids(L.LSTM(3))).net == made
 
 
+def test_outputs_of_padding_that_are_read():
+    assert port.from_keras(ids(L.LSTM(3, return_sequences=True))).verify("gradients").ok  # by JAX's operations
+
+
 def nested():
     inner = keras.Sequential([keras.Input((6, 4)), L.LSTM(2)], name="look")
     return ids(inner)
@@ -109,7 +113,6 @@ def product():
 
 
 WRONG = {
-    "zero_output_for_mask=True": lambda: ids(L.LSTM(3, return_sequences=True, name="look")),
     "masks within one model": nested,
     "BatchNormalization without a mask": lambda: ids(L.BatchNormalization(name="look")),
     "Multiply of values without masks": product,
