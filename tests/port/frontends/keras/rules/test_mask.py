@@ -131,7 +131,8 @@ def test_choices_between_values_numbers_and_arrays():
     x = keras.Input((5,))
     mask, row = np.tril(np.ones((5, 5), bool))[2], np.arange(5.0)
     parts = [
-        keras.ops.where(x > 0, x, 2.0), keras.ops.where(x > 0, -1.0, x), keras.ops.where(x > 0, x, row), keras.ops.where(mask, x * 2, 1.0),
+        keras.ops.where(x > 0, x, 2.0), keras.ops.where(x > 0, -1.0, x), keras.ops.where(x > 0, x, row),
+        keras.ops.where(mask, x * 2, 1.0),
         keras.ops.where(x > 0, row, x),
     ]  # fmt: skip
     p = port.from_keras(keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()(parts))))
