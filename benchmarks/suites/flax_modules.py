@@ -217,7 +217,9 @@ class _Function(nn.Module):
 def cases() -> Iterator[Case]:
     for name, made in LINEN.items():
         for i, (build, inputs) in enumerate(made):
-            yield Case(f"{name}/{i}", lambda build=build, inputs=inputs: _linen(build, inputs))
+            # normalised queries of two features are ±1, and Flax's fast variance has no digits left for their gradient
+            tolerance = 1e-8 if name == "MultiHeadDotProductAttention" else 1e-10
+            yield Case(f"{name}/{i}", lambda build=build, inputs=inputs: _linen(build, inputs), tolerance=tolerance)
     for name, fn in FUNCTIONS.items():
         yield Case(f"functions/{name}", lambda fn=fn: _linen(lambda: _Function(fn), (IMAGE,)))
     for name, made in NNX.items():

@@ -105,18 +105,20 @@ class random_crop(Layer):
 class random_contrast(Shifting):
     """`(x - mean) · (1 + c) + mean`, with each example's spatial mean and c uniform in `± factor`.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, which also clips to its
-    `value_range`: add `clip`.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomContrast`, whose pair is
+    `(-low, high)` and whose `value_range` is from 0 to 255 by default.
 
     Args:
         factor: a number, or a pair (low, high).
+        value_range: what the result is clipped to, in training alone; None for no clipping.
     """
 
     factor: Factor
+    value_range: tuple[float, float] | None = None
 
     def change(self, x, by):
         mean = x.mean(space_axes(x), keepdims=True)
-        return (x - mean) * (1 + by) + mean
+        return within((x - mean) * (1 + by) + mean, self.value_range)
 
 
 @layer
@@ -124,13 +126,19 @@ class random_brightness(Shifting):
     """`x + b`, with b uniform in `± factor` for each example.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomBrightness`, whose factor is a
-    fraction of its `value_range`, to which it also clips: add `clip`.
+    fraction of its `value_range`, by default from 0 to 255.
 
     Args:
         factor: a number, or a pair (low, high).
+        value_range: as in `random_contrast`.
     """
 
     factor: Factor
+    value_range: tuple[float, float] | None = None
 
     def change(self, x, by):
-        return x + by
+        return within(x + by, self.value_range)
+
+
+def within(x, value_range: tuple[float, float] | None):
+    return x if value_range is None else jnp.clip(x, *value_range)

@@ -14,26 +14,49 @@ from compose.layers.augment.flip_crop import Factor, Shifting
 __all__ = ["random_rotation", "random_shear", "random_translation", "random_zoom"]
 
 Fill = Literal["reflect", "constant", "nearest", "wrap", "mirror"]
+Interpolation = Literal["linear", "nearest"]
 
 
 class Warping(Shifting):
-    """An affine transformation by `numbers` random numbers per image, with linear interpolation."""
+    """An affine transformation by `numbers` random numbers per image."""
 
     fill_mode: Fill
     fill_value: float
-    numbers = 1  # how many numbers are drawn per image
+    interpolation: Interpolation
+    numbers: int = 1  # how many numbers are drawn per image
 
     def forward(self, p, x, ctx):
         if not ctx.train:
             return x
-        shape = (self.numbers, x.shape[0])
-        matrix, offset = self.affine(jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high), x.shape[1:3])
+        matrix, offset = self.affine(self.drawn(ctx.rng(), x.shape[0], x.dtype), x.shape[1:3])
         at = jnp.einsum("nij,jhw->nihw", matrix, places(x.shape[1:3], x.dtype)) + offset[:, :, None, None]
-        return sampled(x, at, self.fill_mode, self.fill_value)
+        return sampled(x, at, self.fill_mode, self.fill_value, self.interpolation)
+
+    def drawn(self, rng, batch, dtype):
+        """The random numbers, `(numbers, batch)`."""
+        return jax.random.uniform(rng, (self.numbers, batch), dtype, self.low, self.high)
 
     def affine(self, by, size):
         """The matrix `(batch, 2, 2)` and the offset `(batch, 2)` from output to input coordinates."""
         raise NotImplementedError
+
+
+class WarpingSides(Warping):
+    """One whose height and width may have ranges of their own."""
+
+    width_factor: Factor | None
+
+    def validate(self):
+        super().validate()
+        if self.width_factor is not None:
+            self.but(factor=self.width_factor, width_factor=None)
+
+    def drawn(self, rng, batch, dtype):
+        if self.width_factor is None:
+            return super().drawn(rng, batch, dtype)
+        ranges = [(f.low, f.high) for f in (self, self.but(factor=self.width_factor, width_factor=None))]
+        low, high = jnp.asarray(ranges, dtype).T[..., None]
+        return jax.random.uniform(rng, (2, batch), dtype, low, high)
 
 
 @layer
@@ -46,11 +69,13 @@ class random_rotation(Warping):
         factor: a number f for `± f`, or a pair (low, high).
         fill_mode: how to fill beyond the edge, as in `jax.scipy.ndimage.map_coordinates`.
         fill_value: the value in constant mode.
+        interpolation: between pixels, `"linear"` or `"nearest"`.
     """
 
     factor: Factor
     fill_mode: Fill = "reflect"
     fill_value: float = 0.0
+    interpolation: Interpolation = "linear"
 
     def affine(self, by, size):
         angle = 2 * jnp.pi * by[0]
@@ -59,37 +84,43 @@ class random_rotation(Warping):
 
 
 @layer
-class random_zoom(Warping):
-    """Zooms each image about its centre, equally along both axes: positive factors zoom out, negative ones in.
+class random_zoom(WarpingSides):
+    """Zooms each image about its centre: positive factors zoom out, negative ones in.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomZoom`; its separate `width_factor` is
-    not supported.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomZoom`.
 
     Args:
-        factor, fill_mode, fill_value: as in `random_rotation`.
+        factor, fill_mode, fill_value, interpolation: as in `random_rotation`.
+        width_factor: a range for the width alone; None zooms both axes equally.
     """
 
     factor: Factor
     fill_mode: Fill = "reflect"
     fill_value: float = 0.0
+    interpolation: Interpolation = "linear"
+    width_factor: Factor | None = None
 
     def affine(self, by, size):
-        return about_middle((1 + by[0])[:, None, None] * jnp.eye(2, dtype=by.dtype), size)
+        scale = 1 + jnp.stack([by[0], by[-1]], -1)
+        return about_middle(scale[:, :, None] * jnp.eye(2, dtype=by.dtype), size)
 
 
 @layer
-class random_translation(Warping):
+class random_translation(WarpingSides):
     """Translates each image down and to the right by up to `factor` of its height and width.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomTranslation`.
 
     Args:
-        factor, fill_mode, fill_value: as in `random_rotation`; one range for both axes, which are drawn independently.
+        factor, fill_mode, fill_value, interpolation: as in `random_rotation`.
+        width_factor: a range for the width alone; None for that of the height. Both are drawn independently.
     """
 
     factor: Factor
     fill_mode: Fill = "reflect"
     fill_value: float = 0.0
+    interpolation: Interpolation = "linear"
+    width_factor: Factor | None = None
     numbers = 2
 
     def affine(self, by, size):
@@ -105,12 +136,14 @@ class random_shear(Warping):
     `y_factor`.
 
     Args:
-        factor, fill_mode, fill_value: as in `random_translation`.
+        factor, fill_mode, fill_value, interpolation: as in `random_rotation`; one range for both axes, which are drawn
+            independently.
     """
 
     factor: Factor
     fill_mode: Fill = "reflect"
     fill_value: float = 0.0
+    interpolation: Interpolation = "linear"
     numbers = 2
 
     def affine(self, by, size):
@@ -129,7 +162,8 @@ def places(size, dtype):
     return jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=dtype) for n in size), indexing="ij"))
 
 
-def sampled(x, at, fill_mode: Fill, fill_value: float):
-    """The images' values at coordinates `at`, `(batch, 2, height, width)`, with linear interpolation."""
-    pick = lambda plane, at: map_coordinates(plane, list(at), 1, fill_mode, fill_value)
+def sampled(x, at, fill_mode: Fill, fill_value: float, interpolation: Interpolation = "linear"):
+    """The images' values at coordinates `at`, `(batch, 2, height, width)`."""
+    order = 1 if interpolation == "linear" else 0
+    pick = lambda plane, at: map_coordinates(plane, list(at), order, fill_mode, fill_value)
     return jax.vmap(jax.vmap(pick, (-1, None), -1))(x, at)

@@ -55,5 +55,5 @@ def from_flax(module: Any, *inputs: Any, partial: bool = False, **options: Any) 
     if not examples:
         raise PortError("example inputs: from_flax(module, variables, x), or from_flax(nnx_module, x)")
     reference = JaxReference(model, examples)
-    lowering = lambda apart, opened: FlaxLowering(model, reference.inputs(), apart, opened)
+    lowering = lambda inputs, apart, opened: FlaxLowering(model, inputs, apart, opened)
     return ported(lowering, reference, "flax", partial)

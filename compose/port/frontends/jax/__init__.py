@@ -38,5 +38,5 @@ def from_jax(fn: Callable, params: Any, *inputs: Any, partial: bool = False) -> 
     if not callable(fn) or not inputs:
         raise PortError("a function and example inputs: from_jax(fn, params, x)")
     reference = JaxReference(JaxFunction(fn, params), inputs)
-    lowering = lambda apart, _: JaxLowering(reference.model, reference.inputs(), apart)
+    lowering = lambda inputs, apart, _: JaxLowering(reference.model, inputs, apart)
     return ported(lowering, reference, "jax", partial)

@@ -84,6 +84,15 @@ class Flat:
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
         self.fixed = set(self.inputs[: weights or 0])
         self.outputs = self._walk(closed, list(self.inputs), -1, ())
+        self._keep_what_is_read()
+
+    def _keep_what_is_read(self) -> None:
+        needed, kept = {v for v in self.outputs if isinstance(v, Var)}, []
+        for eqn in reversed(self.eqns):
+            if not needed.isdisjoint(eqn.outputs):
+                kept.append(eqn)
+                needed.update(v for v in eqn.inputs if isinstance(v, Var))
+        self.eqns = kept[::-1]
 
     def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:
         jaxpr = closed.jaxpr

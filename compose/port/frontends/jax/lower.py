@@ -18,6 +18,7 @@ from compose.port.frontends.jax.passes.functions import Match, found
 from compose.port.frontends.jax.registry import named_rule
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
 from compose.port.ir.graph import Op, Saved, SourceGraph
+from compose.port.ir.weights import Take
 from compose.port.lowering.base import Place
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
@@ -54,7 +55,7 @@ class JaxLowering(Operands):
         self.inputs = [self._of_one_size(x) if self.sized else x for x in inputs]
         whole = {v for e in flat.eqns if e.name == "flax_module" for v in e.inputs if isinstance(v, Var)}
         self.plain -= {n for v, n in zip(flat.inputs, names) if v in whole}
-        given = [self._alone(w) if n in self.apart else w for w, n in zip(weights, names)]
+        given = [self.alone(w) if n in self.apart else w for w, n in zip(weights, names)]
         leaves = [self._output(v) for v in self.lowered(flat, [*given, *self.inputs])]
         outputs = leaves[0] if len(leaves) == 1 else jax.tree.unflatten(out_tree, leaves)
         outputs = tuple(jax.tree.leaves(outputs)) if isinstance(outputs, dict) else outputs
@@ -63,8 +64,32 @@ class JaxLowering(Operands):
         rest = {n: a for n, a in self.model.arrays.items() if n not in arrays}
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(self.ops), outputs, arrays, self.model.name,
-            (None,) * len(inputs), (None,) * len(leaves), saved=Saved(self.framework, {n: n for n in names}, rest),
+            (None,) * len(inputs), (None,) * len(leaves), self.unread(flat),
+            Saved(self.framework, {n: n for n in names}, rest),
         )  # fmt: skip
+
+    def unread(self, flat: Flat) -> tuple[Take, ...]:
+        """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
+        unread = []
+        for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
+            readers = [
+                e for e in flat.eqns if any(v is var for v in e.inputs) and not self.uses.keys().isdisjoint(e.outputs)
+            ]
+            if name not in self.model.trained or any(v is var for v in flat.outputs):
+                continue
+            if var not in self.uses:
+                unread.append(Take(name))
+            elif (
+                array.ndim
+                and self.uses[var] == len(readers)
+                and all(_rows(e, array.shape) is not None for e in readers)
+            ):
+                free = np.ones(len(array), int)
+                for rows in (_rows(e, array.shape) for e in readers):
+                    free[slice(*rows)] = 0  # pyright: ignore[reportOptionalIterable]
+                ends = np.flatnonzero(np.diff(free, prepend=0, append=0))
+                unread += [Take(name, rows=(int(a), int(b))) for a, b in zip(ends[::2], ends[1::2])]
+        return tuple(unread)
 
     def lowered(self, flat: Flat, given: Sequence[Any]) -> list:
         """The outputs of a trace whose inputs are these values, weights and constants."""
@@ -106,7 +131,7 @@ class JaxLowering(Operands):
     def result(self, inputs: Sequence[Value], shape: Iterable[int] | None) -> Value:
         return Value(self.new_index(), self.shape if shape is None else tuple(shape), self.eqn.outputs[0].dtype)
 
-    def _alone(self, weight: Weight) -> Value:
+    def alone(self, weight: Weight) -> Value:
         """A weight as a value from the start."""
         layer: Any = word("parameter")(*weight.shape, batch=False)
         layer = layer if weight.trained else word("frozen")(layer)
@@ -235,3 +260,12 @@ class JaxLowering(Operands):
         if not isinstance(value, Value):
             raise PortError("outputs that depend on the input, got a constant or a weight")
         return self.whole(value).index
+
+
+def _rows(eqn: Eqn, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """The rows that a slice takes whole; None for any other operation."""
+    if eqn.name != "slice" or set(eqn.params["strides"] or (1,)) != {1}:
+        return None
+    starts, stops = eqn.params["start_indices"], eqn.params["limit_indices"]
+    whole = tuple(starts[1:]) == (0,) * (len(shape) - 1) and tuple(stops[1:]) == shape[1:]
+    return (int(starts[0]), int(stops[0])) if whole else None

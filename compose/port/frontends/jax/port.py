@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.frontends.jax.lengths import with_lengths
+from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -29,15 +31,17 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
     A weight that layers of different kinds read is first read as it is, by one `parameter`.
 
     Args:
-        lowering: of the model, given the names of such weights, and the places of modules that are opened.
+        lowering: of the model, given inputs, the names of such weights, and the places of modules that are opened.
     """
     apart: frozenset[str] = frozenset()
     opened: dict[tuple[str, ...], PortError] = {}
     while True:
         try:
-            low = lowering(apart, frozenset(opened))
+            low = lowering(reference.inputs(), apart, frozenset(opened))
             graph = low.run()
             low.refuse(partial)
+            again = lambda inputs: _read(lowering(inputs, apart, frozenset(opened)))  # noqa: B023
+            graph = with_lengths(reference.model, graph, reference.inputs(), again)
         except Refused as e:
             opened[e.path] = e.error
             continue
@@ -53,3 +57,9 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
             if e.source in apart or e.source not in low.plain:
                 raise
             apart |= {e.source}
+
+
+def _read(low: Any) -> SourceGraph:
+    graph = low.run()
+    low.refuse(False)
+    return graph

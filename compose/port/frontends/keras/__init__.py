@@ -9,6 +9,7 @@ from compose.core.errors import PortError
 from compose.port.frontends.keras.registry import registry
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
 
 
 def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
@@ -26,16 +27,29 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
     the proof names them.
 
     Raises `PortError` for a layer without a rule, an option that has no equal here, as a constraint or a quantised
-    dtype, a `Lambda`, or a Keras that is not installed.
+    dtype, a `Lambda` that cannot be traced, or a Keras that is not installed.
     """
     from compose.port.frontends.keras.reference import KerasModel
 
-    graph, examples = read(model, *inputs, partial=partial)
-    return Ported.of(graph, KerasModel(model, examples, graph), "keras")
+    apart: frozenset[str] = frozenset()
+    while True:
+        graph, examples = read(model, *inputs, partial=partial, apart=apart)
+        try:
+            return Ported.of(graph, KerasModel(model, examples, graph), "keras")
+        except Unshared as e:
+            if e.source in apart:
+                raise
+            apart |= {e.source}
 
 
-def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, tuple]:
-    """The model as the graph that `Ported` is made from, and examples of its call's arguments."""
+def read(
+    model: Any, *inputs: Any, partial: bool = False, apart: frozenset[str] = frozenset()
+) -> tuple[SourceGraph, tuple]:
+    """The model as the graph that `Ported` is made from, and examples of its call's arguments.
+
+    Args:
+        apart: the weights that are read as they are, by one `parameter`, where a call is read by JAX's operations.
+    """
     try:
         import keras
     except ImportError:
@@ -49,7 +63,7 @@ def read(model: Any, *inputs: Any, partial: bool = False) -> tuple[SourceGraph, 
         raise PortError(f"a keras.Model, got {type(model).__name__}")
     whole = functional(model, inputs)
     check_variables(model)
-    walk = KerasLowering()
+    walk = KerasLowering(apart)
     graph = walk.run(whole, type(model).__name__ if type(model).__module__.split(".")[0] != "keras" else model.name)
     walk.refuse(partial)
     graph = replace(graph, saved=walk.saved(model, graph.arrays), notes=training_notes(model))

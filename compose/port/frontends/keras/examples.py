@@ -21,6 +21,7 @@ def examples_for(model: Any) -> list[np.ndarray]:
                 drawn[0, 1], drawn[-1, -2:] = padding[0], padding[0]
         else:
             drawn = rng.integers(0, 2, shape)
-            drawn[..., :1] = 1
+            if drawn.shape[-1] > 1:
+                drawn[..., :1] = 1
         made.append(drawn.astype(dtype))
     return made

@@ -36,12 +36,15 @@ class KerasLowering(Arithmetic[GraphValue]):
         node: the node that is being lowered.
         within: the model whose nodes are lowered.
         masks: for each node by `id`, its keyword arguments with the masks of its values.
+        apart: the weights that JAX's operations read as they are, by one `parameter`.
+        idle: weights that a call leaves unread.
     """
 
     example = "TheLayer"
 
-    def __init__(self) -> None:
+    def __init__(self, apart: frozenset[str] = frozenset()) -> None:
         super().__init__()
+        self.apart = apart
         self.inputs: list[GraphValue] = []
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
@@ -49,6 +52,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         self.node: Any = None
         self.within: Any = None
         self.masks: dict[int, Any] = {}
+        self.idle: list[Take] = []
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -65,6 +69,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         return SourceGraph(
             tuple(value.index for value in inputs), tuple(self.ops), made, arrays, name,
             (None,) * len(inputs), (None,) * len(leaves),
+            tuple({t.source: t for t in self.idle if t.source not in taken}.values()),
         )  # fmt: skip
 
     def saved(self, model: Any, arrays: dict[str, Any]) -> Saved:
@@ -206,7 +211,9 @@ class KerasLowering(Arithmetic[GraphValue]):
                 )
             return self._model(inner, keras.tree.flatten(args))
         if isinstance(op, keras.layers.Lambda):
-            return self._unknown("Lambda", node, "its code is not read: write it as a layer or an op")
+            if op._fn_expects_training_arg:
+                raise PortError(f"a function that is the same in training, got {op.name} with an argument of it")
+            return self._or_through_jax(lambda: self._custom(op, node, known, read), op, node, read)
         family = "keras.layers" if isinstance(op, keras.Layer) else "keras.ops"
         rule = class_rule(type(op)) or named_rule(f"{family}.{type(op).__name__}")
         self.node = node

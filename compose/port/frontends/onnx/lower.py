@@ -17,7 +17,7 @@ from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.values import Pending, Value, channels_last, identity_axes
+from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _IMAGE_OPS = {
     f"onnx.{op}" for op in (
@@ -151,7 +151,7 @@ class OnnxLowering(Operands):
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:
-        value = self.whole(self.value(output))
+        value = self.whole(self.as_value(output) if isinstance(output, Weight) else self.value(output))
         return value if not self.channels_first and value.axes == channels_last(value.ndim) else self.as_source(value)
 
     def _arrays(self) -> dict[str, np.ndarray]:

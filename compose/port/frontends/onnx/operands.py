@@ -93,8 +93,8 @@ class Operands(LayoutLowering):
             return x
         if isinstance(x, Value):
             raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
-        position = next(i for i, name in enumerate(self.node.inputs) if self.env.get(name) is x)
-        return self.own(self.node.inputs[position], x.array if isinstance(x, Weight) else x)
+        name = next(n for n in (*self.node.inputs, *self.graph.outputs) if self.env.get(n) is x)
+        return self.own(name, x.array if isinstance(x, Weight) else x)
 
     def is_repeated(self, x: Any) -> bool:
         """Whether the file repeats a weight for each example, which is left undone here."""

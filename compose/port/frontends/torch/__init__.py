@@ -66,10 +66,11 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     from compose.port.frontends.torch.caches import without_caches
     from compose.port.frontends.torch.calls import Call
     from compose.port.frontends.torch.capture import Exported, export
-    from compose.port.frontends.torch.fixed_sizes import fixed_axes, pinned, specs
+    from compose.port.frontends.torch.fixed_sizes import fixed_axes, specs
     from compose.port.frontends.torch.lower import TorchLowering
     from compose.port.frontends.torch.precision import widened
     from compose.port.frontends.torch.state_dict import saved
+    from compose.port.lowering.fixed_sizes import pinned
     from compose.port.structure.recognize.rows import without_rows
 
     registry.load()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +18,10 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from compose.core.errors import ComposeError, PortError
-from compose.core.plan import plan
-from compose.core.registry import word
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.capture import in_inference, quiet
-from compose.port.ir.graph import Op, SourceGraph
-from compose.port.ir.weights import Constant
+from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.fixed_sizes import alike, takes
 from compose.port.proof.sizes import Axes, axes_of_one_size, resized
 from compose.port.structure.canonicalize import canonicalize
 
@@ -68,11 +65,13 @@ def _is_fixed(
     """Whether the network takes another length and is wrong for it; with `shown`, also where that is not known."""
     for other in _calls(call, axes):
         operations = _operations(model, other)
-        if operations is not None and _takes(graph, call, other):  # else one of both takes no such length
+        if operations is not None and takes(
+            graph, specs(graph, call), specs(graph, other)
+        ):  # else one of both takes no such length
             return operations != first and not _is_same(graph, other, again)
         if operations is not None and operations != first:
             found = _recognized(graph, call)  # whose layers may take what those of the graph do not
-            if found is not None and _takes(found, call, other):
+            if found is not None and takes(found, specs(found, call), specs(found, other)):
                 return not _is_same(found, other, lambda other: _recognized(again(other), other))
     return shown
 
@@ -92,7 +91,7 @@ def _is_same(graph: SourceGraph, call: Call, again: Callable[[Call], SourceGraph
         other = again(call)
     except PortError:
         return False
-    return other is not None and _alike(graph, other)
+    return other is not None and alike(graph, other)
 
 
 def _calls(call: Call, axes: Axes) -> Iterator[Call]:
@@ -129,26 +128,6 @@ class _Recorder(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-def _takes(graph: SourceGraph, call: Call, other: Call) -> bool:
-    """Whether the layers of a graph take the sizes of another call, with the weights that they have."""
-    try:
-        return _weights(graph, call) == _weights(graph, other)
-    except (ComposeError, TypeError, ValueError):
-        return False
-
-
-def _weights(graph: SourceGraph, call: Call) -> list[Any]:
-    """The parameters and the state of each layer, for the inputs of a call."""
-    shapes: dict[int, Any] = dict(zip(graph.inputs, specs(graph, call)))
-    held = []
-    for op in graph.ops:
-        given = [shapes[v] for v in op.inputs]
-        planned = plan(op.layer, given[0] if len(given) == 1 else tuple(given))
-        shapes[op.output] = planned.out
-        held.append((planned.param_specs(), planned.state_specs()))
-    return held
-
-
 def specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
     """The inputs of a graph for a call."""
     specs = []
@@ -157,42 +136,3 @@ def specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
         dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
         specs.append(jax.ShapeDtypeStruct(shape, dtype))
     return specs
-
-
-def _alike(a: SourceGraph, b: SourceGraph) -> bool:
-    """Whether two graphs are the same layers of the same weights."""
-    return (
-        len(a.ops) == len(b.ops)
-        and (a.outputs, a.input_axes, a.output_axes) == (b.outputs, b.input_axes, b.output_axes)
-        and all(map(_same, a.ops, b.ops))
-    )
-
-
-def _same(a: Op, b: Op) -> bool:
-    if (a.layer, a.inputs, a.output) != (b.layer, b.inputs, b.output):
-        return False
-    takes = list(zip(a.takes(), b.takes()))
-    return len(takes) == len(list(b.takes())) and all(
-        np.array_equal(x.array, y.array) if isinstance(x, Constant) and isinstance(y, Constant) else x == y
-        for x, y in takes
-    )
-
-
-def pinned(graph: SourceGraph, fixed: Axes, shapes: list[tuple[int, ...]]) -> SourceGraph:
-    """The graph behind an `ensure_shape` for each input with a size that is fixed."""
-    inputs = {graph.inputs[i]: i for i, _ in fixed}
-    if not inputs:
-        return graph
-    read = {*jax.tree.leaves(graph.outputs), *(v for op in graph.ops for v in op.inputs)}
-    if not read.issuperset(inputs):
-        raise PortError("inputs whose numbers are read, got one of which the model reads the sizes alone")
-    start = max([*graph.inputs, *(op.output for op in graph.ops)]) + 1
-    new = {v: start + n for n, v in enumerate(inputs)}
-    checks = []
-    for v, i in inputs.items():
-        order = graph.input_axes[i] or range(len(shapes[i]))
-        layer = word("ensure_shape")(*(shapes[i][a] if (i, a) in fixed else None for a in order))
-        checks.append(Op(layer, (v,), new[v]))
-    ops = [replace(op, inputs=tuple(new.get(v, v) for v in op.inputs)) for op in graph.ops]
-    outputs = jax.tree.map(lambda v: new.get(v, v), graph.outputs)
-    return replace(graph, ops=(*checks, *ops), outputs=outputs)

@@ -215,3 +215,16 @@ def test_a_rule_for_a_module_of_ones_own(monkeypatch):
 def test_a_transposed_convolution_with_equal_pairs_of_padding(padding):
     module, x = nn.ConvTranspose(3, (3, 3), padding=padding), examples([(2, 6, 6, 2)])[0]
     assert port.from_flax(module, module.init(jax.random.key(0), x), x).verify("outputs").ok
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda r: nnx.LinearGeneral(6, (2, 3), rngs=r),
+        lambda r: nnx.MultiHeadAttention(2, 6, normalize_qk=True, decode=False, rngs=r),
+        lambda r: nnx.RNN(nnx.GRUCell(6, 3, rngs=r), time_major=True),
+    ],
+)
+def test_options_of_nnx(build):
+    x = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
+    assert port.from_flax(build(nnx.Rngs(0)), x).verify("gradients", tolerance=1e-8).ok

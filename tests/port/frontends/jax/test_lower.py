@@ -164,3 +164,35 @@ def test_nnx_by_split():
     graph, params = nnx.split(nnx.Sequential(nnx.Linear(6, 4, rngs=nnx.Rngs(0)), nnx.relu))
     p = port.from_jax(lambda params, x: nnx.merge(graph, params)(x), params, X)
     assert p.verify("step").ok
+
+
+def test_a_length_that_a_function_reads_is_fixed():
+    fn = lambda p, x: jnp.pad(x @ p["w"], ((0, 0), (2, 1), (0, 0)), mode="reflect")
+    ported = port.from_jax(fn, {"w": W}, SEQUENCE)
+    assert str(ported.net).startswith("compose_seq(\n    ensure_shape(None, 5, None)")
+    assert ported.verify("gradients").ok
+    free = port.from_jax(lambda p, x: jax.nn.softmax(x @ p["w"], axis=1), {"w": W}, SEQUENCE)
+    assert "ensure_shape" not in str(free.net)
+
+
+def test_arrays_and_rows_that_nothing_reads():
+    ported = port.from_jax(lambda p, x: x[:, :2] * p["b"][1:3], {"b": B, "rest": W}, X)
+    assert ported.verify("step").ok
+    assert {take.source for take in ported.graph.unread} == {"b", "rest"}
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda p, x: jax.image.resize(x @ p["w"], (x.shape[0], 9, 6), "cubic"),
+        lambda p, x: jax.nn.dot_product_attention(*[(x @ p["w"]).reshape(*x.shape[:2], 2, 3)] * 3),
+        lambda p, x: jnp.einsum("bti,bsj->btsij", x @ p["w"], x).sum((1, 4)),
+    ],
+)
+def test_products_of_values_over_several_axes_for_any_batch(fn):
+    assert port.from_jax(fn, {"w": W}, SEQUENCE).verify("gradients").ok
+
+
+def test_elements_multiplied_in_place_are_refused():
+    with pytest.raises(PortError, match="no gradient in JAX"):
+        port.from_jax(lambda p, x: (x @ p["w"]).at[:, 1].multiply(x[:, 0]), {"w": W}, X)

@@ -111,3 +111,13 @@ def test_a_new_batch_norm_whose_ones_are_stored_once():
     model = written([node("BatchNormalization", "x one zero zero one")], weights, ("n", 3, 4, 5))
     ported = port.from_onnx(model)
     assert str(ported.net).startswith("batch_norm(") and ported.verify("gradients").ok
+
+
+def test_an_output_that_is_a_weight():
+    weights = {"w": np.arange(4, dtype=np.float32)}
+    nodes = [node("Mul", "x w"), node("Reshape", "w s", "z")]
+    model = written(nodes, {**weights, "s": np.array([2, 2], np.int64)}, (2, 4), outputs="y z")
+    ported = port.from_onnx(model, np.ones((2, 4), np.float32))
+    y, z = ported.net.apply(ported.params, ported.state, np.full((2, 4), 2.0, np.float32))[0]
+    np.testing.assert_array_equal(y, [2 * weights["w"]] * 2)
+    np.testing.assert_array_equal(z, weights["w"].reshape(2, 2))

@@ -20,8 +20,11 @@ def _multi_head(low, module, inputs_q, inputs_k=None, inputs_v=None, *, inputs_k
     keys = inputs_kv if inputs_k is None else inputs_k
     keys = inputs_q if keys is None else keys
     values = keys if inputs_v is None else inputs_v
-    if inputs_q.ndim != 3 or module.normalize_qk or sow_weights or module.decode:
-        raise PortError("attention on (batch, time, features), without normalize_qk, decode and sow_weights")
+    if inputs_q.ndim != 3 or sow_weights or module.decode:
+        raise PortError("attention on (batch, time, features), without decode and sow_weights")
+    if module.normalize_qk:
+        causal, masks = _masks(low, mask, is_causal, inputs_q.shape[1])
+        return _normalized(low, module, (inputs_q, keys, values), causal, masks)
     n, (_, heads, size) = inputs_q.shape[-1], low.weights["query/kernel"].shape
     options: dict[str, Any] = {} if heads * size == n else {"head_size": size}
     groups, out = low.weights["key/kernel"].shape[1], low.weights["out/kernel"].shape[-1]
@@ -41,6 +44,29 @@ def _multi_head(low, module, inputs_q, inputs_k=None, inputs_v=None, *, inputs_k
     }
     parts = (inputs_q,) if inputs_q is keys is values else (inputs_q, keys) if keys is values else None
     return low.emit(made, *(parts or (inputs_q, keys, values)), *masks, weights=weights)
+
+
+def _normalized(low: Any, module: Any, given: tuple, causal: bool, masks: tuple) -> Any:
+    """Attention whose queries and keys are normalized in each head."""
+    if module.dropout_rate or masks:
+        raise PortError("attention with normalize_qk of every key, without dropout")
+    made = []
+    for name, x in zip(("query", "key", "value"), given):
+        with low.weights_under(f"{name}/"):
+            heads, size = low.weights["kernel"].shape[1:]
+            options = {"bias": "de"} if "bias" in low.weights else {}
+            layer, shape = word("einsum")("abc,cde->abde", (heads, size), **options), (*x.shape[:2], heads, size)
+            y = low.emit(layer, x, weights=low.weights, shape=shape)
+        with low.weights_under(f"{name}_ln/"):
+            norm = word("layer_norm")(epsilon=1e-6, bias=False)
+            made.append(low.emit(norm, y, weights=low.weights, shape=shape) if low.weights else y)
+    attention = word("scaled_dot_product_attention")
+    shape = (*made[0].shape[:3], made[2].shape[3])
+    y = low.emit(attention(causal=True) if causal else attention, *made, shape=shape)
+    with low.weights_under("out/"):
+        size = low.weights["kernel"].shape[-1]
+        options = {"bias": "c"} if "bias" in low.weights else {}
+        return low.emit(word("einsum")("abde,dec->abc", (size,), **options), y, weights=low.weights)
 
 
 @rule("flax.linen.attention.SelfAttention")

@@ -24,9 +24,9 @@ def _dense(low, module, x):
 def _dense_general(low, module, x):
     features = as_tuple(getattr(module, "features", None) or getattr(module, "out_features", None))
     axes = tuple(a % x.ndim for a in as_tuple(module.axis))
-    batch = module.batch_dims if isinstance(module.batch_dims, dict) else dict.fromkeys(as_tuple(module.batch_dims))
+    batch = module.batch_axis if hasattr(module, "batch_axis") else as_tuple(module.batch_dims)
     if batch:
-        raise PortError(f"a dense layer without batch_dims, got {tuple(batch)}")
+        raise PortError(f"a dense layer whose weights are those of every example, got batch axes {tuple(batch)}")
     if axes == (x.ndim - 1,) and len(features) == 1:
         return low.emit(word("fc")(features[0], bias="bias" in low.weights), x, weights=low.weights)
     letters = string.ascii_lowercase

@@ -61,10 +61,12 @@ def _einsum(low: Any, value: tuple, weight: tuple, turned: bool) -> Value:
 
 
 def _values(low: Any, eqn: Any, left: tuple, right: tuple) -> Value:
-    """The product of two values, permuted for `matmul`."""
+    """The product of two values: permuted for `matmul`, or by its letters where it is over or of several axes."""
     made = []
     for (x, over, same), last in ((left, True), (right, False)):
         free = [i for i in range(x.ndim) if i not in over and i not in same]
+        if len(free) > 1 or len(over) > 1:
+            return _contracted(low, eqn, left, right)
         order = (*same, *free, *over) if last else (*same, *over, *free)
         sizes = lambda axes, x=x: tuple(x.shape[i] for i in axes)
         y = x if order == tuple(range(x.ndim)) else low.emit(word("permute")(*order), x, shape=sizes(order))
@@ -75,3 +77,15 @@ def _values(low: Any, eqn: Any, left: tuple, right: tuple) -> Value:
     y = low.emit(word("matmul"), a, b, shape=(*a.shape[:-1], b.shape[-1]))
     out = eqn.outputs[0].shape
     return y if y.shape == out else reshaped(low, y, out)
+
+
+def _contracted(low: Any, eqn: Any, left: tuple, right: tuple) -> Value:
+    (a, over_a, same_a), (b, over_b, same_b) = left, right
+    letters = iter(string.ascii_lowercase)
+    of_a = [next(letters) for _ in a.shape]
+    pairs = dict(zip((*over_b, *same_b), (*over_a, *same_a)))
+    of_b = [of_a[pairs[i]] if i in pairs else next(letters) for i in range(b.ndim)]
+    free = [c for i, c in enumerate(of_a) if i not in (*over_a, *same_a)] + [c for c in of_b if c not in of_a]
+    made = "".join([*(of_a[i] for i in same_a), *free])
+    equation = f"{''.join(of_a)},{''.join(of_b)}->{made}"
+    return low.emit(word("contract")(equation=equation), a, b, shape=eqn.outputs[0].shape)

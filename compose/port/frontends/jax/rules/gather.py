@@ -12,7 +12,7 @@ from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.values import Value, Weight
 from compose.port.lowering.literals import number
 
-_MODES = {"scatter": "set", "scatter-add": "add", "scatter-mul": "multiply", "scatter-min": "min", "scatter-max": "max"}
+_MODES = {"scatter": "set", "scatter-add": "add", "scatter-min": "min", "scatter-max": "max"}
 
 
 @rule("jax.gather")
@@ -47,6 +47,14 @@ def _gather(low, eqn, x, places):
     else:
         y = low.emit(word("index_axes")(axes=axes), value, *index, shape=made)
     return _ordered(low, y, made, [*range(front, front + len(lead))], dims.offset_dims, out)
+
+
+@rule("jax.scatter-mul")
+def _multiplied(low, eqn, x, places, updates):
+    raise PortError(
+        "elements multiplied where they are, got at[...].multiply, which has no gradient in JAX: "
+        "x.at[places].set(x[places] * y) has one where the places differ"
+    )
 
 
 def _ordered(low: Any, y: Value, made: tuple, lead: list[int], offsets: tuple, out: tuple) -> Value:

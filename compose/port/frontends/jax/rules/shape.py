@@ -96,7 +96,10 @@ def _ones(given: tuple[int, ...], made: tuple[int, ...]) -> Any:
             rest.pop(0)
         else:
             axes.append(i)
-    if rest or len(longer) == len(shorter):
+    if len(longer) == len(shorter):  # axes of length 1 elsewhere among the others
+        ones, others = ([i for i, n in enumerate(given) if (n == 1) == one] for one in (True, False))
+        return word("permute")(*((ones if n == 1 else others).pop(0) for n in made))
+    if rest:
         return word("reshape")(*made, batch=False)
     axis = axes[0] if len(axes) == 1 else tuple(axes)
     return word("ops.expand_dims" if longer is made else "ops.squeeze")(axis=axis)
@@ -117,7 +120,9 @@ def _broadcast(low, eqn, x):
         if keeps(whole.shape, over, shape):
             return low.emit(reduced(REDUCED[before.name], over, whole, keepdims=True), whole)
     apart = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
-    y = x if apart == x.shape else reshaped(low, x, apart)
+    added = tuple(i for i in range(len(shape)) if i not in axes)
+    axis: Any = added[0] if len(added) == 1 else added
+    y = low.emit(word("ops.expand_dims")(axis=axis), x, shape=apart) if added else x
     if apart == shape:
         return y
     if any(n != m and m % low.batch == 0 for n, m in zip(apart, shape)):

@@ -60,12 +60,18 @@ def _embedding_with_lora(walk: Any, layer: Any, x: Any) -> Any:
 
 @rule("keras.layers.ReversibleEmbedding")
 def _reversible(walk, layer, x, reverse=False):
-    if layer.mask_zero or layer.logit_soft_cap is not None or layer.reverse_dtype is not None:
-        raise PortError("a reversible embedding without mask_zero, logit_soft_cap and reverse_dtype")
+    if layer.mask_zero or layer.reverse_dtype is not None:
+        raise PortError("a reversible embedding without mask_zero and reverse_dtype")
+    if not layer.tie_weights:
+        walk.idle += [walk.take(w) for w in (layer._embeddings, layer.reverse_embeddings)]
     if not reverse:
         return _embedding(walk, layer, x)
     kernel = walk.take(layer._embeddings, axes=(1, 0)) if layer.tie_weights else layer.reverse_embeddings
-    return walk.emit(word("fc")(layer.input_dim, bias=False), x, weights={"kernel": kernel})
+    y = walk.emit(word("fc")(layer.input_dim, bias=False), x, weights={"kernel": kernel})
+    cap = layer.logit_soft_cap
+    if cap is None:
+        return y
+    return walk.emit(word("scale")(by=float(cap)), walk.emit(word("tanh"), walk.emit(word("scale")(by=1 / cap), y)))
 
 
 @rule("keras.layers.EinsumDense")

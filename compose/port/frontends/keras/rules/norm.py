@@ -101,7 +101,7 @@ def _affine(layer: Any) -> dict[str, Any]:
 
 def _numbers(values: np.ndarray) -> Any:
     flat = values.ravel().tolist()
-    return flat[0] if len(set(flat)) == 1 else tuple(flat)
+    return flat[0] if len(flat) == 1 else tuple(flat)
 
 
 @rules("keras.ops.LayerNorm", "keras.ops.RMSNorm")

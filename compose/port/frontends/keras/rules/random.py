@@ -47,36 +47,47 @@ _MODES = {"horizontal_and_vertical": "both", "horizontal": "horizontal", "vertic
 
 @rule("keras.layers.RandomFlip")
 def _flip(walk, layer, x):
-    _last(layer)
-    return walk.emit(word("random_flip")(_MODES[layer.mode]), x)
+    return _drawn(walk, layer, word("random_flip")(_MODES[layer.mode]), x)
 
 
 @rule("keras.layers.RandomRotation")
 def _rotation(walk, layer, x):
-    return walk.emit(word("random_rotation")(_range(layer.factor), **_filled(layer)), x)
+    return _drawn(walk, layer, word("random_rotation")(_range(layer.factor), **_filled(layer)), x)
 
 
 @rule("keras.layers.RandomZoom")
 def _zoom(walk, layer, x):
-    if layer.width_factor is not None:
-        raise PortError("a zoom of both axes alike, width_factor=None")
-    return walk.emit(word("random_zoom")(_range(layer.height_factor), **_filled(layer)), x)
+    width = {} if layer.width_factor is None else {"width_factor": _range(layer.width_factor)}
+    return _drawn(walk, layer, word("random_zoom")(_range(layer.height_factor), **_filled(layer), **width), x)
 
 
 @rule("keras.layers.RandomTranslation")
 def _translation(walk, layer, x):
-    if layer.height_factor != layer.width_factor:
-        raise PortError("a translation with height_factor equal to width_factor")
-    return walk.emit(word("random_translation")(_range(layer.height_factor), **_filled(layer)), x)
+    height, width = _range(layer.height_factor), _range(layer.width_factor)
+    own = {} if width == height else {"width_factor": width}
+    return _drawn(walk, layer, word("random_translation")(height, **_filled(layer), **own), x)
 
 
 @rule("keras.layers.RandomGrayscale")
 def _grayscale(walk, layer, x):
-    _last(layer)
-    return walk.emit(word("random_grayscale")(float(layer.factor)), x)
+    return _drawn(walk, layer, word("random_grayscale")(float(layer.factor)), x)
 
 
-@rules(*(f"keras.layers.{name}" for name in ("RandomContrast", "RandomBrightness", "RandomHue", "RandomSaturation")))
+@rule("keras.layers.RandomContrast")
+def _contrast(walk, layer, x):
+    low, high = map(float, layer.factor)
+    made = word("random_contrast")(high if low == high else (0.0 - low, high), tuple(map(float, layer.value_range)))
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.RandomBrightness")
+def _brightness(walk, layer, x):
+    low, high = map(float, layer.value_range)
+    by = tuple(float(f) * (high - low) for f in layer.factor)
+    return _drawn(walk, layer, word("random_brightness")(_range(by), (low, high)), x)
+
+
+@rules("keras.layers.RandomHue", "keras.layers.RandomSaturation")
 def _color(walk, layer, x):
     name = type(layer).__name__
     raise PortError(
@@ -103,21 +114,25 @@ def _other_law(walk, layer, x):
     )
 
 
+def _drawn(walk: Any, layer: Any, made: Any, x: Any) -> Any:
+    """A layer of images with their channels last, around which those of others are moved."""
+    if walk.rank != 4:
+        raise PortError(f"{type(layer).__name__} of a batch of images, got {walk.rank} axes")
+    if "float" not in walk.node.input_tensors[0].dtype:
+        x = walk.emit(word("ops.astype")(dtype=word("float32")), x)
+    if not layout(layer):
+        return walk.emit(made, x)
+    return walk.emit(word("permute")(0, 3, 1, 2), walk.emit(made, walk.emit(word("permute")(0, 2, 3, 1), x)))
+
+
 def _filled(layer: Any) -> dict[str, Any]:
-    """The fill mode for points outside the image."""
-    _last(layer)
-    if layer.interpolation != "bilinear":
-        raise PortError(f'interpolation="bilinear", got {layer.interpolation!r}')
+    """How points outside the image, and between its pixels, are made."""
     value = {"fill_value": float(layer.fill_value)} if layer.fill_mode == "constant" else {}
-    return {"fill_mode": layer.fill_mode, **value}
-
-
-def _last(layer: Any) -> None:
-    if layout(layer):
-        raise PortError(f"{type(layer).__name__} of images with their channels last")
+    between = {} if layer.interpolation == "bilinear" else {"interpolation": layer.interpolation}
+    return {"fill_mode": layer.fill_mode, **value, **between}
 
 
 def _range(factor: Any) -> Any:
     """One number for a symmetric range."""
-    low, high = (-factor, factor) if isinstance(factor, (int, float)) else map(float, factor)
+    low, high = sorted((-factor, factor) if isinstance(factor, (int, float)) else map(float, factor))
     return float(high) if low == -high else (low, high)

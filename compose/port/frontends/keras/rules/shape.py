@@ -22,6 +22,8 @@ def _concatenate_layer(walk, layer, xs):
 
 @rule("keras.layers.Flatten")
 def _flatten(walk, layer, x):
+    if walk.rank == 1:
+        return walk.emit(word("ops.expand_dims")(axis=-1), x)
     if layer.data_format == "channels_first" and walk.rank > 2:
         x = walk.emit(word("permute")(0, *range(2, walk.rank), 1), x)
     return walk.emit(word("flatten"), x)
