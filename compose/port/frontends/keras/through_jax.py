@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.keras.float64 import float64
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.registry import registry
 from compose.port.frontends.jax.values import Value, Weight
-from compose.port.frontends.keras.float64 import float64
 from compose.port.lowering.base import Place
 from compose.port.lowering.values import BATCH, GraphValue
 
