@@ -114,7 +114,8 @@ def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> l
             continue
         if line not in (name, f"({name})"):
             lines.append(f"{name} = {line.removeprefix('(').removesuffix(')') if len(chosen) > 1 else line}")
-        lines += [f"{statement.loop}:", f"    {name} = {statement.body.format(name)}"]
+        body = statement.body.replace("{}", name)
+        lines += [f"{statement.loop}:", f"    {name} = {body}"]
     lines.append(f"return {plain(TOKEN.sub(lambda m: names[m.group()], layout))}")
     return lines
 

@@ -1,0 +1,56 @@
+"""Small functions."""
+
+from __future__ import annotations
+
+from keras import ops
+
+
+def masked_bag(rows, real, mode):
+    """The sum, mean or maximum of embeddings `(batch, n, size)` where `real`, `(batch, n)`, is true."""
+    real = ops.expand_dims(real, -1)
+    if mode == "max":
+        best = ops.max(ops.where(real, rows, float("-inf") + 0 * rows), axis=1)
+        return ops.where(ops.any(real, axis=1), best, 0 * best)
+    total = ops.sum(ops.where(real, rows, 0 * rows), axis=1)
+    if mode == "sum":
+        return total
+    return total / ops.maximum(ops.sum(ops.cast(real, rows.dtype), axis=1), 1)
+
+
+def mixture(outputs, logits, top=None):
+    """The sum of the experts' outputs, weighted by the softmax of the logits, of the `top` largest alone if given."""
+    if top is not None:
+        least = ops.top_k(logits, top)[0][..., -1:]
+        logits = ops.where(logits >= least, logits, float("-inf"))
+    return ops.einsum("...e,...me->...m", ops.softmax(logits), ops.stack(outputs, axis=-1))
+
+
+def blocks_to_space(x, factor, outermost):
+    """Moves channels to blocks of `factor` values along each spatial axis."""
+    space, n = x.shape[1:-1], x.shape[-1]
+    rank = len(space)
+    channels, block = n // factor**rank, [factor] * rank
+    x = ops.reshape(x, (-1, *space, *((channels, *block) if outermost else (*block, channels))))
+    channel, first = (rank + 1, rank + 2) if outermost else (2 * rank + 1, rank + 1)
+    woven = [axis for i in range(rank) for axis in (1 + i, first + i)]
+    return ops.reshape(ops.transpose(x, (0, *woven, channel)), (-1, *(size * factor for size in space), channels))
+
+
+def space_to_blocks(x, factor, outermost):
+    """Moves blocks of `factor` values along each spatial axis to channels."""
+    space, n = x.shape[1:-1], x.shape[-1]
+    rank = len(space)
+    x = ops.reshape(x, (-1, *(part for size in space for part in (size // factor, factor)), n))
+    outer, inner, channel = range(1, 2 * rank, 2), range(2, 2 * rank + 1, 2), 2 * rank + 1
+    packed = (channel, *inner) if outermost else (*inner, channel)
+    shape = (-1, *(size // factor for size in space), n * factor**rank)
+    return ops.reshape(ops.transpose(x, (0, *outer, *packed)), shape)
+
+
+def integer_lookup(x, vocabulary, unknown, mask_token):
+    """The index of each integer in the vocabulary, after those for unknown ones."""
+    first = 0 if mask_token is None else 1
+    y = first + x % unknown
+    for i, known in enumerate(vocabulary):
+        y = ops.where(x == known, first + unknown + i, y)
+    return y if mask_token is None else ops.where(x == mask_token, 0, y)
