@@ -33,7 +33,9 @@ class KerasRun:
             return [np.asarray(keras.ops.convert_to_numpy(y)) for y in keras.tree.flatten(made)]
 
     def gradients(self, arrays: list[np.ndarray], cotangents: list[np.ndarray]) -> dict[str, np.ndarray]:
-        floating = [y for y in keras.tree.flatten(self.model.output) if "float" in keras.backend.standardize_dtype(y.dtype)]
+        floating = [
+            y for y in keras.tree.flatten(self.model.output) if "float" in keras.backend.standardize_dtype(y.dtype)
+        ]
         if not floating or not self.model.trainable_variables:
             return {}
         with float64():

@@ -57,7 +57,7 @@ def repeated(w, layer, p, s, x):
     def made(i: int) -> tuple:
         return w.apart(layer.block, lambda x: w.named(w.layer(layer.block, *take(i), x)), x, layer.block.kind)
 
-    function, _, call, y = made(0)
+    function, _, call, _ = made(0)
     if function is None:
         for i in range(layer.times):
             x = w.named(w.layer(layer.block, *take(i), x))

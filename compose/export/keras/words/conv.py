@@ -65,7 +65,11 @@ def transposed(w, layer, p, s, x):
     widths = [(0, 0)] * rank
     full = [(n - 1) * t + k for n, t, k in zip(space, stride, spans)]
     if not kept:
-        options += f", output_padding={same(added)}" if any(a != max(t - k, 0) for a, t, k in zip(added, stride, spans)) else ""
+        options += (
+            f", output_padding={same(added)}"
+            if any(a != max(t - k, 0) for a, t, k in zip(added, stride, spans))
+            else ""
+        )
         widths = [(before, max(after, 0)) for before, after in cut]
         full = [n + a for n, a in zip(full, added)]
     else:

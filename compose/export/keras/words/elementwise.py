@@ -201,4 +201,3 @@ def inverted_above(w, layer, p, s, x):
     given = options(layer)
     y = w.named(w.call(x, f"ops.clip({{}} + {given.get('addition', 0.0)!r}, 0, 1)"))
     return w.call(y, f"ops.where({{}} < {given.get('threshold', 0.5)!r}, {{}}, 1 - {{}})")
-

@@ -60,6 +60,13 @@ def cropped(w, x, widths: Any):
 
 def extra(**given: Any) -> str:
     """Arguments that differ from Keras's defaults."""
-    usual = {"strides": 1, "padding": "valid", "dilation_rate": 1, "groups": 1, "use_bias": True, "output_padding": None}
+    usual = {
+        "strides": 1,
+        "padding": "valid",
+        "dilation_rate": 1,
+        "groups": 1,
+        "use_bias": True,
+        "output_padding": None,
+    }
     given = {k: same(v) if isinstance(v, tuple) else v for k, v in given.items()}
     return "".join(f", {k}={v!r}" for k, v in given.items() if v != usual.get(k)).replace("'", '"')

@@ -30,7 +30,7 @@ def resized(w, layer, p, s, x):
         factors = same(m // n for n, m in zip(space, wanted))
         return back(w, layer, w.module(x, f"layers.UpSampling{len(axes)}D({factors})", shape=shape))
     if isinstance(layer, resize) and len(axes) == 2 and plain(layer) and x.floats:
-        return back(w, layer, w.module(x, f'layers.Resizing({wanted[0]}, {wanted[1]})', shape=shape))
+        return back(w, layer, w.module(x, f"layers.Resizing({wanted[0]}, {wanted[1]})", shape=shape))
     for axis, (n, m, step) in enumerate(zip(space, wanted, steps), 1):
         grown = [*x.shape[:axis], m, *x.shape[axis + 1 :]]
         if layer.method == "nearest":
