@@ -17,6 +17,8 @@ from compose.keras.modes import mode
 class KerasRun:
     """See `compose.export.source.prove.Run`."""
 
+    widens = True
+
     def __init__(self, source: str):
         self.backend = backend(ExportError)
         self.name = f"Keras on {keras.backend.backend()}"
@@ -39,7 +41,8 @@ class KerasRun:
         if not floating or not self.model.trainable_variables:
             return {}
         with float64():
-            model = keras.Model(self.model.inputs, floating)
+            given = self.model.inputs
+            model = keras.Model(given[0] if len(given) == 1 else given, floating)
             if not model.trainable_variables:
                 return {}
             *_, grads = self.backend.gradients(model, arrays, _packed, lambda _: cotangents)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compose.core.layer import Layer
+from compose.export.errors import ExportError
 from compose.export.keras.registry import TABLE
 from compose.export.source.code import NAMES, Code, Statement, snake
 from compose.export.source.pieces import Pieces
@@ -28,6 +29,7 @@ TAKEN = {"network", "keras", "layers", "ops", "math", "inputs", "name", *NAMES, 
 class Shared:
     """The layers that each use of a shared layer calls, in the order in which they are called."""
 
+    attends: bool  # whether its table is used in both directions
     layers: list[str] = field(default_factory=list)
     at: int = 0
 
@@ -36,7 +38,7 @@ class Writer(SourceWriter):
     """What rules write Keras with.
 
     Attributes:
-        inside: whether a function is being written, whose layers have names that begin with its argument `name`.
+        within: whether a function is being written, whose layers have names that begin with its argument `name`.
         shared: the layers of the shared layer that is being called.
         frozen: whether layers are made with `trainable=False`.
     """
@@ -51,7 +53,7 @@ class Writer(SourceWriter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inside = False
+        self.within = False
         self.shared: Shared | None = None
         self.frozen = False
 
@@ -63,7 +65,7 @@ class Writer(SourceWriter):
 
     def name_text(self, name: str, index: str = "") -> str:
         """The name of a layer as an expression."""
-        start = "{name}_" if self.inside else ""
+        start = "{name}_" if self.within else ""
         return f'{"f" if start or index else ""}"{start}{name}{index}"'
 
     def made_layer(self, text: str, weights: dict[str, Any] | None = None, name: str | None = None) -> str:
@@ -120,11 +122,11 @@ class Writer(SourceWriter):
     ) -> tuple[str | None, dict, str, Any]:
         inputs: list[str] = []
         labels = lambda n: ["x"] if n == 1 else [f"x{i}" for i in range(n)]
-        inside, self.inside = self.inside, True
+        inside, self.within = self.within, True
         try:
             code, y = self.inner(layer, run, x, inputs, labels)
         finally:
-            self.inside = inside
+            self.within = inside
         if code.empty:
             return None, {}, "", y
         name = self.kept(snake(re.sub(r"\W", "_", title or self.title(layer))), function_text(code, layout(y)), TAKEN)
@@ -132,6 +134,17 @@ class Writer(SourceWriter):
 
     def use(self, text: str, weights: dict, call: str, x: Any, y: Any) -> Any:
         return self.results(f"{text}({call}, {self.name_text(self.prefix(weights))})", y)
+
+    def function(self, layer: Layer, shape: tuple[int, ...]) -> str:
+        """A layer without weights as a function of one value."""
+        x = Value("x", shape, np.dtype("float32"))
+        code, y = self.inner(layer, lambda x: self.named(self.layer(layer, {}, {}, x)), x, [], lambda _: ["x"])
+        if code.attributes:
+            raise ExportError("a function", str(layer))
+        lines = code.body(layout(y))
+        if len(lines) == 1:
+            return f"lambda x: {lines[0].removeprefix('return ')}"
+        return self.kept(layer.kind, "\n".join(["(x):", *(f"    {line}" for line in lines)]), TAKEN)
 
     def prefix(self, weights: dict, name: str | None = None) -> str:
         """A name that the names of the layers of a function begin with; they become this code's."""

@@ -23,6 +23,7 @@ class Run(Protocol):
     """What was written, running in its framework in float64."""
 
     name: str
+    widens: bool  # whether outputs of narrower floating-point dtypes come in float64
 
     def load(self, weights: dict[str, Any]) -> None:
         """Set all weights by name, strictly."""
@@ -50,7 +51,7 @@ def proven(
 
         def outputs(*arrays: Any) -> list:
             made = run.outputs([np.asarray(a) for a in arrays])
-            return [_as(y, kind) for y, kind in zip(made, kinds, strict=True)]
+            return [_as(y, kind, run.widens) for y, kind in zip(made, kinds, strict=True)]
 
         outputs.name = run.name  # pyright: ignore[reportFunctionMemberAccess]
         report = Report.of(net, params, state, inputs, outputs, batch)
@@ -97,6 +98,8 @@ def _wide(a: Any) -> Any:
     return np.asarray(a, np.float64)
 
 
-def _as(a: np.ndarray, dtype: Any) -> np.ndarray:
-    """Integers in the network's dtype: torch has them in int64."""
-    return a.astype(dtype) if a.dtype.kind in "iu" and np.dtype(dtype).kind in "iu" else a
+def _as(a: np.ndarray, dtype: Any, widened: bool) -> np.ndarray:
+    """Integers in the network's dtype: frameworks have them in their own; floats too where they were widened."""
+    integers = a.dtype.kind in "iu" and np.dtype(dtype).kind in "iu"
+    floats = widened and a.dtype.kind == "f" and jnp.issubdtype(dtype, jnp.floating)
+    return a.astype(dtype) if integers or floats else a

@@ -200,9 +200,7 @@ class SourceWriter(Walk):
         try:
             inner = jax.tree.unflatten(tree, [leaf.but(base=tokens[leaf.text], steps=()) for leaf in leaves])
             y = run(inner)
-            if not self.code.empty:
-                y = self.named(y)
-            return self.code, y
+            return self.code, y if self.code.empty else self.named(y)
         finally:
             self.code, self.start = outer, start
 

@@ -14,7 +14,7 @@ from compose.export.torch.convert import tensors
 class TorchRun:
     """See `compose.export.source.prove.Run`."""
 
-    name = "torch"
+    name, widens = "torch", False
 
     def __init__(self, made: Any):
         self.module = made.module().double()

@@ -67,7 +67,7 @@ class MultiHeadAttention(layers.Layer):
     def build(self, *_):
         pass
 
-    def call(self, query, key, value, mask=None, training=False):
+    def call(self, query, key, value, seen=None, training=False):
         q, k, v = self.query(query), self.key(key), self.value(value)
         counts = (self.heads, self.groups, self.groups)
         q, k, v = (ops.reshape(a, (-1, a.shape[1], n, a.shape[2] // n)) for a, n in zip((q, k, v), counts))
@@ -78,8 +78,8 @@ class MultiHeadAttention(layers.Layer):
         scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
         scores = ops.matmul(q * scale, ops.swapaxes(k, 2, 3))
         scores = scores if self.scores is None else self.scores(scores)
-        seen = allowed(mask, q.shape[2], k.shape[2], self.causal, self.window)
-        weights = attention_weights(scores, seen, mask is not None and self.empty == "zeros")
+        near = allowed(seen, q.shape[2], k.shape[2], self.causal, self.window)
+        weights = attention_weights(scores, near, seen is not None and self.empty == "zeros")
         y = ops.swapaxes(ops.matmul(self.dropout(weights, training=training), v), 1, 2)
         y = self.out(ops.reshape(y, (-1, y.shape[1], y.shape[2] * y.shape[3])))
         return (y, weights) if self.return_weights else y
@@ -101,10 +101,10 @@ class DotAttention(layers.Layer):
         scores = ops.matmul(query, ops.swapaxes(key, 1, 2))
         return scores if self.scale is None else scores * self.scale
 
-    def call(self, query, key, value, mask=None, training=False):
-        seen = allowed(mask, query.shape[1], key.shape[1], self.causal, None)
+    def call(self, query, key, value, seen=None, training=False):
+        near = allowed(seen, query.shape[1], key.shape[1], self.causal, None)
         scores = ops.expand_dims(self.score(query, key), 1)
-        weights = attention_weights(scores, seen, mask is not None)[:, 0]
+        weights = attention_weights(scores, near, seen is not None)[:, 0]
         y = ops.matmul(self.dropout(weights, training=training), value)
         return (y, weights) if self.return_weights else y
 
@@ -264,7 +264,7 @@ def window_mask(x, space, window, shift):
         ops.zeros_like(ops.reshape(x[..., 0], (-1, *region.shape[1:]))) + ops.cast(region, x.dtype),
         (-1, window * window),
     )
-    return ops.expand_dims(region, -1) == ops.expand_dims(region, 1)
+    return ops.equal(ops.expand_dims(region, -1), ops.expand_dims(region, 1))
 
 
 def sinusoidal(x, base, interleaved):

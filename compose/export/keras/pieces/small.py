@@ -52,5 +52,5 @@ def integer_lookup(x, vocabulary, unknown, mask_token):
     first = 0 if mask_token is None else 1
     y = first + x % unknown
     for i, known in enumerate(vocabulary):
-        y = ops.where(x == known, first + unknown + i, y)
-    return y if mask_token is None else ops.where(x == mask_token, 0, y)
+        y = ops.where(ops.equal(x, known), first + unknown + i, y)
+    return y if mask_token is None else ops.where(ops.equal(x, mask_token), 0, y)

@@ -35,7 +35,7 @@ def mean_of_windows(x, size, stride, padding, overhang, count_padding):
 
 def root(x, power):
     """`x ** (1 / power)`, with gradient 0 where it is 0."""
-    return ops.where(x == 0, 0 * x, ops.where(x == 0, 1 + 0 * x, x) ** (1 / power))
+    return ops.where(ops.equal(x, 0), 0 * x, ops.where(ops.equal(x, 0), 1 + 0 * x, x) ** (1 / power))
 
 
 def max_pool_with_places(x, size, stride, padding, dilation):

@@ -6,7 +6,6 @@ from compose.combinators.branch import identity
 from compose.export.errors import ExportError
 from compose.export.keras.registry import writes
 from compose.export.source.text import number, options
-from compose.export.source.value import Value
 from compose.layers.attention.dot_product import scaled_dot_product_attention, split_attention
 from compose.layers.attention.multi_head import multi_head_attention
 from compose.layers.attention.score import additive_attention, dot_attention
@@ -32,7 +31,7 @@ def multi_head(w, layer, p, s, x):
         return native(w, layer, p, query, key, value, out)
     text, weights = layer_of(w, layer, p)
     made = w.made_layer(text, weights)
-    given = [str(v) for v in (query, key, value)] + ([] if mask is None else [f"mask={w.named(mask)}"])
+    given = [str(v) for v in (query, key, value)] + ([] if mask is None else [f"seen={w.named(mask)}"])
     return w.called(f"{made}({', '.join(given)})", out)
 
 
@@ -87,8 +86,7 @@ def function_of(w, layer) -> str:
     """What turns queries and keys, as a function."""
     if isinstance(layer, rotary):
         return f"{w.part('Rotary')}({layer.base!r}, {layer.size!r}, {layer.interleaved!r})"
-    made = w.layer(layer, {}, {}, Value("x", (1, 1, 1, 1), "float32"))
-    return f"lambda x: {made}"
+    return w.function(layer, (1, 1, 1, 1))
 
 
 def scores_of(w, layer, p, heads: int, name: str = "") -> tuple[str, dict]:
@@ -105,8 +103,7 @@ def scores_of(w, layer, p, heads: int, name: str = "") -> tuple[str, dict]:
         return f"{w.part('CosineWindowBias')}({layer.window}, {layer.hidden}, {heads}{called})", dict(p)
     if any(leaf for leaf in p):
         raise ExportError("scores that have a layer", str(layer))
-    made = w.layer(layer, {}, {}, Value("x", (1, heads, 1, 1), "float32"))
-    return f"lambda x: {made}", {}
+    return w.function(layer, (1, heads, 1, 1)), {}
 
 
 @writes(alibi, relative_bias, window_bias, cosine_window_bias)
@@ -132,7 +129,7 @@ def windowed(w, layer, p, s, x):
     rows = w.call(x, f"{w.part('to_windows')}({{}}, {layer.window}, {layer.shift})")
     rows, made, mask = w.named(rows), w.made_layer(text, weights), ""
     if layer.shift:
-        mask = f", mask={w.part('window_mask')}({rows}, {tuple(x.shape[1:3])}, {layer.window}, {layer.shift})"
+        mask = f", seen={w.part('window_mask')}({rows}, {tuple(x.shape[1:3])}, {layer.window}, {layer.shift})"
     y = w.named(w.call(rows, f"{made}({rows}, {rows}, {{}}{mask})"))
     return w.call(
         y, f"{w.part('from_windows')}({{}}, {tuple(x.shape[1:3])}, {layer.window}, {layer.shift})", shape=x.shape
@@ -160,7 +157,7 @@ def unprojected(w, layer, p, s, x):
     more += [f"dropout={layer.dropout!r}"] if layer.dropout else []
     more += ["return_weights=True"] if layer.return_weights else []
     made = w.made_layer(f"{part}({', '.join(more)})", dict(p))
-    given = [str(w.named(v)) for v in (query, key, value)] + ([] if mask is None else [f"mask={w.named(mask)}"])
+    given = [str(w.named(v)) for v in (query, key, value)] + ([] if mask is None else [f"seen={w.named(mask)}"])
     return w.called(f"{made}({', '.join(given)})", w.out(layer, x))
 
 

@@ -90,7 +90,8 @@ class Use:
 @writes(share)
 def shared(w, layer, p, s, x):
     (key, _), (body_key, _) = layer.children()
-    cell = Use(layer.shared, p.get(key, {}), s.get(key, {}), w.scope, key, writer.Shared())
+    attends = any(getattr(inner, "method", None) == "attend" for _, inner in layer.walk())
+    cell = Use(layer.shared, p.get(key, {}), s.get(key, {}), w.scope, key, writer.Shared(attends))
 
     def run(x):
         before, w.scope = w.scope, (*w.scope, cell)
@@ -117,7 +118,7 @@ def use(w, layer, p, s, x):
         if not cell.shared.layers or layer.method != "attend" or not isinstance(cell.layer, embedding):
             raise ExportError("a shared layer that is called", f".{layer.method}")
         count = cell.params["embedding"].shape[0]
-        table = f"ops.transpose({cell.shared.layers[0]}.embeddings)"
-        return w.call(w.named(x), f"ops.matmul({{}}, {table})", shape=(*x.shape[:-1], count))
+        text = f"{cell.shared.layers[0]}({{}}, reverse=True)"
+        return w.call(w.named(x), text, shape=(*x.shape[:-1], count))
     finally:
         w.scope, w.path, w.shared = before

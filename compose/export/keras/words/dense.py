@@ -41,7 +41,8 @@ def table_of(w, layer, p):
 @writes(embedding)
 def lookup(w, layer, p, s, x):
     table = table_of(w, layer, {"embedding": jnp.asarray(p["embedding"])})
-    text = f"layers.Embedding({layer.count}, {layer.size})"
+    kind = "ReversibleEmbedding" if w.shared is not None and w.shared.attends else "Embedding"
+    text = f"layers.{kind}({layer.count}, {layer.size})"
     return w.module(x, text, {"embeddings": table}, (*x.shape, layer.size), table.dtype)
 
 
@@ -60,7 +61,9 @@ def bag(w, layer, p, s, x):
     if real is None and layer.padding is None:
         return w.call(rows, f"ops.{layer.mode}({{}}, axis=1)", shape=shape)
     if real is not None and real.ndim == 1:
-        real = w.made(f"ops.arange({ids.shape[1]}) < ops.expand_dims({{}}, -1)", real, shape=ids.shape, dtype=bool)
+        real = w.made(
+            f"ops.less(ops.arange({ids.shape[1]}), ops.expand_dims({{}}, -1))", real, shape=ids.shape, dtype=bool
+        )
     if layer.padding is not None:
         known = w.made(f"ops.not_equal({{}}, {layer.padding})", ids, dtype=bool)
         real = known if real is None else w.made("ops.logical_and({}, {})", real, known)
@@ -78,13 +81,14 @@ def per_channel(w, layer, p, s, x):
 @writes(class_token)
 def prepended(w, layer, p, s, x):
     out, x = w.out(layer, x), w.named(x)
-    token = w.parameter(x, p["token"], "token", batch=True)
+    token = w.parameter(x, p["token"].reshape(1, layer.count, -1), "token", batch=True)
     return w.made("ops.concatenate([{}, {}], axis=1)", token, x, shape=out.shape)
 
 
 @writes(parameter)
 def bare(w, layer, p, s, x):
-    return w.parameter(w.named(x), p["value"], "value", batch=layer.batch)
+    value = p["value"].reshape(1, *layer.shape) if layer.batch else p["value"]
+    return w.parameter(w.named(x), value, "value", batch=layer.batch)
 
 
 @writes(fixed_rows)

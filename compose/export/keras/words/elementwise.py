@@ -32,7 +32,6 @@ PLAIN: dict[Any, tuple[str, dict[str, str]]] = {
     basic.sparse_plus: ("ops.sparse_plus", {}),
     basic.sparse_sigmoid: ("ops.sparse_sigmoid", {}),
     smooth.silu: ("ops.silu", {}),
-    smooth.mish: ("keras.activations.mish", {}),
     smooth.soft_sign: ("ops.softsign", {}),
     smooth.log_sigmoid: ("ops.log_sigmoid", {}),
     smooth.elu: ("ops.elu", {"alpha": "alpha"}),
@@ -79,6 +78,11 @@ def plain(w, layer, p, s, x):
     function, names = next(row for word, row in PLAIN.items() if word.fn is layer.fn)
     text = arguments({names[k]: v for k, v in options(layer).items() if k in names})
     return w.call(x, f"{function}({{}}{', ' * bool(text)}{text})")
+
+
+@writes(smooth.mish)
+def self_gated(w, layer, p, s, x):
+    return w.module(x, 'layers.Activation("mish")')
 
 
 @writes(smooth.gelu)

@@ -23,7 +23,11 @@ def hot(w, layer, p, s, x):
 
 @writes(bucketize)
 def binned(w, layer, p, s, x):
-    return w.call(x, f"ops.digitize({{}}, {list(options(layer)['boundaries'])})", dtype=w.out(layer, x).dtype)
+    return w.call(
+        x,
+        f"ops.digitize({{}}, ops.convert_to_tensor({list(options(layer)['boundaries'])}))",
+        dtype=w.out(layer, x).dtype,
+    )
 
 
 @writes(integer_lookup)

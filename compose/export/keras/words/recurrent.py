@@ -107,7 +107,7 @@ def written(w, cell: Any, how: Any, p: dict, x: Any) -> Any:
     if real is not None:
         if real.ndim == 1:
             real = w.made(
-                f"ops.arange({xs.shape[1]}) < ops.expand_dims({{}}, -1)", real, shape=xs.shape[:2], dtype=bool
+                f"ops.less(ops.arange({xs.shape[1]}), ops.expand_dims({{}}, -1))", real, shape=xs.shape[:2], dtype=bool
             )
         given.append(f"mask={w.named(real)}")
     pair = kind in ("LSTM", "ConvLSTM")
@@ -117,11 +117,16 @@ def written(w, cell: Any, how: Any, p: dict, x: Any) -> Any:
     y, end = out if how.return_carry else (out, None)
     value = lambda a: Value("", tuple(a.shape), a.dtype)
     call = f"{made}({', '.join(given)})"
-    turned = lambda v: w.call(v, "ops.flip({}, axis=1)") if sequence and how.reverse else v
+
+    def placed(v: Value) -> Value:
+        """The output at its steps, without the mask, which Keras would hand on to what follows."""
+        v = w.call(v, "ops.copy({})") if real is not None and sequence else v
+        return w.call(v, "ops.flip({}, axis=1)") if sequence and how.reverse else v
+
     if end is None:
-        return turned(w.results(call, value(y)))
+        return placed(w.results(call, value(y)))
     first, *states = w.results(call, (value(y), *map(value, end if pair else (end,))))
-    return turned(first), tuple(states) if pair else states[0]
+    return placed(first), tuple(states) if pair else states[0]
 
 
 @writes(bidirectional)

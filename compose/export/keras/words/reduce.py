@@ -56,7 +56,7 @@ def vector_norm(w, layer, p, s, x):
     if order in (float("inf"), -float("inf")):
         text = f"ops.{'max' if order > 0 else 'min'}(ops.abs({{}}){axes})"
     elif order == 0:
-        text = f'ops.sum(ops.cast({{}} != 0, "{out.dtype.name}"){axes})'
+        text = f'ops.sum(ops.cast(ops.not_equal({{}}, 0), "{out.dtype.name}"){axes})'
     elif order == 2:
         text = f"ops.sqrt(ops.sum(ops.square({{}}){axes}))"
     elif order == 1:

@@ -40,7 +40,8 @@ def resized(w, layer, p, s, x):
             matrix = weights(n, m, step, layer.method, layer.antialias, layer.coordinates)
             x = w.named(x)
             held = w.parameter(x, np.asarray(matrix), f"matrix_{axis}", trainable=False)
-            text = f"ops.moveaxis(ops.tensordot({{}}, {{}}, ([{axis}], [1])), -1, {axis})"
+            letters = "abcde"[: x.ndim]
+            text = f'ops.einsum("{letters},x{letters[axis]}->{letters[:axis]}x{letters[axis + 1 :]}", {{}}, {{}})'
             x = w.made(text, x, held, shape=grown)
     return back(w, layer, x)
 
