@@ -31,16 +31,16 @@ def dense(w, layer, p, s, x):
 
 def table_of(w, layer, p):
     """The rows of an embedding; that of padding gets no gradient."""
-    table = p["embedding"]
     if layer.padding is None:
-        return table
+        return p["embedding"]
+    table = jnp.asarray(p["embedding"])
     w.note("The row of padding is trained too: Keras has none that is not.")
     return table.at[layer.padding].set(jax.lax.stop_gradient(table[layer.padding]))
 
 
 @writes(embedding)
 def lookup(w, layer, p, s, x):
-    table = table_of(w, layer, {"embedding": jnp.asarray(p["embedding"])})
+    table = table_of(w, layer, p)
     kind = "ReversibleEmbedding" if w.shared is not None and w.shared.attends else "Embedding"
     text = f"layers.{kind}({layer.count}, {layer.size})"
     return w.module(x, text, {"embeddings": table}, (*x.shape, layer.size), table.dtype)
