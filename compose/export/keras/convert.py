@@ -37,7 +37,8 @@ def file_text(writer: Writer, net: Layer, leaves: list, y: str) -> str:
     code = "\n\n\n".join([*writer.parts.values(), *(f"def {k}{text}" for k, text in writer.classes.items()), network])
     names = [name for name in ("layers", "ops") if f"{name}." in code]
     first = [f"import {name}\n" for name in ("itertools", "math") if f"{name}." in code]
-    imports = ["".join(f"{line}" for line in first), "import keras"] if first else ["import keras"]
+    imports = ["".join(first), "import keras"] if first else ["import keras"]
+    imports += ["import numpy as np"] if "np." in code else []
     imports += [f"from keras import {', '.join(names)}"] if names else []
     double = '\n    keras.config.set_floatx("float64")' if has_doubles(writer.code.weights) else ""
     head = f'''"""A network in Keras.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 
@@ -219,9 +220,9 @@ class CosineWindowBias(layers.Layer):
         self.out_kernel = self.add_weight(shape=(self.hidden, self.heads), name="out_kernel")
 
     def call(self, scores):
-        along = [8 * i / (self.window - 1) for i in range(1 - self.window, self.window)]
-        at = [[math.copysign(math.log2(abs(n) + 1) / 3, n) for n in (a, b)] for a in along for b in along]
-        at = ops.convert_to_tensor(at, scores.dtype)
+        along = np.arange(1 - self.window, self.window, dtype=np.float32) / np.float32(self.window - 1) * np.float32(8)
+        by = np.stack(np.meshgrid(along, along, indexing="ij"), -1).reshape(-1, 2)
+        at = ops.convert_to_tensor(np.sign(by) * np.log2(np.abs(by) + np.float32(1)) / np.float32(3), scores.dtype)
         table = ops.matmul(ops.relu(ops.matmul(at, self.hidden_kernel) + self.hidden_bias), self.out_kernel)
         bias = 16 * ops.sigmoid(ops.moveaxis(ops.take(table, window_offsets(self.window), axis=0), -1, 0))
         return scores * ops.reshape(ops.exp(ops.minimum(self.log_scale, math.log(100))), (-1, 1, 1)) + bias
