@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,9 @@ class KerasExport(Exported):
         beside = Path(path).with_suffix(".weights.h5")
         with tempfile.TemporaryDirectory() as folder:
             held = Path(folder) / beside.name
-            self.model().save_weights(held)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # Keras reads its own variables in NumPy 1's way
+                self.model().save_weights(held)
             with replacing(beside) as file:
                 file.write(held.read_bytes())
         with replacing(path) as file:

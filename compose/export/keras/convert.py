@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,33 @@ from compose.core.layer import Layer
 from compose.export.errors import ExportError
 from compose.export.keras import registry
 from compose.export.keras.writer import Writer
+from compose.export.source.code import snake
 from compose.export.source.text import described, expression, has_doubles, layout
 from compose.export.source.walked import walked
+
+OPERATORS = ("add", "subtract", "multiply", "true_divide", "power", "matmul", "negative", "get_item", "mod")
 
 
 def source_of(net: Layer, params: Any, state: Any, inputs: tuple) -> tuple[str, dict[str, Any]]:
     """The text, and the weights by path: functions of `params` and `state`, which may be traced."""
     registry.load()
-    writer = Writer()
     labels = lambda n: ["inputs"] if n == 1 else [f"input_{i}" for i in range(n)]
+    writer = Writer()
     leaves, y = walked(writer, net, params, state, inputs, labels)
+    taken = given_by_keras(writer, file_text(writer, net, leaves, layout(y)))
+    if taken:
+        writer = Writer(taken)
+        leaves, y = walked(writer, net, params, state, inputs, labels)
     if not all(len(leaf.shape) for leaf in leaves):
         raise ExportError("inputs with a batch axis, as a Keras source has them", "a number")
     return file_text(writer, net, leaves, layout(y)), writer.code.weights
+
+
+def given_by_keras(writer: Writer, text: str) -> frozenset[str]:
+    """The names of layers that Keras could give to what has none in the text: it counts those of each kind."""
+    layers = (re.sub(r"(?<=\d)_d$", "d", snake(kind)) for kind in writer.unnamed)
+    kinds = {*OPERATORS, *re.findall(r"\bops\.(\w+)\(", text), *layers}
+    return frozenset(name for name in writer.code.attributes if re.sub(r"_\d+$", "", name) in kinds)
 
 
 def file_text(writer: Writer, net: Layer, leaves: list, y: str) -> str:

@@ -41,6 +41,8 @@ class Writer(SourceWriter):
         within: whether a function is being written, whose layers have names that begin with its argument `name`.
         shared: the layers of the shared layer that is being called.
         frozen: whether layers are made with `trainable=False`.
+        unnamed: the classes of layers that have no name in the text, to which Keras gives one.
+        avoided: names that layers with weights do not take.
     """
 
     framework, words, pieces = "Keras", TABLE, PIECES
@@ -51,8 +53,10 @@ class Writer(SourceWriter):
         )
     } | {"equal": "ops.equal({}, {})", "not_equal": "ops.not_equal({}, {})"}  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, avoided: frozenset[str] = frozenset()) -> None:
         super().__init__()
+        self.avoided = avoided
+        self.unnamed: set[str] = set()
         self.within = False
         self.shared: Shared | None = None
         self.frozen = False
@@ -61,7 +65,8 @@ class Writer(SourceWriter):
 
     def attribute_named(self, name: str) -> str:
         name = re.sub(r"\W", "_", name)
-        return f"layer_{name}" if name[:1].isdigit() else name
+        name = f"layer_{name}" if name[:1].isdigit() else name
+        return f"{name}_layer" if name in self.avoided else name
 
     def name_text(self, name: str, index: str = "") -> str:
         """The name of a layer as an expression."""
@@ -71,6 +76,7 @@ class Writer(SourceWriter):
     def made_layer(self, text: str, weights: dict[str, Any] | None = None, name: str | None = None) -> str:
         """The text that makes a layer, or reads it where it is shared; with weights it has the name of the path."""
         if not weights:
+            self.unnamed.add(text.partition("(")[0].removeprefix("layers."))
             return text
         if self.shared is not None and self.shared.at < len(self.shared.layers):
             self.shared.at += 1

@@ -31,6 +31,7 @@ from compose import (
     repeat,
     residual,
     share,
+    softmax,
     spec,
     tanh,
 )
@@ -81,8 +82,9 @@ def test_a_repeat_is_a_function_and_a_loop():
         body(made).partition("layers\n\n\n")[2]
         == """\
 def graph(x0, x1, name):
-    y = layers.Dense(4, activation="relu", name=f"{name}_fc_1")(x1)
-    return (layers.Dense(4, name=f"{name}_fc_0")(x0) + x1, y)
+    x0 = layers.Dense(4, name=f"{name}_fc_0")(x0) + x1
+    x1 = layers.Dense(4, activation="relu", name=f"{name}_fc_1")(x1)
+    return (x0, x1)
 
 
 def network():
@@ -121,6 +123,11 @@ def test_layers_of_keras_are_used():
         assert text in source, source
 
 
+def test_names_that_keras_gives_itself_are_left_to_it():
+    made = written(compose_seq(fc(4, name="softmax"), ops.exp, fc(3, name="exp"), softmax), 4, proof=False)
+    assert set(made.weights) == {f"{n}_layer/{k}" for n in ("softmax", "exp") for k in ("kernel", "bias")}
+
+
 def test_frozen_layers_are_not_trainable_and_augmentation_is_a_note():
     made = written(compose_seq(random_flip(), flatten, frozen(fc(3))), 4, 4, 3, proof=False)
     assert not made.model().trainable_variables and len(made.model().weights) == 2
@@ -146,6 +153,8 @@ def test_files_are_read(tmp_path: Path):
     place.loader.exec_module(module)
     model = module.network()
     model.load_weights(tmp_path / "net.weights.h5")
+    weights = [np.array(v.value) for v in model.weights]
+    assert all(np.array_equal(a, v.value) for a, v in zip(weights, exported.model().weights, strict=True))
     x = np.random.default_rng(0).normal(size=(6, 4, 4, 3)).astype(np.float32)
     assert np.abs(model(x, training=False) - trained.predict(x)).max() < 1e-5
     text = (tmp_path / "net.py").read_text()

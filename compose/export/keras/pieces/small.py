@@ -5,6 +5,17 @@ from __future__ import annotations
 from keras import ops
 
 
+def sparsemax(x, axis):
+    """The point of the probability simplex nearest to `x`."""
+    z = ops.moveaxis(x, axis, -1)
+    largest = -ops.sort(-z, axis=-1)
+    count = ops.arange(1, z.shape[-1] + 1, dtype=z.dtype)
+    totals = ops.cumsum(largest, axis=-1)
+    support = ops.sum(ops.cast(1 + count * largest > totals, "int32"), axis=-1, keepdims=True)
+    cut = (ops.take_along_axis(totals, support - 1, axis=-1) - 1) / ops.cast(support, z.dtype)
+    return ops.moveaxis(ops.relu(z - cut), -1, axis)
+
+
 def masked_bag(rows, real, mode):
     """The sum, mean or maximum of embeddings `(batch, n, size)` where `real`, `(batch, n)`, is true."""
     real = ops.expand_dims(real, -1)

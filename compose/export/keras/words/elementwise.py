@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def activated(w, layer, p, x, text: str, weights: dict, shape: Any) -> Value:
 @writes(*PLAIN)
 def plain(w, layer, p, s, x):
     function, names = next(row for word, row in PLAIN.items() if word.fn is layer.fn)
-    text = arguments({names[k]: v for k, v in options(layer).items() if k in names})
+    given = {k: p.default for k, p in inspect.signature(layer.fn).parameters.items()} | options(layer)
+    text = arguments({argument: given[k] for k, argument in names.items()})
     return w.call(x, f"{function}({{}}{', ' * bool(text)}{text})")
 
 
@@ -155,7 +157,7 @@ def largest_piece(w, layer, p, s, x):
 
 @writes(sparsemax)
 def to_simplex(w, layer, p, s, x):
-    return w.call(x, f"ops.sparsemax({{}}, axis={options(layer).get('axis', -1)})")
+    return w.call(w.named(x), f"{w.part('sparsemax')}({{}}, {options(layer).get('axis', -1)})")
 
 
 @writes(prelu)
