@@ -115,6 +115,9 @@ class Writer(SourceWriter):
         shape = (x.shape[0], *np.shape(array)[1:]) if batch else np.shape(array)
         return self.module(x, text, {"value": array}, shape, kind, name=name)
 
+    def index(self, text: str) -> str:
+        return text if "," in text or ":" not in text else f"{text}, ..."  # Keras takes no slice by itself
+
     def constant_number(self, value: Any) -> str:
         return number(value)
 

@@ -70,6 +70,10 @@ class SourceWriter(Walk):
         """A number where a function of two arrays takes it."""
         raise NotImplementedError
 
+    def index(self, text: str) -> str:
+        """An index, as the framework takes it."""
+        return text
+
     # Layers
 
     def layer(self, layer: Layer, params: Any, state: Any, x: Any, key: str | None = None) -> Any:

@@ -20,9 +20,9 @@ def masked_bag(rows, real, mode):
     """The sum, mean or maximum of embeddings `(batch, n, size)` where `real`, `(batch, n)`, is true."""
     real = ops.expand_dims(real, -1)
     if mode == "max":
-        best = ops.max(ops.where(real, rows, float("-inf") + 0 * rows), axis=1)
-        return ops.where(ops.any(real, axis=1), best, 0 * best)
-    total = ops.sum(ops.where(real, rows, 0 * rows), axis=1)
+        best = ops.max(ops.where(real, rows, float("-inf")), axis=1)
+        return ops.where(ops.any(real, axis=1), best, 0.0)
+    total = ops.sum(ops.where(real, rows, 0.0), axis=1)
     if mode == "sum":
         return total
     return total / ops.maximum(ops.sum(ops.cast(real, rows.dtype), axis=1), 1)

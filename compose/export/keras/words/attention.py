@@ -166,5 +166,7 @@ def positions(w, layer, p, s, x):
     without_cache(layer)
     x = w.named(x)
     if isinstance(layer, learned_positions):
-        return w.made(f"{{}} + {{}}[:{x.shape[1]}]", x, w.parameter(x, p["embedding"], "embedding"))
+        table = w.parameter(x, p["embedding"], "embedding")
+        part = "{}" if table.shape[0] == x.shape[1] else f"ops.slice({{}}, (0, 0), {tuple(x.shape[1:])})"
+        return w.made(f"{{}} + {part}", x, table)
     return w.call(x, f"{w.part('sinusoidal')}({{}}, {number(layer.base)}, {layer.interleaved})")

@@ -29,4 +29,4 @@ def indexed(w, layer, p, s, x):
     x = w.last(x)
     if re.search(r"::\s*-", layer.index):
         raise ExportError("an index of steps above 0", layer.index)
-    return w.call(x, f"{{}}[{layer.index}]", shape=w.out(layer, x).shape)
+    return w.call(x, f"{{}}[{w.index(layer.index)}]", shape=w.out(layer, x).shape)
