@@ -1,16 +1,18 @@
-"""Learned constants: a scale or a bias per channel, a class token, a bare parameter, rows of a table."""
+"""Arrays of the network itself: a scale or a bias per channel, a class token, parameters, buffers, rows of a table."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 
-from compose.core.errors import ShapeError, expect_float, expect_rank, shape_text
+from compose.core.errors import ConfigError, ShapeError, expect_float, expect_rank, shape_text
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
 from compose.layers.initializers import normal, ones, zeros
 
-__all__ = ["class_token", "fixed_rows", "learned_bias", "learned_scale", "parameter"]
+__all__ = ["buffer", "class_token", "fixed_rows", "learned_bias", "learned_scale", "parameter"]
 
 
 @layer
@@ -90,6 +92,39 @@ class parameter(Layer):
 
     def forward(self, p, x, ctx):
         return jnp.broadcast_to(p["value"], (x.shape[0], *self.shape)) if self.batch else p["value"]
+
+
+@layer
+class buffer(StatefulLayer):
+    """An array that does not depend on the input and is not trained, such as a mask: `buffer(8, 8, dtype="bool")`.
+
+    Shapes: `(batch, ...) -> (batch, *shape)`, the same for each example, or just `shape` with `batch=False`;
+    state `value (*shape)`, zeros until it is set. `register_buffer` in torch, a `Variable` in Flax, a weight that is
+    not trainable in Keras.
+
+    >>> from compose import buffer
+    >>> buffer(2, 2, dtype="bool").init(0, jnp.zeros((1, 3)))[1]["value"].dtype
+    dtype('bool')
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    batch: bool = True
+
+    starred = "shape"
+
+    def __init__(self, *shape: int, dtype: Any = "float32", batch: bool = True, name: str | None = None):
+        try:
+            kind = jnp.dtype(getattr(dtype, "fn", dtype)).name
+        except TypeError:
+            raise ConfigError('a dtype, such as dtype="bool"', repr(dtype)) from None
+        self.fill(shape=shape, dtype=kind, batch=batch, name=name)
+
+    def state(self, x):
+        yield "value", Param(self.shape, zeros, jnp.dtype(self.dtype))
+
+    def forward(self, p, s, x, ctx):
+        return (jnp.broadcast_to(s["value"], (x.shape[0], *self.shape)) if self.batch else s["value"]), s
 
 
 @layer

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from compose import (
     bilinear,
+    buffer,
     class_token,
     constant,
     einsum,
@@ -65,6 +66,8 @@ CASES = [
     case(class_token(), lambda p, x: torch.cat([p["token"].expand(2, 1, 4), x], 1), (2, 3, 4)),
     Case(parameter(3, 4), ((2, 5),), lambda p, s, x: np.broadcast_to(p["value"], (2, 3, 4))),
     Case(parameter(3, 4, batch=False), ((2, 5),), lambda p, s, x: p["value"]),
+    Case(buffer(3, 4, dtype="int32"), ((2, 5),), lambda p, s, x: np.broadcast_to(s["value"], (2, 3, 4))),
+    Case(buffer(3, batch=False), ((2, 5),), lambda p, s, x: s["value"]),
     Case(fixed_rows(5, 2, (3, 4)), ((2, 5),), lambda p, s, x: p["embedding"][np.asarray(s["index"], int)]),
     case(squeeze_excite(4), excite, (2, 3, 3, 8)),
     case(mixture(4, fc(3, tanh)), lambda p, x: experts(p, x, 4), (3, 5)),

@@ -11,7 +11,7 @@ from compose.export.torch.registry import writes
 from compose.layers.dense import fc
 from compose.layers.einsum import bilinear, einsum
 from compose.layers.embedding import embedding, embedding_bag
-from compose.layers.learned import class_token, fixed_rows, learned_bias, learned_scale, parameter
+from compose.layers.learned import buffer, class_token, fixed_rows, learned_bias, learned_scale, parameter
 from compose.layers.mixture import mixture
 
 
@@ -68,7 +68,15 @@ def prepended(w, layer, p, s, x):
 
 @writes(parameter)
 def bare(w, layer, p, s, x):
-    name = w.parameter(p["value"], "value")
+    return _alone(w, layer, w.parameter(p["value"], "value"), x)
+
+
+@writes(buffer)
+def held(w, layer, p, s, x):
+    return _alone(w, layer, w.constant(s["value"], "value"), x)
+
+
+def _alone(w, layer, name, x):
     out = w.out(layer, x)
     batch = f".expand({{}}.shape[0]{', -1' * len(layer.shape)})" if layer.batch else ""
     return w.made(f"{name}{batch}", x, shape=out.shape, dtype=out.dtype)

@@ -14,7 +14,8 @@ from compose.core.registry import word
 from compose.ops.operation import signature_of
 from compose.port.frontends.jax.inlining import Eqn, Var, user_line
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Take
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.literals import number
@@ -201,11 +202,9 @@ class Operands(Arithmetic[Value]):
             if array.dtype.kind == "c":
                 raise PortError("constants that are real numbers, got complex ones; make them of two real arrays")
             cut = _cut(array)
-            own, shape, dtype = cut.shape, array.shape, array.dtype
-            weight = Constant(array=cut.astype(np.float64) if array.dtype.kind in "biu" else np.array(cut))
-        made = self.emit(word("parameter")(*own, batch=False), like, shape=own, weights={"value": weight})
-        if dtype.kind in "biu":
-            made = self.emit(as_type(dtype.kind), made, shape=own)
+            own, shape, dtype, weight = cut.shape, array.shape, array.dtype, np.array(cut)
+        layer, arrays = layer_of(weight, own, batch=False)
+        made = self.emit(layer, like, shape=own, **arrays)
         return Value(made.index, shape, dtype, () if own == shape else own)
 
     def whole(self, x: Any) -> Any:

@@ -11,6 +11,7 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.ir.weights import Constant, Take
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import SECOND, BatchNumber, batch_number
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import BATCH, Known, Pending, Value, Weight, identity_axes
@@ -160,13 +161,6 @@ class Operands(LayoutLowering):
         if self.is_repeated(x):
             raise PortError("a weight that the file does not repeat for each example")
         like, array = self.env[self.graph.inputs[0]], np.asarray(x.array if isinstance(x, Weight) else x)
-        weight = Weight.of(Constant(array=array.astype(np.float64)), array, trained=False)
-        layer, axes = word("parameter")(*array.shape, batch=False), identity_axes(array.ndim)
-        given = {"value": self.weight(x) if isinstance(x, Weight) else weight}
-        made = self.emit(layer, like, shape=array.shape, axes=axes, weights=given)
-        if array.dtype == bool:
-            zero = self.emit(word("ops.equal")(y=0), made, shape=array.shape, axes=axes)
-            return self.emit(word("ops.logical_not"), zero, shape=array.shape, axes=axes)
-        if array.dtype.kind in "iu":
-            return self.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)
-        return made
+        weight = self.weight(x) if isinstance(x, Weight) else Weight.of(Constant(array=array), array, trained=False)
+        layer, arrays = layer_of(weight, array.shape, batch=False)
+        return self.emit(layer, like, shape=array.shape, axes=identity_axes(array.ndim), **arrays)

@@ -10,6 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.frontends.tensorflow.waiting import WaitingLowering
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import Known
 
 
@@ -60,10 +61,8 @@ def as_value(lowering: WaitingLowering, known: Any, like: Value) -> Value:
     sizes = (1,) * (like.ndim - 1 - len(weight.shape)) + tuple(weight.shape)
     if len(sizes) > like.ndim - 1:
         raise PortError(f"a variable with fewer axes than the value, got {weight.shape} with {like.shape}")
-    weights = {"value": weight if sizes == weight.shape else weight.reshaped(sizes)}
-    return lowering.emit(
-        word("parameter")(*sizes), lowering.whole(like), shape=(like.shape[0], *sizes), weights=weights
-    )
+    layer, arrays = layer_of(weight if sizes == weight.shape else weight.reshaped(sizes), sizes)
+    return lowering.emit(layer, lowering.whole(like), shape=(like.shape[0], *sizes), **arrays)
 
 
 def for_each_example(array: np.ndarray, x: Value) -> np.ndarray:

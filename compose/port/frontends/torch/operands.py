@@ -14,7 +14,7 @@ from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.positions import added
 from compose.port.frontends.torch.records import Records
-from compose.port.ir.weights import Constant
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
 from compose.port.lowering.literals import single
 from compose.port.lowering.values import Known, Pending, Value, Weight, identity_axes
@@ -115,9 +115,8 @@ def as_value(lowering: LayoutLowering, known: Any, like: Value) -> Value:
         like = lowering.as_source(like)
     ours = tuple(shape[a] for a in like.axes[1:])
     take = laid_out(known, shape[1:], tuple(a - 1 for a in like.axes[1:]), ours)
-    return lowering.emit(
-        word("parameter")(*ours), like, shape=(like.shape[0], *shape[1:]), axes=like.axes, weights={"value": take}
-    )
+    layer, arrays = layer_of(take, ours)
+    return lowering.emit(layer, like, shape=(like.shape[0], *shape[1:]), axes=like.axes, **arrays)
 
 
 def with_array(lowering: LayoutLowering, operation: str, x: Value, known: Any) -> Value:
@@ -131,10 +130,8 @@ def with_array(lowering: LayoutLowering, operation: str, x: Value, known: Any) -
 def alone(lowering: LayoutLowering, given: Any, like: Value) -> Value:
     """A parameter or a constant as a value without a batch."""
     shape, axes = tuple(given.shape), identity_axes(len(given.shape))
-    weight = given if isinstance(given, Weight) else Constant(array=given)
-    return lowering.emit(
-        word("parameter")(*shape, batch=False), like, shape=shape, axes=axes, weights={"value": weight}
-    )
+    layer, arrays = layer_of(given, shape, batch=False)
+    return lowering.emit(layer, like, shape=shape, axes=axes, **arrays)
 
 
 def plain(low: Any, x: Any, like: Value) -> Value:
@@ -153,11 +150,7 @@ def plain(low: Any, x: Any, like: Value) -> Value:
     if array.dtype.kind == "c":
         halves = (alone(low, half.astype(np.float64), like) for half in (np.real(array), np.imag(array)))
         return low.emit(word("ops.complex"), *halves, shape=array.shape, axes=identity_axes(array.ndim))
-    made = alone(low, array.astype(np.float64), like)
-    axes = identity_axes(array.ndim)
-    if array.dtype == bool:
-        return low.emit(word("ops.not_equal")(y=0), made, shape=array.shape, axes=axes)
-    return low.emit(word("ops.astype")(dtype=word("int32")), made, shape=array.shape, axes=axes)
+    return alone(low, array, like)
 
 
 def _is_complex(node: torch.fx.Node) -> bool:

@@ -13,7 +13,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.operands import Operands, plain
-from compose.port.ir.weights import Constant
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 
@@ -67,12 +67,8 @@ def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     if isinstance(x, Weight):
         weights = {"value": replace(x, take=x.reshaped_take(rest)) if x.take.axes is None else x}
         return low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights=weights)
-    take = Constant(array=x.reshape(rest).astype(np.float64))
-    made = low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights={"value": take})
-    if x.dtype.kind == "f":
-        return made
-    cast = word("ops.not_equal")(y=0) if x.dtype == bool else word("ops.astype")(dtype=word("int32"))
-    return low.emit(cast, made, shape=shape, axes=axes)
+    layer, arrays = layer_of(x.reshape(rest), rest)
+    return low.emit(layer, like, shape=shape, axes=axes, **arrays)
 
 
 def emitted(low: Operands, layer: Any, *xs: Any, shape: Iterable[int] | None = None) -> Value:

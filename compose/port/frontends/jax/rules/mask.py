@@ -11,19 +11,19 @@ from compose.port.frontends.jax.inlining import Eqn
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.values import Value, Within
+from compose.port.lowering.compare import MIRRORED
 from compose.port.lowering.literals import number
 
 _COMPARED = {
     "eq": "equal", "ne": "not_equal", "gt": "greater", "lt": "less", "ge": "greater_equal", "le": "less_equal",
 }  # fmt: skip
-_MIRRORED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal"}
 
 
 @rules(*(f"jax.{name}" for name in _COMPARED))
 def _compare(low, eqn, a, b):
     name = _COMPARED[eqn.name]
     if not isinstance(a, Value):
-        a, b, name = b, a, _MIRRORED.get(name, name)
+        a, b, name = b, a, MIRRORED[name]
     if isinstance(b, np.ndarray) and eqn.name == "ne" and number(b) == 0 and not np.issubdtype(a.dtype, np.floating):
         return boolean(low, a)
     return low.op(name, a, b)

@@ -9,22 +9,23 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
+from compose.port.lowering.arrays import layer_of
+from compose.port.lowering.compare import MIRRORED
 from compose.port.lowering.values import GraphValue
 
 _COMPARED = {
-    "Equal": ("ops.equal", True), "NotEqual": ("ops.equal", False), "Greater": ("ops.greater", True),
-    "Less": ("ops.less", True), "GreaterEqual": ("ops.less", False), "LessEqual": ("ops.greater", False),
+    "Equal": "equal", "NotEqual": "not_equal", "Greater": "greater", "Less": "less",
+    "GreaterEqual": "greater_equal", "LessEqual": "less_equal",
 }  # fmt: skip
-_MIRRORED = {"ops.greater": "ops.less", "ops.less": "ops.greater", "ops.equal": "ops.equal"}
 
 
 @rules(*(f"keras.ops.{name}" for name in _COMPARED))
 def _compare(walk, op, a, b):
-    name, holds = _COMPARED[type(op).__name__]
+    name = _COMPARED[type(op).__name__]
     if not isinstance(a, GraphValue):
-        a, b, name = b, a, _MIRRORED[name]
-    made = walk.emit(word(name), a, b) if isinstance(b, GraphValue) else walk.emit(word(name)(y=b), a)
-    return made if holds else walk.emit(word("ops.logical_not"), made)
+        a, b, name = b, a, MIRRORED[name]
+    layer = word(f"ops.{name}")
+    return walk.emit(layer, a, b) if isinstance(b, GraphValue) else walk.emit(layer(y=b), a)
 
 
 @rule("keras.ops.LogicalNot")
@@ -39,10 +40,7 @@ def _and(walk, op, a, b):
 
 @rule("keras.ops.LogicalOr")
 def _or(walk, op, a, b):
-    if a == b:
-        return a
-    neither = walk.emit(word("ops.logical_and"), *(walk.emit(word("ops.logical_not"), v) for v in (a, b)))
-    return walk.emit(word("ops.logical_not"), neither)
+    return a if a == b else walk.emit(word("ops.logical_or"), a, b)
 
 
 @rules("keras.ops.Any", "keras.ops.All")
@@ -55,15 +53,20 @@ def _any(walk, op, x):
 
 @rule("keras.ops.Where")
 def _where(walk, op, condition, a, b):
-    like = a if isinstance(a, GraphValue) else b
-    a, b = (v if isinstance(v, GraphValue) else _constant(walk, like, v) for v in (a, b))
-    return walk.emit(word("ops.where"), condition, a, b)
+    if np.ndim(a) == 0 and not isinstance(a, GraphValue):
+        condition, a, b = walk.emit(word("ops.logical_not"), condition), b, a
+    if np.ndim(b) == 0 and not isinstance(b, GraphValue):
+        return walk.emit(word("ops.where")(y=np.asarray(b).item()), condition, a)
+    like = next(v for v in (condition, a, b) if isinstance(v, GraphValue))
+    return walk.emit(word("ops.where"), *(_value(walk, v, like) for v in (condition, a, b)))
 
 
-def _constant(walk: Any, like: GraphValue, value: float) -> GraphValue:
-    """A constant with the shape of another value."""
-    zeros = walk.emit(word("scale")(by=0.0), like)
-    return walk.emit(word("add_constant")(value=float(value)), zeros) if value else zeros
+def _value(walk: Any, x: Any, like: GraphValue) -> GraphValue:
+    if isinstance(x, GraphValue):
+        return x
+    array = np.asarray(x)
+    layer, arrays = layer_of(array, array.shape, batch=False)
+    return walk.emit(layer, like, shape=array.shape, **arrays)
 
 
 @rule("keras.layers.Masking")

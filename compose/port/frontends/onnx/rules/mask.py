@@ -10,26 +10,25 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import Constant
+from compose.port.lowering.arrays import layer_of
+from compose.port.lowering.compare import MIRRORED
 from compose.port.lowering.values import Value, Weight, identity_axes
 
 _COMPARED = {
-    "Equal": ("ops.equal", True), "Greater": ("ops.greater", True), "LessOrEqual": ("ops.greater", False),
-    "Less": ("ops.less", True), "GreaterOrEqual": ("ops.less", False),
+    "Equal": "equal", "Greater": "greater", "LessOrEqual": "less_equal",
+    "Less": "less", "GreaterOrEqual": "greater_equal",
 }  # fmt: skip
-_TURNED = {"ops.greater": "ops.less", "ops.less": "ops.greater", "ops.equal": "ops.equal"}
 
 
 @rules(*(f"onnx.{name}" for name in _COMPARED))
 def _compare(low, node, a, b):
-    name, holds = _COMPARED[node.op.removeprefix("onnx.")]
+    name = _COMPARED[node.op.removeprefix("onnx.")]
     if not isinstance(a, Value):
-        a, b, name = b, a, _TURNED[name]
+        a, b, name = b, a, MIRRORED[name]
     value = low.number(b)
     if value is None:
-        made = low.joined(name, low.value(a), low.as_value(b))
-    else:
-        made = low.emit(word(name)(y=value), low.whole(low.value(a)))
-    return made if holds else low.emit(word("ops.logical_not"), made)
+        return low.joined(f"ops.{name}", low.value(a), low.as_value(b))
+    return low.emit(word(f"ops.{name}")(y=value), low.whole(low.value(a)))
 
 
 @rules("onnx.And", "onnx.Or")
@@ -73,11 +72,10 @@ def as_value(low: Any, given: Any, like: Value) -> Value:
     low.check_batch(given)
     if isinstance(given, Weight) and given.array.size > 1:
         raise PortError("values or constants to compare and choose, got a weight")
-    like, array = low.whole(like), np.asarray(low.fixed(given), float)
+    like, array = low.whole(like), np.asarray(low.fixed(given))
     array = array.reshape((1,) * (like.ndim - array.ndim) + array.shape)
     if array.ndim > like.ndim or like.axes[:1] != (0,) or array.shape[0] != 1:
         raise PortError(f"a constant that is the same for each example, got shape {array.shape}")
     ours = array.transpose(like.axes)[0]
-    weight = Weight.of(Constant(array=ours), ours, trained=False)
-    shape = (like.shape[0], *array.shape[1:])
-    return low.emit(word("parameter")(*ours.shape), like, shape=shape, axes=like.axes, weights={"value": weight})
+    layer, arrays = layer_of(Weight.of(Constant(array=ours), ours, trained=False), ours.shape)
+    return low.emit(layer, like, shape=(like.shape[0], *array.shape[1:]), axes=like.axes, **arrays)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
+from compose.port.lowering.literals import number
 
 _COMPARED = {
-    "Equal": ("ops.equal", True), "NotEqual": ("ops.equal", False), "Greater": ("ops.greater", True),
-    "LessEqual": ("ops.greater", False), "Less": ("ops.less", True), "GreaterEqual": ("ops.less", False),
+    "Equal": "equal", "NotEqual": "not_equal", "Greater": "greater", "LessEqual": "less_equal",
+    "Less": "less", "GreaterEqual": "greater_equal",
 }  # fmt: skip
 
 
 @rules(*(f"tf.{name}" for name in _COMPARED))
 def _compare(low, op, a, b):
-    name, holds = _COMPARED[op.type]
+    layer = word(f"ops.{_COMPARED[op.type]}")
     if isinstance(b, np.ndarray) and np.ptp(b) == 0 and isinstance(a, Value) and low.shape == a.shape:
-        number = b.reshape(-1)[0]
-        made = low.emit(word(name)(y=number.item()), low.whole(a))
-    else:
-        like = low.whole(a if isinstance(a, Value) else b)
-        made = low.emit(word(name), *(as_value(low, v, like) for v in (a, b)))
-    return made if holds else low.emit(word("ops.logical_not"), made)
+        return low.emit(layer(y=b.reshape(-1)[0].item()), low.whole(a))
+    like = low.whole(a if isinstance(a, Value) else b)
+    return low.emit(layer, *(as_value(low, v, like) for v in (a, b)))
 
 
 @rule("tf.LogicalNot")
@@ -42,9 +39,10 @@ def _both(low, op, a, b):
 
 @rules("tf.SelectV2", "tf.Select")
 def _where(low, op, condition, a, b):
-    if not isinstance(condition, Value):
-        raise PortError("a choice by a condition that depends on the input")
-    condition = low.whole(condition)
+    if isinstance(condition, Value):
+        condition = low.whole(condition)
+    else:
+        condition = as_value(low, np.asarray(condition), next(v for v in (a, b) if isinstance(v, Value)))
     if condition.ndim == 1 < len(low.shape):  # TF1's choice of whole examples
         condition = low.emit(
             word("reshape")(*(1,) * (len(low.shape) - 1)),
@@ -52,7 +50,11 @@ def _where(low, op, condition, a, b):
             shape=condition.shape + (1,) * (len(low.shape) - 1),
         )
     like = next((v for v in (a, b) if isinstance(v, Value)), condition)
-    plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
+    if number(a) is not None and isinstance(b, Value):
+        condition, a, b = low.emit(word("ops.logical_not"), condition, shape=condition.shape), b, a
+    if number(b) is not None and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
+        return low.emit(word("ops.where")(y=b.reshape(-1)[0].item()), condition, low.whole(a))
+    plain = [v.reshape(-1)[:1].reshape(()) if number(v) is not None else v for v in (a, b)]
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
 
 

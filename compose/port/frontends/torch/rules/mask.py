@@ -110,16 +110,15 @@ def both(low: Any, of_keys: Value, other: Value) -> Value:
 
 
 _COMPARED = {
-    "eq": ("ops.equal", True), "ne": ("ops.equal", False), "gt": ("ops.greater", True), "le": ("ops.greater", False),
-    "lt": ("ops.less", True), "ge": ("ops.less", False),
+    "eq": "equal", "ne": "not_equal", "gt": "greater", "le": "less_equal", "lt": "less",
+    "ge": "greater_equal",
 }  # fmt: skip
 
 
 @rules(*(f"aten.{name}" for name in _COMPARED))
 def _compare(low, node, a, b):
-    name, holds = _COMPARED[str(node.target).split(".")[1]]
-    made = low.emit(word(name)(y=b), low.whole(a)) if isinstance(b, (int, float)) else each(low, name, a, b)
-    return made if holds else low.emit(word("ops.logical_not"), made)
+    name = "ops." + _COMPARED[str(node.target).split(".")[1]]
+    return low.emit(word(name)(y=b), low.whole(a)) if isinstance(b, (int, float)) else each(low, name, a, b)
 
 
 @rules("aten.logical_not", "aten.bitwise_not")
@@ -141,22 +140,23 @@ def _and(low, node, a, b):
 
 @rules("aten.logical_or", "aten.bitwise_or", "aten.__or__")
 def _or(low, node, a, b):
-    hidden = (low.emit(word("ops.logical_not"), v) for v in _alike(low, a, b))
-    return low.emit(word("ops.logical_not"), low.emit(word("ops.logical_and"), *hidden))
+    return low.emit(word("ops.logical_or"), *_alike(low, a, b))
 
 
 @rules("aten.where", "prims.where")
 def where(low, node, condition, a, b):
-    """`a` where the condition is true, else `b`."""
-    like = next((v for v in (condition, a, b) if isinstance(v, Value) and v.ndim == len(low.shape)), None)
-    if (
-        like is None
-        or not node.meta["val"].is_floating_point()
-        or not all(_of_each(v, len(low.shape)) for v in (condition, a, b))
-    ):
-        return emitted(low, word("ops.where"), condition, a, b)
-    arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in (condition, a, b)]
-    return low.emit(word("ops.where"), *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
+    """`a` where the condition is true, else `b`. A number is an option of the layer."""
+    layer, given = word("ops.where"), (condition, a, b)
+    if isinstance(condition, Value) and isinstance(a, (int, float)) and isinstance(b, Value):
+        given = (low.emit(word("ops.logical_not"), condition, shape=condition.shape, axes=condition.axes), b)
+        layer = layer(y=a)
+    elif isinstance(b, (int, float)) and isinstance(a, Value):
+        layer, given = layer(y=b), (condition, a)
+    like = next((v for v in given if isinstance(v, Value) and v.ndim == len(low.shape)), None)
+    if like is None or not node.meta["val"].is_floating_point() or not all(_of_each(v, len(low.shape)) for v in given):
+        return emitted(low, layer, *given)
+    arrays = [np.full((1,) * like.ndim, v, float) if isinstance(v, (int, float)) else v for v in given]
+    return low.emit(layer, *(low.moved(as_value(low, v, like), low.whole(like).axes) for v in arrays))
 
 
 @rule("aten._safe_softmax")

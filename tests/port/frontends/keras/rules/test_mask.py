@@ -93,7 +93,7 @@ def test_the_examples_have_padding():
 
 
 def test_the_text_says_what_is_padding():
-    made = branch(embedding(5, 4), compose_seq(ops.equal(y=0), ops.logical_not), join=lstm(3, output="last"))
+    made = branch(embedding(5, 4), ops.not_equal(y=0), join=lstm(3, output="last"))
     assert port.from_keras(ids(L.LSTM(3))).net == made
 
 
@@ -122,3 +122,14 @@ def test_a_mask_without_an_equal_names_the_layer(said):
     with pytest.raises(PortError, match=said) as raised:
         port.from_keras(WRONG[said]())
     assert "look" in str(raised.value) + "".join(getattr(raised.value, "__notes__", []))
+
+
+def test_choices_between_values_numbers_and_arrays():
+    x = keras.Input((5,))
+    mask, row = np.tril(np.ones((5, 5), bool))[2], np.arange(5.0)
+    parts = [
+        keras.ops.where(x > 0, x, 2.0), keras.ops.where(x > 0, -1.0, x), keras.ops.where(x > 0, x, row), keras.ops.where(mask, x * 2, 1.0),
+        keras.ops.where(x > 0, row, x),
+    ]  # fmt: skip
+    p = port.from_keras(keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()(parts))))
+    assert p.verify("gradients").ok
