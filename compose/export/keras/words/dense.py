@@ -12,7 +12,7 @@ from compose.export.source.value import Value
 from compose.layers.dense import fc
 from compose.layers.einsum import bilinear, einsum
 from compose.layers.embedding import embedding, embedding_bag
-from compose.layers.learned import class_token, fixed_rows, learned_bias, learned_scale, parameter
+from compose.layers.learned import buffer, class_token, fixed_rows, learned_bias, learned_scale, parameter
 from compose.layers.mixture import mixture
 
 
@@ -85,10 +85,12 @@ def prepended(w, layer, p, s, x):
     return w.made("ops.concatenate([{}, {}], axis=1)", token, x, shape=out.shape)
 
 
-@writes(parameter)
+@writes(parameter, buffer)
 def bare(w, layer, p, s, x):
-    value = p["value"].reshape(1, *layer.shape) if layer.batch else p["value"]
-    return w.parameter(w.named(x), value, "value", batch=layer.batch)
+    trainable = isinstance(layer, parameter)
+    value = (p if trainable else s)["value"]
+    value = value.reshape(1, *layer.shape) if layer.batch else value
+    return w.parameter(w.named(x), value, "value", batch=layer.batch, trainable=trainable)
 
 
 @writes(fixed_rows)
