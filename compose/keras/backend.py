@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from compose.core.errors import LayerError, PortError
+from compose.core.errors import PortError
 
 
-def backend(error: type[LayerError] = PortError) -> Any:
+def backend(error: Callable[[str], Exception] = PortError) -> Any:
     """The module beside this one with `gradients` and `train` for Keras's backend."""
     name = keras.backend.backend()
     if name not in ("jax", "tensorflow", "torch"):

@@ -31,9 +31,9 @@ def chosen(w, layer, p, s, x):
 
 @writes(maximum, minimum)
 def extreme(w, layer, p, s, x):
-    xs, out, y = together(w, layer, x), w.out(layer, x), None
-    for other in xs:
-        y = other if y is None else w.made(f"ops.{layer.fn.__name__}({{}}, {{}})", y, other)
+    (y, *rest), out = together(w, layer, x), w.out(layer, x)
+    for other in rest:
+        y = w.made(f"ops.{layer.fn.__name__}({{}}, {{}})", y, other)
     return y.but(shape=out.shape, dtype=out.dtype)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compose import branch, embedding, lstm, ops, port
+from compose import branch, compose_seq, embedding, lstm, ops, port
 from compose.core.errors import PortError
 from compose.port.frontends.keras.examples import examples_for
 from tests.port.levels import proofs
