@@ -10,6 +10,7 @@ from compose import (
     batch_norm,
     bidirectional,
     branch,
+    buffer,
     compose_seq,
     concat,
     conv,
@@ -31,13 +32,12 @@ from compose import (
     repeat,
     residual,
     rms_norm,
-    separable_conv,
     sigmoid,
     silu,
     upsample,
 )
 from compose.export import to_keras
-from tests.export.catalogue import gives_back, gives_back_what_computes_the_same
+from tests.export.catalogue import READ_BACK, gives_back, gives_back_what_computes_the_same
 
 keras = pytest.importorskip("keras")
 
@@ -46,7 +46,7 @@ NETS = [
     (compose_seq(conv(4, 3, relu), max_pool(), conv(6, 3, padding="valid", stride=2), flatten, fc(3)), IMAGE),
     (compose_seq(conv(4, 3), batch_norm(momentum=0.9), relu, global_avg_pool), IMAGE),
     (compose_seq(conv(4, 3, groups=2), group_norm(2), silu, avg_pool()), IMAGE),
-    (compose_seq(depthwise_conv(3, padding="valid"), separable_conv(4, 3), upsample(2)), IMAGE),
+    (compose_seq(depthwise_conv(3, padding="valid"), depthwise_conv(3, bias=False), upsample(2)), IMAGE),
     (compose_seq(fc(8, relu, name="e1"), fc(2, sigmoid, name="e2")), ROWS),
     (compose_seq(branch(fc(3), fc(2), join=concat), gelu), ROWS),
     (compose_seq(layer_norm(), residual(multi_head_attention(2)), rms_norm(), fc(3)), SEQUENCE),
@@ -70,4 +70,4 @@ def test_reading_gives_the_network_back(net, given):
 
 @pytest.mark.slow
 def test_what_is_read_of_an_export_is_proven_equal_to_it():
-    gives_back_what_computes_the_same(back)
+    gives_back_what_computes_the_same(back, [case for case in READ_BACK if not isinstance(case.layer, buffer)])

@@ -90,7 +90,7 @@ def graph(x0, x1, name):
 def network():
     input_0 = keras.Input((4,))
     input_1 = keras.Input((4,))
-    x, y = (input_0, input_1)
+    x, y = input_0, input_1
     for i in range(2):
         x, y = graph(x, y, f"repeat_{i}")
     return keras.Model([input_0, input_1], (x, y))

@@ -63,10 +63,32 @@ class MultiHeadAttention(layers.Layer):
         self.heads, self.groups, self.causal, self.window = heads, groups or heads, causal, window
         self.scale, self.empty, self.return_weights = scale, empty, return_weights
         self.rotary, self.scores = rotary, scores
+        self.given = {
+            "heads": heads,
+            "sizes": sizes,
+            "biases": biases,
+            "groups": groups,
+            "causal": causal,
+            "window": window,
+            "scale": scale,
+            "dropout": dropout,
+            "empty": empty,
+            "return_weights": return_weights,
+            "rotary": rotary,
+            "scores": scores,
+        }
         named = zip(("query", "key", "value", "out"), sizes, biases)
         parts = [layers.Dense(size, use_bias=bias, name=name) for name, size, bias in named]
         self.query, self.key, self.value, self.out = parts
         self.dropout = layers.Dropout(dropout)
+
+    def get_config(self):
+        return {**super().get_config(), **self.given}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {k: keras.saving.deserialize_keras_object(config[k]) for k in ("rotary", "scores")}
+        return super().from_config({**config, **parts})
 
     def build(self, *_):
         pass
