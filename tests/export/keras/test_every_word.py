@@ -41,7 +41,7 @@ def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
     if text(case).startswith(REFUSED):
         with pytest.raises(ExportError, match="a layer that Keras source can say") as caught:
             write()
-        shown = re.search(r"layer +([\w.]+)", str(caught.value))
+        shown = re.search(r"\n +layer +([\w.]+)", str(caught.value))
         assert shown and shown.group(1) in text(case)
         return
     if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
