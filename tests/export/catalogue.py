@@ -12,13 +12,19 @@ import pytest
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
 
-EVERY_CASE = [
-    pytest.param(case, id=f"{family}: {case.id}")
+_NAMED = [
+    (f"{family}: {case.id}", case)
     for what in ("CASES", "OPTIONS")
     for family, cases in families(what).items()
     for case in cases
 ]
+EVERY_CASE = [pytest.param(case, id=name) for name, case in _NAMED]
 READ_BACK = [case for cases in families().values() for case in cases][::6]
+
+
+def share_of(starts: tuple[str, ...]) -> float:
+    """The part of all cases whose text starts with one of these."""
+    return sum(text(case).startswith(starts) for _, case in _NAMED) / len(_NAMED)
 
 
 def text(case: Case) -> str:
