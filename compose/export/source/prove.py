@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.layer import Layer
-from compose.core.plan import plan, specs
-from compose.core.run import as_arrays, pack
+from compose.core.run import as_arrays
 from compose.export.errors import ExportError
 from compose.export.proof import Report, example
 
@@ -46,7 +45,8 @@ def proven(
     """
     with jax.enable_x64(True):
         params, state, inputs = jax.tree.map(_wide, (params, state, inputs))
-        kinds = [leaf.dtype for leaf in jax.tree.leaves(plan(net, specs(as_arrays(pack(inputs)))).out)]
+        made = jax.eval_shape(lambda params, state, *given: net.apply(params, state, *given)[0], params, state, *inputs)
+        kinds = [leaf.dtype for leaf in jax.tree.leaves(made)]
         run.load(weights_of(params, state, inputs))
 
         def outputs(*arrays: Any) -> list:

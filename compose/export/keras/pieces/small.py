@@ -14,7 +14,7 @@ def sparsemax(x, axis):
     largest = -ops.sort(-z, axis=-1)
     count = ops.arange(1, z.shape[-1] + 1, dtype=z.dtype)
     totals = ops.cumsum(largest, axis=-1)
-    support = ops.sum(ops.cast(1 + count * largest > totals, "int32"), axis=-1, keepdims=True)
+    support = ops.sum(ops.cast(largest * count + 1 > totals, "int32"), axis=-1, keepdims=True)
     cut = (ops.take_along_axis(totals, support - 1, axis=-1) - 1) / ops.cast(support, z.dtype)
     return ops.moveaxis(ops.relu(z - cut), -1, axis)
 
