@@ -49,7 +49,7 @@ def test_export(tmp_path, monkeypatch):
     pytest.importorskip("flax")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    assert run_blocks(DOCS / "export.md", monkeypatch) == 3
+    assert run_blocks(DOCS / "export.md", monkeypatch) == 4
 
 
 def test_design_names_folders_that_exist():

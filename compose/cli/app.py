@@ -223,7 +223,7 @@ def predict(
 @app.command(epilog="Example: compose export model.safetensors --to stablehlo -o model.stablehlo")
 def export(
     file: ModelFile,
-    to: Annotated[Literal["onnx", "stablehlo", "torch"], typer.Option("--to", help="The format.")],
+    to: Annotated[Literal["onnx", "stablehlo", "torch", "keras"], typer.Option("--to", help="The format.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The file to write; beside FILE without.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="A fixed batch size; any without.")] = None,
     opset: Annotated[int | None, typer.Option(help="ONNX: the version of the operators.")] = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from compose.cli.inputs import read_inputs
 from compose.core.errors import ConfigError
+from compose.export.formats import SOURCES
 from compose.train import load
 
 
@@ -24,5 +25,5 @@ def export(
     options |= {"precision": "float16"} if half else {}
     if int8 is not None:
         options |= {"precision": "int8", "calibration": read_inputs(int8, trained.inputs)}
-    path = out or (file.with_name(f"{file.stem}_torch.py") if to == "torch" else file.with_suffix(f".{to}"))
+    path = out or (file.with_name(f"{file.stem}_{to}.py") if to in SOURCES else file.with_suffix(f".{to}"))
     print(f"{path}: {trained.export(path, to, **options)}")

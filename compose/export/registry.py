@@ -14,10 +14,11 @@ Rule = Callable[..., Any]
 
 
 class Words:
-    """The rules of one format, by layer class or function."""
+    """The rules of one format, by layer class or function, and those that it shares with others."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Words | None = None) -> None:
         self.rules: dict[Any, Rule] = {}
+        self.shared = shared
 
     def writes(self, *words: Any) -> Callable[[Rule], Rule]:
         """Register `rule(writer, layer, params, state, x) -> y` for layer classes or functions."""
@@ -32,8 +33,11 @@ class Words:
     def rule_of(self, layer: Layer) -> Rule | None:
         """The rule of a layer, or of a class that it comes from."""
         if isinstance(layer, Function):
-            return self.rules.get(layer.fn)
-        return next((self.rules[c] for c in type(layer).__mro__ if c in self.rules), None)
+            return self._of(layer.fn)
+        return next((rule for c in type(layer).__mro__ if (rule := self._of(c))), None)
+
+    def _of(self, word: Any) -> Rule | None:
+        return self.rules.get(word) or (self.shared and self.shared._of(word))
 
 
 def load(*packages: str) -> None:

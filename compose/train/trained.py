@@ -219,8 +219,9 @@ class Trained:
 
         Args:
             path: `"model.onnx"` or `"model.stablehlo"`: the ending is the format.
-            to: the format, `"onnx"`, `"stablehlo"` or `"torch"`, for a path with another ending, such as `"net.py"`.
-            options: those of `compose.export.to_onnx`, `to_stablehlo` or `to_torch`.
+            to: the format, `"onnx"`, `"stablehlo"`, `"torch"` or `"keras"`, for a path with another ending, such as
+                `"net.py"`.
+            options: those of `compose.export.to_onnx`, `to_stablehlo`, `to_torch` or `to_keras`.
 
         Raises `ExportError` for a layer that the format cannot express.
         """

@@ -62,6 +62,15 @@ def test_torch(tmp_path: Path):
     assert (tmp_path / "net_torch_weights.safetensors").exists()
 
 
+@pytest.mark.slow
+def test_keras(tmp_path: Path):
+    pytest.importorskip("keras")
+    result = run(saved(tmp_path, compose_seq(fc(3, relu), fc(2))), "--to", "keras")
+    assert "compared with the network in float64" in result.stdout
+    assert "def network():" in (tmp_path / "net_keras.py").read_text()
+    assert (tmp_path / "net_keras.weights.h5").exists()
+
+
 def test_errors_say_what_is_wrong(tmp_path: Path):
     file = saved(tmp_path, compose_seq(fc(3), ops.gammaln))
     with pytest.raises(ExportError, match="gammaln_0"):

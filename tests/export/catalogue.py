@@ -12,13 +12,19 @@ import pytest
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
 
-EVERY_CASE = [
-    pytest.param(case, id=f"{family}: {case.id}")
+_NAMED = [
+    (f"{family}: {case.id}", case)
     for what in ("CASES", "OPTIONS")
     for family, cases in families(what).items()
     for case in cases
 ]
+EVERY_CASE = [pytest.param(case, id=name) for name, case in _NAMED]
 READ_BACK = [case for cases in families().values() for case in cases][::6]
+
+
+def share_of(starts: tuple[str, ...]) -> float:
+    """The part of all cases whose text starts with one of these."""
+    return sum(text(case).startswith(starts) for _, case in _NAMED) / len(_NAMED)
 
 
 def text(case: Case) -> str:
@@ -35,10 +41,10 @@ def gives_back(net: Any, given: Any, back: Callable[[Any, Subject], Any]) -> Non
         assert np.allclose(got, want, atol=1e-6)
 
 
-def gives_back_what_computes_the_same(back: Callable[[Any, Subject], Any]) -> None:
+def gives_back_what_computes_the_same(back: Callable[[Any, Subject], Any], cases: list[Case] = READ_BACK) -> None:
     """Most networks can be written and read; they come back in the reader's own form, which computes the same."""
     read = 0
-    for case in READ_BACK:
+    for case in cases:
         subject = Subject(case)
         try:
             found = back(case.layer, subject)
@@ -46,4 +52,4 @@ def gives_back_what_computes_the_same(back: Callable[[Any, Subject], Any]) -> No
             continue
         assert found.verify("outputs").ok, case.id
         read += 1
-    assert read > 0.6 * len(READ_BACK)
+    assert read > 0.6 * len(cases)

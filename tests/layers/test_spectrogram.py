@@ -12,7 +12,7 @@ from compose import mel_spectrogram, stft_spectrogram
 from compose.core.errors import ConfigError, DtypeError, ShapeError
 
 keras = pytest.importorskip("keras")
-float64 = pytest.importorskip("compose.port.frontends.keras.float64").float64
+float64 = pytest.importorskip("compose.keras.float64").float64
 
 STFT: list[dict[str, Any]] = [
     *({"mode": mode} for mode in ("log", "magnitude", "psd", "real", "imag", "stft")),

@@ -97,14 +97,17 @@ def to_torch(
         import torch  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
         raise ExportError(MISSING) from None
+    from compose.export.source.prove import proven
     from compose.export.torch.convert import source_of, tensors
-    from compose.export.torch.prove import proven
+    from compose.export.torch.prove import TorchRun
 
     given = arguments(inputs)
     source, weights = source_of(net, params, state, given)
     made = TorchExport(source, tensors(weights), None)
     if proof:
-        made = TorchExport(source, made.weights, proven(net, params, state, given, made, batch))
+        weights_of = lambda *given: source_of(net, *given)[1]
+        report = proven(net, params, state, given, TorchRun(made), weights_of, batch)
+        made = TorchExport(source, made.weights, report)
     if path is not None:
         made.save(path)
     return made

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from compose.export.torch.code import Code
-from compose.export.torch.value import Value
-
-
-def layout(y: Any) -> str:
-    """The text of an output, nested tuples of values."""
-    if isinstance(y, Value):
-        return y.text
-    inside = ", ".join(map(layout, y))
-    return f"({inside}{',' * (len(y) == 1)})"
+from compose.export.source.code import Code, free, snake
+from compose.export.source.value import Step
 
 
 def class_text(code: Code, returned: str) -> str:
@@ -23,8 +13,31 @@ def class_text(code: Code, returned: str) -> str:
     lines += [f"        self.{name} = {wrapped(text, 8)}" for name, text in code.attributes.items()]
     lines += [f"        {line}" for line in code.lines]
     lines += ["", f"    def forward(self, {', '.join(code.labels)}):"]
-    lines += [f"        {line}" for line in code.forward(returned)]
+    lines += [f"        {line}" for line in code.body(returned)]
     return "\n".join(lines)
+
+
+def sequence(code: Code, result: str) -> dict[str, str] | None:
+    """The submodules of `nn.Sequential`, if the class is nothing else than one after the other."""
+    if len(code.inputs) != 1 or code.lines:
+        return None
+    steps: list[Step] = []
+    at = code.inputs[0]
+    for statement in code.used([result]):
+        if statement.value is None or statement.value.base != at or len(statement.targets) > 1:
+            return None
+        steps += statement.value.steps
+        at = statement.target
+    if at != result or not steps or any(step.module is None for step in steps):
+        return None
+    parts: dict[str, str] = {}
+    for step in steps:
+        kind = (step.module or "").removeprefix("nn.").partition("(")[0]
+        name = step.name or free(snake(kind), parts)
+        if name in parts:
+            return None
+        parts[name] = step.module or ""
+    return parts if set(code.attributes) <= set(parts) else None
 
 
 def wrapped(text: str, indent: int) -> str:

@@ -4,47 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 import torch
 
-from compose.core.errors import LayerError
 from compose.core.layer import Layer
-from compose.core.plan import plan, specs
-from compose.core.run import as_arrays, check_params, pack
-from compose.export.errors import ExportError
+from compose.export.source.text import described, expression, has_doubles, layout
+from compose.export.source.value import Value
+from compose.export.source.walked import walked
 from compose.export.torch import registry
-from compose.export.torch.class_text import class_text, layout, wrapped
-from compose.export.torch.code import Code
-from compose.export.torch.value import Value
+from compose.export.torch.class_text import class_text, sequence, wrapped
 from compose.export.torch.writer import Writer
 
 
 def source_of(net: Layer, params: Any, state: Any, inputs: tuple) -> tuple[str, dict[str, Any]]:
     """The text, and the weights by name: functions of `params` and `state`, which may be traced."""
     registry.load()
-    given = as_arrays(pack(inputs))
-    check_params(net, plan(net, specs(given)), params, state)
     writer = Writer()
-    leaves, tree = jax.tree.flatten(given)
-    labels = ["x"] if len(leaves) == 1 else [f"x{i}" for i in range(len(leaves))]
-    tokens = [writer.token() for _ in leaves]
-    writer.code = Code(tokens, labels)
-    values = [Value(t, tuple(leaf.shape), np.dtype(leaf.dtype)) for t, leaf in zip(tokens, leaves)]
-    try:
-        y = writer.layer(net, params, state, jax.tree.unflatten(tree, values))
-    except LayerError as e:
-        if isinstance(e, ExportError):
-            e.expected = f"a layer that PyTorch source can say: {e.expected}"
-        raise e
-    y = writer.named(jax.tree.map(writer.last, y))
-    return file_text(writer, net, labels, leaves, y), writer.code.weights
+    labels = lambda n: ["x"] if n == 1 else [f"x{i}" for i in range(n)]
+    leaves, y = walked(writer, net, params, state, inputs, labels)
+    return file_text(writer, net, leaves, y), writer.code.weights
 
 
-def file_text(writer: Writer, net: Layer, labels: list[str], leaves: list, y: Any) -> str:
+def file_text(writer: Writer, net: Layer, leaves: list, y: Any) -> str:
     """The whole file."""
-    about = "\n".join(_about(label, leaf) for label, leaf in zip(labels, leaves))
-    parts = writer.code.sequence(y.base) if isinstance(y, Value) and not writer.code.notes else None
+    about = "\n".join(map(described, writer.code.labels, leaves))
+    parts = sequence(writer.code, y.base) if isinstance(y, Value) and not writer.code.notes else None
     if parts is not None:
         made = wrapped(f"nn.Sequential(OrderedDict({', '.join(f'{k}={v}' for k, v in parts.items())}))", 8)
         inside = made.replace("nn.Sequential(", "super().__init__(", 1)
@@ -65,8 +49,7 @@ def file_text(writer: Writer, net: Layer, labels: list[str], leaves: list, y: An
         )
         if word in code
     ]
-    expression = "\n".join(f"    {line}" for line in str(net).replace("\\", "\\\\").replace('"""', "'''").splitlines())
-    double = ".double()" if any(np.dtype(a.dtype) == np.float64 for a in writer.code.weights.values()) else ""
+    double = ".double()" if has_doubles(writer.code.weights) else ""
     head = f'''"""A network in PyTorch.
 
     from safetensors.torch import load_file
@@ -79,14 +62,9 @@ def file_text(writer: Writer, net: Layer, labels: list[str], leaves: list, y: An
 
 In compose:
 
-{expression}
+{expression(net)}
 """'''
     return f"{head}\n\n{chr(10).join(imports)}\n\n\n{code}\n"
-
-
-def _about(label: str, leaf: Any) -> str:
-    sizes = ", ".join(["batch", *map(str, leaf.shape[1:])]) if leaf.ndim else ""
-    return f"Input {label}: ({sizes}), {np.dtype(leaf.dtype).name}."
 
 
 def tensors(weights: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 
 from compose.combinators.branch import identity
 from compose.export.errors import ExportError
+from compose.export.source.text import number, options
+from compose.export.source.value import Value
 from compose.export.torch.registry import writes
-from compose.export.torch.value import Value
-from compose.export.torch.words.elementwise import number, options
 from compose.layers.attention.dot_product import scaled_dot_product_attention, split_attention
 from compose.layers.attention.multi_head import multi_head_attention
 from compose.layers.attention.score import additive_attention, dot_attention

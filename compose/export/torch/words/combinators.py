@@ -7,54 +7,18 @@ from typing import Any
 
 import jax
 
-from compose.combinators.branch import collect, identity
 from compose.combinators.repeat import repeat
 from compose.combinators.share import Shared, share
 from compose.combinators.steps import time_distributed
-from compose.combinators.wrappers import cast, frozen, lora, remat, when_training
-from compose.core.combinator import Combinator, Composite
+from compose.combinators.wrappers import frozen
 from compose.core.layer import Layer
 from compose.core.plan import draws
 from compose.export.errors import ExportError
-from compose.export.torch.code import Statement
-from compose.export.torch.registry import follows, writes
+from compose.export.source.code import Statement
+from compose.export.source.registry import follows
+from compose.export.source.words.combinators import refers
+from compose.export.torch.registry import writes
 from compose.layers.embedding import embedding
-from compose.layers.norm.weight import spectral_norm, weight_norm
-
-
-@writes(Combinator)
-@follows
-def combinator(w, layer, p, s, x):
-    """`flow` routes values as it routes arrays."""
-    run = lambda key, inner, x: w.named(w.layer(inner, p.get(key, {}), s.get(key, {}), x, key))
-    if refers(layer):
-        return layer.flow(x, run)
-    return w.block(layer, lambda x: layer.flow(x, run), x)
-
-
-@writes(Composite)
-@follows
-def composite(w, layer, p, s, x):
-    return w.layer(layer.expand(w.specs(x)), p, s, x)
-
-
-@writes(identity, collect)
-@follows
-def unchanged(w, layer, p, s, x):
-    return x
-
-
-@writes(when_training)
-@follows
-def idle(w, layer, p, s, x):
-    w.note(f"{layer.inner} works in training alone and is left out.".replace("\n", " "))
-    return x
-
-
-@writes(remat)
-@follows
-def inner(w, layer, p, s, x):
-    return w.layer(layer.inner, p, s, x)
 
 
 @writes(frozen)
@@ -70,12 +34,6 @@ def fixed(w, layer, p, s, x):
     return y
 
 
-@writes(cast)
-@follows
-def narrowed(w, layer, p, s, x):
-    raise ExportError("a network that computes in one dtype", f"cast to {layer.dtype}", "export it without cast")
-
-
 @writes(time_distributed)
 def each_step(w, layer, p, s, x):
     """The layer on all steps of all sequences at once."""
@@ -86,30 +44,6 @@ def each_step(w, layer, p, s, x):
     flat = w.call(x, "{}.flatten(0, 1)", shape=(batch * time, *x.shape[2:]))
     y = w.last(w.layer(layer.inner, p, s, flat))
     return w.made("{}.unflatten(0, {}.shape[:2])", y, x, shape=(batch, time, *y.shape[1:]), dtype=y.dtype)
-
-
-MERGED = {
-    "lora": "LoRA's updates are added to the kernels.",
-    "weight_norm": "The kernels are as weight norm leaves them.",
-}
-
-
-@writes(lora, weight_norm)
-@follows
-def merged(w, layer, p, s, x):
-    """The kernels that the layer inside runs with."""
-    key = layer.kind_of_class()
-    w.note(MERGED[key])
-    own = {k: v for k, v in p.items() if k != key}
-    return w.layer(layer.inner, layer.merge(own, p[key]), s, x)
-
-
-@writes(spectral_norm)
-@follows
-def divided(w, layer, p, s, x):
-    w.note("The kernels are as spectral norm leaves them.")
-    own = {k: v for k, v in s.items() if k != "spectral_norm"}
-    return w.layer(layer.inner, layer.divide(p, s["spectral_norm"], False)[0], own, x)
 
 
 @writes(repeat)
@@ -148,7 +82,7 @@ def repeated(w, layer, p, s, x):
         raise ExportError("a repeat over different values", "one value twice")
     name = w.submodule(f"nn.ModuleList({blocks})", weights)
     targets = tuple(w.token() for _ in leaves)
-    w.code.statements.append(Statement(targets, f"({call})", None, f"self.{name}"))
+    w.code.statements.append(Statement(targets, f"({call})", None, f"for block in self.{name}"))
     ends = iter(targets)
     return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), x)
 
@@ -211,8 +145,3 @@ def use(w, layer, p, s, x):
         return w.called(f"{cell.module}({call})", w.out(cell.layer, x))
     finally:
         w.scope, w.path = before, path
-
-
-def refers(layer: Layer) -> bool:
-    """Whether something inside is the layer of a `share` around it."""
-    return any(getattr(inner, "refers", False) for _, inner in layer.walk())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
+from compose.export.source.registry import follows
+from compose.export.source.text import same
+from compose.export.torch.registry import writes
 from compose.layers.conv.conv import conv, depthwise_conv
 from compose.layers.conv.transpose import conv_transpose
 from compose.layers.window import channel_axis, pairs, sizes, space_axes, window
@@ -14,12 +16,6 @@ from compose.layers.window import channel_axis, pairs, sizes, space_axes, window
 def first(w, layer, x):
     """The input with channels second, of a layer that may have them there anyway."""
     return w.last(x) if layer.channels_first else w.first(x)
-
-
-def same(values: Any) -> Any:
-    """One number where all are equal, else a tuple."""
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else values
 
 
 def padded(w, x, widths: list[tuple[int, int]], value: float = 0.0):

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from compose.export.errors import ExportError
+from compose.export.source.value import Value
 from compose.export.torch.registry import writes
-from compose.export.torch.value import Value
 from compose.layers.dense import fc
 from compose.layers.einsum import bilinear, einsum
 from compose.layers.embedding import embedding, embedding_bag

@@ -6,16 +6,17 @@ import math
 from typing import Any
 
 from compose import ops
-from compose.export.torch.registry import follows, writes
+from compose.export.source.registry import follows
+from compose.export.source.text import arguments, number, options
+from compose.export.torch.registry import writes
 from compose.layers.activation import basic, smooth
 from compose.layers.activation.slopes import prelu, rrelu
 from compose.layers.activation.softmax import glu, log_softmax, maxout, soft_min, softmax, sparsemax
 from compose.layers.augment.color import solarize
 from compose.layers.elementwise import absolute, clip
 from compose.layers.gamma import digamma, polygamma
-from compose.layers.norm.local import rescale, unit_norm
+from compose.layers.norm.local import unit_norm
 from compose.layers.norm.standard import standardize, unstandardize
-from compose.layers.take import add_constant, scale
 
 # The function, the module for a sequence, and which of the word's options are which arguments.
 PLAIN: dict[Any, tuple[str, str | None, dict[str, str]]] = {
@@ -92,22 +93,6 @@ FUNCTIONS = [
     "angle",
 ]
 OTHER = {"fabs": "abs", "rint": "round", "expit": "sigmoid", "logit": "logit", "gammaln": "lgamma", "i0": "i0"}
-
-
-def options(layer: Any) -> dict[str, Any]:
-    return dict(layer.options)
-
-
-def number(value: Any) -> str:
-    """A number as an expression."""
-    value = float(value) if isinstance(value, float) else value
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(value)
-
-
-def arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{k}={number(v)}" for k, v in given.items())
 
 
 @writes(*PLAIN)
@@ -223,21 +208,6 @@ def parametric(w, layer, p, s, x):
 def random_slope(w, layer, p, s, x):
     text = f"{layer.low!r}, {layer.high!r}"
     return w.module(x, f"nn.RReLU({text})")
-
-
-@writes(scale, add_constant)
-@follows
-def by_constant(w, layer, p, s, x):
-    given = options(layer)
-    sign, value = ("*", given.get("by", 1.0)) if layer.fn is scale.fn else ("+", given.get("value", 0.0))
-    return w.call(x, f"{{}} {sign} {number(value)}", dtype=w.out(layer, x).dtype)
-
-
-@writes(rescale)
-@follows
-def affine(w, layer, p, s, x):
-    tail = f" + {number(layer.offset)}" if layer.offset else ""
-    return w.call(x, f"{{}} * {number(layer.factor)}{tail}", dtype=w.out(layer, x).dtype)
 
 
 @writes(standardize, unstandardize)

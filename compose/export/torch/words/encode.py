@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from compose.export.errors import ExportError
+from compose.export.source.text import options
 from compose.export.torch.registry import writes
-from compose.export.torch.words.elementwise import options
 from compose.layers.alignment import ctc_loss
 from compose.layers.encode import bucketize, integer_lookup, multi_hot, one_hot
 from compose.layers.histogram import equalize

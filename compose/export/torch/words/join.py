@@ -5,70 +5,21 @@ from __future__ import annotations
 import json
 
 from compose import ops
-from compose.combinators.branch import add, divide, multiply, subtract
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
-from compose.export.torch.value import in_call
-from compose.export.torch.words.elementwise import number, options
+from compose.export.source.registry import follows
+from compose.export.source.text import number, options
+from compose.export.source.words.join import together
+from compose.export.torch.registry import writes
 from compose.layers.join import (
-    average,
     concat,
     contract,
     cosine_similarity,
     dot,
-    matmul,
     maximum,
     minimum,
     pairwise_distance,
     stack_inputs,
 )
-
-SIGNS = {add: "+", multiply: "*", subtract: "-", divide: "/"}
-BINARY = {
-    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "{} ** {}",
-    "equal": "{} == {}", "not_equal": "{} != {}", "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}",
-    "greater_equal": "{} >= {}", "mod": "{} % {}", "remainder": "{} % {}", "floor_divide": "{} // {}",
-    "logical_and": "torch.logical_and({}, {})", "logical_or": "torch.logical_or({}, {})",
-    "logical_xor": "torch.logical_xor({}, {})", "arctan2": "torch.atan2({}, {})", "hypot": "torch.hypot({}, {})",
-    "logaddexp": "torch.logaddexp({}, {})", "maximum": "torch.maximum({}, {})", "minimum": "torch.minimum({}, {})",
-    "bitwise_and": "{} & {}", "bitwise_or": "{} | {}", "bitwise_xor": "{} ^ {}", "fmod": "torch.fmod({}, {})",
-    "copysign": "torch.copysign({}, {})", "matmul": "{} @ {}",
-}  # fmt: skip
-
-
-def together(w, layer, x):
-    """The inputs as a tuple, of one layout."""
-    return w.alike(x if isinstance(x, tuple) else (x,))
-
-
-@writes(*SIGNS)
-@follows
-def arithmetic(w, layer, p, s, x):
-    xs = together(w, layer, x)
-    sign = next(sign for word, sign in SIGNS.items() if word.fn is layer.fn)
-    out = w.out(layer, x)
-    return w.made(f" {sign} ".join(["{}"] * len(xs)), *xs, shape=out.shape, dtype=out.dtype)
-
-
-@writes(*(op for name in BINARY if (op := getattr(ops, name, None)) is not None))
-@follows
-def binary(w, layer, p, s, x):
-    xs, text, given = together(w, layer, x), BINARY[layer.kind], list(options(layer).items())
-    out = w.out(layer, x)
-    if len(xs) == 2 and not given:
-        return w.made(text, *xs, shape=out.shape, dtype=out.dtype)
-    if len(xs) != 1 or len(given) != 1 or not isinstance(given[0][1], (int, float)):
-        raise ExportError("an operation of two inputs or of one and a number", f"{layer}")
-    name, value = given[0]
-    second = name in ("x2", "y", "other")
-    if in_call(text) and "torch." in text:
-        constant = f"torch.tensor({number(value)})"
-    else:
-        constant = number(value)
-    parts = ("{}", constant) if second else (constant, "{}")
-    before, middle, after = text.split("{}")
-    made = before + parts[0] + middle + parts[1] + after
-    return w.made(made, xs[0], shape=out.shape, dtype=out.dtype)
 
 
 @writes(ops.where)
@@ -78,13 +29,6 @@ def chosen(w, layer, p, s, x):
         raise ExportError("a choice between two inputs", f"{layer}")
     xs, out = together(w, layer, x), w.out(layer, x)
     return w.made("torch.where({}, {}, {})", *xs, shape=out.shape, dtype=out.dtype)
-
-
-@writes(average)
-@follows
-def mean(w, layer, p, s, x):
-    xs = together(w, layer, x)
-    return w.made(f"({' + '.join(['{}'] * len(xs))}) / {len(xs)}", *xs, shape=w.out(layer, x).shape)
 
 
 @writes(maximum, minimum)
@@ -111,11 +55,6 @@ def joined(w, layer, p, s, x):
 def stacked(w, layer, p, s, x):
     xs, axis = together(w, layer, x), options(layer).get("axis", 1 if layer.fn is stack_inputs.fn else 0)
     return w.made(f"torch.stack([{', '.join(['{}'] * len(xs))}], {axis})", *xs, shape=w.out(layer, x).shape)
-
-
-@writes(matmul)
-def product(w, layer, p, s, x):
-    return w.made("{} @ {}", *x, shape=w.out(layer, x).shape)
 
 
 @writes(contract, ops.einsum)

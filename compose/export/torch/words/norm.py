@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from compose.export.torch.registry import follows, writes
+from compose.export.source.registry import follows
+from compose.export.torch.registry import writes
 from compose.export.torch.words.conv import first
 from compose.layers.norm.batch import batch_norm, layer_norm, rms_norm
 from compose.layers.norm.group import group_norm, instance_norm

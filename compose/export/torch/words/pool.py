@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
-from compose.export.torch.words.conv import first, padded, same
+from compose.export.source.registry import follows
+from compose.export.source.text import same
+from compose.export.torch.registry import writes
+from compose.export.torch.words.conv import first, padded
 from compose.layers.pool.global_pool import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
 from compose.layers.pool.unpool import max_pool_indices, max_unpool
 from compose.layers.pool.window import avg_pool, lp_pool, max_pool, pool_window

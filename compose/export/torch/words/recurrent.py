@@ -10,9 +10,10 @@ from compose.combinators.branch import identity
 from compose.combinators.over_time import split_sequence
 from compose.combinators.recurrent import bidirectional, recurrent
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
-from compose.export.torch.value import Value
-from compose.export.torch.words.combinators import combinator
+from compose.export.source.registry import follows
+from compose.export.source.value import Value
+from compose.export.source.words.combinators import combinator
+from compose.export.torch.registry import writes
 from compose.layers.activation.basic import relu, sigmoid, tanh
 from compose.layers.join import concat
 from compose.layers.recurrent.gru import gru, gru_cell

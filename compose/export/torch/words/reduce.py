@@ -6,8 +6,9 @@ from typing import Any
 
 from compose import ops
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
-from compose.export.torch.words.elementwise import number, options
+from compose.export.source.registry import follows
+from compose.export.source.text import number, options
+from compose.export.torch.registry import writes
 from compose.layers.reduce import norm, std
 
 NAMES = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin", "prod": "prod", "all": "all", "any": "any"}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from compose.export.torch.registry import follows, writes
-from compose.export.torch.words.conv import first, same
+from compose.export.source.registry import follows
+from compose.export.source.text import same
+from compose.export.torch.registry import writes
+from compose.export.torch.words.conv import first
 from compose.layers.resize import pick, resize, upsample, weights
 from compose.layers.window import sizes, space_axes
 

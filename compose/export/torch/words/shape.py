@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from compose import ops
 from compose.export.errors import ExportError
-from compose.export.torch.registry import follows, writes
+from compose.export.source.registry import follows
+from compose.export.source.text import options
+from compose.export.source.words.shape import like
+from compose.export.torch.registry import writes
 from compose.export.torch.words.conv import first
-from compose.export.torch.words.elementwise import options
 from compose.layers.pad import center_crop, crop, fitting, pad
 from compose.layers.patches import fold, unfold
 from compose.layers.pixel import channel_shuffle, depth_to_space, pixel_shuffle, pixel_unshuffle, space_to_depth
-from compose.layers.shape import broadcast_to, ensure_shape, flatten, permute, repeat_vector, reshape, unflatten
-from compose.layers.take import at, split
+from compose.layers.shape import broadcast_to, flatten, permute, repeat_vector, reshape, unflatten
+from compose.layers.take import split
 from compose.layers.window import channel_axis, pairs, sizes, space_axes, window
 
 
@@ -53,12 +53,6 @@ def broadcast(w, layer, p, s, x):
     return w.call(x, f"{{}}.expand(-1, {', '.join(map(str, layer.shape))})", shape=w.out(layer, x).shape)
 
 
-@writes(ensure_shape)
-@follows
-def ensured(w, layer, p, s, x):
-    return x
-
-
 @writes(repeat_vector)
 def repeated(w, layer, p, s, x):
     out = w.out(layer, x)
@@ -73,25 +67,9 @@ def parts(w, layer, p, s, x):
     return w.results(w.call(x, text).text, like(x, w.out(layer, x)))
 
 
-def like(x, out):
-    """Values of these shapes."""
-    return tuple(x.but(base="", steps=(), shape=o.shape, dtype=o.dtype, first=False) for o in out)
-
-
 @writes(ops.unstack)
 def unstacked(w, layer, p, s, x):
     return w.results(w.call(x, f"{{}}.unbind({options(layer).get('axis', 0)})").text, like(x, w.out(layer, x)))
-
-
-@writes(at)
-@follows
-def indexed(w, layer, p, s, x):
-    if isinstance(x, tuple):
-        return x[int(layer.index)]
-    x = w.last(x)
-    if re.search(r"::\s*-", layer.index):
-        raise ExportError("an index of steps above 0", layer.index)
-    return w.call(x, f"{{}}[{layer.index}]", shape=w.out(layer, x).shape)
 
 
 @writes(pad)

@@ -14,8 +14,8 @@ from keras.src.backend.common import keras_tensor
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
+from compose.keras.float64 import float64
 from compose.port.frontends.keras.batch import A_LOOP, follow_batch
-from compose.port.frontends.keras.float64 import float64
 from compose.port.frontends.keras.registry import class_rule
 from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from compose.core.errors import PortError
-from compose.port.frontends.keras.float64 import float64, widened
+from compose.keras.backend import backend
+from compose.keras.float64 import float64
+from compose.keras.modes import mode
 from compose.port.frontends.keras.lower import functional
-from compose.port.frontends.keras.modes import mode
+from compose.port.frontends.keras.widened import widened
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Arrays, Gradients
 from compose.port.proof.reference import cotangents
@@ -42,7 +42,7 @@ class KerasModel:
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         with float64():
             model, names = widened(self.model, arrays, self.packed(inputs))
-            outputs, inner, weights = _backend().gradients(model, inputs, self.packed, lambda ys: cotangents(ys, seed))
+            outputs, inner, weights = backend().gradients(model, inputs, self.packed, lambda ys: cotangents(ys, seed))
         trained = [names[id(v)] for v in model.trainable_variables]
         return Gradients(outputs, inner, {n: g for n, g in zip(trained, weights) if n in arrays})
 
@@ -59,7 +59,7 @@ class KerasModel:
                 if type(layer).__name__.startswith("Random"):
                     layer.call = lambda x, **_: x
             targets = lambda ys: cotangents(ys, seed)
-            for _ in _backend().train(model, self.packed(inputs), targets, again(optimizer), counts):
+            for _ in backend().train(model, self.packed(inputs), targets, again(optimizer), counts):
                 values = {names[id(v)]: keras.ops.convert_to_numpy(v.value) for v in model.variables if id(v) in names}
                 after.append({name: np.array(values[name]) for name in arrays})
         return after
@@ -82,10 +82,3 @@ def again(optimizer: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Keras reads its own variables in NumPy 1's way
         return type(optimizer).from_config(optimizer.get_config())
-
-
-def _backend() -> Any:
-    name = keras.backend.backend()
-    if name not in ("jax", "tensorflow", "torch"):
-        raise PortError(f"Keras on JAX, TensorFlow or PyTorch to prove a port, got {name!r}: set KERAS_BACKEND=jax")
-    return importlib.import_module(f"compose.port.frontends.keras.reference_on_{name}")

@@ -14,10 +14,10 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.keras.float64 import float64
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.registry import registry
 from compose.port.frontends.jax.values import Value, Weight
-from compose.port.frontends.keras.float64 import float64
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
 from compose.port.lowering.fixed_sizes import alike_ops, takes

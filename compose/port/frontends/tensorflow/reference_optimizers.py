@@ -29,7 +29,7 @@ def by_keras(optimizer: Any, arrays: Arrays) -> tuple[Callable[[list], None], di
 
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise PortError(f"an optimizer of tf.compat.v1.train or of Keras, got {type(optimizer).__name__}")
-    from compose.port.frontends.keras.float64 import float64
+    from compose.keras.float64 import float64
     from compose.port.frontends.keras.reference import again
 
     with float64():

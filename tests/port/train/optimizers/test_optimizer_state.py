@@ -109,7 +109,7 @@ def test_a_torch_optimizer_goes_on(name, rng):
 
 @pytest.fixture
 def keras_wide():
-    from compose.port.frontends.keras.float64 import float64
+    from compose.keras.float64 import float64
 
     with float64():
         yield

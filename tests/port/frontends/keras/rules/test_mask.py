@@ -97,6 +97,10 @@ def test_the_text_says_what_is_padding():
     assert port.from_keras(ids(L.LSTM(3))).net == made
 
 
+def test_outputs_of_padding_that_are_read():
+    assert port.from_keras(ids(L.LSTM(3, return_sequences=True))).verify("gradients").ok  # by JAX's operations
+
+
 def nested():
     inner = keras.Sequential([keras.Input((6, 4)), L.LSTM(2)], name="look")
     return ids(inner)
@@ -109,7 +113,6 @@ def product():
 
 
 WRONG = {
-    "zero_output_for_mask=True": lambda: ids(L.LSTM(3, return_sequences=True, name="look")),
     "masks within one model": nested,
     "BatchNormalization without a mask": lambda: ids(L.BatchNormalization(name="look")),
     "Multiply of values without masks": product,
@@ -127,8 +130,10 @@ def test_a_mask_without_an_equal_names_the_layer(said):
 def test_choices_between_values_numbers_and_arrays():
     x = keras.Input((5,))
     mask, row = np.tril(np.ones((5, 5), bool))[2], np.arange(5.0)
-    where = keras.ops.where
-    parts = [where(x > 0, x, 2.0), where(x > 0, -1.0, x), where(x > 0, x, row), where(mask, x * 2, 1.0)]
-    parts += [where(x > 0, row, x)]
+    parts = [
+        keras.ops.where(x > 0, x, 2.0), keras.ops.where(x > 0, -1.0, x), keras.ops.where(x > 0, x, row),
+        keras.ops.where(mask, x * 2, 1.0),
+        keras.ops.where(x > 0, row, x),
+    ]  # fmt: skip
     p = port.from_keras(keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()(parts))))
     assert p.verify("gradients").ok

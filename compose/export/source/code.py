@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from compose.export.torch.value import TOKEN, Step, Value, atomic
+from compose.export.source.value import TOKEN, Value, atomic
 
 NAMES = ("x", "y", "z", "h", "u", "v", "w")
 WIDTH = 100
@@ -16,15 +17,22 @@ WIDTH = 100
 
 @dataclass
 class Statement:
-    """`target = text`; or for a loop, `for block in loop: target = block(target)` that starts from `text`.
+    """`target = text`; or for a loop, such as `for block in self.blocks`, `target = block(target)` in it.
 
     Several targets are unpacked from a tuple.
+
+    Attributes:
+        loop: the head of the loop, whose targets start from `text`.
+        body: what a loop calls, with `{}` for the targets.
+        name: what the target is called, if not by one of the usual names.
     """
 
     targets: tuple[str, ...]
     text: str
     value: Value | None = None
     loop: str | None = None
+    body: str = "block({})"
+    name: str | None = None
 
     @property
     def target(self) -> str:
@@ -48,37 +56,15 @@ class Code:
         """Whether it holds nothing of its own, so that it need not be a class."""
         return not self.attributes and not self.lines
 
-    def sequence(self, result: str) -> dict[str, str] | None:
-        """The submodules of `nn.Sequential`, if the class is nothing else than one after the other."""
-        if len(self.inputs) != 1 or self.lines:
-            return None
-        steps: list[Step] = []
-        at = self.inputs[0]
-        for statement in self._used([result]):
-            if statement.value is None or statement.value.base != at or len(statement.targets) > 1:
-                return None
-            steps += statement.value.steps
-            at = statement.target
-        if at != result or not steps or any(step.module is None for step in steps):
-            return None
-        parts: dict[str, str] = {}
-        for step in steps:
-            kind = (step.module or "").removeprefix("nn.").partition("(")[0]
-            name = step.name or free(snake(kind), parts)
-            if name in parts:
-                return None
-            parts[name] = step.module or ""
-        return parts if set(self.attributes) <= set(parts) else None
-
-    def forward(self, layout: str) -> list[str]:
-        """The lines of `forward`, with `layout` the text that is returned, made of tokens."""
-        statements = _inlined(self._used(list(TOKEN.findall(layout))), layout)
+    def body(self, layout: str) -> list[str]:
+        """The lines of the function, with `layout` the text that is returned, made of tokens."""
+        statements = _inlined(self.used(list(TOKEN.findall(layout))), layout)
         last = statements[-1] if statements else None
         if last and not last.loop and layout == _together(last.targets):
             layout = statements.pop().text
         return _named(statements, layout, dict(zip(self.inputs, self.labels)))
 
-    def _used(self, results: list[str]) -> list[Statement]:
+    def used(self, results: list[str]) -> list[Statement]:
         used, kept = set(results), []
         for statement in reversed(self.statements):
             if used & set(statement.targets):
@@ -104,7 +90,7 @@ def _inlined(statements: list[Statement], layout: str) -> list[Statement]:
             continue
         texts[users[0]] = joined
         texts[i] = ""
-    return [Statement(s.targets, t, s.value, s.loop) for s, t in zip(statements, texts) if t]
+    return [dataclasses.replace(s, text=t) for s, t in zip(statements, texts) if t]
 
 
 def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> list[str]:
@@ -118,7 +104,8 @@ def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> l
         chosen: list[str] = []
         for target in statement.targets:
             needed = later[target] or statement.loop or len(statement.targets) == 1
-            fitting = (*mine, *NAMES, *(f"x{k}" for k in range(1, 999)))
+            own = (statement.name, *(f"{statement.name}_{k}" for k in range(2, 99))) if statement.name else ()
+            fitting = (*own, *mine, *NAMES, *(f"x{k}" for k in range(1, 999)))
             chosen.append(next(n for n in fitting if n not in busy and n not in chosen) if needed else "_")
         names.update(zip(statement.targets, chosen))
         name = ", ".join(chosen)
@@ -127,7 +114,8 @@ def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> l
             continue
         if line not in (name, f"({name})"):
             lines.append(f"{name} = {line.removeprefix('(').removesuffix(')') if len(chosen) > 1 else line}")
-        lines += [f"for block in {statement.loop}:", f"    {name} = block({name})"]
+        body = statement.body.replace("{}", name)
+        lines += [f"{statement.loop}:", f"    {name} = {body}"]
     lines.append(f"return {plain(TOKEN.sub(lambda m: names[m.group()], layout))}")
     return lines
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from compose.port.frontends.keras.modes import mode
+from compose.keras.modes import mode
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from compose.port.frontends.keras.modes import mode
+from compose.keras.modes import mode
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

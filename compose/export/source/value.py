@@ -29,7 +29,7 @@ class Value:
     Attributes:
         base: a token of the code, such as `«3»`, or an expression of several.
         shape, dtype: those of the array in the network, whose channels are last.
-        first: whether the tensor has its channels second, as torch's convolutions take them.
+        first: whether the tensor has its channels second, in a framework whose convolutions take them so.
         steps: calls, each on the result of the one before.
     """
 

@@ -1,0 +1,1 @@
+"""Rules that write words as Keras, by kind."""

@@ -1,0 +1,1 @@
+"""Rules that write Python itself, or nothing: the same for all frameworks."""

@@ -1,0 +1,56 @@
+"""Every case of every word as Keras source: run in float64, with the gradients of all parameters."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import jax
+import pytest
+
+from compose.export import ExportError, to_keras
+from compose.export.source import prove
+from tests.cases.case import Case
+from tests.cases.subject import Subject, families
+from tests.export.catalogue import EVERY_CASE, share_of, text
+
+pytest.importorskip("keras")
+
+# Words without a rule, or options that Keras has not.
+REFUSED = (
+    "cast(", "clahe", "equalize", "convolve_with", "index_update", "index_axes(axes=(0, 2))", "scatter_along_axis",
+    "masked(", "auto_contrast", "learned_positions(7, cache", "multi_head_attention(2, causal=True, cache",
+    "compose_seq(parallel(log_softmax, identity, identity, identity), ctc_loss",
+    "compose_seq( parallel(log_softmax, identity, identity, identity), ctc_loss", "compose_seq(scale(by=5.0), digamma",
+    "compose_seq(scale(by=5.0), polygamma", "lstm(4, projection", "max_unpool", "fold(",
+    "conv(6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 3))",
+    "conv_transpose(6, 3, stride=2, padding=1, groups", "fc(4, softmax)", "ops.var(axis=(0, 1), ddof=1",
+)  # fmt: skip
+OPTIONS = {id(case) for cases in families("OPTIONS").values() for case in cases}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", EVERY_CASE)
+def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
+    """At one batch size: the text knows none, and `test_to_keras.py` runs several. Gradients once for each word."""
+    subject = Subject(case)
+    if id(case) in OPTIONS:
+        monkeypatch.setattr(prove, "_gradients", lambda *_: None)
+    batch = jax.tree.leaves(subject.inputs)[0].shape[0]
+    write = functools.partial(to_keras, case.layer, subject.params, subject.state, subject.inputs, batch=batch)
+    if text(case).startswith(REFUSED):
+        with pytest.raises(ExportError, match="a layer that Keras source can say") as caught:
+            write()
+        shown = re.search(r"\n +layer +([\w.]+)", str(caught.value))
+        assert shown and shown.group(1) in text(case)
+        return
+    if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
+        with pytest.raises(ValueError, match="shape"):  # an input without a batch axis
+            write()
+        return
+    report = write().report
+    assert report is not None and report.largest < 1e-10, report
+
+
+def test_nine_of_ten_cases_are_written():
+    assert share_of(REFUSED) < 0.1
