@@ -2,6 +2,7 @@
 
     python benchmarks/serve.py                                compose alone, about two minutes on two quiet cores
     python benchmarks/serve.py --python peers/bin/python      and LitServe and KServe, which are installed there
+    peers/bin/python benchmarks/serve.py --python peers/bin/python     all with the same HTTP parser and event loop
     python benchmarks/serve.py --widths 2048 --concurrency 32 --seconds 5
 
 The model is an MLP, 64-w-w-10. Every server runs in a process of its own, and so do the clients: each of them sends one
