@@ -52,6 +52,13 @@ def test_export(tmp_path, monkeypatch):
     assert run_blocks(DOCS / "export.md", monkeypatch) == 4
 
 
+@pytest.mark.slow
+def test_serving(tmp_path, monkeypatch):
+    pytest.importorskip("fastapi")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(DOCS / "serving.md", monkeypatch) == 3
+
+
 def test_design_names_folders_that_exist():
     page = (DOCS / "design.md").read_text()
     root = DOCS.parent / "compose"

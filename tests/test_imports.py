@@ -41,10 +41,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.pretrained": (*VOCABULARY, "port.ported", "port.proof", "port.frontends"),
     "port": ("port.ported", "port.bundle", "port.frontends"),
     "export": (*VOCABULARY, "keras"),
+    "serve": (*VOCABULARY, "summary", "train"),
     "report": (*VOCABULARY, "summary", "plots", "train"),
     "cli": (
-        *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "flax", "port", *PORT, "port.ported",
-        "port.frontends", "port.pretrained",
+        *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "serve", "flax", "port", *PORT,
+        "port.ported", "port.frontends", "port.pretrained",
     ),
 }  # fmt: skip
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself

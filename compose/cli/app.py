@@ -238,6 +238,43 @@ def export(
     export(file, to, out, batch, opset, half, int8)
 
 
+@app.command(epilog="Example: compose serve digits=model.safetensors")
+def serve(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="FILE, NAME=FILE or NAME@VERSION=FILE; a file or a port.")
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen at; only this machine reaches the default.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8000,
+    max_batch: Annotated[int, typer.Option(min=1, max=4096, help="Examples that run together.")] = 32,
+    max_delay: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for more examples.")] = 0.0,
+    max_queue: Annotated[int, typer.Option(min=1, help="Examples that may wait; then requests get status 503.")] = 1024,
+    max_body: Annotated[float, typer.Option(help="Megabytes of a request.")] = 16.0,
+    body_timeout: Annotated[float, typer.Option(help="Seconds in which a request's body must come.")] = 30.0,
+    header_timeout: Annotated[float, typer.Option(help="Seconds in which a request's headers must come.")] = 10.0,
+    max_connections: Annotated[int, typer.Option(min=1, help="Connections; then requests get status 503.")] = 1000,
+    reload: Annotated[float, typer.Option(min=0, help="Seconds between looks for changed files; 0 for never.")] = 2.0,
+    keep: Annotated[
+        Path | None, typer.Option(help="A folder for copies of the last good files, if theirs are broken at a start.")
+    ] = None,
+    cert: Annotated[Path | None, typer.Option(help="A PEM file with a certificate, to speak TLS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="A PEM file with the certificate's key.")] = None,
+) -> None:
+    """Serve model files over HTTP: the Open Inference Protocol, TensorFlow Serving's, metrics, and a page at /.
+
+    If the variable COMPOSE_SERVE_TOKENS is set, requests need one of its tokens, separated by commas.
+    """
+    from compose.cli.serve import serve
+
+    options = dict(
+        max_batch=max_batch, max_delay=max_delay / 1000, max_queue=max_queue, max_body=int(max_body * 2**20),
+        body_timeout=body_timeout, header_timeout=header_timeout, max_connections=max_connections, reload=reload,
+        keep=keep,
+    )  # fmt: skip
+    serve(models, host, port, cert, key, options)
+
+
 def _porter(framework: str, what: str, example: str) -> None:
     """Add the command `compose port FRAMEWORK`; `what` describes its MODEL argument."""
 

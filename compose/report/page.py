@@ -14,14 +14,13 @@ from compose.atomic import replacing
 from compose.core.errors import ConfigError
 from compose.core.printing import source
 from compose.report.plotted import of_predictions, of_training
-from compose.summary import diagram, one_example, summary
+from compose.summary import one_example, summary
+from compose.summary.diagram import overview
 from compose.summary.html import table
 from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.scoring import Scoring
 from compose.train.session import options_with
-
-MOST_BOXES = 60  # in a diagram that shows every layer
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -61,7 +60,7 @@ def report(
         *_figures(of_training(trained)),
         *_figures(of_predictions(trained, scoring, data.x, data.y, names)),
         "</div>",
-        _section("Diagram", _drawn(trained)),
+        _section("Diagram", overview(trained.net, trained.inputs).svg),
     ]
     text = (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title or "Report")}</title>'
@@ -107,11 +106,3 @@ def _number(value: Any) -> str:
 
 def _table(trained: Any) -> str:
     return table(summary(trained.net, *one_example(trained.inputs)))
-
-
-def _drawn(trained: Any) -> str:
-    """The diagram, of the outermost layers only if there are many."""
-    drawing = diagram(trained.net, *one_example(trained.inputs))
-    if len(drawing.boxes) > MOST_BOXES:
-        drawing = diagram(trained.net, *one_example(trained.inputs), depth=1)
-    return drawing.svg

@@ -20,7 +20,9 @@ from compose.core.plan import Plan, plan
 from compose.core.run import abstract, without_batch
 from compose.summary.brief import brief, is_leaf
 from compose.summary.rows import chain
+from compose.summary.table import one_example
 
+MOST_BOXES = 60  # in an overview that shows every layer
 JOINS: dict[Layer, str] = {add: "+", multiply: "×"}
 
 
@@ -108,6 +110,12 @@ def diagram(net: Layer, *inputs: Any, depth: int | None = None) -> Diagram:
     for wire in jax.tree.leaves(drawing.run(planned, x, _Place())):
         drawing.arrows.append((wire.box, drawing.value("output", "output", wire.spec).box))
     return Diagram(tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.frames))
+
+
+def overview(net: Layer, inputs: Any) -> Diagram:
+    """The diagram of a network for abstract inputs with a batch axis; of its outermost layers only if it has many."""
+    drawing = diagram(net, *one_example(inputs))
+    return drawing if len(drawing.boxes) <= MOST_BOXES else diagram(net, *one_example(inputs), depth=1)
 
 
 class _Wire:

@@ -51,7 +51,7 @@ def model_parts(trained: Trained, text: str, training: Any = None) -> tuple[dict
         "expression": text,
         "inputs": json.dumps(_inputs_text(trained.inputs)),
         "history": json.dumps(trained.history, default=float),
-        "compose": _version(),
+        "compose": version(),
         **({} if trained.names == UNNAMED else {"names": trained.names.to_json()}),
     }
     tensors = {k: np.array(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
@@ -198,7 +198,8 @@ def history_of(metadata: dict[str, str]) -> tuple[dict[str, float], ...]:
     return tuple(rows)
 
 
-def _version() -> str:
+def version() -> str:
+    """The version of this package."""
     try:
         return importlib.metadata.version("compose-jax")
     except importlib.metadata.PackageNotFoundError:

@@ -199,7 +199,7 @@ class Trained:
             raise DataError("no examples to predict")
         _batch_size(batch_size)
         check_limits(limits_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
-        run = functools.partial(_forward(self.net, compute_dtype(precision)), self.params, self.state)
+        run = functools.partial(forward(self.net, compute_dtype(precision)), self.params, self.state)
         if n <= batch_size:
             return run(as_arrays(x))
         batches = (slice(i, i + batch_size) for i in range(0, n, batch_size))
@@ -289,7 +289,9 @@ def _no_loss() -> ConfigError:
 
 
 @functools.lru_cache(maxsize=128)
-def _forward(net: Layer, dtype: Any):
+def forward(net: Layer, dtype: Any) -> Any:
+    """The compiled function of `(params, state, x)` that `predict` runs; remembered."""
+
     def forward(params, state, x):
         return apply(net, params, state, *arguments(x), precision=dtype)[0]
 
