@@ -50,16 +50,12 @@ def _where(low, op, condition, a, b):
             shape=condition.shape + (1,) * (len(low.shape) - 1),
         )
     like = next((v for v in (a, b) if isinstance(v, Value)), condition)
-    if number(a) is not None and isinstance(b, Value):
+    if isinstance(a, np.ndarray) and isinstance(b, Value) and number(a) is not None:
         condition, a, b = low.emit(word("ops.logical_not"), condition, shape=condition.shape), b, a
-    if (
-        isinstance(b, np.ndarray)
-        and number(b) is not None
-        and isinstance(a, Value)
-        and low.shape in (a.shape, condition.shape)
-    ):
+    alone = isinstance(b, np.ndarray) and number(b) is not None
+    if alone and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
         return low.emit(word("ops.where")(y=b.reshape(-1)[0].item()), condition, low.whole(a))
-    plain = [v.reshape(-1)[:1].reshape(()) if number(v) is not None else v for v in (a, b)]
+    plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
 
 
