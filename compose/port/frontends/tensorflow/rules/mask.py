@@ -52,9 +52,9 @@ def _where(low, op, condition, a, b):
     like = next((v for v in (a, b) if isinstance(v, Value)), condition)
     if isinstance(a, np.ndarray) and isinstance(b, Value) and number(a) is not None:
         condition, a, b = low.emit(word("ops.logical_not"), condition, shape=condition.shape), b, a
-    alone = isinstance(b, np.ndarray) and number(b) is not None
-    if alone and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
-        return low.emit(word("ops.where")(y=b.reshape(-1)[0].item()), condition, low.whole(a))
+    known = b.reshape(-1)[0].item() if isinstance(b, np.ndarray) and number(b) is not None else None
+    if known is not None and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
+        return low.emit(word("ops.where")(y=known), condition, low.whole(a))
     plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
 
