@@ -151,6 +151,8 @@ class OnnxLowering(Operands):
         return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
 
     def _output(self, output: Any) -> Value:
+        if isinstance(output, np.ndarray):
+            raise PortError("outputs that depend on the input, got a constant")
         value = self.whole(self.as_value(output) if isinstance(output, Weight) else self.value(output))
         return value if not self.channels_first and value.axes == channels_last(value.ndim) else self.as_source(value)
 

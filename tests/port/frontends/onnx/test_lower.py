@@ -13,6 +13,7 @@ import torch
 import compose
 from compose import port
 from compose.core.errors import PortError
+from compose.export import to_onnx
 from tests.port.frontends.onnx.onnx_models import DYNAMO, SCRIPT, distance_after_training, exported, perturbed
 from tests.port.frontends.onnx.passes.test_norms import node, written
 from tests.port.frontends.torch.torch_models import CASES, autoencoder
@@ -121,3 +122,11 @@ def test_an_output_that_is_a_weight():
     y, z = ported.net.apply(ported.params, ported.state, np.full((2, 4), 2.0, np.float32))[0]
     np.testing.assert_array_equal(y, [2 * weights["w"]] * 2)
     np.testing.assert_array_equal(z, weights["w"].reshape(2, 2))
+
+
+def test_an_output_that_is_a_constant_is_refused():
+    net = compose.branch(compose.fc(2), compose.buffer(3, dtype="int32"))
+    params, state = net.init(0, np.ones((2, 4), np.float32))
+    model = to_onnx(net, params, state, (np.ones((2, 4), np.float32),), proof=False).model
+    with pytest.raises(PortError, match="outputs that depend on the input, got a constant"):
+        port.from_onnx(model)
