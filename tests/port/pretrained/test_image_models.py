@@ -44,14 +44,11 @@ def test_timm(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
-def test_torchvision(suffix, tmp_path, monkeypatch):
-    from safetensors.torch import save_file
-
+def test_torchvision(tmp_path, monkeypatch):
     torchvision = models.torchvision()
     model = torchvision.models.get_model("shufflenet_v2_x0_5")
-    file = tmp_path / f"weights.{suffix}"
-    (torch.save if suffix == "pt" else save_file)(model.state_dict(), file)
+    file = tmp_path / "weights.pt"
+    torch.save(model.state_dict(), file)
     p = port.from_pretrained("torchvision/shufflenet_v2_x0_5", weights=file, folder=tmp_path / "ports", level="outputs")
     close(p, model, 224)
 
