@@ -55,7 +55,8 @@ def read(
     except ImportError:
         raise PortError("Keras, to read its models: pip install 'compose-jax[keras]'") from None
     from compose.port.frontends.keras.examples import examples_for
-    from compose.port.frontends.keras.lower import KerasLowering, functional
+    from compose.port.frontends.keras.inlining import functional
+    from compose.port.frontends.keras.lower import KerasLowering
     from compose.port.frontends.keras.options import check_variables, training_notes
 
     registry.load()

@@ -153,3 +153,16 @@ def is_custom(op: Any) -> bool:
     if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
         return False
     return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")
+
+
+def functional(model: Any, inputs: tuple) -> Any:
+    """The model as a functional one; a subclassed model's `call` is traced on inputs like the examples."""
+    made = getattr(model, "_functional", None) or model
+    if hasattr(made, "_nodes_by_depth"):
+        return made
+    if not inputs:
+        raise PortError("example inputs for a subclassed model: from_keras(model, x)")
+    symbolic = lambda x: keras.Input(np.shape(x)[1:], dtype=str(np.asarray(x).dtype))
+    if not model.built:
+        model(*inputs)
+    return traced(model, keras.tree.map_structure(symbolic, inputs), {})[0]

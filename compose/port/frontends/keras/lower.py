@@ -288,16 +288,3 @@ class KerasLowering(Arithmetic[GraphValue]):
             self.names[id(variable)] = known
             self.variables[known] = variable
         return known
-
-
-def functional(model: Any, inputs: tuple) -> Any:
-    """The model as a functional one; a subclassed model's `call` is traced on inputs like the examples."""
-    made = getattr(model, "_functional", None) or model
-    if hasattr(made, "_nodes_by_depth"):
-        return made
-    if not inputs:
-        raise PortError("example inputs for a subclassed model: from_keras(model, x)")
-    symbolic = lambda x: keras.Input(np.shape(x)[1:], dtype=str(np.asarray(x).dtype))
-    if not model.built:
-        model(*inputs)
-    return traced(model, keras.tree.map_structure(symbolic, inputs), {})[0]

@@ -11,7 +11,7 @@ import numpy as np
 from compose.keras.backend import backend
 from compose.keras.float64 import float64
 from compose.keras.modes import mode
-from compose.port.frontends.keras.lower import functional
+from compose.port.frontends.keras.inlining import functional
 from compose.port.frontends.keras.widened import widened
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Arrays, Gradients
