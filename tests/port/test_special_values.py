@@ -131,7 +131,8 @@ def test_jax():
     of_one |= {name: getattr(jax.nn, name) for name in CURVES}
     of_one |= {name: lambda x, f=f: f(x, jnp.where) for name, f in CHOICES.items()}
     of_one |= {
-        "nan_to_num": jnp.nan_to_num, "rsqrt": jax.lax.rsqrt, "erf": jax.lax.erf, "bool": lambda x: x.astype(bool),
+        "nan_to_num": jnp.nan_to_num, "sinc": jnp.sinc, "rsqrt": jax.lax.rsqrt, "erf": jax.lax.erf,
+        "bool": lambda x: x.astype(bool),
         "finfo": lambda x: jax.nn.softmax(jnp.where(jnp.isfinite(x) & (x > 1e9), x, jnp.finfo(x.dtype).min)),
         "eps": lambda x: jnp.log(jnp.abs(x) + jnp.finfo(x.dtype).eps),
     }  # fmt: skip

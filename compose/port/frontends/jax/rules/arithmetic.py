@@ -72,3 +72,12 @@ def _mean(low: JaxLowering, count: Any) -> Value | None:
     if number(count) != np.prod([x.shape[a] for a in axes]) or (kept and not keeps(x.shape, axes, shape)):
         return None
     return low.emit(reduced("ops.mean", axes, x, keepdims=kept), x)
+
+
+@rule("jax.polynomial")
+def _polynomial(low: JaxLowering, eqn: Eqn, x: Value, *coefficients: Any):
+    """Horner's scheme; JAX 0.12 has polynomials as an operation, as in `jnp.sinc`. The constant comes first."""
+    y: Any = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        y = binary(low, "add", binary(low, "multiply", x, y), coefficient)
+    return y
