@@ -9,6 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NUMBER = re.compile(r"\d[\d.,e+-]*")
 SMALL = {
+    "convolution": ["--data", "digits", "--epochs", "1"],
     "denoising": ["--epochs", "2", "--out", "."],
     "gan": ["--epochs", "1", "--out", "."],
     "iris": ["--epochs", "2"],
