@@ -58,10 +58,14 @@ class einsum(Layer):
     def forward(self, p, x, ctx):
         y = jnp.einsum(self.equation.replace(" ", ""), x, p["kernel"])
         if self.bias:
-            before, _, after = self.terms[2].partition("...")
-            at = [before.index(c) if c in before else after.index(c) - len(after) + y.ndim for c in self._bias_letters]
-            y = y + jnp.expand_dims(p["bias"], [i for i in range(y.ndim) if i not in at])
+            y = y + self.bias_along(p["bias"], y.ndim)
         return ctx.run(self.activation, p, y)
+
+    def bias_along(self, bias, ndim: int):
+        """The bias with the axes of an output of so many axes, of length 1 where it has no letter."""
+        before, _, after = self.terms[2].partition("...")
+        at = [before.index(c) if c in before else after.index(c) - len(after) + ndim for c in self._bias_letters]
+        return jnp.expand_dims(bias, [i for i in range(ndim) if i not in at])
 
     @property
     def terms(self) -> tuple[str, str, str]:

@@ -50,10 +50,13 @@ class resize(Layer):
     def validate(self):
         check(self)
 
-    def forward(self, p, x, ctx):
+    def lengths(self, x) -> dict[int, tuple[int, float]]:
+        """For each spatial axis its new length, and the input's step per output."""
         axes = space_axes(x, self.channels_first, self.size)
-        wanted = sizes(self.size, len(axes))
-        return resample(self, x, {i: (n, x.shape[i] / n) for i, n in zip(axes, wanted)})
+        return {i: (n, x.shape[i] / n) for i, n in zip(axes, sizes(self.size, len(axes)))}
+
+    def forward(self, p, x, ctx):
+        return resample(self, x, self.lengths(x))
 
 
 @layer
@@ -81,10 +84,14 @@ class upsample(Layer):
         if min(np.atleast_1d(self.factor)) <= 0:
             raise ConfigError("a factor above 0", str(self.factor))
 
-    def forward(self, p, x, ctx):
+    def lengths(self, x) -> dict[int, tuple[int, float]]:
+        """For each spatial axis its new length, and the input's step per output."""
         axes = space_axes(x, self.channels_first, self.factor)
         factors = self.factor if isinstance(self.factor, tuple) else (self.factor,) * len(axes)
-        return resample(self, x, {i: (max(int(x.shape[i] * f), 1), 1 / f) for i, f in zip(axes, factors)})
+        return {i: (max(int(x.shape[i] * f), 1), 1 / f) for i, f in zip(axes, factors)}
+
+    def forward(self, p, x, ctx):
+        return resample(self, x, self.lengths(x))
 
 
 def check(layer) -> None:

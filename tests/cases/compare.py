@@ -16,6 +16,7 @@ CASES = [
     Case(ops.logical_not, (A,), lambda p, s, x: ~x, grad=False),
     Case(ops.logical_or, (A, B), lambda p, s, *xs: np.any(xs, 0), grad=False),
     Case(ops.where, (A, (2, 3), (2, 3)), lambda p, s, c, x, y: np.choose(c, [y, x])),
+    Case(ops.where(y=-2.0), (A, (2, 3)), lambda p, s, c, x: np.where(c, x, -2.0)),
 ]
 
 OPTIONS = [

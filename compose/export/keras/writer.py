@@ -51,7 +51,9 @@ class Writer(SourceWriter):
         for name in (
             "logical_and", "logical_or", "logical_xor", "arctan2", "hypot", "logaddexp", "maximum", "minimum", "fmod",
         )
-    } | {"equal": "ops.equal({}, {})", "not_equal": "ops.not_equal({}, {})"}  # fmt: skip
+    } | {
+        "equal": "ops.equal({}, {})", "not_equal": "ops.not_equal({}, {})", "where": "ops.where({}, {}, {})",
+    }  # fmt: skip
 
     def __init__(self, avoided: frozenset[str] = frozenset()) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ class SourceWriter(Walk):
         framework: what the errors call it.
         words: its rules.
         pieces: the functions and classes that it has not.
-        binary: the operations of two operands that are functions of its own, by the name of the word.
+        binary: the operations of two operands, and the choice, that are functions of its own, by the name of the word.
     """
 
     framework: str

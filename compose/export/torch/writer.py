@@ -33,6 +33,7 @@ class Writer(SourceWriter):
         "logical_xor": "torch.logical_xor({}, {})", "arctan2": "torch.atan2({}, {})", "hypot": "torch.hypot({}, {})",
         "logaddexp": "torch.logaddexp({}, {})", "maximum": "torch.maximum({}, {})",
         "minimum": "torch.minimum({}, {})", "fmod": "torch.fmod({}, {})", "copysign": "torch.copysign({}, {})",
+        "where": "torch.where({}, {}, {})",
     }  # fmt: skip
 
     # Submodules and weights

@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.ir.weights import Constant, Take
 from compose.port.lowering.base import Lowering, V
 from compose.port.lowering.batch import BatchNumber, by_batch
-from compose.port.lowering.literals import number
+from compose.port.lowering.literals import number, unrepeated
 from compose.port.lowering.values import BroadcastWeight, GraphWeight, Known
 
 _NUMBER = {"add": ("add_constant", "value", 0), "multiply": ("scale", "by", 1)}
@@ -69,8 +69,7 @@ class Arithmetic(Lowering[V]):
             what = "an array of constants" if isinstance(known, np.ndarray) else "a weight computed from others"
             raise PortError(f"a number, got {what}; make it a parameter, or a function under @compose.register")
         if isinstance(known, np.ndarray):
-            repeated = [known.strides[i] == 0 or known.shape[i] == 1 for i in range(known.ndim)]
-            known = known[tuple(slice(0, 1) if alike else slice(None) for alike in repeated)]
+            known = unrepeated(known)
             known = np.array(known.reshape(without_leading_ones(known.shape)))
             return self.learned(operation, x, Constant(array=known), known.shape)
         if operation == "add":

@@ -17,9 +17,18 @@ def number(constant: Any) -> float | None:
         return float(constant)
     if not isinstance(constant, np.ndarray) or constant.size == 0:
         return None
-    repeated = constant[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in constant.strides)]
-    first = repeated.flat[0]
-    return float(first) if repeated.size == 1 or bool((repeated == first).all()) else None
+    own = unrepeated(constant)
+    first = own.flat[0]
+    return float(first) if own.size == 1 or bool((own == first).all()) else None
+
+
+def unrepeated(array: np.ndarray) -> np.ndarray:
+    """An array with length 1 along the axes on which it was broadcast.
+
+    >>> unrepeated(np.broadcast_to(np.arange(3), (1000, 3))).shape
+    (1, 3)
+    """
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
 
 
 def single(constant: Any) -> Any:

@@ -17,7 +17,7 @@ from compose.export.errors import ExportError
 from compose.export.keras import writer
 from compose.export.keras.registry import writes
 from compose.export.source.code import Statement
-from compose.export.source.words.combinators import refers
+from compose.export.source.words.combinators import refers, within
 from compose.layers.embedding import embedding
 
 
@@ -89,18 +89,10 @@ class Use:
 
 @writes(share)
 def shared(w, layer, p, s, x):
-    (key, _), (body_key, _) = layer.children()
+    (key, _), _ = layer.children()
     attends = any(getattr(inner, "method", None) == "attend" for _, inner in layer.walk())
     cell = Use(layer.shared, p.get(key, {}), s.get(key, {}), w.scope, key, writer.Shared(attends))
-
-    def run(x):
-        before, w.scope = w.scope, (*w.scope, cell)
-        try:
-            return w.layer(layer.body, p.get(body_key, {}), s.get(body_key, {}), x, body_key)
-        finally:
-            w.scope = before
-
-    return w.block(layer, run, x)
+    return within(w, layer, p, s, x, cell)
 
 
 @writes(Shared)

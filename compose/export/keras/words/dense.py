@@ -117,10 +117,7 @@ def summed(w, layer, p, s, x):
     kernel, out = w.parameter(x, p["kernel"], "kernel"), w.out(layer, x)
     y = w.made(f'ops.einsum("{layer.equation}", {{}}, {{}})', x, kernel, shape=out.shape)
     if layer.bias:
-        before, _, after = layer.terms[2].partition("...")
-        letters = [c for c in layer.terms[2] if c in layer.bias]
-        at = [before.index(c) if c in before else after.index(c) - len(after) + y.ndim for c in letters]
-        bias = jnp.expand_dims(p["bias"], [i for i in range(y.ndim) if i not in at])
+        bias = layer.bias_along(p["bias"], y.ndim)
         y = w.made("{} + {}", y, w.parameter(x, bias, "bias"))
     return w.inside("activation", layer.activation, p, y)
 

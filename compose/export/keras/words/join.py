@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from compose import ops
-from compose.export.errors import ExportError
 from compose.export.keras.registry import writes
 from compose.export.source.text import number, options
 from compose.export.source.words.join import together
@@ -14,27 +13,9 @@ from compose.layers.join import (
     contract,
     cosine_similarity,
     dot,
-    maximum,
-    minimum,
     pairwise_distance,
     stack_inputs,
 )
-
-
-@writes(ops.where)
-def chosen(w, layer, p, s, x):
-    if options(layer) or not isinstance(x, tuple) or len(x) != 3:
-        raise ExportError("a choice between two inputs", f"{layer}")
-    out = w.out(layer, x)
-    return w.made("ops.where({}, {}, {})", *x, shape=out.shape, dtype=out.dtype)
-
-
-@writes(maximum, minimum)
-def extreme(w, layer, p, s, x):
-    (y, *rest), out = together(w, layer, x), w.out(layer, x)
-    for other in rest:
-        y = w.made(f"ops.{layer.fn.__name__}({{}}, {{}})", y, other)
-    return y.but(shape=out.shape, dtype=out.dtype)
 
 
 @writes(concat, ops.concatenate)

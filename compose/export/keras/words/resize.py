@@ -9,20 +9,12 @@ from compose.export.keras.registry import writes
 from compose.export.keras.words.layouts import back, to_last
 from compose.export.source.text import same
 from compose.layers.resize import pick, resize, upsample, weights
-from compose.layers.window import sizes, space_axes
 
 
 @writes(resize, upsample)
 def resized(w, layer, p, s, x):
-    axes = space_axes(x, layer.channels_first, layer.size if isinstance(layer, resize) else layer.factor)
-    space = [x.shape[a] for a in axes]
-    if isinstance(layer, resize):
-        wanted = sizes(layer.size, len(axes))
-        steps = [n / m for n, m in zip(space, wanted)]
-    else:
-        factors = layer.factor if isinstance(layer.factor, tuple) else (layer.factor,) * len(axes)
-        wanted = tuple(max(int(n * f), 1) for n, f in zip(space, factors))
-        steps = [1 / f for f in factors]
+    axes = layer.lengths(x)
+    space, (wanted, steps) = [x.shape[a] for a in axes], zip(*axes.values())
     x = to_last(w, layer, x)
     whole = all(m % n == 0 and abs(m * step - n) < 1e-9 for n, m, step in zip(space, wanted, steps))
     shape = [x.shape[0], *wanted, x.shape[-1]]

@@ -76,6 +76,20 @@ def divided(w, layer, p, s, x):
     return w.layer(layer.inner, layer.divide(p, s["spectral_norm"], False)[0], own, x)
 
 
+def within(w, layer, p, s, x, cell):
+    """The body of a `share`, in which `cell` is the layer that it refers to."""
+    _, (key, _) = layer.children()
+
+    def run(x):
+        before, w.scope = w.scope, (*w.scope, cell)
+        try:
+            return w.layer(layer.body, p.get(key, {}), s.get(key, {}), x, key)
+        finally:
+            w.scope = before
+
+    return w.block(layer, run, x)
+
+
 def refers(layer: Layer) -> bool:
     """Whether something inside is the layer of a `share` around it."""
     return any(getattr(inner, "refers", False) for _, inner in layer.walk())

@@ -7,7 +7,7 @@ from compose.combinators.branch import add, divide, multiply, subtract
 from compose.export.errors import ExportError
 from compose.export.source.registry import follows, shares
 from compose.export.source.text import number, options
-from compose.layers.join import average, matmul
+from compose.layers.join import average, matmul, maximum, minimum
 from compose.layers.norm.local import rescale
 from compose.layers.take import add_constant, scale
 
@@ -62,6 +62,27 @@ def binary(w, layer, p, s, x):
     before, middle, after = text.split("{}")
     made = before + parts[0] + middle + parts[1] + after
     return w.made(made, xs[0], shape=out.shape, dtype=out.dtype)
+
+
+@shares(maximum, minimum)
+@follows
+def extreme(w, layer, p, s, x):
+    (y, *rest), out = together(w, layer, x), w.out(layer, x)
+    for other in rest:
+        y = w.made(text_of(w, layer), y, other)
+    return y.but(shape=out.shape, dtype=out.dtype)
+
+
+@shares(ops.where)
+@follows
+def choice(w, layer, p, s, x):
+    """A choice between two inputs, or between an input and the number `y`."""
+    xs, given = together(w, layer, x), options(layer)
+    parts = ["{}", "{}", number(given["y"]) if "y" in given else "{}"]
+    if not set(given) <= {"y"} or parts.count("{}") != len(xs):
+        raise ExportError("a choice between two inputs, or an input and a number", f"{layer}")
+    out = w.out(layer, x)
+    return w.made(text_of(w, layer).format(*parts), *xs, shape=out.shape, dtype=out.dtype)
 
 
 @shares(average)

@@ -16,7 +16,7 @@ from compose.core.plan import draws
 from compose.export.errors import ExportError
 from compose.export.source.code import Statement
 from compose.export.source.registry import follows
-from compose.export.source.words.combinators import refers
+from compose.export.source.words.combinators import refers, within
 from compose.export.torch.registry import writes
 from compose.layers.embedding import embedding
 
@@ -106,17 +106,9 @@ class Use:
 @writes(share)
 @follows
 def shared(w, layer, p, s, x):
-    (key, _), (body_key, _) = layer.children()
+    (key, _), _ = layer.children()
     cell = Use(layer.shared, p.get(key, {}), s.get(key, {}), w.scope, key)
-
-    def run(x):
-        before, w.scope = w.scope, (*w.scope, cell)
-        try:
-            return w.layer(layer.body, p.get(body_key, {}), s.get(body_key, {}), x, body_key)
-        finally:
-            w.scope = before
-
-    return w.block(layer, run, x)
+    return within(w, layer, p, s, x, cell)
 
 
 @writes(Shared)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from compose.export.errors import ExportError
 from compose.export.source.value import Value
@@ -105,10 +104,7 @@ def summed(w, layer, p, s, x):
     out = w.out(layer, x)
     y = w.call(x, f'torch.einsum("{layer.equation}", {{}}, {kernel})', shape=out.shape)
     if layer.bias:
-        before, _, after = layer.terms[2].partition("...")
-        letters = [c for c in layer.terms[2] if c in layer.bias]
-        at = [before.index(c) if c in before else after.index(c) - len(after) + y.ndim for c in letters]
-        bias = jnp.expand_dims(p["bias"], [i for i in range(y.ndim) if i not in at])
+        bias = layer.bias_along(p["bias"], y.ndim)
         y = w.call(y, f"{{}} + {w.parameter(bias, 'bias')}")
     return w.inside("activation", layer.activation, p, y)
 

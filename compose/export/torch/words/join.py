@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from compose import ops
-from compose.export.errors import ExportError
 from compose.export.source.registry import follows
 from compose.export.source.text import number, options
 from compose.export.source.words.join import together
@@ -15,31 +14,9 @@ from compose.layers.join import (
     contract,
     cosine_similarity,
     dot,
-    maximum,
-    minimum,
     pairwise_distance,
     stack_inputs,
 )
-
-
-@writes(ops.where)
-@follows
-def chosen(w, layer, p, s, x):
-    if options(layer) or not isinstance(x, tuple) or len(x) != 3:
-        raise ExportError("a choice between two inputs", f"{layer}")
-    xs, out = together(w, layer, x), w.out(layer, x)
-    return w.made("torch.where({}, {}, {})", *xs, shape=out.shape, dtype=out.dtype)
-
-
-@writes(maximum, minimum)
-@follows
-def extreme(w, layer, p, s, x):
-    xs, name = together(w, layer, x), layer.fn.__name__
-    out = w.out(layer, x)
-    y = xs[0]
-    for other in xs[1:]:
-        y = w.made(f"torch.{name}({{}}, {{}})", y, other)
-    return y.but(shape=out.shape, dtype=out.dtype)
 
 
 @writes(concat, ops.concatenate)

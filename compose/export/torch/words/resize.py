@@ -10,7 +10,6 @@ from compose.export.source.text import same
 from compose.export.torch.registry import writes
 from compose.export.torch.words.conv import first
 from compose.layers.resize import pick, resize, upsample, weights
-from compose.layers.window import sizes, space_axes
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
@@ -18,15 +17,8 @@ LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 @writes(resize, upsample)
 @follows
 def resized(w, layer, p, s, x):
-    axes = space_axes(x, layer.channels_first, layer.size if isinstance(layer, resize) else layer.factor)
-    space = [x.shape[a] for a in axes]
-    if isinstance(layer, resize):
-        wanted = sizes(layer.size, len(axes))
-        steps = [n / m for n, m in zip(space, wanted)]
-    else:
-        factors = layer.factor if isinstance(layer.factor, tuple) else (layer.factor,) * len(axes)
-        wanted = tuple(max(int(n * f), 1) for n, f in zip(space, factors))
-        steps = [1 / f for f in factors]
+    axes = layer.lengths(x)
+    space, (wanted, steps) = [x.shape[a] for a in axes], zip(*axes.values())
     seen, shape = first(w, layer, x), w.out(layer, x).shape
     exact = all(abs(m * step - n) < 1e-9 for n, m, step in zip(space, wanted, steps))
     mode = mode_of(layer, len(axes), space, wanted) if exact and x.floats else None

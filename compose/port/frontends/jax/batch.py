@@ -9,6 +9,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.port.frontends.jax.inlining import Eqn, Flat, user_line
 from compose.port.lowering.batch import BatchNumber, alike, batch_number, follows, other_operations, refuse_size
+from compose.port.lowering.literals import unrepeated
 
 _ARITHMETIC = ("mul", "div", "add", "sub")  # whose rules know a number that follows from the batch
 
@@ -41,8 +42,7 @@ def _constant(a: Any, b: Any, eqn: Eqn, batch: int, other: int, numbers: dict[in
     same = alike(a, b)
     if same is not None:
         return same
-    one, two = (v[tuple(slice(0, 1) if s == 0 else slice(None) for s in v.strides)] for v in (a, b))
-    found = batch_number(one, two, batch, other)
+    found = batch_number(unrepeated(a), unrepeated(b), batch, other)
     if found is None or eqn.name not in _ARITHMETIC:
         raise refuse_size(f"numbers for {eqn.name}")
     numbers[id(a)] = found

@@ -9,6 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from compose.port.lowering.literals import unrepeated
+
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -36,7 +38,7 @@ def within_float32(constant: Any) -> Any:
     if not isinstance(constant, (np.ndarray, np.generic)) or constant.dtype != np.float64:
         return constant
     array = np.asarray(constant)
-    own = array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]  # before it was spread
+    own = unrepeated(array)
     beyond = np.isfinite(own) & (np.abs(own) > _LARGEST)
     if not np.any(beyond):
         return constant

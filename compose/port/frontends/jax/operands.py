@@ -19,7 +19,7 @@ from compose.port.ir.weights import Take
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
-from compose.port.lowering.literals import number
+from compose.port.lowering.literals import number, unrepeated
 from compose.port.lowering.values import Known
 
 ELEMENTWISE = frozenset({
@@ -146,7 +146,7 @@ class Operands(Arithmetic[Value]):
         full = [v for v in given if isinstance(v, Value) and not v.own]
         if made is None or any(v.shape == eqn.outputs[0].shape for v in full):
             return made
-        shapes = [_cut(v).shape if isinstance(v, np.ndarray) else v.own or v.shape for v in given]
+        shapes = [unrepeated(v).shape if isinstance(v, np.ndarray) else v.own or v.shape for v in given]
         own = np.broadcast_shapes(*shapes)
         own = () if own == eqn.outputs[0].shape else own
         return [v.but(own=own) if isinstance(v, Value) else v for v in made]
@@ -202,7 +202,7 @@ class Operands(Arithmetic[Value]):
                 raise PortError("a number that follows from the batch's size beside a value")
             if array.dtype.kind == "c":
                 raise PortError("constants that are real numbers, got complex ones; make them of two real arrays")
-            cut = _cut(array)
+            cut = unrepeated(array)
             own, shape, dtype, weight = cut.shape, array.shape, array.dtype, np.array(cut)
         layer, arrays = layer_of(weight, own, batch=False)
         made = self.emit(layer, like, shape=own, **arrays)
@@ -257,9 +257,3 @@ def as_type(kind: str) -> Any:
 
 def _floating(x: Value) -> bool:
     return bool(jnp.issubdtype(x.dtype, jnp.floating))
-
-
-def _cut(array: np.ndarray) -> np.ndarray:
-    """A constant without the axes along which it repeats itself, which have length 1."""
-    repeats = [s == 0 or n == 1 for s, n in zip(array.strides, array.shape)]
-    return array[tuple(slice(0, 1) if alike else slice(None) for alike in repeats)]
