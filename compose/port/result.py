@@ -6,6 +6,7 @@ Proofs and files take this record; `compose.port.Ported` adds the methods that u
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from compose.core.errors import PortError
 from compose.core.layer import Layer, walk
 from compose.core.plan import plan
 from compose.core.run import abstract, check_tree
+from compose.ops.operation import Operation
 from compose.port.ir.graph import Saved, SourceGraph
 from compose.port.ir.recovered import Recovered
 from compose.port.ir.reference import Arrays, Reference
@@ -104,15 +106,24 @@ class Result:
         """A state of zeros."""
         return jax.tree.map(np.zeros_like, self.state)
 
-    def without_dropout(self) -> Layer:
-        """The network without random layers, so that training steps can be compared."""
+    @cached_property
+    def exact(self) -> Layer:
+        """The network as proofs run it: where it asks for float32 it gets float64, as in the `reference`."""
+        return self.net.map(_widened)
 
-        return self.net.map(_deterministic)
+    def without_dropout(self) -> Layer:
+        """The `exact` network without random layers, so that training steps can be compared."""
+        return self.exact.map(_deterministic)
 
     def draws_anyway(self) -> bool:
         """Whether a layer draws at random by no rate that could be 0, as `rrelu`."""
         layers = (layer for _, layer in walk(self.without_dropout()) if not isinstance(layer, Composite))
         return any(layer.draws and not _rates(layer) for layer in layers)
+
+
+def _widened(path: str, layer: Layer) -> Layer:
+    asked = dict(layer.options).get("dtype") if isinstance(layer, Operation) else None
+    return layer(dtype="float64") if asked is not None and np.dtype(asked) == np.float32 else layer
 
 
 def _deterministic(path: str, layer: Layer) -> Layer:

@@ -40,7 +40,7 @@ def _first_unmatched(port: Result, seed: int) -> str | None:
         theirs.setdefault(value.size, []).append(np.sort(value, axis=None))
     with jax.enable_x64(True):
         params, state = port.weights.load(arrays, jnp.asarray)
-        ours = port.net.intermediates(params, state, *port.ours(inputs))
+        ours = port.exact.intermediates(params, state, *port.ours(inputs))
         for path, value in ours.items():
             if isinstance(value, tuple):
                 continue

@@ -136,6 +136,6 @@ def run_at(port: Result, params: Any, state: Any, other: Other) -> list[np.ndarr
     """Our outputs for those inputs, in the source's axes."""
     if not other.inputs:
         return []
-    apply: Callable = jax.jit(lambda params, *xs: port.net.apply(params, state, *xs)[0])
+    apply: Callable = jax.jit(lambda params, *xs: port.exact.apply(params, state, *xs)[0])
     made = apply(params, *map(jnp.asarray, port.ours(other.inputs)))
     return port.theirs_out([np.asarray(y) for y in jax.tree.leaves(made)])

@@ -142,7 +142,7 @@ def _forward(port: Result, state: Any, inputs: list[np.ndarray]) -> tuple[Callab
         filled = list(xs)
         for i, x in zip(floats, floating):
             filled[i] = x
-        return port.net.apply(params, state, *filled)[0]
+        return port.exact.apply(params, state, *filled)[0]
 
     return forward, [jnp.asarray(xs[i]) for i in floats]
 

@@ -13,8 +13,8 @@ from compose.port.frontends.jax.inlining import Eqn, Flat, Var
 
 
 def narrows(fn: Callable, *args: Any) -> bool:
-    """Whether the function casts float64 to fewer digits."""
-    return any(_cast(eqn) for eqn in Flat(jax.make_jaxpr(fn)(*args)).eqns)
+    """Whether the function casts anything to floats of fewer digits than float64."""
+    return any(_converts(eqn) for eqn in Flat(jax.make_jaxpr(fn)(*args)).eqns)
 
 
 def widened(fn: Callable) -> Callable:
@@ -34,9 +34,12 @@ def widened(fn: Callable) -> Callable:
     return run
 
 
+def _converts(eqn: Eqn) -> bool:
+    return eqn.name == "convert_element_type" and _narrow(eqn.outputs[0].dtype) and eqn.outputs[0].dtype != jnp.float64
+
+
 def _cast(eqn: Eqn) -> bool:
-    kinds = [jnp.issubdtype(v.dtype, jnp.floating) for v in (*eqn.inputs, *eqn.outputs)]
-    return eqn.name == "convert_element_type" and all(kinds) and eqn.outputs[0].dtype != jnp.float64
+    return _converts(eqn) and _narrow(eqn.inputs[0].dtype)
 
 
 def _wide(constant: Any) -> Any:
