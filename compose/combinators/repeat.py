@@ -23,9 +23,17 @@ from compose.core.plan import Plan, draws, plan
 class repeat(Layer):
     """`times` blocks in sequence, with stacked weights, run by `lax.scan`.
 
-    Shapes: the block's output must have the shape of its input. Parameters: those of one block, each array with a
-    leading axis of length `times`; `stack` and `unstack` convert from and to unrolled blocks. Compile time
-    does not grow with `times`. Elsewhere: Flax `linen.scan`, Haiku `layer_stack`.
+    Shapes: the block's output must have the shape of its input. Of several inputs, the first go from block to block,
+    as many as the block has outputs, and every block reads the rest: `repeat(6, block)(x, mask)` is
+    `block(block(x, mask), mask)` and so on. Parameters: those of one block, each array with a leading axis of length
+    `times`; `stack` and `unstack` convert from and to unrolled blocks. Compile time does not grow with `times`.
+    Elsewhere: Flax `linen.scan`, whose inputs for every block are `nn.broadcast`, Haiku `layer_stack`.
+
+    >>> from compose import branch, compose_seq, fc, identity, multiply, parallel, repeat
+    >>> gated = parallel(fc(8), identity) >> multiply  # each block reads the gates
+    >>> net = branch(fc(8), fc(8)) >> repeat(6, gated)
+    >>> net.init(0, 4)[0]["repeat_0"]["fc_0"]["kernel"].shape
+    (6, 8, 8)
 
     Args:
         times: the number of blocks.
@@ -47,36 +55,56 @@ class repeat(Layer):
 
     def plan(self, x, scope: tuple = ()) -> Plan:
         one = plan(self.block, x, scope)
-        if one.out != x:
+        if next_inputs(one.out, x) != x:
             raise ShapeError(
-                "a block whose output has the shape of its input",
+                "a block whose output has the shape of its input, or of the first of its inputs",
                 f"input {shape_text(x)}, output {shape_text(one.out)}",
             ).locate(self)
         params, state = stacked_params(one.params, self.times), stacked_params(one.state, self.times)
-        return Plan(self, x, x, params, state, (("", one),), self.times)
+        return Plan(self, x, one.out, params, state, (("", one),), self.times)
 
     def call(self, params, state, x, ctx: Context):
         fold = ctx.key is not None and draws(self.block)
 
+        made: list = []
+
         def body(x, turn):
             p, s, i = turn
             inner = ctx.looping(key=jax.random.fold_in(ctx.key, i) if fold else ctx.key)
-            return self.block.call(p, s, x, inner)
+            y, after = self.block.call(p, s, x, inner)
+            made.append(y)
+            return next_inputs(y, x), after
 
         turns = (params, state, jnp.arange(self.times) if fold else None)
         if ctx.on_layer is not None:
             return self._written_out(x, turns, ctx)
         step = jax.checkpoint(body) if self.remat else body
-        return lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
+        x, after = lax.scan(step, x, turns, length=self.times, unroll=self.unroll)
+        return outputs_in(x, made[0]), after
 
     def _written_out(self, x, turns, ctx: Context):
         """Unrolled, so that inner values can be recorded: `intermediates` has them under `repeat_0/3/...`."""
         states = []
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
-            x, after = ctx.call(str(i), self.block, {str(i): p}, {str(i): s}, x)
+            y, after = ctx.call(str(i), self.block, {str(i): p}, {str(i): s}, x)
+            x = next_inputs(y, x)
             states.append(after)
-        return x, stack(states)
+        return y, stack(states)
+
+
+def next_inputs(y: Any, x: Any) -> Any:
+    """What the next block reads: the output of a block, with those inputs of it that go on as they are."""
+    if not isinstance(x, tuple):
+        return y
+    outputs = y if isinstance(y, tuple) else (y,)
+    return (*outputs, *x[len(outputs) :])
+
+
+def outputs_in(x: Any, y: Any) -> Any:
+    """The values among the inputs for a next block that are outputs of the last one, in the structure of `y`."""
+    tree = jax.tree.structure(y)
+    return jax.tree.unflatten(tree, jax.tree.leaves(x)[: tree.num_leaves])
 
 
 def stacked_params(tree: Any, times: int) -> Any:

@@ -40,6 +40,12 @@ def seq(p, s, x):
     return affine(p["out"], np.maximum(affine(p["fc_0"], x), 0))
 
 
+def repeated_with_common(p, s, x, c):
+    for kernel, bias in zip(p["fc_0"]["kernel"], p["fc_0"]["bias"]):
+        x = np.tanh(x @ kernel + bias) * c
+    return x
+
+
 def repeated(p, s, x):
     for i in range(3):
         x = np.tanh(x @ p["kernel"][i] + p["bias"][i])
@@ -75,6 +81,7 @@ CASES = [
     ),
     Case(repeat(3, fc(5, tanh)), ((2, 5),), repeated),
     Case(repeat(3, fc(5, tanh), remat=True, unroll=3), ((2, 5),), repeated),
+    Case(repeat(3, graph(lambda x, c: fc(5, tanh)(x) * c)), ((2, 5), (2, 5)), repeated_with_common),
     Case(
         share(fc(5, tanh), lambda e: compose_seq(e, scale(by=2.0), e)),
         ((2, 5),),

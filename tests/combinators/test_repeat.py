@@ -10,6 +10,7 @@ from compose import (
     compose_seq,
     dropout,
     fc,
+    graph,
     layer_norm,
     parallel,
     repeat,
@@ -20,7 +21,7 @@ from compose import (
     tanh,
     unstack,
 )
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, ShapeError
 
 block = residual(compose_seq(layer_norm(), fc(8, tanh), fc(6)))
 N = 4
@@ -144,3 +145,46 @@ def test_stack_and_unstack_are_inverse():
 def _args(n):
     params, _ = jax.eval_shape(lambda key: repeat(n, block).init(key, 6), jax.random.key(0))
     return params, spec(6)
+
+
+def test_inputs_that_every_block_reads(x64, rng):
+    """Beside one value that goes from block to block, and beside two; in a scan they are constants."""
+    x, h, c = (jnp.asarray(rng.normal(size=(5, 6))) for _ in range(3))
+    one = graph(lambda x, c: fc(6, tanh)(x) * c + x)
+    two = graph(lambda x, h, c: (fc(6, tanh)(h) * c, x + h))
+    for inner, inputs in ((one, (x, c)), (two, (x, h, c))):
+        net = repeat(N, inner)
+        params, _ = net.init(0, *inputs)
+        y, expected = inputs, inputs
+        for p in unstack(params):
+            made, _ = inner.apply(p, {}, *expected)
+            made = made if isinstance(made, tuple) else (made,)
+            expected = (*made, *expected[len(made) :])
+        y, _ = net.apply(params, {}, *inputs)
+        close(y if isinstance(y, tuple) else (y,), expected[: len(inputs) - 1], rtol=1e-12)
+        scan = next(e for e in jax.make_jaxpr(net.apply)(params, {}, *inputs).eqns if e.primitive.name == "scan")
+        assert scan.params["num_carry"] == len(inputs) - 1
+    assert next(iter(net.intermediates(params, {}, *inputs))) == "0/fc_0"
+
+
+def test_gradients_of_what_every_block_reads(x64, rng):
+    x, c = (jnp.asarray(rng.normal(size=(5, 6))) for _ in range(2))
+    block = graph(lambda x, c: fc(6, tanh)(x) * c)
+    for options in ({}, {"remat": True}):
+        net = repeat(N, block, **options)
+        params, _ = net.init(0, x, c)
+
+        def written(params, c):
+            y = x
+            for p in unstack(params):
+                y, _ = block.apply(p, {}, y, c)
+            return jnp.sum(jnp.sin(y))
+
+        loss = lambda p, c, net=net: jnp.sum(jnp.sin(net.apply(p, {}, x, c)[0]))
+        found = jax.grad(loss, argnums=(0, 1))(params, c)
+        close(found, jax.grad(written, argnums=(0, 1))(params, c), rtol=1e-10, atol=1e-13)
+
+
+def test_outputs_that_are_not_the_first_inputs_are_refused():
+    with pytest.raises(ShapeError, match=r"or of the first of its inputs, got input \(\(1, 2, 6\), \(1, 2, 5\)\), output"):
+        repeat(3, graph(lambda x, c: fc(5)(x) + c)).init(0, spec(2, 6), spec(2, 5))

@@ -24,6 +24,7 @@ class Statement:
     Attributes:
         loop: the head of the loop, whose targets start from `text`.
         body: what a loop calls, with `{}` for the targets.
+        outputs: how many of the targets, the first ones, it gives in each turn; the others stay. None for all.
         name: what the target is called, if not by one of the usual names.
     """
 
@@ -32,6 +33,7 @@ class Statement:
     value: Value | None = None
     loop: str | None = None
     body: str = "block({})"
+    outputs: int | None = None
     name: str | None = None
 
     @property
@@ -86,7 +88,7 @@ def _inlined(statements: list[Statement], layout: str) -> list[Statement]:
         later = "".join(texts[i + 1 :]) + layout
         alone = len(set(TOKEN.findall(texts[users[0]]))) == 1 and not any(t in later for t in mine)
         joined = texts[users[0]].replace(statement.target, atomic(texts[i]))
-        if alone or len(joined) > WIDTH - 20:
+        if alone or len(TOKEN.sub("x0", joined)) > WIDTH - 20:  # the same for every number of a token
             continue
         texts[users[0]] = joined
         texts[i] = ""
@@ -115,7 +117,7 @@ def _named(statements: list[Statement], layout: str, names: dict[str, str]) -> l
         if line not in (name, f"({name})"):
             lines.append(f"{name} = {line.removeprefix('(').removesuffix(')') if len(chosen) > 1 else line}")
         body = statement.body.replace("{}", name)
-        lines += [f"{statement.loop}:", f"    {name} = {body}"]
+        lines += [f"{statement.loop}:", f"    {', '.join(chosen[: statement.outputs])} = {body}"]
     lines.append(f"return {plain(TOKEN.sub(lambda m: names[m.group()], layout))}")
     return lines
 

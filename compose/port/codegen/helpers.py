@@ -19,6 +19,7 @@ _PER_LINE, _PER_HELPER, _PER_PARAM = 12, 30, 8  # the cost of a line, a function
 _FAMILIAR = 200  # how many more characters a helper may cost if it is one of the source's own modules
 _TRIALS = 8  # patterns tried in each iteration
 _OF_A_FORM = 2  # patterns of each form that are tried in addition if there are few expressions
+_LONG = 100  # a part without parameters that is shorter must be used three times
 _FEW = 400
 _MOST_PARAMS = 7
 _SAMPLE = 28  # expressions of one form that are compared with each other
@@ -123,7 +124,7 @@ class _Search:
             saved += n * (self.length(term) - 10)
             for name in names:
                 values[name].append((match[name], n))
-        if used < 2 or (not names and used < 3):
+        if used < 2 or (not names and used < 3 and self.length(pattern) < _LONG):
             return -1
         for arguments in values.values():
             counts = Counter()

@@ -95,6 +95,10 @@ def in_turn(*pieces: Piece) -> Piece:
 
 def side_by_side(parts: tuple[Piece, ...], join: Piece) -> Piece:
     """One input to several pieces, joined: a `residual` where one is a shortcut of the other."""
+    ways, *rest = join.kids if isinstance(join.layer, compose_seq) else (join,)
+    if rest and isinstance(ways.layer, parallel) and len(ways.kids) == len(parts):
+        parts = tuple(in_turn(part, way) for part, way in zip(parts, ways.kids))
+        return in_turn(side_by_side(parts, rest[0]), *rest[1:])
     if join.layer == add:
         first = parts[0]
         if isinstance(first.layer, branch) and first.layer.join == add and not first.whole:

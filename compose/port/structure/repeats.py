@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compose.combinators import compose_seq, repeat
+from compose.combinators import compose_seq, graph, repeat
 from compose.core.plan import Plan, uses_scope
+from compose.port.structure.chains import repeat_chains
 from compose.port.structure.piece import Piece, in_turn
 
 
@@ -13,6 +14,8 @@ def repeat_all(piece: Piece, planned: Plan) -> Piece:
     kids = []
     for (key, _), kid in zip(piece.layer.children(), piece.kids):
         kids.append(repeat_all(kid, plans[key]) if key in plans else kid)
+    if isinstance(piece.layer, graph):
+        return repeat_chains(piece.around(tuple(kids)), plans)
     if not isinstance(piece.layer, compose_seq) or not kids:
         return piece.around(tuple(kids)) if kids else piece
     runs = _runs(kids, [plans[key] for key, _ in piece.layer.children()])

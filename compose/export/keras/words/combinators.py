@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from compose.combinators.repeat import repeat
+from compose.combinators.repeat import next_inputs, outputs_in, repeat
 from compose.combinators.share import Shared, share
 from compose.combinators.steps import time_distributed
 from compose.combinators.wrappers import frozen
@@ -51,17 +51,19 @@ def repeated(w, layer, p, s, x):
     take = lambda i: (jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s))
     if refers(layer.block) or w.shared is not None:
         for i in range(layer.times):
-            x = w.named(w.layer(layer.block, *take(i), x, str(i)))
-        return x
+            y = w.named(w.layer(layer.block, *take(i), x, str(i)))
+            x = next_inputs(y, x)
+        return y
 
     def made(i: int) -> tuple:
         return w.apart(layer.block, lambda x: w.named(w.layer(layer.block, *take(i), x)), x, layer.block.kind)
 
-    function, _, call, _ = made(0)
+    function, _, call, y = made(0)
     if function is None:
         for i in range(layer.times):
-            x = w.named(w.layer(layer.block, *take(i), x))
-        return x
+            y = w.named(w.layer(layer.block, *take(i), x))
+            x = next_inputs(y, x)
+        return y
     weights = {f"{i}_{name}": a for i in range(layer.times) for name, a in made(i)[1].items()}
     leaves = jax.tree.leaves(x)
     if len({leaf.text for leaf in leaves}) != len(leaves):
@@ -69,10 +71,11 @@ def repeated(w, layer, p, s, x):
     name = w.name_text(w.prefix(weights), "_{i}")
     targets = tuple(w.token() for _ in leaves)
     start = call if len(leaves) == 1 else f"({call})"
-    loop = Statement(targets, start, None, f"for i in range({layer.times})", f"{function}({{}}, {name})")
+    head, body = f"for i in range({layer.times})", f"{function}({{}}, {name})"
+    loop = Statement(targets, start, None, head, body, outputs=len(jax.tree.leaves(y)))
     w.code.statements.append(loop)
     ends = iter(targets)
-    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), x)
+    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), outputs_in(x, y))
 
 
 @dataclass

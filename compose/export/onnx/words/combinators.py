@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from compose.combinators.branch import collect, identity
-from compose.combinators.repeat import repeat
+from compose.combinators.repeat import next_inputs, repeat
 from compose.combinators.share import Cell, Shared, share
 from compose.combinators.wrappers import cast, frozen, lora, remat, when_training
 from compose.core.combinator import Combinator, Composite
@@ -45,8 +45,9 @@ def unrolled(writer, layer, p, s, x):
         with writer.at(str(i)):
             own = writer.named(own)
             held = writer.named(held)
-            x = writer.layer(layer.block, own, held, x)
-    return x
+            y = writer.layer(layer.block, own, held, x)
+        x = next_inputs(y, x)
+    return y
 
 
 @writes(frozen, remat)

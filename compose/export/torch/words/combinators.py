@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from compose.combinators.repeat import repeat
+from compose.combinators.repeat import next_inputs, outputs_in, repeat
 from compose.combinators.share import Shared, share
 from compose.combinators.steps import time_distributed
 from compose.combinators.wrappers import frozen
@@ -53,8 +53,9 @@ def repeated(w, layer, p, s, x):
     if refers(layer.block):
         for i in range(layer.times):
             take = lambda a, i=i: a[i]
-            x = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
-        return x
+            y = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
+            x = next_inputs(y, x)
+        return outputs_in(x, y)
 
     def made(i: int, x: Any) -> tuple:
         own, held = jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s)
@@ -63,16 +64,16 @@ def repeated(w, layer, p, s, x):
 
     before = w.classes.copy(), w.parts.copy()
     text, _, call, y = made(0, x)
-    if _layouts(y) != _layouts(x):
+    if _layouts(next_inputs(y, x)) != _layouts(x):
         w.classes, w.parts = before
         x = jax.tree.map(w.first, x)
         text, _, call, y = made(0, x)
-        if _layouts(y) != _layouts(x):
+        if _layouts(next_inputs(y, x)) != _layouts(x):
             raise ExportError("a block whose output has the layout of its input")
     if text is None:
         for _ in range(layer.times):
-            x = w.named(w.layer(layer.block, {}, {}, x))
-        return x
+            x = next_inputs(w.named(w.layer(layer.block, {}, {}, x)), x)
+        return outputs_in(x, y)
     weights = {f"{i}.{name}": a for i in range(layer.times) for name, a in made(i, x)[1].items()}
     blocks = f"{text} for _ in range({layer.times})"
     leaves = jax.tree.leaves(x)
@@ -82,9 +83,10 @@ def repeated(w, layer, p, s, x):
         raise ExportError("a repeat over different values", "one value twice")
     name = w.submodule(f"nn.ModuleList({blocks})", weights)
     targets = tuple(w.token() for _ in leaves)
-    w.code.statements.append(Statement(targets, f"({call})", None, f"for block in self.{name}"))
+    loop = Statement(targets, f"({call})", None, f"for block in self.{name}", outputs=len(jax.tree.leaves(y)))
+    w.code.statements.append(loop)
     ends = iter(targets)
-    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), x)
+    return jax.tree.map(lambda v: v.but(base=next(ends), steps=()), outputs_in(x, y))
 
 
 def _layouts(x: Any) -> list:
