@@ -15,6 +15,7 @@ SMALL = {
     "iris": ["--epochs", "2"],
     "kfold": ["--epochs", "2", "--folds", "5"],
     "logistic": ["--epochs", "2", "--out", "."],
+    "mnist": ["--data", "digits", "--epochs", "1"],
     "overfitting": ["--epochs", "2", "--out", "."],
     "regression": ["--epochs", "2", "--out", "."],
     "siamese": ["--epochs", "1"],
