@@ -21,7 +21,7 @@ from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.file import save
-from compose.train.named import UNNAMED, Names, pair
+from compose.train.named import UNNAMED, Names, pair, raw
 from compose.train.predict import check_batch_size, predict
 from compose.train.session import KEPT, OF_A_LOSS, Session, options_with, without
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
@@ -158,13 +158,14 @@ class Trained:
     ) -> dict[str, Any]:
         """The loss and the metrics on examples, over all of them; None for those of the last `fit`.
 
-        `x` may be a stream of batches (x, y) or (x, y, sample_weight) as in `compose.fit`, which is read to its end. A
+        `x` may be a stream of batches (x, y) or (x, y, sample_weight), as in `compose.fit`, which is read to its end;
+        for a network that was trained on a table, a data frame or a dict of columns with the target among them. A
         metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
         float32, unless `precision` is `"bfloat16"` or `"float16"`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
-        x, y = pair(x, y)
+        x, y = pair(raw(x, self.names, targets=y is None), y)
         last = options_with(self.session, loss)
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
@@ -194,14 +195,14 @@ class Trained:
         Args:
             x: arrays or a data set, or a stream as `fit` takes it, whose batches are x, (x, y) or (x, y,
                 sample_weight): what does not belong to the network's inputs is left out. The outputs are in the order
-                of the data.
+                of the data. A network that was trained on a table takes data frames and dicts of columns.
             batch_size: how many examples to compute at a time; streams have their own batches.
             precision: as in `compose.fit`.
             verbose: show a progress bar on a terminal, one line at the end elsewhere.
 
         Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
-        x = pair(x, None)[0]
+        x = pair(raw(x, self.names, targets=False), None)[0]
         return predict(self.net, self.params, self.state, self.inputs, x, batch_size, precision, verbose)
 
     def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
@@ -260,7 +261,7 @@ class Trained:
 
         Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
-        x, y = pair(x, y)
+        x, y = pair(raw(x, self.names, targets=y is None), y)
         hooks.report(self, path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
 
     def _classes(self) -> tuple[str, ...]:
