@@ -8,7 +8,13 @@ median of the others at that epoch is pruned, by a callback of three lines. The 
 so that they may be on any machines that see it. Which trial has which parameters depends on the order in which they
 end, so the numbers vary a little. It prints
 
-TODO
+    40 trials: 18 complete, 22 pruned
+    best validation accuracy: 0.967
+    dropout: 0.4
+    layers: 3
+    rate: 0.00209
+    width: 141
+    test accuracy: 0.972
 """
 
 from __future__ import annotations
