@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ NUMBER = re.compile(r"\d[\d.,e+-]*")
 SMALL = {
     "convolution": ["--data", "digits", "--epochs", "1"],
     "denoising": ["--epochs", "2", "--out", "."],
-    "federated": ["--rounds", "5"],
     "gan": ["--epochs", "1", "--out", "."],
     "iris": ["--epochs", "2"],
     "kfold": ["--epochs", "2", "--folds", "5"],
@@ -35,6 +36,11 @@ def example(name):
     return module
 
 
+def said_by(module):
+    """What its docstring says that an example prints."""
+    return module.__doc__.rstrip().rsplit("\n\n", 1)[1]
+
+
 def form(text):
     """The words of each line up to its first number, without those that are learned."""
     lines = (re.sub(" +", " ", line.strip()) for line in text.strip().splitlines())
@@ -48,17 +54,24 @@ def test_prints_what_its_docstring_says(name, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COMPOSE_CACHE", str(tmp_path))
     monkeypatch.delenv("COMPOSE_DATA", raising=False)
-    if name == "federated":
-        pytest.importorskip("flwr", reason="Flower needs an environment of its own")
     module = example(name)
     module.main(SMALL[name])
     printed = capsys.readouterr().out
-    said = module.__doc__.rstrip().rsplit("\n\n", 1)[1]
+    said = said_by(module)
     learned = {"iris": r"\w+ with", "text_classifier": r"(english|german|french)"}.get(name, "$^")
     wanted, got = ([re.sub(learned, "…", line) for line in form(text)] for text in (said, printed))
     assert got == wanted
     pictures = {word.strip(",") for word in module.__doc__.split() if word.strip(",").endswith(".png")}
     assert {path.name for path in tmp_path.iterdir() if path.suffix == ".png"} == pictures
+
+
+@pytest.mark.slow
+def test_federated_averaging():
+    """In a process of its own: the simulation forks, and warns."""
+    pytest.importorskip("flwr", reason="Flower needs an environment of its own")
+    command = [sys.executable, EXAMPLES / "federated.py", "--rounds", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert form(done.stdout) == form(said_by(example("federated")))
 
 
 def test_every_example_has_a_docstring_with_its_command():

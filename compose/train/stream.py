@@ -203,13 +203,14 @@ def _rows(count: int) -> Any:
 
 def opened(source: Any, number: int = 0) -> Any:
     """An iterator over the batches of a source in epoch `number`. Raises `DataError` for a function without one."""
+    made: Any = source
     if callable(source) and not hasattr(source, "__iter__"):
-        source = source(number) if _takes_epoch(source) else source()
-    if hasattr(source, "to_iter_dataset"):  # grain's MapDataset
-        source = source.to_iter_dataset()
-    if not hasattr(source, "__iter__") and not hasattr(source, "__next__"):
-        raise DataError(f"data given as a function must return an iterator; got {type(source).__name__}")
-    return source if hasattr(source, "__next__") else iter(source)
+        made = source(number) if _takes_epoch(source) else source()
+    if hasattr(made, "to_iter_dataset"):  # grain's MapDataset
+        made = made.to_iter_dataset()
+    if not hasattr(made, "__iter__") and not hasattr(made, "__next__"):
+        raise DataError(f"data given as a function must return an iterator; got {type(made).__name__}")
+    return made if hasattr(made, "__next__") else iter(made)
 
 
 def _stacked(*values: Any) -> np.ndarray:
