@@ -26,10 +26,10 @@ def test_jax(dtype):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
 @pytest.mark.parametrize("explicit", [True, False])
-def test_torch_and_onnx(explicit, tmp_path):
+def test_torch_and_onnx(explicit):
     torch = pytest.importorskip("torch")
+    from tests.port.frontends.onnx.onnx_models import exported
 
     class Counts(torch.nn.Module):
         def forward(self, x):
@@ -37,9 +37,7 @@ def test_torch_and_onnx(explicit, tmp_path):
             return 1 / ((n.float() if explicit else n.to(x.dtype)) + 3)
 
     proven(port.from_torch(Counts(), torch.tensor(X)))
-    path, axes = str(tmp_path / "counts.onnx"), {"x": {0: "n"}}
-    torch.onnx.export(Counts(), (torch.tensor(X),), path, dynamo=False, input_names=["x"], dynamic_axes=axes)
-    proven(port.from_onnx(path))
+    proven(port.from_onnx(exported(Counts(), torch.tensor(X))))
 
 
 @pytest.mark.slow
