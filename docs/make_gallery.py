@@ -16,6 +16,7 @@ EXAMPLES = {
     "regression": ("regression.png",),
     "logistic": ("logistic.png",),
     "variational": ("variational.png",),
+    "neighbours": ("neighbours.png",),
 }
 
 

@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,14 @@ SMALL = {
     "iris": ["--epochs", "2"],
     "kfold": ["--epochs", "2", "--folds", "5"],
     "logistic": ["--epochs", "2", "--out", "."],
+    "mnist": ["--data", "digits", "--epochs", "1"],
+    "neighbours": ["--epochs", "1", "--out", "."],
     "overfitting": ["--epochs", "2", "--out", "."],
     "regression": ["--epochs", "2", "--out", "."],
+    "search": ["--epochs", "1", "--trials", "1"],
     "siamese": ["--epochs", "1"],
     "text_classifier": ["--epochs", "1", "--sentences", "90"],
+    "transfer": ["--epochs", "1"],
     "variational": ["--epochs", "1", "--out", "."],
 }
 
@@ -28,6 +34,11 @@ def example(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def said_by(module):
+    """What its docstring says that an example prints."""
+    return module.__doc__.rstrip().rsplit("\n\n", 1)[1]
 
 
 def form(text):
@@ -46,12 +57,21 @@ def test_prints_what_its_docstring_says(name, capsys, tmp_path, monkeypatch):
     module = example(name)
     module.main(SMALL[name])
     printed = capsys.readouterr().out
-    said = module.__doc__.rstrip().rsplit("\n\n", 1)[1]
+    said = said_by(module)
     learned = {"iris": r"\w+ with", "text_classifier": r"(english|german|french)"}.get(name, "$^")
     wanted, got = ([re.sub(learned, "…", line) for line in form(text)] for text in (said, printed))
     assert got == wanted
     pictures = {word.strip(",") for word in module.__doc__.split() if word.strip(",").endswith(".png")}
     assert {path.name for path in tmp_path.iterdir() if path.suffix == ".png"} == pictures
+
+
+@pytest.mark.slow
+def test_federated_averaging():
+    """In a process of its own: the simulation forks, and warns."""
+    pytest.importorskip("flwr", reason="Flower needs an environment of its own")
+    command = [sys.executable, EXAMPLES / "federated.py", "--rounds", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert form(done.stdout) == form(said_by(example("federated")))
 
 
 def test_every_example_has_a_docstring_with_its_command():

@@ -43,6 +43,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "export": (*VOCABULARY, "keras"),
     "serve": (*VOCABULARY, "summary", "train"),
     "report": (*VOCABULARY, "summary", "plots", "train"),
+    "federated": (*VOCABULARY, "train"),
     "cli": (
         *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "serve", "flax", "port", *PORT,
         "port.ported", "port.frontends", "port.pretrained",

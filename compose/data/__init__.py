@@ -7,9 +7,9 @@ from compose.data.folds import folds
 from compose.data.idx import read_idx
 from compose.data.images import fashion_mnist, mnist
 from compose.data.table import Table, table
-from compose.data.tables import digits, iris
+from compose.data.tables import breast_cancer, diabetes, digits, iris, wine
 
 __all__ = [
-    "Column", "Columns", "DataError", "Dataset", "Split", "Table", "digits", "fashion_mnist", "folds", "iris", "mnist",
-    "one_hot", "read_idx", "split", "table",
+    "Column", "Columns", "DataError", "Dataset", "Split", "Table", "breast_cancer", "diabetes", "digits",
+    "fashion_mnist", "folds", "iris", "mnist", "one_hot", "read_idx", "split", "table", "wine",
 ]  # fmt: skip

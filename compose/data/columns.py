@@ -148,7 +148,7 @@ def plain(values: Sequence[Any] | np.ndarray, name: str) -> np.ndarray:
 def _plain(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return None if value.strip() in MISSING else value.strip()
-    if value != value or type(value).__name__ in ("NAType", "NaTType"):  # NaN, and what pandas has for it
+    if type(value).__name__ in ("NAType", "NaTType") or value != value:  # what pandas has for NaN, and NaN
         return None
     try:
         return float(value)

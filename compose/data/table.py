@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -164,7 +164,14 @@ def read_columns(source: Any) -> tuple[dict[str, np.ndarray], np.ndarray, str]:
 
 def _frame(frame: Any, where: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The columns of a data frame of pandas or polars, or of a dict."""
-    names = list(frame.columns if hasattr(frame, "columns") else frame)
+    is_dict = isinstance(frame, Mapping)
+    if not is_dict and (hasattr(frame, "collect") or not hasattr(frame, "columns")):
+        hint = "; .collect() makes a data frame of it" if hasattr(frame, "collect") else ""
+        raise DataError(f"{where} must be a file, a data frame or a dict of columns; got {type(frame).__name__}{hint}")
+    names = list(frame if is_dict else frame.columns)
+    twice = sorted({str(name) for name in names if list(map(str, names)).count(str(name)) > 1})
+    if twice:
+        raise DataError(f"{where}: expected names of columns that differ; got {', '.join(twice)} more than once")
     held = {str(name): plain(list(frame[name]), str(name)) for name in names}
     lengths = {len(values) for values in held.values()}
     if len(lengths) != 1:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from compose.data.dataset import Dataset
+from compose.data.table import Table, table
 
-__all__ = ["digits", "iris"]
+__all__ = ["breast_cancer", "diabetes", "digits", "iris", "wine"]
 
 
 def iris() -> Dataset:
@@ -29,6 +30,44 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits
 
     return _dataset(load_digits(), 16.0)
+
+
+def diabetes() -> Table:
+    """442 patients with 10 measurements in their own units, and how far the disease is after a year (Efron, 2004).
+
+    >>> diabetes()
+    Table(442 examples, 10 of numbers, 0 of words; progression: float32)
+    """
+    from sklearn.datasets import load_diabetes
+
+    return _table(load_diabetes(scaled=False), "progression")
+
+
+def breast_cancer() -> Table:
+    """569 tumours with 30 measurements of cells, benign or malignant (Wolberg, 1995).
+
+    >>> breast_cancer()
+    Table(569 examples, 30 of numbers, 0 of words; diagnosis: 2 classes)
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    return _table(load_breast_cancer(), "diagnosis")
+
+
+def wine() -> Table:
+    """178 wines of 3 cultivars with 13 chemical measurements (Forina, 1988).
+
+    >>> wine()
+    Table(178 examples, 13 of numbers, 0 of words; cultivar: 3 classes)
+    """
+    from sklearn.datasets import load_wine
+
+    return _table(load_wine(), "cultivar")
+
+
+def _table(bunch, target: str) -> Table:
+    y = np.array(bunch.target_names)[bunch.target] if "target_names" in bunch else bunch.target
+    return table({**dict(zip(bunch.feature_names, bunch.data.T)), target: y}, target)
 
 
 def _dataset(bunch, largest: float) -> Dataset:

@@ -17,7 +17,8 @@ from compose.serve.tensors import Slot
 from compose.train.limits import Limit, check_limits, limits_of
 from compose.train.logits import Outputs, traced
 from compose.train.output_names import output_names
-from compose.train.trained import Trained, forward
+from compose.train.predict import forward
+from compose.train.trained import Trained
 
 TOLERANCE = 1e-3  # between one example alone and among others: rounding is far below it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.precision import compute_dtype
@@ -11,7 +12,9 @@ from compose.core.run import check_params
 from compose.train.batches import Batches
 from compose.train.custom import is_custom
 from compose.train.examples import examples
+from compose.train.foreign import is_rows
 from compose.train.scoring_of import scoring_of
+from compose.train.stream import Rows, Stream, check_stream_options, is_stream
 
 
 def evaluate(
@@ -20,13 +23,20 @@ def evaluate(
     inputs: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
     """See `Trained.evaluate`."""
-    data = examples(x, y, sample_weight)
-    inputs = inputs if is_custom(loss) else data.specs(1)
+    custom, streamed = is_custom(loss), is_stream(x) or is_rows(x)
+    if streamed and (y is not None or sample_weight is not None):
+        raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "evaluate(data)")
+    source = Rows(x, batch_size) if is_rows(x) else x
+    data: Any = Stream(source, whole=custom) if streamed else examples(x, y, sample_weight)
+    inputs = inputs if custom else data.specs(1)
     check_params(net, plan(net, inputs), params, state)
     scoring = scoring_of(
         net, inputs, data, loss, metrics, compute_dtype(precision),
         logits=logits, ignore_label=ignore_label, loss_weights=loss_weights,
     )  # fmt: skip
+    if streamed:
+        check_stream_options(scoring.scores, None)
+        data.check = scoring.check
     scoring.check(data)
     scoring.check_end(data, params, state)
-    return scoring.measure(params, state, Batches(data, min(batch_size, data.count), 2 << 30))
+    return scoring.measure(params, state, data if streamed else Batches(data, min(batch_size, data.count), 2 << 30))

@@ -81,8 +81,8 @@ def arrays(tree: Any, what: str) -> Any:
         raise DataError(f"{what} is a sparse matrix; {what}.toarray() makes it an array")
     if not isinstance(tree, (np.ndarray, jax.Array)):
         array = as_array(tree, what)
-        python_floats = isinstance(tree, list) and array.dtype == np.float64  # float64 was not asked for
-        tree = array.astype(_dtype(array)) if python_floats else array
+        by_default = isinstance(tree, list) or hasattr(tree, "to_numpy")  # of Python and tables: it was not asked for
+        tree = array.astype(_dtype(array)) if by_default and array.dtype == np.float64 else array
     if tree.ndim == 0:
         raise DataError(f"{what} must be an array with examples along the first axis; got {tree!r}")
     if not (jnp.issubdtype(tree.dtype, jnp.number) or tree.dtype == bool):

@@ -18,8 +18,15 @@ def is_array(value: Any) -> bool:
 
 def is_rows(value: Any) -> bool:
     """Whether a value is a data set of single examples by index, neither an array nor a sequence of Python's."""
-    return hasattr(value, "__getitem__") and not (
-        is_array(value) or isinstance(value, (Sequence, dict)) or hasattr(value, "__iter__") or isinstance(value, type)
+    return (
+        hasattr(value, "__getitem__")
+        and not hasattr(value, "collect")
+        and not (
+            is_array(value)
+            or isinstance(value, (Sequence, dict))
+            or hasattr(value, "__iter__")
+            or isinstance(value, type)
+        )
     )
 
 
@@ -31,6 +38,10 @@ def as_array(value: Any, what: str) -> Any:
         )
     if hasattr(value, "detach"):  # torch: NumPy takes no tensor that wants gradients
         value = value.detach()
+    if hasattr(value, "collect") and hasattr(value, "lazy"):
+        raise DataError(f"{what} is a {type(value).__name__}; {what}.collect() makes a data frame of it")
+    if hasattr(value, "columns") and hasattr(value, "dtypes"):
+        return _frame(value, what)
     try:
         return np.asarray(value)
     except ValueError as e:
@@ -40,3 +51,15 @@ def as_array(value: Any, what: str) -> Any:
             return jax.dlpack.from_dlpack(value)
         except Exception:  # whatever the other library raises
             raise DataError(f"{what} cannot be read as an array: {e}") from None
+
+
+def _frame(frame: Any, what: str) -> np.ndarray:
+    """A data frame of pandas or polars whose columns are all numbers, as one array. Raises `DataError`."""
+    names = list(frame.columns)
+    columns = [np.asarray(frame[name]) for name in names]
+    for name, column in zip(names, columns):
+        if column.dtype.kind not in "fiub" or column.ndim != 1:
+            kind = f"{column.ndim} columns of that name" if column.ndim > 1 else frame[name].dtype
+            hint = "data.table(frame, target=...) reads columns of words"
+            raise DataError(f"{what} must hold numbers; the column {name!r} holds {kind}. {hint}")
+    return np.stack(columns, 1) if columns else np.zeros((len(frame), 0), np.float32)

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, DataError
 from compose.data.columns import Columns
 from compose.data.dataset import Dataset
-from compose.data.table import Table
+from compose.data.table import Table, table
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,17 @@ def pair(x: Any, y: Any) -> tuple[Any, Any]:
     if y is not None:
         raise ConfigError("a data set, which has its targets, or x and y", f"{x!r} and y")
     return x.x, x.y
+
+
+def raw(x: Any, names: Names, targets: bool) -> Any:
+    """A data frame or a dict of columns as the table that a network was trained on; other examples as they are.
+
+    Raises `DataError` if there is no column for the targets, where they are needed.
+    """
+    columns = names.columns
+    if columns is None or isinstance(x, Dataset) or not (isinstance(x, dict) or hasattr(type(x), "columns")):
+        return x
+    found = table(x, columns=columns)
+    if targets and not len(found.y):
+        raise DataError(f"the table: no column {columns.target.name!r}, the target of the network")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -142,6 +142,30 @@ def progress(verbose: bool, first: int, last: int, count: int | None) -> Silent:
 
     console = Console()
     return Bar(first, last, count, console) if console.is_terminal else Lines(first, last, count)
+
+
+@contextmanager
+def counted(verbose: bool, total: int | None) -> Iterator[Callable[[int], None]]:
+    """What says how many examples more are done: a bar on a terminal, one line at the end elsewhere; or nothing."""
+    if not verbose:
+        yield lambda examples: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console, began = Console(), time.perf_counter()
+    done: list[int] = []
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True,
+                  disable=not console.is_terminal) as bar:  # fmt: skip
+        task = bar.add_task("", total=total)
+
+        def advance(examples: int) -> None:
+            done.append(examples)
+            bar.advance(task, examples)
+
+        yield advance
+    seconds = time.perf_counter() - began
+    console.print(f"{sum(done):,} examples  {sum(done) / seconds:,.0f} examples/s  {seconds:.1f} s", highlight=False)
 
 
 def format_scores(scores: dict[str, float]) -> str:

@@ -61,7 +61,8 @@ class Scoring:
         self.ignore, self.logits, self.distribution = _label(ignore_label), logits, distribution
         y, weights = apart(data.y)
         self.out = plan(net, self.inputs).out
-        self.outputs, masks = _traced(net, self.inputs, _by_step(weights) or ignore_label is not None)
+        self._decided, self._others = _by_step(weights) or ignore_label is not None, {}
+        self.outputs, masks = _traced(net, self.inputs, self._decided)
         self.limits = limits(self.outputs)
         warn_of_images(self.outputs)
         parts = given(output_names(self.outputs), loss, metrics, loss_weights, y)
@@ -82,7 +83,7 @@ class Scoring:
     def _head(self, part: Given, y: Any, weights: Any, masks: tuple[bool, ...]) -> Head:
         targets = y if part.key is None else y[part.key]
         outputs, loss = self.outputs.at(part.place), loss_of(part.loss)
-        check_targets(loss, self._out(part.place), targets, self.ignore)
+        check_targets(loss, _at(self.out, part.place), targets, self.ignore)
         metrics = tuple(map(metric_of, part.metrics))
         if not hasattr(outputs.value, "shape") or len(jax.tree.leaves(targets)) != 1:
             if self.logits is not None:
@@ -101,24 +102,39 @@ class Scoring:
             getattr(weights, "ndim", 0) > 1,
         )  # fmt: skip
 
-    def _out(self, place: int | None) -> Any:
-        return self.out if place is None else jax.tree.leaves(self.out)[place]
-
     def check(self, data: Examples, what: str = "") -> None:
-        """Raise unless the examples fit the network and the targets fit its output; `what` names them in errors."""
+        """Raise unless the examples fit the network and the targets fit its output; `what` names them in errors.
+
+        Without a name they are a batch of a stream, which may have another number of steps than the first.
+        """
         if data is self._checked:
             return
         inputs, shape = data.specs(1), lambda tree: [s.shape for s in jax.tree.leaves(tree)]
         same = jax.tree.structure(inputs) == jax.tree.structure(self.inputs) and shape(inputs) == shape(self.inputs)
-        if what and not same:
+        out, outputs = (self.out, self.outputs) if same else (None, self.outputs) if what else self._for(inputs)
+        if out is None:
             got, want = (_for_each_example(tree) for tree in (inputs, self.inputs))
-            raise DataError(f"the {what} examples must be like those trained on: {want} each; got {got}")
+            rule = f"the {what} examples must be like those trained on" if what else "batches must be like the first"
+            raise DataError(f"{rule}: {want} each; got {got}")
         check_limits(self.limits, data.x)
         y, weights = apart(data.y)
         for head in self.scores.heads:
             targets = _part(y, head, what)
-            check_targets(head.loss, self._out(head.place), targets, self.ignore)
-            _check_values(head.loss, self.outputs.at(head.place), targets, weight_for(weights, head.name), head.about)
+            check_targets(head.loss, _at(out, head.place), targets, self.ignore)
+            _check_values(head.loss, outputs.at(head.place), targets, weight_for(weights, head.name), head.about)
+
+    def _for(self, inputs: Any) -> tuple[Any, Outputs]:
+        """What the network gives for batches of other shapes than the first: None if its parameters would differ."""
+        leaves, tree = jax.tree.flatten(inputs)
+        if tree != jax.tree.structure(self.inputs):
+            return None, self.outputs
+        key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        if key not in self._others:
+            own, first = plan(self.net, inputs), plan(self.net, self.inputs)
+            fits = own.param_specs() == first.param_specs()
+            outputs = _traced(self.net, inputs, self._decided)[0] if fits else self.outputs
+            self._others[key] = own.out if fits else None, outputs
+        return self._others[key]
 
     def with_class_weight(self, data: Examples, given: Any) -> Examples:
         """The examples with weights of classes; by output if there are several. Raises `ConfigError`."""
@@ -177,6 +193,10 @@ class Scoring:
                         "metrics that are one number", metric.name,
                         f"evaluate(x, y, metrics={metric.name!r}) gives it after training",
                     )  # fmt: skip
+
+
+def _at(out: Any, place: int | None) -> Any:
+    return out if place is None else jax.tree.leaves(out)[place]
 
 
 def _by_step(weights: dict[str, Any]) -> bool:

@@ -109,21 +109,11 @@ class Stream:
             if next(left, None) is None:
                 raise DataError(f"the data ended before batch {place['batches']}, where the checkpoint goes on")
 
-    def _open(self, number: int) -> Any:
-        source: Any = self.source
-        if callable(source) and not hasattr(source, "__iter__"):
-            source = source(number) if _takes_epoch(source) else source()
-        if hasattr(source, "to_iter_dataset"):  # grain's MapDataset
-            source = source.to_iter_dataset()  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
-        if not hasattr(source, "__iter__") and not hasattr(source, "__next__"):
-            raise DataError(f"data given as a function must return an iterator; got {type(source).__name__}")
-        return source if hasattr(source, "__next__") else iter(source)  # pyright: ignore[reportCallIssue, reportArgumentType]
-
     def _read(self, number: int) -> Iterator[tuple[Any, Any]]:
         """The batches with the place after each; a source that goes on is opened again when it ends."""
         read = 0
         while True:
-            before, self.opened = read, self._open(number)
+            before, self.opened = read, opened(self.source, number)
             for batch in self.opened:
                 read += 1
                 state = getattr(self.opened, "get_state", None)
@@ -133,10 +123,12 @@ class Stream:
 
     def _examples(self, batch: Any) -> Examples:
         if isinstance(batch, (tuple, list)) and len(batch) in (2, 3) and not self.whole:
-            return examples(*(_tuples(part) for part in batch))
+            return examples(*(tuples(part) for part in batch))
         if self.whole:
-            return examples(_tuples(batch), None)
+            return examples(tuples(batch), None)
         got = f"a {type(batch).__name__} of {len(batch)}" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        if isinstance(self.source, Rows):
+            raise DataError(f"data[i] must be a pair (x, y); got {got}")
         raise DataError(
             f"each batch must be a pair (x, y), or (x, y, sample_weight); got {got}. A generator expression such as "
             "((b['image'], b['label']) for b in loader) makes pairs"
@@ -147,30 +139,30 @@ class Stream:
 
 
 class Rows:
-    """The batches of a data set of single examples, `len(data)` and `data[i]`, in `fit`'s own random order.
+    """The batches of a data set of single examples, `len(data)` and `data[i]`, such as torch's `Dataset`.
 
-    For classes such as torch's `Dataset`, whose `data[i]` is a pair (x, y).
+    They are in `fit`'s random order for a seed, and in that of the data without.
     """
 
-    def __init__(self, data: Any, batch: int, seed: int, shuffled: bool = True):
+    def __init__(self, data: Any, batch: int, seed: int | None = None):
         try:
             self.count = len(data)
         except TypeError:
             raise DataError(
                 f"{type(data).__name__} has no length, so data[i] may go on for ever; define __len__, or {_HINT}"
             ) from None
-        self.data, self.batch, self.seed, self.shuffled = data, batch, seed, shuffled
+        self.data, self.batch, self.seed = data, batch, seed
 
     def __len__(self) -> int:
         return -(-self.count // self.batch)
 
     def __call__(self, epoch: int) -> Iterator[Any]:
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        rows = np.arange(self.count)
+        order = rows if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(rows)
         for at in range(0, self.count, self.batch):
             items = [self.data[int(i)] for i in order[at : at + self.batch]]
-            if not isinstance(items[0], (tuple, list)):
-                raise DataError(f"data[i] must be a pair (x, y); got {type(items[0]).__name__}")
-            yield tuple(jax.tree.map(lambda *a: np.stack([np.asarray(v) for v in a]), *map(tuple, items)))
+            items = [tuple(item) if isinstance(item, list) else item for item in items]
+            yield jax.tree.map(_stacked, *items, is_leaf=lambda value: isinstance(value, list))
 
 
 def stream_of(x: Any, steps: int | None, options: dict[str, Any], whole: bool = False) -> Stream:
@@ -209,7 +201,25 @@ def _rows(count: int) -> Any:
     return _orders[count]
 
 
-def _tuples(part: Any) -> Any:
+def opened(source: Any, number: int = 0) -> Any:
+    """An iterator over the batches of a source in epoch `number`. Raises `DataError` for a function without one."""
+    made: Any = source
+    if callable(source) and not hasattr(source, "__iter__"):
+        made = source(number) if _takes_epoch(source) else source()
+    if hasattr(made, "to_iter_dataset"):  # grain's MapDataset
+        made = made.to_iter_dataset()
+    if not hasattr(made, "__iter__") and not hasattr(made, "__next__"):
+        raise DataError(f"data given as a function must return an iterator; got {type(made).__name__}")
+    return made if hasattr(made, "__next__") else iter(made)
+
+
+def _stacked(*values: Any) -> np.ndarray:
+    stacked = np.stack([np.asarray(value) for value in values])
+    of_python = isinstance(values[0], (list, float))  # float64 was not asked for
+    return stacked.astype(jax.dtypes.canonicalize_dtype(stacked.dtype)) if of_python else stacked
+
+
+def tuples(part: Any) -> Any:
     """Lists of arrays, as loaders of torch give them, as tuples."""
     if isinstance(part, (tuple, list)) and part and all(hasattr(p, "__array__") for p in part):
         return tuple(part)

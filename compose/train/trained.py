@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from compose.core.errors import ConfigError, DataError
+from compose.core.errors import ConfigError
 from compose.core.hooks import hooks
 from compose.core.layer import Layer
-from compose.core.plan import specs
-from compose.core.precision import compute_dtype, wide_specs
-from compose.core.run import apply, arguments, as_arrays
+from compose.core.run import arguments
 from compose.data.dataset import Dataset
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
-from compose.train.examples import arrays
 from compose.train.file import save
-from compose.train.limits import check_limits, limits_of
-from compose.train.named import UNNAMED, Names, pair
+from compose.train.named import UNNAMED, Names, pair, raw
+from compose.train.predict import check_batch_size, predict
 from compose.train.session import KEPT, OF_A_LOSS, Session, options_with, without
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
@@ -151,7 +144,7 @@ class Trained:
 
     def evaluate(
         self,
-        x: Data,
+        x: Data | Callable[..., Any] | Iterable[Any],
         y: Data | None = None,
         *,
         loss: Losses | None = None,
@@ -165,12 +158,14 @@ class Trained:
     ) -> dict[str, Any]:
         """The loss and the metrics on examples, over all of them; None for those of the last `fit`.
 
-        A metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes
-        in float32, unless `precision` is `"bfloat16"` or `"float16"`.
+        `x` may be a stream of batches (x, y) or (x, y, sample_weight), as in `compose.fit`, which is read to its end;
+        for a network that was trained on a table, a data frame or a dict of columns with the target among them. A
+        metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
+        float32, unless `precision` is `"bfloat16"` or `"float16"`.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
-        x, y = pair(x, y)
+        x, y = pair(raw(x, self.names, targets=y is None), y)
         last = options_with(self.session, loss)
         loss, metrics = loss or last.get("loss"), last.get("metrics", ()) if metrics is None else metrics
         if loss is None:
@@ -179,32 +174,36 @@ class Trained:
             name: last.get(name) if value is KEPT else value
             for name, value in (("loss_weights", loss_weights), ("ignore_label", ignore_label), ("logits", logits))
         }
-        _batch_size(batch_size)
+        check_batch_size(batch_size)
         return evaluate(
             self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
             batch_size=batch_size, precision=precision, inputs=self.inputs, **kept,
         )  # fmt: skip
 
-    def predict(self, x: Data, batch_size: int = 1024, precision: Precision = None) -> jax.Array:
+    def predict(
+        self,
+        x: Data | Callable[..., Any] | Iterable[Any],
+        batch_size: int = 1024,
+        precision: Precision = None,
+        verbose: bool = False,
+    ) -> jax.Array:
         """The output of the network for `x`, computed `batch_size` examples at a time.
 
         A network with several outputs returns a tuple of arrays. It computes in float32, unless `precision` is
         `"bfloat16"` or `"float16"`; the output is in float32.
 
+        Args:
+            x: arrays or a data set, or a stream as `fit` takes it, whose batches are x, (x, y) or (x, y,
+                sample_weight): what does not belong to the network's inputs is left out. The outputs are in the order
+                of the data. A network that was trained on a table takes data frames and dicts of columns.
+            batch_size: how many examples to compute at a time; streams have their own batches.
+            precision: as in `compose.fit`.
+            verbose: show a progress bar on a terminal, one line at the end elsewhere.
+
         Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
-        x = arrays(pair(x, None)[0], "x")
-        n = len(jax.tree.leaves(x)[0])
-        if n == 0:
-            raise DataError("no examples to predict")
-        _batch_size(batch_size)
-        check_limits(limits_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
-        run = functools.partial(forward(self.net, compute_dtype(precision)), self.params, self.state)
-        if n <= batch_size:
-            return run(as_arrays(x))
-        batches = (slice(i, i + batch_size) for i in range(0, n, batch_size))
-        outs = [run(as_arrays(jax.tree.map(operator.itemgetter(batch), x))) for batch in batches]
-        return jax.tree.map(lambda *parts: jnp.concatenate(parts), *outs)
+        x = pair(raw(x, self.names, targets=False), None)[0]
+        return predict(self.net, self.params, self.state, self.inputs, x, batch_size, precision, verbose)
 
     def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
         """Write the model file, which `compose.load` reads.
@@ -262,7 +261,7 @@ class Trained:
 
         Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
-        x, y = pair(x, y)
+        x, y = pair(raw(x, self.names, targets=y is None), y)
         hooks.report(self, path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
 
     def _classes(self) -> tuple[str, ...]:
@@ -279,20 +278,5 @@ class Trained:
         return f"Trained({len(self.history)} epochs{last}):\n{self.net}"
 
 
-def _batch_size(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError("batch_size to be an integer of at least 1", repr(value))
-
-
 def _no_loss() -> ConfigError:
     return ConfigError("a loss, since this network comes without the options it was trained with")
-
-
-@functools.lru_cache(maxsize=128)
-def forward(net: Layer, dtype: Any) -> Any:
-    """The compiled function of `(params, state, x)` that `predict` runs; remembered."""
-
-    def forward(params, state, x):
-        return apply(net, params, state, *arguments(x), precision=dtype)[0]
-
-    return jax.jit(forward)

@@ -142,6 +142,81 @@ def test_data_frames_and_parquet(tmp_path):
     np.testing.assert_array_equal(read.x[0], by_hand.x[0])
 
 
+def frame_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame({
+        "area": [50.0, 80.5, 120, 70], "rooms": pandas.array([2, 3, 4, 3], "Int64"), "new": [True, False, True, True],
+        "town": pandas.array(["Ulm", "Bonn", "Ulm", "Kiel"], "string"), "heat": pandas.Categorical(list("abba")),
+        "price": [200, 310, 420, 260],
+    }, index=[7, 3, 3, 1])  # fmt: skip
+
+
+def test_every_kind_of_column_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = frame_of_pandas()
+    by_hand = data.table({name: frame[name].tolist() for name in frame})
+    table = data.table(frame)
+    assert table.columns == by_hand.columns and len(table.columns.categories) == 2
+    jax.tree.map(np.testing.assert_array_equal, (table.x, table.y), (by_hand.x, by_hand.y))
+    assert data.table(frame, "heat").y.tolist() == [0, 1, 1, 0]
+    for name in ("rooms", "town", "heat", "area"):
+        holed = frame.reset_index(drop=True)
+        holed.loc[1, name] = None
+        with pytest.raises(DataError, match=f"line 2 has nothing in the column '{name}'"):
+            data.table(holed)
+        assert len(data.table(holed, missing="drop")) == 3 and len(data.table(holed, missing="fill")) == 4
+    twice = pandas.DataFrame([[1, 2, 3], [4, 5, 6]], columns=["a", "a", "b"])
+    for wrong, message in [
+        (twice, "columns that differ; got a more than once"), (frame["area"], "or a dict of columns; got Series"),
+        (frame.assign(day=pandas.Timestamp("2020")), "the column 'day' holds Timestamp"),
+    ]:  # fmt: skip
+        with pytest.raises(DataError, match=message):
+            data.table(wrong, missing="drop")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "dict"])
+def test_a_network_of_a_table_takes_frames(library):
+    frame = frame_of_pandas()
+    table = data.table(frame)
+    net = compose_seq(table.encoder(), fc(4, relu), fc(1), table.decoder())
+    trained = net.fit(table, loss="mse", metrics="mae", verbose=False)
+    columns = {name: frame[name].tolist() for name in reversed(frame.columns)}  # in another order
+    own = frame[list(columns)] if library == "pandas" else columns
+    if library == "polars":
+        own = pytest.importorskip("polars").DataFrame(columns)
+    np.testing.assert_array_equal(trained.predict(own), trained.predict(table))
+    assert trained.evaluate(own) == trained.evaluate(table)
+    del columns["price"]
+    np.testing.assert_array_equal(trained.predict(columns), trained.predict(table))
+    with pytest.raises(DataError, match="no column 'price', the target of the network"):
+        trained.evaluate(columns)
+    with pytest.raises(DataError, match="no column 'area'"):
+        trained.predict({"rooms": [2]})
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_of_numbers_are_arrays(library):
+    frame, numbers = frame_of_pandas(), ["area", "rooms", "new"]
+    want = np.array([frame[name].tolist() for name in numbers], np.float32).T
+    if library == "polars":
+        frame = pytest.importorskip("polars").DataFrame({name: frame[name].tolist() for name in frame})
+    labels = [0, 1, 1, 0]
+    options = dict(loss="cross_entropy", class_weight="balanced", verbose=False)
+    by_hand = fc(2, softmax).fit(want, np.array(labels), sample_weight=want[:, 0], validation=(want, labels), **options)
+    x, y = frame[numbers], type(frame["area"])(labels)
+    trained = fc(2, softmax).fit(x, y, sample_weight=frame["area"], validation=(x, y), **options)
+    jax.tree.map(np.testing.assert_array_equal, trained.params, by_hand.params)
+    np.testing.assert_array_equal(trained.predict(x), by_hand.predict(want))
+    assert trained.evaluate(x, y) == by_hand.evaluate(want, labels)
+    with pytest.raises(DataError, match=r"x must hold numbers; the column 'town' holds .*tring. data.table\(frame"):
+        fc(2, softmax).fit(frame, y, **options)
+    if library == "polars":
+        with pytest.raises(DataError, match=r"x is a LazyFrame; x.collect\(\) makes a data frame"):
+            fc(2, softmax).fit(x.lazy(), y, **options)
+        with pytest.raises(DataError, match="got LazyFrame"):
+            data.table(x.lazy())
+
+
 def test_parquet_without_a_library_says_what_to_install(tmp_path, monkeypatch):
     import sys
 

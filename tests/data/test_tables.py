@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compose.data import digits, iris
+from compose.data import breast_cancer, diabetes, digits, iris, wine
 
 
 def test_iris_and_digits_are_what_scikit_learn_ships():
@@ -16,3 +16,15 @@ def test_iris_and_digits_are_what_scikit_learn_ships():
     assert images.x.dtype == np.float32 and images.y.dtype == np.int32
     assert images.x.min() == 0 and images.x.max() == 1
     assert images.flat.shape == (1797, 64)
+
+
+def test_tables_have_their_columns_and_units():
+    from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+    patients, raw = diabetes(), load_diabetes(scaled=False)
+    np.testing.assert_array_equal(patients.x, raw.data.astype(np.float32))
+    np.testing.assert_array_equal(patients.y[:, 0], raw.target)
+    assert [c.name for c in patients.columns.inputs] == list(raw.feature_names)
+    for table, raw in ((breast_cancer(), load_breast_cancer()), (wine(), load_wine())):
+        np.testing.assert_array_equal(table.x, raw.data.astype(np.float32))
+        assert np.array(table.names)[table.y].tolist() == np.array(raw.target_names)[raw.target].tolist()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from compose.core.errors import ConfigError
 from compose.core.patterns import paths
 from compose.core.run import arguments
 from compose.train.callbacks.event import Answer, Callback, Event
+from compose.train.callbacks.hyperparameters import check, hyperparameters
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class tensorboard(Callback):
         histograms: histograms of all parameters at the end of every epoch.
         projector: for the Embedding Projector, the path of a layer, examples, and a label for each or None: the output
             of the layer for the examples at the end of the training.
+        hyperparameters: names and values for the tab HPARAMS, where trainings are compared, beside the options of `fit`
+            such as the loss and the learning rate, which are always there.
 
     The network's text and its graph are written once. It needs the package tensorboardX:
     `pip install "compose-jax[tensorboard]"`.
@@ -35,8 +39,10 @@ class tensorboard(Callback):
     steps: int | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     histograms: bool = False
     projector: tuple[str, Any, Any] | None = None
+    hyperparameters: Mapping[str, bool | float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check(self.hyperparameters)
         _writer_class()
 
     @property
@@ -48,26 +54,38 @@ class tensorboard(Callback):
         if event.step == 0:
             writer.add_text("network", f"    {event.net}")
             writer.file_writer.add_event(_graph(event))
-        return _Writing(writer, self.histograms, self.projector)
+        session = event.trained.session
+        compared = hyperparameters({} if session is None else session.options, self.hyperparameters)
+        return _Writing(writer, self.histograms, self.projector, compared)
 
 
 class _Writing:
-    def __init__(self, writer: Any, histograms: bool, projector: Any):
-        self.writer, self.histograms, self.projector = writer, histograms, projector
+    def __init__(self, writer: Any, histograms: bool, projector: Any, compared: dict[str, Any]):
+        self.writer, self.histograms, self.projector, self.compared = writer, histograms, projector, compared
+        self.end: Any = None
 
     def __call__(self, event: Event) -> Answer | None:
         if event.on == "end":
             return self._project(event)
-        for name, value in event.scores.items():
-            if name in ("epoch", "seconds"):
-                continue
-            plain = name.removeprefix("val_")
-            part = "steps" if event.on == "steps" else "train" if plain == name else "val"
-            self.writer.add_scalar(f"{plain}/{part}", value, event.step)
+        scores = {
+            _tag(name, event.on): value for name, value in event.scores.items() if name not in ("epoch", "seconds")
+        }
+        for tag, value in scores.items():
+            self.writer.add_scalar(tag, value, event.step)
+        if event.on == "epoch" and self.end is None:
+            self._compare(scores)
         if self.histograms and event.on == "epoch":
             for path, leaf in zip(paths(event.params), jax.tree.leaves(event.params)):
                 self.writer.add_histogram(path, np.asarray(leaf, np.float32), event.step)
         return None
+
+    def _compare(self, scores: dict[str, float]) -> None:
+        """Write what TensorBoard compares trainings by: the hyper-parameters, and the tags of the scores."""
+        from tensorboardX.summary import hparams
+
+        experiment, start, self.end = hparams(self.compared, scores)
+        self.writer.file_writer.add_summary(experiment)
+        self.writer.file_writer.add_summary(start)
 
     def _project(self, event: Event) -> None:
         path, x, labels = self.projector
@@ -80,7 +98,14 @@ class _Writing:
         self.writer.add_embedding(vectors.reshape(len(vectors), -1), metadata=words, global_step=event.step, tag=name)
 
     def close(self) -> None:
+        if self.end is not None:
+            self.writer.file_writer.add_summary(self.end)
         self.writer.close()
+
+
+def _tag(name: str, on: str) -> str:
+    plain = name.removeprefix("val_")
+    return f"{plain}/{'steps' if on == 'steps' else 'train' if plain == name else 'val'}"
 
 
 def _graph(event: Event) -> Any:

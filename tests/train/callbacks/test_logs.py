@@ -94,6 +94,32 @@ def test_tensorboard_has_the_graph_and_the_projector(tmp_path):
         train(callbacks=[callbacks.tensorboard(tmp_path / "b", projector=("nope", X, None))])
 
 
+def test_tensorboard_compares_trainings_by_their_hyperparameters(tmp_path):
+    pytest.importorskip("tensorboardX")
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+
+    board = callbacks.tensorboard(tmp_path, hyperparameters={"width": 8, "wide": False})
+    rate = compose.schedules.cosine(0.1)
+    train(callbacks=[board], validation=(X, Y), learning_rate=rate, l2={"**/kernel": 1e-3}, clip=1.0)
+    (file,) = tmp_path.iterdir()
+    events = [Event.FromString(record) for record in records(file.read_bytes())]
+    held = {
+        value.tag: HParamsPluginData.FromString(value.metadata.plugin_data.content)
+        for event in events for value in event.summary.value if value.metadata.plugin_data.plugin_name == "hparams"
+    }  # fmt: skip
+    start = held["_hparams_/session_start_info"].session_start_info.hparams
+    numbers = {name: value.number_value for name, value in start.items() if value.HasField("number_value")}
+    words = {name: value.string_value for name, value in start.items() if value.HasField("string_value")}
+    assert numbers["width"] == 8 and numbers["clip"] == 1 and numbers["batch_size"] > 0 and not start["wide"].bool_value
+    assert words["loss"] == "cross_entropy" and words["learning_rate"] == str(rate) and "kernel" in words["l2"]
+    tags = [info.name.tag for info in held["_hparams_/experiment"].experiment.metric_infos]
+    assert "loss/val" in tags and {value.tag for event in events for value in event.summary.value} >= set(tags)
+    assert held["_hparams_/session_end_info"].session_end_info.status == 1  # success
+    with pytest.raises(compose.LayerError, match="a dict from names to numbers"):
+        callbacks.tensorboard(tmp_path, hyperparameters={"width": [8]})
+
+
 def records(data):
     """The records of an event file: length, checksum, bytes, checksum."""
     at = 0
