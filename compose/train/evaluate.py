@@ -8,6 +8,7 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.precision import compute_dtype
 from compose.core.run import check_params
+from compose.distributed.exchange import local
 from compose.train.batches import Batches
 from compose.train.custom import is_custom
 from compose.train.examples import examples
@@ -28,5 +29,6 @@ def evaluate(
         logits=logits, ignore_label=ignore_label, loss_weights=loss_weights,
     )  # fmt: skip
     scoring.check(data)
+    params, state = local((params, state))
     scoring.check_end(data, params, state)
     return scoring.measure(params, state, Batches(data, min(batch_size, data.count), 2 << 30))

@@ -21,7 +21,7 @@ from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.checkpoints import checkpoint_of
 from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
-from compose.train.distribution import distribution_of
+from compose.train.distribution_of import distribution_of
 from compose.train.examples import examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of

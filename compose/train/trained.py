@@ -22,6 +22,7 @@ from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, arguments, as_arrays
 from compose.data.dataset import Dataset
+from compose.distributed.exchange import local
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
@@ -199,7 +200,7 @@ class Trained:
             raise DataError("no examples to predict")
         _batch_size(batch_size)
         check_limits(limits_of(self.net, wide_specs(specs(as_arrays(jax.tree.map(lambda a: a[:1], x))))), x)
-        run = functools.partial(forward(self.net, compute_dtype(precision)), self.params, self.state)
+        run = functools.partial(forward(self.net, compute_dtype(precision)), *local((self.params, self.state)))
         if n <= batch_size:
             return run(as_arrays(x))
         batches = (slice(i, i + batch_size) for i in range(0, n, batch_size))

@@ -13,6 +13,7 @@ import numpy as np
 from compose.core.errors import ConfigError
 from compose.core.patterns import paths
 from compose.core.run import arguments
+from compose.distributed.exchange import local
 from compose.train.callbacks.event import Answer, Callback, Event
 
 
@@ -44,11 +45,26 @@ class tensorboard(Callback):
         return (*(() if self.steps is None else ("steps",)), "epoch", *(() if self.projector is None else ("end",)))
 
     def begin(self, event: Event) -> Any:
+        if not event.first:
+            return _Silent(self.histograms)
         writer = _writer_class()(os.fspath(self.folder), purge_step=event.step + 1 if event.step else None)
         if event.step == 0:
             writer.add_text("network", f"    {event.net}")
             writer.file_writer.add_event(_graph(event))
         return _Writing(writer, self.histograms, self.projector)
+
+
+class _Silent:
+    """What the processes do that write no files: their part in putting parameters together."""
+
+    def __init__(self, histograms: bool):
+        self.histograms = histograms
+
+    def __call__(self, event: Event) -> Answer | None:
+        if self.histograms and event.on == "epoch":
+            local(event.params)
+        elif event.on == "end":
+            local((event.params, event.state))
 
 
 class _Writing:
@@ -65,13 +81,14 @@ class _Writing:
             part = "steps" if event.on == "steps" else "train" if plain == name else "val"
             self.writer.add_scalar(f"{plain}/{part}", value, event.step)
         if self.histograms and event.on == "epoch":
-            for path, leaf in zip(paths(event.params), jax.tree.leaves(event.params)):
+            params = local(event.params)
+            for path, leaf in zip(paths(params), jax.tree.leaves(params)):
                 self.writer.add_histogram(path, np.asarray(leaf, np.float32), event.step)
         return None
 
     def _project(self, event: Event) -> None:
         path, x, labels = self.projector
-        outputs = event.net.intermediates(event.params, event.state, *arguments(x))
+        outputs = event.net.intermediates(*local((event.params, event.state)), *arguments(x))
         if path not in outputs:
             raise ConfigError(f"the path of a layer for the projector: {', '.join(outputs)}", repr(path))
         vectors = np.asarray(outputs[path], np.float32)
