@@ -1,4 +1,4 @@
-"""What a training in several processes comes to, beside one in a single process. Run as a program by tests, once in each.
+"""What a training in several processes comes to, beside one in a single process. Run as a program by tests.
 
 Prints a JSON object for each case named on the command line: largest differences from a training on one device of this
 process alone, and 1 for what is not as it should be.
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -142,7 +143,7 @@ def callbacks(folder):
     many = fit(sharding="fsdp", epochs=5, callbacks=given)
     many.save(f"{folder}/model.safetensors", optimizer=True)
     exchange.said("written")
-    loaded, rows = c.load(f"{folder}/model.safetensors"), open(f"{folder}/log.csv").read().splitlines()
+    loaded, rows = c.load(f"{folder}/model.safetensors"), Path(f"{folder}/log.csv").read_text().splitlines()
     return {
         "not stopped": float(len(many.history) != 2),
         "first": float(events != [me == 0] * 2),
