@@ -202,6 +202,13 @@ def go_on(folder):
     return {"resumed": difference(fit(epochs=40, sharding="fsdp"), cut), "steps": float(cut.session.steps != 120)}
 
 
+def asleep():
+    """One process computes on the host for long, and is told of no lost connection."""
+    wait = lambda event: (print("epoch", event.epoch, flush=True), time.sleep(120 if event.first else 0))[2:] or None
+    fit(epochs=40, callbacks=[wait])
+    return {}
+
+
 def broken():
     """One process fails by itself."""
     if jax.process_index() == 1:
@@ -211,7 +218,7 @@ def broken():
     return {}
 
 
-CASES = (layouts, options, streams, refused, callbacks, checkpoints, slow, go_on, broken)
+CASES = (layouts, options, streams, refused, callbacks, checkpoints, slow, go_on, asleep, broken)
 
 
 def main(cases):

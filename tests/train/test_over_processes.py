@@ -1,4 +1,4 @@
-"""Training in two processes of two devices each is training in one; what they write, and what happens if one is lost."""
+"""Training in two processes of two devices each is training in one; what they write, and what if one is lost."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def found(*cases: str, **options) -> dict[str, float]:
             for name, value in line.items():
                 most[f"{case}: {name}"] = max(value, most.get(f"{case}: {name}", 0.0))
     return most
+
+
+def wait_for(text: str, process) -> None:
+    until = time.monotonic() + 120
+    while text not in process.stdout:
+        assert time.monotonic() < until and process.process.poll() is None, process.stderr[-3000:]
+        time.sleep(0.01)
 
 
 def check(most: dict[str, float]) -> None:
@@ -61,19 +68,31 @@ def test_checkpoints_go_on_with_other_devices_and_after_damage():
 def test_a_process_that_is_killed(tmp_path, dead):
     """The other one leaves in time and says why; started again, the training ends as one that was never cut."""
     with processes([*PROGRAM, f"slow={tmp_path}"]) as started:
-        until = time.monotonic() + 120
-        while "epoch 8" not in started[dead].stdout:
-            assert time.monotonic() < until and started[dead].process.poll() is None, started[dead].stderr[-3000:]
-            time.sleep(0.01)
+        wait_for("epoch 8", started[dead])
         started[dead].kill()
         began = time.monotonic()
         status, _, said = ended([started[1 - dead]], 30)[0]
         seconds = time.monotonic() - began
-    print(f"process {dead} killed: the other one left after {seconds:.2f} s with status {status}")
     assert seconds < 10
-    assert status == 75 and f"process {1 - dead} of 2 lost another one" in said, said[-3000:]
-    assert f"go on from the latest checkpoint in {tmp_path}" in said
+    assert status in (75, -6), said[-3000:]  # if process 0 is lost, JAX may end the others before we can
+    if status == 75 or dead == 1:
+        assert f"process {1 - dead} of 2 lost another one" in said, said[-3000:]
+        assert f"go on from the latest checkpoint in {tmp_path}" in said
     check(found(f"go_on={tmp_path}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dead", [1, 0])
+def test_a_process_that_is_killed_while_the_other_one_computes_by_itself(dead):
+    """No connection breaks off, so the silence must be noticed; JAX may end the process before we can."""
+    with processes([*PROGRAM, "asleep"]) as started:
+        wait_for("epoch 1", started[dead])
+        time.sleep(0.5)
+        started[dead].kill()
+        began = time.monotonic()
+        status, _, said = ended([started[1 - dead]], 30)[0]
+    assert time.monotonic() - began < 10
+    assert status in (75, -6) and ("lost another one" in said or "another task died" in said), said[-3000:]
 
 
 @pytest.mark.slow
