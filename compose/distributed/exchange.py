@@ -47,8 +47,10 @@ def on_host(array: Any) -> np.ndarray:
 
 def local(tree: Any) -> Any:
     """Arrays that this process can compute with alone: those that are split over processes, whole on the host."""
-    whole = lambda a: on_host(a) if isinstance(a, jax.Array) and not a.is_fully_addressable else a
-    return jax.tree.map(whole, tree)
+    split = lambda a: isinstance(a, jax.Array) and not a.is_fully_addressable
+    if not any(map(split, jax.tree.leaves(tree))):
+        return tree
+    return jax.tree.map(lambda a: on_host(a) if split(a) else a, tree)
 
 
 def split_or_host(array: Any) -> Any:

@@ -51,7 +51,7 @@ def start(
     its place by what the launcher sets: SLURM (`srun`), Open MPI (`mpirun`), Kubernetes (a JAXJob; an Indexed Job or
     JobSet whose manifest sets `JAX_COORDINATOR_ADDRESS` and `JAX_NUM_PROCESSES`), torchrun, or the variables
     `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`. Where a launcher starts several processes on a
-    machine with GPUs, each takes the GPU of its number there.
+    machine with GPUs, each takes the GPU of its number there. If `jax.distributed` is initialized already, that stays.
 
     From then on, an exception that nothing catches ends the process at once, so that the others notice.
 
@@ -106,7 +106,11 @@ def _with(place: Place, coordinator: str | None, count: int | None, index: int |
 
 
 def _again(coordinator: str | None, count: int | None, index: int | None) -> Processes:
-    now = _started or Processes(jax.process_index(), jax.process_count(), None, "jax.distributed")
+    global _started
+    if _started is None:
+        leave_on_errors()
+        _started = Processes(jax.process_index(), jax.process_count(), None, "jax.distributed")
+    now = _started
     for name, asked, is_so in (
         ("coordinator", coordinator, now.coordinator), ("num_processes", count, now.count),
         ("process_id", index, now.index),

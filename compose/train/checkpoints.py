@@ -89,7 +89,7 @@ class Checkpoints:
         """The checkpoints, the latest first."""
         return sorted((self.folder / name for name in os.listdir(self.folder) if _NAME.fullmatch(name)), reverse=True)
 
-    def latest(self, params: Any) -> tuple[Path, dict[str, str], dict[str, Any]] | None:
+    def latest(self, params: Any = None) -> tuple[Path, dict[str, str], dict[str, Any]] | None:
         """The latest that is whole: its path, metadata and tensors. A warning names each that is damaged.
 
         `params` are abstract parameters, by which tensors are placed that are split over processes.

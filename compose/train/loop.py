@@ -79,7 +79,7 @@ class Training:
         if task.held_out is not None:
             task.scoring.check(task.held_out, "validation")
         self.where = where = task.scoring.distribution
-        self.about = agreed(task)
+        self.about = agreed(task) if folder is not None or where.spread else {}
         found = None if folder is None else folder.latest(plan(task.net, inputs).param_specs())
         kept: Any = None
         if found is None:

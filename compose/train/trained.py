@@ -6,7 +6,7 @@ import functools
 import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -211,7 +211,8 @@ class Trained:
         """Write the model file, which `compose.load` reads.
 
         With `optimizer`, what going on with the training takes is in it too: the optimizer's state, the number of
-        steps, and the parameters themselves where `params` are their averages.
+        steps, and the parameters themselves where `params` are their averages. Of several processes that trained
+        together, all call it, and process 0 writes.
         """
         save(self, path, optimizer)
 
@@ -226,7 +227,7 @@ class Trained:
 
         Raises `ExportError` for a layer that the format cannot express.
         """
-        return hooks.export(self, path, to, **options)
+        return hooks.export(self._local(), path, to, **options)
 
     def plot(self, path: str | os.PathLike | None = None) -> Figure:
         """The history as a matplotlib figure, a panel for each score: training, validation, and where that turns.
@@ -264,7 +265,12 @@ class Trained:
         Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
         x, y = pair(x, y)
-        hooks.report(self, path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
+        hooks.report(self._local(), path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
+
+    def _local(self) -> Trained:
+        """The same with parameters that this process has whole."""
+        params, state = local((self.params, self.state))
+        return replace(self, params=params, state=state) if params is not self.params else self
 
     def _classes(self) -> tuple[str, ...]:
         """The names of the classes, if the output has as many; one output decides between two."""

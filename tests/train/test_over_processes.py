@@ -96,6 +96,17 @@ def test_a_process_that_is_killed_while_the_other_one_computes_by_itself(dead):
 
 
 @pytest.mark.slow
+def test_a_signal_to_one_stops_all_after_the_same_step(tmp_path):
+    """With a checkpoint, from which they go on."""
+    with processes([*PROGRAM, f"slow={tmp_path}"]) as started:
+        wait_for("epoch 8", started[1])
+        started[1].process.terminate()
+        told = ended(started, 60)
+    assert [status for status, _, _ in told] == [143, 143], told[0][2][-3000:]
+    check(found(f"go_on={tmp_path}"))
+
+
+@pytest.mark.slow
 def test_a_process_that_fails_by_itself():
     with processes([*PROGRAM, "broken"]) as started:
         (other, _, lost), (own, _, said) = ended(started, 120)
