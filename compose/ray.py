@@ -89,10 +89,10 @@ class _Parts:
     """What of Ray Train is used."""
 
     def __init__(self) -> None:
-        from ray.train import Checkpoint
-        from ray.train._internal.utils import get_address_and_port
-        from ray.train.collective import broadcast_from_rank_zero
-        from ray.train.v2.jax import JaxTrainer
+        from ray.train import Checkpoint  # pyright: ignore[reportMissingImports]
+        from ray.train._internal.utils import get_address_and_port  # pyright: ignore[reportMissingImports]
+        from ray.train.collective import broadcast_from_rank_zero  # pyright: ignore[reportMissingImports]
+        from ray.train.v2.jax import JaxTrainer  # pyright: ignore[reportMissingImports]
 
         self.trainer: Any = JaxTrainer
         self.broadcast: Any = broadcast_from_rank_zero
@@ -108,7 +108,7 @@ class _Parts:
 def _ray() -> tuple[Any, _Parts]:
     try:
         import ray
-        import ray.train
+        import ray.train  # pyright: ignore[reportMissingImports]
 
         return ray, _Parts()
     except ImportError:

@@ -82,7 +82,7 @@ def checksum(array: Any) -> list[int]:
 
 
 @jax.jit
-def _checksum(array: Any) -> tuple[jax.Array, jax.Array]:
+def _checksum(array: Any) -> tuple[jax.Array, ...]:
     """Sums modulo 2³² of the words times odd numbers by position: such sums have the same value in any order."""
     if array.dtype == bool:
         words = array.astype(jnp.uint32)

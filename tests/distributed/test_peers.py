@@ -8,7 +8,7 @@ import pytest
 from compose.distributed.peers import fail, is_loss, together
 
 LOST = (
-    "UNKNOWN: Gloo AllGather failed: [external/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:2478",
+    "UNKNOWN: Gloo AllGather failed: [external/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:2478",
     "INTERNAL: Gloo all-reduce failed: Connection reset by peer",
     "UNAVAILABLE: The following tasks are unhealthy (stopped sending heartbeats)",
     "INTERNAL: NCCL operation ncclAllReduce failed: remote process exited or there was a network error",
