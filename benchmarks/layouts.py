@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compose import compose_seq, embedding, encoder_block, fc
-from compose.train.distribution import distribution_of
+from compose.train.distribution_of import distribution_of
 from compose.train.examples import examples
 from compose.train.scoring import Scoring
 from compose.train.train_step import Carry, training_steps

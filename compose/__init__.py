@@ -78,7 +78,7 @@ from compose.layers.take import *
 from compose.layers.transformer import *
 
 if TYPE_CHECKING:
-    from compose import data, export, flax, plots, port, sharding, train
+    from compose import data, distributed, export, flax, plots, port, ray, sharding, train
     from compose.sharding import shardings
     from compose.train import (
         Trained,
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # What loads on first use: optax, scikit-learn, rich and the frameworks are imported only when they are needed.
-_MODULES = ("data", "export", "flax", "plots", "port", "sharding", "train")
+_MODULES = ("data", "distributed", "export", "flax", "plots", "port", "ray", "sharding", "train")
 _OF_TRAIN = (
     "Trained", "callbacks", "checkpoint", "cross_validate", "fit", "generate", "load", "losses", "lr_find", "metrics",
     "schedules",

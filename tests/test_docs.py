@@ -9,6 +9,7 @@ import pytest
 
 from compose.core.registry import known
 from tests.blocks import run_blocks
+from tests.processes import run
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -57,6 +58,17 @@ def test_serving(tmp_path, monkeypatch):
     pytest.importorskip("fastapi")
     monkeypatch.chdir(tmp_path)
     assert run_blocks(DOCS / "serving.md", monkeypatch) == 3
+
+
+@pytest.mark.slow
+def test_scaling(tmp_path):
+    """In two processes, as the page says."""
+    program = (
+        "import os, sys, pathlib, pytest; from tests.blocks import run_blocks; os.chdir(sys.argv[2]); "
+        "assert run_blocks(pathlib.Path(sys.argv[1]), pytest.MonkeyPatch()) == 1"
+    )
+    run(["-c", program, str(DOCS / "scaling.md"), str(tmp_path)])
+    assert {"run", "model.safetensors"} == {p.name for p in tmp_path.iterdir()}
 
 
 def test_design_names_folders_that_exist():

@@ -24,8 +24,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "summary": VOCABULARY,
     "plots": VOCABULARY,
     "sharding": ("core",),
+    "distributed": ("core",),
     "data": VOCABULARY,
-    "train": (*VOCABULARY, "plots", "sharding", "data"),
+    "train": (*VOCABULARY, "plots", "sharding", "distributed", "data"),
     "flax": VOCABULARY,
     "keras": VOCABULARY,
     "port.ir": VOCABULARY,
@@ -46,7 +47,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "federated": (*VOCABULARY, "train"),
     "cli": (
         *VOCABULARY, "summary", "plots", "train", "report", "data", "export", "serve", "flax", "port", *PORT,
-        "port.ported", "port.frontends", "port.pretrained",
+        "distributed", "port.ported", "port.frontends", "port.pretrained",
     ),
 }  # fmt: skip
 OVER_THE_VOCABULARY = ("port.codegen", "port.frontends", "cli")  # may `import compose` itself

@@ -12,6 +12,7 @@ import typer
 import compose
 from compose.cli.porting import porting
 from compose.core.errors import ComposeError, LayerError, PortError
+from compose.distributed.peers import fail
 
 app = typer.Typer(
     help="Neural networks as expressions, on JAX.",
@@ -47,8 +48,7 @@ def main() -> None:
     try:
         app(prog_name="compose")
     except (ComposeError, OSError) as e:
-        print(f"compose: {_message(e)}", file=sys.stderr)
-        sys.exit(1)
+        fail(f"compose: {_message(e)}")
 
 
 def _print_version(asked: bool) -> None:
@@ -100,6 +100,9 @@ def train(
         Path | None, typer.Option(help="A folder for checkpoints; run again, the same command resumes from them.")
     ] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="How many devices to train on.")] = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Train together with the processes that srun, mpirun or a Job starts.")
+    ] = False,
     sharding: Annotated[
         Literal["replicated", "fsdp", "tensor"] | None, typer.Option(help="How devices share the parameters.")
     ] = None,
@@ -110,9 +113,14 @@ def train(
 
     The network is an expression, a text file with one, or a model file to go on with. The loss fits the targets:
     cross entropy for classes, binary cross entropy for 0 and 1 with one output, else the mean squared error.
+
+    With --distributed the command runs once in every process of a cluster, as in `srun compose train ...`; process 0
+    prints and writes.
     """
     from compose.cli.train import train
 
+    if distributed:
+        compose.distributed.start()
     options = dict(
         batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate, loss=loss, metrics=metric or [],
         clip=clip, checkpoint=checkpoint, devices=devices, sharding=sharding, seed=seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import typer
 
@@ -26,13 +27,15 @@ def train(
     options = dict(options)
     task = read(source, target, net, start, options.pop("loss"), options.pop("metrics"))
     part, held_out = _held_out(task, validation, options["seed"])
-    print(f"{source}: {len(part)} examples, {len(held_out) if held_out else 0} for validation; loss {task.loss}")
+    if first := jax.process_index() == 0:
+        print(f"{source}: {len(part)} examples, {len(held_out) if held_out else 0} for validation; loss {task.loss}")
     net = net if start else task.around(net, part)
     trained = fit(
         net, part, start=start, loss=task.loss, metrics=task.metrics, epochs=epochs, validation=held_out, **options
     )
     trained.save(out, optimizer=True)
-    print(f"wrote {out}")
+    if first:
+        print(f"wrote {out}")
     if trained.interrupted:
         raise typer.Exit(130)
 

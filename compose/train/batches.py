@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from compose.train.distribution import ONE_DEVICE
+from compose.train.chunk import Chunk
+from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.examples import Examples
-
-
-class Chunk(NamedTuple):
-    """Arrays on the device and the batches in them: `steps` batches of `size` examples.
-
-    Batch `i` is `order[offset + i·size:]`; see `over_batches`. The first `first` batches are done already. `place` is
-    the place in the data after the chunk, where data says it; None for arrays, whose place is the number of steps.
-    """
-
-    arrays: Any
-    order: Any
-    offset: int
-    steps: int
-    size: int
-    first: int = 0
-    place: Any = None
+from compose.train.over_processes import OverProcesses
+from compose.train.part_batches import PartBatches
 
 
 class Batches:
@@ -87,9 +74,11 @@ def steps_of(data: Any, options: dict[str, Any]) -> int | None:
     return data.steps if not isinstance(data, Examples) else -(-data.count // min(options["batch_size"], data.count))
 
 
-def batches_of(data: Any, options: dict[str, Any], put: Callable[[Any], Any] = ONE_DEVICE.whole) -> Any:
-    """The batches of examples, for options of `fit`. A stream is its own. `put` puts arrays where they are used."""
+def batches_of(data: Any, options: dict[str, Any], where: Distribution = ONE_DEVICE) -> Any:
+    """The batches of examples, for options of `fit`. A stream is its own. `where` are the devices that use them."""
     if not isinstance(data, Examples):
-        data.put = put
-        return data
-    return Batches(data, min(options["batch_size"], data.count), options["memory"], put)
+        return data.over(where)
+    batch = min(options["batch_size"], data.count)
+    if isinstance(where, OverProcesses):
+        return PartBatches(data, batch, options["memory"], where)
+    return Batches(data, batch, options["memory"], where.whole)

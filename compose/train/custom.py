@@ -21,7 +21,7 @@ from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.distribution import ONE_DEVICE, Distribution
-from compose.train.epoch import run_epoch
+from compose.train.epoch import StepsPerCall, run_epoch
 from compose.train.examples import Examples
 from compose.train.train_step import evaluation_steps
 from compose.train.weights import Weighted
@@ -125,7 +125,8 @@ class CustomScoring:
     def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""
         scores: Any = self.scores
-        return run_epoch(self._steps, (), (params, state), batches, scores, compiling)[1]
+        pace = StepsPerCall(self.distribution.of_first)
+        return run_epoch(self._steps, (), (params, state), batches, scores, compiling, pace)[1]
 
 
 def parts(returned: Any) -> tuple[Any, Any, dict[str, Any]]:

@@ -3,26 +3,69 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
-from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import init
-from compose.sharding.mesh import batch_axis, mesh_of
+from compose.sharding.mesh import batch_axis
 from compose.sharding.rules import Rules, shardings
+from compose.train.chunk import Chunk
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Where the arrays of a training are: here all on one device, so that there is nothing to do in a step."""
+    """Where the arrays of a training are: here all on one device, so that there is nothing to do in a step.
+
+    Attributes:
+        spread: whether the devices are those of several processes.
+        first: whether this process is the one that prints and writes files.
+        parts: into how many parts batches are split.
+    """
+
+    spread: ClassVar[bool] = False
+    first: ClassVar[bool] = True
+
+    @property
+    def parts(self) -> int:
+        return 1
+
+    def batch(self, arrays: Any, order: Any, offset: Any, i: Any, size: int) -> Any:
+        """In a compiled step: batch `i` of a chunk, its examples split over the devices."""
+        rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
+        return self.split(jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays))
+
+    def joined(self, arrays: Any, count: int | None) -> Chunk | None:
+        """A batch of a stream as a chunk; None at its end, where there are none."""
+        if count is None:
+            return None
+        return Chunk(self.whole(arrays), self.whole(_rows(count)), 0, 1, count)
+
+    def place_of(self, params: Any, name: str, shape: tuple[int, ...]) -> Sharding | None:
+        """Where an array belongs that a file has by this name; None for the host."""
+        return None
+
+    def check_streams(self) -> None:
+        """Raise `ConfigError` if batches of a stream cannot be split so."""
+
+    def most(self, value: int) -> int:
+        """The largest of the processes' numbers."""
+        return value
+
+    def of_first(self, value: float) -> float:
+        """The number that the first process has."""
+        return value
+
+    def said(self, value: Any) -> list[Any]:
+        """A value of JSON in each process."""
+        return [value]
 
     def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
         """As `Layer.init`, but no device ever holds more than its part."""
@@ -76,6 +119,11 @@ class OverMesh(Distribution):
     def _whole(self) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec())
 
+    @property
+    def parts(self) -> int:
+        axis = batch_axis(self.mesh)
+        return 1 if axis is None else self.mesh.shape[axis]
+
     def init(self, net: Layer, seed: int, inputs: Any) -> tuple[Any, Any]:
         planned = plan(net, inputs)
         places = shardings(planned.param_specs(), self.mesh, self._rules), self._whole
@@ -105,10 +153,10 @@ class OverMesh(Distribution):
         A batch that they do not divide evenly is cut out of a larger one that they do, since `jax.jit` refuses to
         split it itself; the compiler pads it on the last device, and no value changes.
         """
-        axis = batch_axis(self.mesh)
+        axis, parts = batch_axis(self.mesh), self.parts
         if axis is None:
             return tree
-        parts, sharding = self.mesh.shape[axis], NamedSharding(self.mesh, PartitionSpec(axis))
+        sharding = NamedSharding(self.mesh, PartitionSpec(axis))
 
         def one(a: Any) -> Any:
             missing = -a.shape[0] % parts
@@ -119,51 +167,35 @@ class OverMesh(Distribution):
 
         return jax.tree.map(one, tree)
 
+    def place_of(self, params: Any, name: str, shape: tuple[int, ...]) -> Sharding | None:
+        return self._place(self._by_path(params), tuple(re.findall(r"[^/\[\].']+", name)), shape)
+
     def _places(self, params: Any, tree: Any) -> Any:
-        by_path = {
-            _names(path): (leaf.shape, place)
-            for (path, leaf), place in zip(
-                jax.tree_util.tree_leaves_with_path(params),
-                jax.tree.leaves(shardings(params, self.mesh, self._rules)),
-            )
-        }
-
-        def place(path: Any, leaf: Any) -> NamedSharding:
-            names = _names(path)
-            for i in range(len(names)):
-                shape, found = by_path.get(names[i:], ((), None))
-                if found is not None and shape == jnp.shape(leaf):
-                    return found
-            return self._whole
-
+        by_path = self._by_path(params)
+        place = lambda path, leaf: self._place(by_path, _names(path), jnp.shape(leaf))
         return jax.tree_util.tree_map_with_path(place, tree)
 
+    def _by_path(self, params: Any) -> dict[tuple[str, ...], tuple[tuple[int, ...], NamedSharding]]:
+        leaves, places = jax.tree_util.tree_leaves_with_path(params), shardings(params, self.mesh, self._rules)
+        return {_names(path): (leaf.shape, place) for (path, leaf), place in zip(leaves, jax.tree.leaves(places))}
 
-def distribution_of(devices: Any, mesh: Any, sharding: Any) -> Distribution:
-    """That for the arguments of `fit`. Raises `ConfigError`."""
-    where = devices if mesh is None else mesh
-    if where is None:
-        if sharding is not None:
-            raise ConfigError("devices= or mesh= beside sharding=", f"sharding={sharding!r} alone")
-        return ONE_DEVICE
-    if devices is not None and mesh is not None:
-        raise ConfigError("devices= or mesh=", "both")
-    if mesh is not None and not isinstance(mesh, Mesh):
-        raise ConfigError("mesh as a jax.sharding.Mesh, which jax.make_mesh gives", repr(mesh))
-    rules = "replicated" if sharding is None else sharding
-    if isinstance(rules, Mapping):
-        rules = tuple((pattern, tuple(spec)) for pattern, spec in rules.items())
-    elif not isinstance(rules, str):
-        raise ConfigError("sharding as a name or a dict of patterns", repr(sharding))
-    made = mesh_of(where, rules)
-    if any(device.process_index != jax.process_index() for device in made.devices.flat):
-        raise ConfigError(
-            "devices of this process", f"a mesh over {jax.process_count()} processes",
-            "fit trains on the devices of one process, as jax.local_devices() lists them; compose.shardings gives the "
-            "layout for a loop of your own over several",
-        )  # fmt: skip
-    return OverMesh(made, rules)
+    def _place(self, by_path: dict, names: tuple[str, ...], shape: tuple[int, ...]) -> NamedSharding:
+        """The place of the parameter whose path the names end in, if it has that shape; else every device."""
+        for i in range(len(names)):
+            like, found = by_path.get(names[i:], ((), None))
+            if found is not None and like == shape:
+                return found
+        return self._whole
 
 
 def _names(path: Any) -> tuple[str, ...]:
     return tuple(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)
+
+
+_orders: dict[int, Any] = {}
+
+
+def _rows(count: int) -> Any:
+    if count not in _orders:
+        _orders[count] = jnp.arange(count, dtype=jnp.int32)
+    return _orders[count]

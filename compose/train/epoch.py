@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from compose.train.batches import Chunk
+from compose.train.chunk import Chunk
 from compose.train.compiled import Compiled
 from compose.train.scores import Scores
 
@@ -17,13 +17,17 @@ CALL_SECONDS = 0.4  # the target duration of one call: how long the progress bar
 
 
 class StepsPerCall:
-    """How many steps to run in one call, adapted to how long they take."""
+    """How many steps to run in one call, adapted to how long they take.
 
-    def __init__(self):
-        self.steps = 8
+    `clock` gives the seconds that count, of those that a call took here: several processes must run as many steps.
+    """
+
+    def __init__(self, clock: Callable[[float], float] = float):
+        self.steps, self.clock = 8, clock
 
     def update(self, steps: int, seconds: float) -> None:
         """Adapt to a call that ran `steps` steps in `seconds`; grow at most fourfold."""
+        seconds = self.clock(seconds)
         fitting = int(CALL_SECONDS * steps / max(seconds, 1e-6))
         self.steps = max(1, min(fitting, 4 * self.steps))
 
@@ -91,10 +95,11 @@ def run_epoch(
     batches: Any,
     scores: Scores,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
+    steps_per_call: StepsPerCall | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
     sums = batches.put(scores.start(batches.count or 0))
-    whole = Pass(run, carry, constants, batches.whole_pass(), sums, compiling=compiling)
+    whole = Pass(run, carry, constants, batches.whole_pass(), sums, steps_per_call, compiling)
     while whole.advance():
         pass
     return whole.carry, scores.result(whole.sums, whole.examples)

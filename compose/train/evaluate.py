@@ -9,6 +9,7 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.precision import compute_dtype
 from compose.core.run import check_params
+from compose.distributed.exchange import local
 from compose.train.batches import Batches
 from compose.train.custom import is_custom
 from compose.train.examples import examples
@@ -38,5 +39,6 @@ def evaluate(
         check_stream_options(scoring.scores, None)
         data.check = scoring.check
     scoring.check(data)
+    params, state = local((params, state))
     scoring.check_end(data, params, state)
     return scoring.measure(params, state, data if streamed else Batches(data, min(batch_size, data.count), 2 << 30))

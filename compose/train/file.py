@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,9 +22,11 @@ from compose.core.function import Function
 from compose.core.layer import Layer, walk
 from compose.core.parsing import parse
 from compose.core.plan import plan
+from compose.distributed.exchange import on_host
 from compose.train.container import read, write
 from compose.train.kept import TRAINING, session_values, training_parts, training_values
 from compose.train.named import UNNAMED, Names
+from compose.train.split_arrays import SPLIT, check_split, read_split
 
 if TYPE_CHECKING:
     from compose.train.trained import Trained
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 def save(trained: Trained, path: str | os.PathLike, optimizer: bool = False) -> None:
     """Write a model file atomically. The same model gives the same bytes.
 
-    With `optimizer`, the optimizer's state, the number of steps and parameters that are averaged are in it too.
+    With `optimizer`, the optimizer's state, the number of steps and parameters that are averaged are in it too. Of
+    several processes that trained together, all call it, and process 0 writes.
 
     Raises `FileError` if the network has no text (an unregistered function), the weights do not fit it, or
     the file cannot be written.
@@ -42,11 +46,15 @@ def save(trained: Trained, path: str | os.PathLike, optimizer: bool = False) -> 
         if trained.session is None:
             raise FileError(f"{path}: there is no optimizer's state to save; the network comes from a file without one")
         training = session_values(trained.session)
-    write(path, *model_parts(trained, expression_of(trained.net), training))
+    parts = model_parts(trained, expression_of(trained.net), training)
+    if trained.session is None or not trained.session.spread or jax.process_index() == 0:
+        write(path, *parts)
 
 
-def model_parts(trained: Trained, text: str, training: Any = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors, copied to the host, and the metadata of a model file; `training` is what else it keeps."""
+def model_parts(
+    trained: Trained, text: str, training: Any = None, copy: Callable[[Any], Any] = on_host
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors, copied by `copy`, and the metadata of a model file; `training` is what else it keeps."""
     metadata = {
         "expression": text,
         "inputs": json.dumps(_inputs_text(trained.inputs)),
@@ -54,10 +62,10 @@ def model_parts(trained: Trained, text: str, training: Any = None) -> tuple[dict
         "compose": version(),
         **({} if trained.names == UNNAMED else {"names": trained.names.to_json()}),
     }
-    tensors = {k: np.array(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
+    tensors = {k: copy(v) for k, v in _flat({"params": trained.params, "state": trained.state}).items()}
     _check(tensors, _wanted(trained.net, trained.inputs), "the model")
     if training is not None:
-        arrays, metadata[TRAINING] = training_parts(training)
+        arrays, metadata[TRAINING] = training_parts(training, copy)
         tensors |= arrays
     return tensors, metadata
 
@@ -79,6 +87,10 @@ def read_model(
     Raises `FileError`; see `load`.
     """
     metadata, tensors = read(path)
+    if SPLIT in metadata:
+        arrays = read_split(path, metadata[SPLIT], {})
+        check_split(path, metadata[SPLIT], arrays)
+        tensors |= arrays
     for name in sorted(tensors):
         if jnp.issubdtype(tensors[name].dtype, jnp.floating):
             _check_width(name, tensors[name].dtype, path)  # before planning, where JAX 0.12 warns about float64

@@ -21,7 +21,7 @@ from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.checkpoints import checkpoint_of
 from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
-from compose.train.distribution import distribution_of
+from compose.train.distribution_of import distribution_of
 from compose.train.examples import examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
@@ -128,7 +128,8 @@ def fit(
         callbacks: functions of an event, called at the end of every epoch, and those of `compose.callbacks`.
         checkpoint: a folder for checkpoints, or `compose.checkpoint(folder, steps=..., minutes=..., keep=...)`. If
             there is one in it, training continues from the latest, in mid-epoch too, and ends with the same bits as a
-            training that was never cut. SIGTERM saves one and ends the program.
+            training that was never cut. SIGTERM saves one and ends the program. Several processes need a folder that
+            all of them see.
         seed: seed for parameters, shuffling and dropout.
         start: where to start from: a `Trained`, a port, or a pair (params, state).
         inputs: for a loss that runs the network itself, the network's input as `compose.spec(...)`, or a tuple of
@@ -138,7 +139,9 @@ def fit(
             statistics and state stay in float32. In float16 the loss is scaled, and a step whose gradients overflow is
             skipped. None computes in float32.
         devices: how many devices to train on, or `"all"`; or the sizes of named axes, `{"data": 4, "model": 2}`. Each
-            batch is split over the axis `"data"`; results are those of one device but for rounding.
+            batch is split over the axis `"data"`; results are those of one device but for rounding. Several processes,
+            see `compose.distributed.start`, train together on all devices of all of them; each must be given the same
+            arguments, but of a stream its own part of each batch.
         mesh: the mesh of these devices instead, as `jax.make_mesh` gives it.
         sharding: how parameters and optimizer are laid out over the devices: `"replicated"` (the default), `"fsdp"`,
             `"tensor"`, or a dict from patterns of paths to mesh axes, as in `{"**/kernel": (None, "model")}`; see

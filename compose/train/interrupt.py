@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 
@@ -12,10 +13,14 @@ class Interrupt:
 
     Raising at once could lose the parameters: they may be donated to a call that has not returned yet.
     With `terminate`, SIGTERM sets `asked` and `terminated`. A program with its own handlers keeps them.
+
+    Several processes must stop after the same step: then `most` is given, which tells the largest of their numbers, and
+    a signal counts from the next `settled()`.
     """
 
-    def __init__(self, terminate: bool = False):
+    def __init__(self, terminate: bool = False, most: Callable[[int], int] | None = None):
         self.asked = self.terminated = False
+        self.most, self.heard = most, 0  # 1 for Ctrl-C, 2 for SIGTERM
         self.watched: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler}
         if terminate:
             self.watched[signal.SIGTERM] = signal.SIG_DFL
@@ -32,9 +37,18 @@ class Interrupt:
         for s in self.ours:
             signal.signal(s, self.watched[s])
 
+    def settled(self) -> bool:
+        """Whether to stop here, which all processes must ask at the same place."""
+        if self.most is not None:
+            self._take(self.most(self.heard))
+        return self.asked
+
     def _ask(self, signum, frame) -> None:
-        self.asked = True
-        if signum == signal.SIGTERM:
-            self.terminated = True
-        else:
+        self.heard = max(self.heard, 2 if signum == signal.SIGTERM else 1)
+        if signum != signal.SIGTERM:
             signal.signal(signum, self.watched[signal.SIGINT])
+        if self.most is None:
+            self._take(self.heard)
+
+    def _take(self, heard: int) -> None:
+        self.asked, self.terminated = heard > 0, heard > 1

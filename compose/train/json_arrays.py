@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,16 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import FileError
+from compose.distributed.exchange import on_host
 
 _ARRAY, _KEY = "$array", "$key"
 
 
-def apart(value: Any, path: str) -> tuple[Any, dict[str, np.ndarray]]:
-    """The value with arrays replaced by their names, which start with `path`, and the arrays, copied to the host.
+def apart(value: Any, path: str, copy: Callable[[Any], Any] = on_host) -> tuple[Any, dict[str, Any]]:
+    """The value with arrays replaced by their names, which start with `path`, and the arrays, copied by `copy`.
 
     Raises `FileError` for what is neither JSON nor an array.
     """
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
 
     def walk(v: Any, path: str) -> Any:
         if v is None or isinstance(v, (bool, int, float, str)):
@@ -31,7 +33,7 @@ def apart(value: Any, path: str) -> tuple[Any, dict[str, np.ndarray]]:
             if isinstance(v, jax.Array) and jnp.issubdtype(v.dtype, jax.dtypes.prng_key):
                 arrays[path] = np.array(jax.random.key_data(v))
                 return {_KEY: path, "of": str(jax.random.key_impl(v))}
-            arrays[path] = np.array(v)
+            arrays[path] = copy(v)
             return {_ARRAY: path, "weak": bool(getattr(v, "weak_type", False))}
         raise FileError(f"{path}: a checkpoint keeps numbers, strings, lists, dicts and arrays; got {type(v).__name__}")
 

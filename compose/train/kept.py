@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -28,9 +29,9 @@ def session_values(session: Any) -> dict[str, Any]:
     }
 
 
-def training_parts(training: Any) -> tuple[dict[str, np.ndarray], str]:
-    """The tensors, copied to the host, and the JSON of what a file keeps of a training."""
-    values, arrays = apart(training, TRAINING)
+def training_parts(training: Any, copy: Callable[[Any], Any]) -> tuple[dict[str, Any], str]:
+    """The tensors, copied by `copy`, and the JSON of what a file keeps of a training."""
+    values, arrays = apart(training, TRAINING, copy)
     return arrays, json.dumps(values)
 
 

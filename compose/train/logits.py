@@ -20,6 +20,7 @@ from compose.core.errors import ConfigError
 from compose.core.function import Function
 from compose.core.layer import Layer
 from compose.core.precision import call_in
+from compose.distributed.exchange import local
 from compose.layers.activation.basic import sigmoid
 from compose.layers.activation.softmax import log_softmax, softmax
 from compose.layers.norm.standard import unstandardize
@@ -126,6 +127,7 @@ def refuse_hidden_probabilities(
     kinds = PROBABILITIES[over]
     if outputs.over == over or not any(fn.fn in kinds or not fn.registered for fn, _, _ in outputs.calls):
         return
+    params, state = local((params, state))
     y = np.asarray(jax.tree.leaves(_outputs(net)(params, state, x))[place or 0].astype(jnp.float32))
     inside = y.min() >= 0 and y.max() <= 1
     if inside and (over == "elements" or np.allclose(y.sum(-1), 1, atol=1e-3)):

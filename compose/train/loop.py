@@ -15,6 +15,8 @@ import numpy as np
 
 from compose.core.plan import plan
 from compose.core.run import check_params
+from compose.distributed.peers import together
+from compose.train.agreement import agreed, own_place, same_answer
 from compose.train.batches import batches_of
 from compose.train.callbacks.event import Answer, Event
 from compose.train.callbacks.running import Running
@@ -35,15 +37,17 @@ from compose.train.trained import Trained
 
 def train(task: Task) -> Trained:
     """`fit` with its arguments made ready."""
-    with contextlib.ExitStack() as stack:
-        folder = None if task.checkpoint is None else Checkpoints(task.checkpoint)
+    where = task.scoring.distribution
+    with contextlib.ExitStack() as stack, together(lambda: _advice(task)):
+        folder = None if task.checkpoint is None else Checkpoints(task.checkpoint, where)
         if folder is not None:
             stack.callback(folder.close)
         training = Training(task, folder)
         stack.callback(training.running.close)
-        interrupt = stack.enter_context(Interrupt(terminate=folder is not None))
-        shown = stack.enter_context(progress(task.options["verbose"], training.epoch, training.last, task.data.count))
-        while training.epoch <= training.last and not (training.stopped or interrupt.asked):
+        interrupt = stack.enter_context(Interrupt(folder is not None, where.most if where.spread else None))
+        verbose = task.options["verbose"] and where.first
+        shown = stack.enter_context(progress(verbose, training.epoch, training.last, task.data.count))
+        while training.epoch <= training.last and not (training.stopped or interrupt.settled()):
             training.one_epoch(interrupt, shown)
         interrupted = interrupt.asked and training.epoch <= training.last and not training.stopped
         training.save(last=True)
@@ -74,30 +78,31 @@ class Training:
         task.scoring.check(task.data)
         if task.held_out is not None:
             task.scoring.check(task.held_out, "validation")
-        found = None if folder is None else folder.latest()
-        kept: Any = None
         self.where = where = task.scoring.distribution
+        self.about = agreed(task) if folder is not None or where.spread else {}
+        found = None if folder is None else folder.latest(plan(task.net, inputs).param_specs())
+        kept: Any = None
         if found is None:
             before = begin(task.net, inputs, options["seed"], task.start, where)
         else:
-            before, kept = restored(task, inputs, *found)
+            before, kept = restored(task, self.about, inputs, *found)
         task.scoring.check_end(task.data, before.params, before.state)
         self.optimizer_key = structural_key(task.update)  # before it runs: schedules may change what they captured
-        self.batches = batches_of(task.data, options, where.whole)
-        self.validating = None if task.held_out is None else batches_of(task.held_out, options, where.whole)
+        self.batches = batches_of(task.data, options, where)
+        self.validating = None if task.held_out is None else batches_of(task.held_out, options, where)
         steps = len(before.history) * (self.batches.steps or 0)
         anew = task.anew and kept is None
         begun = first_carry(task, before, self.optimizer_key, steps, anew)
         self.carry, self.fixed = where.place(before.params, begun)
         net = resting(task.net, inputs, task.freeze)
         self.run = training_steps(net, task.scoring.scores, task.update, task.scoring.dtype, task.regime, where)
-        self.history, self.steps_per_call = list(before.history), StepsPerCall()
+        self.history, self.steps_per_call = list(before.history), StepsPerCall(where.of_first)
         self.key = where.whole(jax.random.key(options["seed"]))
         self.base = kept["base"] if kept else len(before.history)
         self.epoch = kept["epoch"] if kept else self.base + 1
         self.last, self.stopped = self.base + task.epochs, bool(kept and kept["stopped"])
         self.resumed, self.over, self.began, self.spent = kept and kept["over"], None, 0.0, 0.0
-        self.place = self.from_place = kept and kept["place"]
+        self.place = self.from_place = kept and own_place(kept["place"])
         self.running = Running(task.callbacks, self.event("begin", {}))
         if kept:
             self.running.restore(kept["callbacks"])
@@ -109,7 +114,7 @@ class Training:
         shown.begin(self.epoch)
         self.over = over = self.begin_pass(shown)
         before = int(self.carry.step) - over.steps
-        while not (interrupt.asked or self.stopped):
+        while not (interrupt.settled() or self.stopped):
             done = over.advance(self.until_next(before + over.steps))
             if not done:
                 break
@@ -121,7 +126,7 @@ class Training:
             self.save()
         if interrupt.asked or self.stopped:
             return
-        record = {"epoch": float(self.epoch), "seconds": self.seconds()}
+        record = {"epoch": float(self.epoch), "seconds": self.where.of_first(self.seconds())}
         record |= self.task.scoring.scores.result(over.sums, over.examples)
         if self.validating is not None:
             measured = self.task.scoring.measure(self.params(), self.carry.state, self.validating, shown.compiling)
@@ -179,7 +184,7 @@ class Training:
         carry, fixed = self.where.together((jax.tree.map(jnp.copy, self.carry) if copy else self.carry, self.fixed))
         session = Session(
             self.options, self.task.update, self.optimizer_key, carry.opt_state, int(carry.step), carry.scale,
-            carry.rate, None if carry.average is None else merge(carry.training, fixed),
+            carry.rate, None if carry.average is None else merge(carry.training, fixed), self.where.spread,
         )  # fmt: skip
         params = _params(carry, fixed)
         net, history, names = self.task.net, tuple(self.history), self.task.names
@@ -193,14 +198,14 @@ class Training:
         epoch = self.epoch - 1 if on in ("begin", "end") else self.epoch
         rate = 1.0 if self.carry.rate is None else float(self.carry.rate)
         now = lambda: self.trained(copy=True)
-        return Event(on, epoch, int(self.carry.step), scores, tuple(self.history), self.task.net, rate, now)
+        step, history = int(self.carry.step), tuple(self.history)
+        return Event(on, epoch, step, scores, history, self.task.net, rate, now, self.where.first)
 
     def fire(self, on: str, scores: dict[str, float]) -> None:
         """Call the callbacks for an event, and do what they answer."""
         if not self.running.wants(on, int(self.carry.step)):
             return
-        answer = self.running.fire(self.event(on, scores))
-        self._take(answer)
+        self._take(same_answer(self.where, self.running.fire(self.event(on, scores))))
         if self.over is not None:
             self.over.carry, self.over.constants = self.carry, (self.fixed, self.key)
 
@@ -218,7 +223,15 @@ class Training:
             if not 0 <= answer.rate < math.inf:
                 raise ValueError(f"a callback answered rate={answer.rate!r}; it must be a number of at least 0")
             carry = carry._replace(rate=jnp.float32(answer.rate))
-        self.carry, self.stopped = carry, self.stopped or answer.stop
+        if carry is not self.carry:
+            self.carry, self.fixed = self.where.place(merge(carry.training, self.fixed), (carry, self.fixed))
+        self.stopped = self.stopped or answer.stop
+
+
+def _advice(task: Task) -> str:
+    if task.checkpoint is None:
+        return "start all processes again; with checkpoint=FOLDER they would go on where this training was"
+    return f"start all processes again; they go on from the latest checkpoint in {task.checkpoint.folder}"
 
 
 def _params(carry: Carry, fixed: Any) -> dict[str, Any]:

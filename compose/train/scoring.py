@@ -18,7 +18,7 @@ from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.batches import Batches
 from compose.train.distribution import ONE_DEVICE, Distribution
-from compose.train.epoch import run_epoch
+from compose.train.epoch import StepsPerCall, run_epoch
 from compose.train.examples import Examples
 from compose.train.heads import Given, Head, given
 from compose.train.image_axes import warn_of_images
@@ -182,7 +182,8 @@ class Scoring:
 
     def measure(self, params, state, batches: Batches, compiling: Callable = nullcontext) -> dict[str, Any]:
         """The loss and metrics over all batches. Compiling happens within `compiling()`."""
-        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling)[1]
+        pace = StepsPerCall(self.distribution.of_first)
+        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling, pace)[1]
 
     def numbers_only(self) -> None:
         """Raise `ConfigError` for a metric that is not one number, which has no place in the history."""

@@ -28,6 +28,7 @@ class Session:
     scale: Any = None  # the loss scale, in float16
     rate: Any = None  # the factor on the learning rate that callbacks chose
     raw: Any = None  # the parameters that the optimizer changes, where `params` are their averages
+    spread: bool = False  # whether several processes trained together
 
 
 OF_A_LOSS = ("logits", "loss_weights")  # the options that another loss does not keep

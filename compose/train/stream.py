@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import ConfigError, DataError
-from compose.train.batches import Chunk
-from compose.train.distribution import ONE_DEVICE
+from compose.train.chunk import Chunk
+from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.examples import Examples, examples
 from compose.train.foreign import is_array
 
@@ -48,7 +48,7 @@ class Stream:
         self.limit = steps
         self.steps = _length(source) if steps is None else steps
         self.check: Callable[[Examples], None] = lambda batch: None
-        self.put: Callable[[Any], Any] = ONE_DEVICE.whole
+        self.where: Distribution = ONE_DEVICE
         self.opened: Any = None
         self.source_left = self._read(0)
         self.ahead = [found for found in (next(self.source_left, None),) if found is not None]
@@ -61,21 +61,41 @@ class Stream:
         """The abstract input with batch size `batch`."""
         return self.first.specs(batch)
 
+    def put(self, tree: Any) -> Any:
+        """Arrays on the devices that use the batches."""
+        return self.where.whole(tree)
+
+    @property
+    def divided(self) -> bool:
+        """Whether several processes need not give batches of their own, since it divides them itself."""
+        return isinstance(self.source, Rows)
+
+    def over(self, where: Distribution) -> Stream:
+        """This stream, with batches for the devices of `where`. Raises `ConfigError` if they cannot be split so."""
+        self.where = where
+        if where.spread:
+            where.check_streams()
+            if self.divided:
+                self.source.process, self.source.processes = jax.process_index(), jax.process_count()
+                self.ahead, self.source_left = [], self._read(0)
+        return self
+
     def epoch(self, seed: int, number: int, skip: int = 0, place: Any = None) -> Iterator[Chunk]:
         """The chunks of epoch `number`, from 0: one for each batch. Resumed at `place`, after `skip` batches of it."""
         read = self._from(number, skip, place)
         done = skip
         while self.limit is None or done < self.limit:
-            found = next(read, None)
-            if found is None:
+            batch, after = next(read, (None, None))
+            part = None if after is None else self._examples(batch)
+            if part is not None and part.count:
+                self.check(part)
+            chunk = self.where.joined(part and (part.x, part.y), part and part.count)
+            if chunk is None:
                 if done == 0 or self.limit is not None:
                     raise DataError(f"the data gave {done} batches in epoch {number + 1}{self._used_up()}")
                 return
-            batch, after = found
-            part = self._examples(batch)
-            self.check(part)
             done += 1
-            yield Chunk(self.put((part.x, part.y)), self.put(_rows(part.count)), 0, 1, part.count, place=after)
+            yield chunk._replace(place=after)
 
     def whole_pass(self) -> Iterator[Chunk]:
         """The chunks of one pass, for validation."""
@@ -122,6 +142,8 @@ class Stream:
                 return
 
     def _examples(self, batch: Any) -> Examples:
+        if isinstance(batch, _NoneOf):
+            return self._examples(batch.like).part(0, 0)
         if isinstance(batch, (tuple, list)) and len(batch) in (2, 3) and not self.whole:
             return examples(*(tuples(part) for part in batch))
         if self.whole:
@@ -141,7 +163,8 @@ class Stream:
 class Rows:
     """The batches of a data set of single examples, `len(data)` and `data[i]`, such as torch's `Dataset`.
 
-    They are in `fit`'s random order for a seed, and in that of the data without.
+    They are in `fit`'s random order for a seed, and in that of the data without. Of several processes, each reads its
+    own part of every batch.
     """
 
     def __init__(self, data: Any, batch: int, seed: int | None = None):
@@ -152,6 +175,7 @@ class Rows:
                 f"{type(data).__name__} has no length, so data[i] may go on for ever; define __len__, or {_HINT}"
             ) from None
         self.data, self.batch, self.seed = data, batch, seed
+        self.process, self.processes = 0, 1
 
     def __len__(self) -> int:
         return -(-self.count // self.batch)
@@ -160,9 +184,19 @@ class Rows:
         rows = np.arange(self.count)
         order = rows if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(rows)
         for at in range(0, self.count, self.batch):
-            items = [self.data[int(i)] for i in order[at : at + self.batch]]
+            rows = order[at : at + self.batch]
+            own = np.array_split(rows, self.processes)[self.process]
+            items = [self.data[int(i)] for i in (own if len(own) else rows[:1])]
             items = [tuple(item) if isinstance(item, list) else item for item in items]
-            yield jax.tree.map(_stacked, *items, is_leaf=lambda value: isinstance(value, list))
+            batch = jax.tree.map(_stacked, *items, is_leaf=lambda value: isinstance(value, list))
+            yield batch if len(own) else _NoneOf(batch)
+
+
+@dataclass(frozen=True)
+class _NoneOf:
+    """No examples, of the kind of `like`."""
+
+    like: Any
 
 
 def stream_of(x: Any, steps: int | None, options: dict[str, Any], whole: bool = False) -> Stream:
@@ -190,15 +224,6 @@ def _length(source: Any) -> int | None:
         return len(source) if isinstance(source, Sized) else None
     except TypeError:  # a data set of TensorFlow that does not know, or that never ends
         return None
-
-
-_orders: dict[int, Any] = {}
-
-
-def _rows(count: int) -> Any:
-    if count not in _orders:
-        _orders[count] = jnp.arange(count, dtype=jnp.int32)
-    return _orders[count]
 
 
 def opened(source: Any, number: int = 0) -> Any:

@@ -56,10 +56,9 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | 
     """
 
     def step(carry: Carry, sums, constants, x, y):
-        net, scores, optimizer, dtype, regime, distribution = values()
+        net, scores, optimizer, dtype, regime, _ = values()
         update = optax.with_extra_args_support(optimizer).update
         fixed, key = constants
-        x, y = distribution.split((x, y))
         rng = jax.random.fold_in(key, carry.step)
         factor = None if carry.scale is None else carry.scale.factor
 
@@ -90,7 +89,7 @@ def training_steps(values: Callable[[], tuple[Layer, Scores, Any, Any, Regime | 
         params = merge(carry.training, constants[0])
         return distribution.constrain(params, carry), distribution.everywhere(sums)
 
-    return over_batches(step, settled)
+    return over_batches(step, settled, lambda *chunk: values()[-1].batch(*chunk))
 
 
 def _unless_overflow(scale: LossScale, grad, after: Carry, before: Carry) -> Carry:
@@ -107,8 +106,7 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution
     """
 
     def step(carry, sums, constants, x, y):
-        net, scores, dtype, distribution = values()
-        x, y = distribution.split((x, y))
+        net, scores, dtype, _ = values()
         params, state = constants
         found = scores.compute(net, params, state, x, y, Context(), dtype)[2]
         return carry, scores.add(sums, found)
@@ -116,14 +114,14 @@ def evaluation_steps(values: Callable[[], tuple[Layer, Scores, Any, Distribution
     def settled(carry, sums, constants):
         return carry, values()[-1].everywhere(sums)
 
-    return over_batches(step, settled)
+    return over_batches(step, settled, lambda *chunk: values()[-1].batch(*chunk))
 
 
-def over_batches(step, settled) -> Compiled:
+def over_batches(step, settled, batch) -> Compiled:
     """`run(carry, sums, constants, arrays, order, offset, start, stop, size) -> (carry, sums)`.
 
-    Batch `i` is the `size` examples with indices `order[offset + i·size:]`. `sums` are those of the
-    scores. Only the carry is donated. `settled` is called with carry, sums and constants after each step, and at the
+    Batch `i` of `size` examples is `batch(arrays, order, offset, i, size)`. `sums` are those of the scores. Only the
+    carry is donated. `settled` is called with carry, sums and constants after each step, and at the
     end, since the compiler else chooses where the results of a loop are.
     """
 
@@ -131,8 +129,7 @@ def over_batches(step, settled) -> Compiled:
     def run(carry, sums, constants, arrays, order, offset, start, stop, size: int):
         def body(i, loop_carry):
             carry, sums = loop_carry
-            rows = lax.dynamic_slice(order, (offset + i * size,), (size,))
-            x, y = jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
+            x, y = batch(arrays, order, offset, i, size)
             return settled(*step(carry, sums, constants, x, y), constants)
 
         return settled(*lax.fori_loop(start, stop, body, (carry, sums)), constants)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,6 +16,7 @@ from compose.core.hooks import hooks
 from compose.core.layer import Layer
 from compose.core.run import arguments
 from compose.data.dataset import Dataset
+from compose.distributed.exchange import local
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
 from compose.train.checkpoints import checkpoint as Checkpoint
@@ -203,13 +204,15 @@ class Trained:
         Raises `LayerError` if `x` does not fit the network, `DataError` if it has no examples.
         """
         x = pair(raw(x, self.names, targets=False), None)[0]
-        return predict(self.net, self.params, self.state, self.inputs, x, batch_size, precision, verbose)
+        params, state = local((self.params, self.state))
+        return predict(self.net, params, state, self.inputs, x, batch_size, precision, verbose)
 
     def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
         """Write the model file, which `compose.load` reads.
 
         With `optimizer`, what going on with the training takes is in it too: the optimizer's state, the number of
-        steps, and the parameters themselves where `params` are their averages.
+        steps, and the parameters themselves where `params` are their averages. Of several processes that trained
+        together, all call it, and process 0 writes.
         """
         save(self, path, optimizer)
 
@@ -224,7 +227,7 @@ class Trained:
 
         Raises `ExportError` for a layer that the format cannot express.
         """
-        return hooks.export(self, path, to, **options)
+        return hooks.export(self._local(), path, to, **options)
 
     def plot(self, path: str | os.PathLike | None = None) -> Figure:
         """The history as a matplotlib figure, a panel for each score: training, validation, and where that turns.
@@ -262,7 +265,12 @@ class Trained:
         Raises `ConfigError` for a loss that runs the network itself, and what `evaluate` raises.
         """
         x, y = pair(raw(x, self.names, targets=y is None), y)
-        hooks.report(self, path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
+        hooks.report(self._local(), path, x, y, names=names or self._classes(), title=title, loss=loss, metrics=metrics)
+
+    def _local(self) -> Trained:
+        """The same with parameters that this process has whole."""
+        params, state = local((self.params, self.state))
+        return replace(self, params=params, state=state) if params is not self.params else self
 
     def _classes(self) -> tuple[str, ...]:
         """The names of the classes, if the output has as many; one output decides between two."""

@@ -186,5 +186,5 @@ def test_gradients_of_what_every_block_reads(x64, rng):
 
 
 def test_outputs_that_are_not_the_first_inputs_are_refused():
-    with pytest.raises(ShapeError, match=r"or of the first of its inputs, got input \(\(1, 2, 6\), \(1, 2, 5\)\), output"):
+    with pytest.raises(ShapeError, match=r"the first of its inputs, got input \(\(1, 2, 6\), \(1, 2, 5\)\)"):
         repeat(3, graph(lambda x, c: fc(5)(x) + c)).init(0, spec(2, 6), spec(2, 5))

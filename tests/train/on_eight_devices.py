@@ -15,7 +15,8 @@ import numpy as np
 import optax
 
 import compose as c
-from compose.train.distribution import ONE_DEVICE, distribution_of
+from compose.train.distribution import ONE_DEVICE
+from compose.train.distribution_of import distribution_of
 from compose.train.examples import examples
 from compose.train.optimizers import split
 from compose.train.scoring import Scoring

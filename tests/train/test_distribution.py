@@ -95,9 +95,10 @@ def test_what_does_not_fit_is_refused(options, says):
         NET.fit(X, X[:, :2], loss="mse", verbose=False, **options)
 
 
-def test_devices_of_another_process_are_refused(monkeypatch):
+def test_devices_of_another_process_alone_are_refused(monkeypatch):
     monkeypatch.setattr(jax, "process_index", lambda: 1)
-    with pytest.raises(ConfigError, match="devices of this process, got a mesh over 1 processes"):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(ConfigError, match="devices of every one of 2 processes, or of this one alone"):
         NET.fit(X, X[:, :2], loss="mse", verbose=False, devices=1)
 
 

@@ -8,6 +8,7 @@ is `repeat(3, block)`. What is left of the graph may then be in series and paral
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from compose.combinators import repeat
 from compose.core.plan import Plan, uses_scope
@@ -22,7 +23,7 @@ def repeat_chains(piece: Piece, plans: dict[str, Plan]) -> Piece:
 
     `plans` are those of its steps by their keys.
     """
-    net = piece.layer
+    net: Any = piece.layer
     nodes = [Node(kid, step.args, net.inputs + i) for i, (kid, step) in enumerate(zip(piece.kids, net.steps))]
     planned = {net.inputs + i: plans[key] for i, (key, _) in enumerate(net.children())}
     outputs = set(_leaves(net.output))

@@ -27,6 +27,7 @@ class Event:
         history: the rows of the epochs that are done.
         net: the network.
         rate: the factor on the learning rate, 1 unless a callback changed it.
+        first: whether this process is the one that prints and writes files; False in all but one of several.
     """
 
     on: str
@@ -37,6 +38,7 @@ class Event:
     net: Layer
     rate: float
     now: Callable[[], Trained] = field(repr=False)
+    first: bool = True
 
     @functools.cached_property
     def trained(self) -> Trained:

@@ -27,6 +27,8 @@ class csv_log(Callback):
     path: str | os.PathLike
 
     def begin(self, event: Event) -> Any:
+        if not event.first:
+            return _nothing
         rows = [line for line in _lines(self.path)[1:] if _number(line.partition(",")[0]) <= event.epoch]
         kept = [*_lines(self.path)[:1], *rows] if event.step and rows else []
         _write(self.path, kept)
@@ -58,6 +60,8 @@ class jsonl_log(Callback):
         return ("epoch",) if self.steps is None else ("steps", "epoch")
 
     def begin(self, event: Event) -> Any:
+        if not event.first:
+            return _nothing
         _write(self.path, [line for line in _lines(self.path) if event.step and 0 <= _step(line) <= event.step])
 
         def log(event: Event) -> None:
@@ -66,6 +70,10 @@ class jsonl_log(Callback):
             _append(self.path, json.dumps(row) + "\n")
 
         return log
+
+
+def _nothing(event: Event) -> None:
+    """What the processes do that write no files."""
 
 
 def _lines(path: Any) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from compose.core.errors import ConfigError
 from compose.core.patterns import paths
 from compose.core.run import arguments
+from compose.distributed.exchange import local
 from compose.train.callbacks.event import Answer, Callback, Event
 from compose.train.callbacks.hyperparameters import check, hyperparameters
 
@@ -50,6 +51,8 @@ class tensorboard(Callback):
         return (*(() if self.steps is None else ("steps",)), "epoch", *(() if self.projector is None else ("end",)))
 
     def begin(self, event: Event) -> Any:
+        if not event.first:
+            return _Silent(self.histograms)
         writer = _writer_class()(os.fspath(self.folder), purge_step=event.step + 1 if event.step else None)
         if event.step == 0:
             writer.add_text("network", f"    {event.net}")
@@ -57,6 +60,19 @@ class tensorboard(Callback):
         session = event.trained.session
         compared = hyperparameters({} if session is None else session.options, self.hyperparameters)
         return _Writing(writer, self.histograms, self.projector, compared)
+
+
+class _Silent:
+    """What the processes do that write no files: their part in putting parameters together."""
+
+    def __init__(self, histograms: bool):
+        self.histograms = histograms
+
+    def __call__(self, event: Event) -> Answer | None:
+        if self.histograms and event.on == "epoch":
+            local(event.params)
+        elif event.on == "end":
+            local((event.params, event.state))
 
 
 class _Writing:
@@ -75,7 +91,8 @@ class _Writing:
         if event.on == "epoch" and self.end is None:
             self._compare(scores)
         if self.histograms and event.on == "epoch":
-            for path, leaf in zip(paths(event.params), jax.tree.leaves(event.params)):
+            params = local(event.params)
+            for path, leaf in zip(paths(params), jax.tree.leaves(params)):
                 self.writer.add_histogram(path, np.asarray(leaf, np.float32), event.step)
         return None
 
@@ -89,7 +106,7 @@ class _Writing:
 
     def _project(self, event: Event) -> None:
         path, x, labels = self.projector
-        outputs = event.net.intermediates(event.params, event.state, *arguments(x))
+        outputs = event.net.intermediates(*local((event.params, event.state)), *arguments(x))
         if path not in outputs:
             raise ConfigError(f"the path of a layer for the projector: {', '.join(outputs)}", repr(path))
         vectors = np.asarray(outputs[path], np.float32)
