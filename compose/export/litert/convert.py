@@ -1,0 +1,119 @@
+"""From a network to the bytes of a LiteRT model, proven, and the layer that the converter or the interpreter refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tensorflow as tf
+
+from compose.core.layer import Layer
+from compose.core.run import as_arrays
+from compose.export.compiling import BATCH
+from compose.export.errors import ExportError
+from compose.export.labels import labels
+from compose.export.litert.run import Interpreted
+from compose.export.proof import Report
+from compose.export.savedmodel.convert import culprit, differs, failure, reason
+from compose.export.savedmodel.module import SIGNATURE, write
+from compose.export.savedmodel.network import Program, of_network, of_piece
+from compose.export.suspect import Piece, named
+
+FAILURES = (RuntimeError, ValueError, SystemError, tf.errors.OpError)  # the converter's own is not public
+
+
+def model_of(
+    net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str, precision: str | None, calibration: Any
+) -> bytes:
+    """The model. Raises `ExportError` for what the converter refuses."""
+    program = of_network(net, params, state, inputs, batch)
+    wide = next((a for a in (*program.weights.values(), *program.specs) if a.dtype == np.float64), None)
+    if wide is not None:
+        raise ExportError("a network in float32, in which LiteRT computes", "float64").locate(net)
+    rows = None if calibration is None else _rows(calibration, len(program.specs), batch)
+    try:
+        return converted(program, precision, rows)
+    except _Refused as e:
+        raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch) from e
+
+
+def proven(
+    net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str, precision: str | None, model: bytes
+) -> Report:
+    """The report of a model. Raises `ExportError` if it does not run or computes something else."""
+    try:
+        run = Interpreted(model)
+        report = Report.of(net, params, state, inputs, run, batch if isinstance(batch, int) else None, precision)
+        report.check(precision)
+    except FAILURES as e:
+        raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch) from e
+    return report
+
+
+def explained(error: ExportError, net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str) -> ExportError:
+    """The error with the layer that caused it, and whether a fixed batch size would help."""
+    found = culprit(net, params, state, inputs, batch, _refusal)
+    hint = ""
+    if found is not None and batch == BATCH:
+        fixed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), found[0].example)
+        if _refusal(dataclasses.replace(found[0], x=fixed)) is None:
+            hint = "export it for a fixed batch size, as in batch=1"
+    return named(error, found, "LiteRT", hint)
+
+
+def _refusal(piece: Piece) -> str | None:
+    try:
+        model = converted(of_piece(piece), None)
+        return differs(piece, Interpreted(model)(*map(np.asarray, jax.tree.leaves(piece.example))))
+    except FAILURES as e:
+        return reason(e)
+
+
+class _Refused(RuntimeError):
+    """What the converter says."""
+
+
+def converted(program: Program, precision: str | None, rows: Any = None) -> bytes:
+    """The model of a program, in float32 or smaller; `rows` are the arrays of the calibration, batch by batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, program.function, program.weights, program.specs, ("cpu",), expand=True)
+        if rows is not None:
+            return quantized(folder, rows)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        if precision is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        try:
+            return bytes(converter.convert())
+        except Exception as e:  # its own class, which is not public
+            raise _Refused(reason(e)) from e
+
+
+def quantized(folder: str, rows: dict[str, np.ndarray]) -> bytes:
+    """The model with weights and activations of eight bits, converted in a process that may crash, as it does."""
+    with tempfile.TemporaryDirectory() as held:
+        given, made = Path(held) / "rows.npz", Path(held) / "model.tflite"
+        np.savez(given, **rows)
+        command = [sys.executable, str(Path(__file__).with_name("quantize.py")), folder, str(given), str(made)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=held)
+        if not made.exists():
+            told = done.stderr.strip().rpartition("\n")[2]
+            raise _Refused(told if done.returncode > 0 else "a crash of TensorFlow's calibration")
+        return made.read_bytes()
+
+
+def _rows(calibration: tuple, count: int, batch: int | str) -> dict[str, np.ndarray]:
+    """The examples of a calibration, `(steps, batch, ...)`."""
+    arrays = [np.asarray(a) for a in jax.tree.leaves(as_arrays(calibration))]
+    size = batch if isinstance(batch, int) else 1
+    if len(arrays) != count or len(arrays[0]) < size:
+        raise ExportError(f"calibration data for {count} inputs, {size} examples or more", f"{len(arrays)} arrays")
+    steps = len(arrays[0]) // size
+    return {name: a[: steps * size].reshape(steps, size, *a.shape[1:]) for name, a in zip(labels("x", count), arrays)}
