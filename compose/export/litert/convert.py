@@ -1,4 +1,4 @@
-"""From a network to the bytes of a LiteRT model, proven, and the layer that the converter or the interpreter refuses."""
+"""From a network to a LiteRT model, proven, and the layer that the converter or the interpreter refuses."""
 
 from __future__ import annotations
 
