@@ -81,6 +81,8 @@ def _calls(net: Layer, params: Any, state: Any, inputs: tuple) -> list[tuple[tup
 
     ctx = Context(on_layer=collect)
     jax.eval_shape(lambda *xs: net.call(params, state, pack(xs), ctx)[0], *inputs)
+    if not found:  # a single layer
+        collect((), Call(net, params, state, pack(inputs), Context(), None))
     return found
 
 

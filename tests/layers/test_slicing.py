@@ -12,8 +12,9 @@ from compose.layers.slicing import take_slice
 
 X = np.arange(60).reshape(3, 4, 5)
 INDICES = [
-    (..., slice(2)), (slice(None), -1), (0,), (slice(1, None), slice(None), slice(None, None, 2)), (..., 1, slice(2, 1)),
-    (None, ..., -1, None), (slice(None), None, 2), (slice(None, None, -1),), (slice(None), np.array([2, 0])), (1, ...),
+    (..., slice(2)), (slice(None), -1), (0,), (slice(1, None), slice(None), slice(None, None, 2)),
+    (..., 1, slice(2, 1)), (None, ..., -1, None),
+    (slice(None), None, 2), (slice(None, None, -1),), (slice(None), np.array([2, 0])), (1, ...),
     (slice(-2, 100), slice(None), np.int64(3)), (), (True,),
 ]  # fmt: skip
 

@@ -33,7 +33,7 @@ def portable(program: export.Exported, expand: bool = False) -> bytes:
             op.erase()
         for op in _all(module, "stablehlo.convolution") if expand else ():
             _expand(op)
-        return stablehlo.serialize_portable_artifact_str(str(module), VERSION)
+        return stablehlo.serialize_portable_artifact(module, VERSION)
 
 
 def _expand(op: Any) -> None:

@@ -54,7 +54,9 @@ pytestmark = pytest.mark.filterwarnings("default")  # TensorFlow warns as it is 
 IMAGE, SEQUENCE, IDS = (12, 12, 3), (7, 5), (9,)
 FAMILIES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "dense": (compose_seq(fc(16, relu), batch_norm(), fc(3, softmax)), (8,)),
-    "conv": (compose_seq(conv(8, 3, relu), batch_norm(), max_pool(2), conv(8, 3, stride=2), global_avg_pool, fc(4)), IMAGE),
+    "conv": (
+        compose_seq(conv(8, 3, relu), batch_norm(), max_pool(2), conv(8, 3, stride=2), global_avg_pool, fc(4)), IMAGE,
+    ),
     "pool": (compose_seq(conv(8, 3), max_pool(3, stride=2, padding="same"), avg_pool(2), flatten, fc(4)), IMAGE),
     "depthwise": (compose_seq(depthwise_conv(3, relu), conv(8, 1), depthwise_conv(3, stride=2), flatten, fc(4)), IMAGE),
     "transposed": (compose_seq(conv_transpose(8, 3, relu, stride=2), upsample(2), conv(1, 3)), IMAGE),
