@@ -132,8 +132,8 @@ def networks() -> Table:
 def by_jax2onnx(run: Callable[[Any], Any], x: np.ndarray) -> tuple[str, ...]:
     """Nodes and milliseconds of the file that jax2onnx writes, functions inlined, or why there is none."""
     try:
-        from onnx import inliner
         from jax2onnx import to_onnx as peer
+        from onnx import inliner
     except ImportError:
         return "", ""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,8 @@ def refused(
         seen.add(key)
         try:
             reason = refusal(piece)
-        except jax.errors.UnexpectedTracerError:  # it reads what is known in the whole network alone, such as a mask
-            continue
+        except (jax.errors.UnexpectedTracerError, TypeError, ValueError):
+            continue  # it does not compile alone: it reads what only the whole network knows, such as a mask
         if reason is not None:
             return piece, reason
     return None
@@ -67,9 +68,19 @@ def _pieces(net: Layer, params: Any, state: Any, specs: tuple, examples: tuple) 
     for (path, call, x), (_, _, one) in zip(calls, small):
         if any(other[: len(path)] == path and len(other) > len(path) for other in paths):
             continue  # what is inside it is tried
-        ctx = call.ctx.but(on_layer=None)
-        run = lambda weights, x, call=call, ctx=ctx: call.layer.call(*weights, x, ctx)[0]
-        yield Piece(path, call.layer, run, _drawn((call.params, call.state), 0.5, 1.5), x, _drawn(one, -1, 1))
+        yield Piece(
+            path,
+            call.layer,
+            functools.partial(_run, call),
+            _drawn((call.params, call.state), 0.5, 1.5),
+            x,
+            _drawn(one, -1, 1),
+        )
+
+
+def _run(call: Call, weights: Any, x: Any) -> Any:
+    params, state = weights
+    return call.layer.call(params, state, x, call.ctx.but(on_layer=None))[0]
 
 
 def _calls(net: Layer, params: Any, state: Any, inputs: tuple) -> list[tuple[tuple[str, ...], Call, Any]]:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import tensorflow as tf
 
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.compiling import BATCH
 from compose.export.errors import ExportError
 from compose.export.labels import labels
-from compose.export.litert.run import Interpreted
+from compose.export.litert.process import Interpreted, Refused, convert
+from compose.export.litert.rewrite import rewrite
 from compose.export.proof import Report
 from compose.export.savedmodel.convert import culprit, differs, failure, reason
-from compose.export.savedmodel.module import SIGNATURE, write
+from compose.export.savedmodel.module import write
 from compose.export.savedmodel.network import Program, of_network, of_piece
 from compose.export.suspect import Piece, named
-
-FAILURES = (RuntimeError, ValueError, SystemError, tf.errors.OpError)  # the converter's own is not public
 
 
 def model_of(
@@ -39,7 +34,7 @@ def model_of(
     rows = None if calibration is None else _rows(calibration, len(program.specs), batch)
     try:
         return converted(program, precision, rows)
-    except _Refused as e:
+    except Refused as e:
         raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch) from e
 
 
@@ -51,7 +46,7 @@ def proven(
         run = Interpreted(model)
         report = Report.of(net, params, state, inputs, run, batch if isinstance(batch, int) else None, precision)
         report.check(precision)
-    except FAILURES as e:
+    except (Refused, ExportError) as e:
         raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch) from e
     return report
 
@@ -71,42 +66,15 @@ def _refusal(piece: Piece) -> str | None:
     try:
         model = converted(of_piece(piece), None)
         return differs(piece, Interpreted(model)(*map(np.asarray, jax.tree.leaves(piece.example))))
-    except FAILURES as e:
+    except Refused as e:
         return reason(e)
 
 
-class _Refused(RuntimeError):
-    """What the converter says."""
-
-
-def converted(program: Program, precision: str | None, rows: Any = None) -> bytes:
-    """The model of a program, in float32 or smaller; `rows` are the arrays of the calibration, batch by batch."""
+def converted(program: Program, precision: str | None, rows: dict[str, np.ndarray] | None = None) -> bytes:
+    """The model of a program, in float32 or smaller. Raises `Refused`."""
     with tempfile.TemporaryDirectory() as folder:
-        write(folder, program.function, program.weights, program.specs, ("cpu",), expand=True)
-        if rows is not None:
-            return quantized(folder, rows)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        if precision is not None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        try:
-            return bytes(converter.convert())
-        except Exception as e:  # its own class, which is not public
-            raise _Refused(reason(e)) from e
-
-
-def quantized(folder: str, rows: dict[str, np.ndarray]) -> bytes:
-    """The model with weights and activations of eight bits, converted in a process that may crash, as it does."""
-    with tempfile.TemporaryDirectory() as held:
-        given, made = Path(held) / "rows.npz", Path(held) / "model.tflite"
-        np.savez(given, **rows)
-        command = [sys.executable, str(Path(__file__).with_name("quantize.py")), folder, str(given), str(made)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=held)
-        if not made.exists():
-            told = done.stderr.strip().rpartition("\n")[2]
-            raise _Refused(told if done.returncode > 0 else "a crash of TensorFlow's calibration")
-        return made.read_bytes()
+        write(folder, program.function, program.weights, program.specs, ("cpu",), rewrite)
+        return convert(folder, precision, rows)
 
 
 def _rows(calibration: tuple, count: int, batch: int | str) -> dict[str, np.ndarray]:

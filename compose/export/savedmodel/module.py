@@ -20,7 +20,7 @@ SIGNATURE = "serving_default"  # what servers and converters look for
 
 def write(
     folder: str | os.PathLike, function: Callable[..., list], weights: dict[str, Any], specs: list, platforms: tuple,
-    expand: bool = False,
+    rewrite: Callable[[Any], None] | None = None,
 ) -> None:  # fmt: skip
     """Write `function(weights, *leaves) -> leaves` into a folder.
 
@@ -28,17 +28,18 @@ def write(
         weights: arrays by their paths; the function gets them as a list, in order.
         specs: shapes and dtypes of the leaves; sizes may be the symbols of `jax.export`.
         platforms: those that the program is compiled for.
-        expand: see `artifact.portable`.
+        rewrite: see `artifact.portable`.
     """
     module: Any = tf.Module()
-    module.weights = {path: tf.Variable(np.asarray(a), name=path, trainable=False) for path, a in weights.items()}
+    variable: Any = tf.Variable
+    module.weights = {path: variable(np.asarray(a), name=path, trainable=False) for path, a in weights.items()}
     shapes = [jax.ShapeDtypeStruct(np.shape(a), a.dtype) for a in weights.values()]
     program = export.export(jax.jit(function), platforms=platforms)(shapes, *specs)
-    data = portable(program, expand)
+    data = portable(program, rewrite)
 
     def call(*leaves: Any) -> dict[str, Any]:
         given = [*module.weights.values(), *leaves]
-        made = call_module(
+        made: Any = call_module(
             [given[i] for i in program.module_kept_var_idx], version=program.calling_convention_version, module=data,
             Tout=[a.dtype for a in program.out_avals], Sout=[_sizes(a) for a in program.out_avals],
             platforms=[platform.upper() for platform in platforms],

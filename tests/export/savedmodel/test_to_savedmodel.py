@@ -104,7 +104,7 @@ def test_float64_and_a_fixed_batch():
 def test_what_tensorflow_refuses_names_the_layer(monkeypatch: pytest.MonkeyPatch):
     from compose.export.savedmodel import artifact
 
-    monkeypatch.setattr(artifact, "_all", lambda *_: [])  # composites stay, whose open sizes TensorFlow does not know
+    monkeypatch.setattr(artifact, "operations", lambda *_: [])  # composites stay, in which it knows no open sizes
     net = compose_seq(fc(9), repeat(2, residual(fc(9))), compose_seq(relu, ops.erf, name="inner"))
     params, state = net.init(0, 4)
     with pytest.raises(ExportError, match=r"inner/erf_0: expected a layer that TensorFlow can say"):
