@@ -68,14 +68,8 @@ def _pieces(net: Layer, params: Any, state: Any, specs: tuple, examples: tuple) 
     for (path, call, x), (_, _, one) in zip(calls, small):
         if any(other[: len(path)] == path and len(other) > len(path) for other in paths):
             continue  # what is inside it is tried
-        yield Piece(
-            path,
-            call.layer,
-            functools.partial(_run, call),
-            _drawn((call.params, call.state), 0.5, 1.5),
-            x,
-            _drawn(one, -1, 1),
-        )
+        weights, given = _drawn((call.params, call.state), 0.5, 1.5), _drawn(one, -1, 1)
+        yield Piece(path, call.layer, functools.partial(_run, call), weights, x, given)
 
 
 def _run(call: Call, weights: Any, x: Any) -> Any:
