@@ -75,5 +75,5 @@ def failure(error: Exception, net: Layer, what: str) -> ExportError:
 
 def reason(error: Exception) -> str:
     """What the compiler says first, without where in its input."""
-    found = re.search(r"error: (?:loc\(.*\): )?(.+)", str(error)) or re.search(r"(?m)^\S.*$", str(error))
+    found = re.search(r"error: (?:loc\(.*\): )?(.+)", str(error)) or re.search(r"\S.*", str(error))
     return found.group(found.re.groups).strip() if found else type(error).__name__
