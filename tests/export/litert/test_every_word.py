@@ -27,10 +27,11 @@ REFUSED = (
 )  # fmt: skip
 # What it has for a fixed batch size alone.
 FIXED = (
-    'compose_seq(ops.top_k(k=2), at("1"))', "ops.take_along_axis", "ops.argmax", "ops.argmin", "mixture(4, fc(3, tanh), top",
+    'compose_seq(ops.top_k(k=2), at("1"))', "ops.take_along_axis", "ops.argmax", "ops.argmin",
+    "mixture(4, fc(3, tanh), top", "fold((6, 5), (2, 3)",
     "stft_spectrogram", "mel_spectrogram", "max_unpool", "max_pool() on 5 axes", "max_pool_indices() on 5 axes",
     "compose_seq(parallel(log_softmax, identity, identity, identity), ctc_loss",
-    "compose_seq( parallel(log_softmax, identity, identity, identity), ctc_loss", "pad(((-1, 2), (0, -2)))", "fold((6, 5), (2, 3)",
+    "compose_seq( parallel(log_softmax, identity, identity, identity), ctc_loss", "pad(((-1, 2), (0, -2)))",
     "conv_lstm(2, (1, 3, 3)", 'resize(3, method="nearest")', 'resize(7, method="nearest")',
     'resize(10, method="nearest") on 4', 'resize(3, method="nearest", coordinates="asymmetric"',
     'resize(7, method="nearest", coordinates="asymmetric"',
