@@ -62,7 +62,7 @@ def test_savedmodel_and_litert(tmp_path: Path):
     assert (tmp_path / "net_savedmodel" / "saved_model.pb").exists()
     assert "LiteRT, float16" in run(file, "--to", "litert", "--half", "--batch", "1").stdout
     assert "LiteRT, int8" in run(file, "--to", "litert", "--int8-weights").stdout
-    np.save(tmp_path / "typical.npy", np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32))
+    np.save(tmp_path / "typical.npy", np.random.default_rng(0).normal(size=(128, 4)).astype(np.float32))
     assert "LiteRT, int8" in run(file, "--to", "litert", "--int8", tmp_path / "typical.npy").stdout
     assert (tmp_path / "net.tflite").stat().st_size > 500
     with pytest.raises(ConfigError, match="one of --half"):

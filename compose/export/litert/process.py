@@ -40,8 +40,10 @@ class Worker:
         except BrokenPipeError:
             answer = ""
         if not answer:
+            self.process.wait()
+            words = self._last_words()
             self.close()
-            raise Refused(f"a crash of TensorFlow's converter or LiteRT's interpreter{self._last_words()}")
+            raise Refused(f"a crash of TensorFlow's converter or LiteRT's interpreter{words}")
         if error := json.loads(answer).get("error"):
             raise Refused(error)
 
@@ -51,9 +53,12 @@ class Worker:
         return f": {found[-1].strip()}" if found else ""
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, unless that is done."""
+        if self.log.closed:
+            return
         self.process.kill()
         self.process.communicate()
+        self.log.close()
 
 
 _lock = threading.Lock()

@@ -30,10 +30,11 @@ def test_an_error_is_answered_and_a_death_is_told():
     worker.process.kill()
     with pytest.raises(Refused, match="a crash of"):
         worker.ask({"do": "run", "model": "", "given": "", "made": ""})
+    assert worker.log.closed
 
 
 @pytest.mark.slow
 def test_it_ends_with_the_process_that_started_it():
-    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-W", "default", "-c", ENDS], capture_output=True, text=True, check=True)
     assert not Path("/proc", done.stdout.split()[0]).exists()
     assert "ResourceWarning" not in done.stderr
