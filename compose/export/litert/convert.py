@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tempfile
 from typing import Any
 
@@ -35,7 +36,7 @@ def model_of(
     try:
         return converted(program, precision, rows)
     except Refused as e:
-        raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch) from e
+        raise explained(failure(e, net, "LiteRT"), net, params, state, inputs, batch, rows is not None) from e
 
 
 def proven(
@@ -51,21 +52,27 @@ def proven(
     return report
 
 
-def explained(error: ExportError, net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str) -> ExportError:
+def explained(
+    error: ExportError, net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str, calibrated: bool = False
+) -> ExportError:
     """The error with the layer that caused it, and whether a fixed batch size would help."""
-    found = culprit(net, params, state, inputs, batch, _refusal)
+    refusal = functools.partial(_refusal, calibrated=calibrated)
+    found = culprit(net, params, state, inputs, batch, refusal)
     hint = ""
     if found is not None and batch == BATCH:
         fixed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), found[0].example)
-        if _refusal(dataclasses.replace(found[0], x=fixed)) is None:
+        if refusal(dataclasses.replace(found[0], x=fixed)) is None:
             hint = "export it for a fixed batch size, as in batch=1"
     return named(error, found, "LiteRT", hint)
 
 
-def _refusal(piece: Piece) -> str | None:
+def _refusal(piece: Piece, calibrated: bool) -> str | None:
+    leaves = [np.asarray(a) for a in jax.tree.leaves(piece.example)]
     try:
-        model = converted(of_piece(piece), None)
-        return differs(piece, Interpreted(model)(*map(np.asarray, jax.tree.leaves(piece.example))))
+        if calibrated:
+            converted(of_piece(piece), "int8", dict(zip(labels("x", len(leaves)), (a[None] for a in leaves))))
+            return None
+        return differs(piece, Interpreted(converted(of_piece(piece), None))(*leaves))
     except Refused as e:
         return reason(e)
 

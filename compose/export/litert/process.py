@@ -34,6 +34,7 @@ class Worker:
     def ask(self, request: dict[str, Any]) -> None:
         """Do what is asked. Raises `Refused` if that fails, and if the process dies of it."""
         assert self.process.stdin is not None and self.process.stdout is not None
+        before = self.log.seek(0, 2)
         try:
             print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
@@ -41,16 +42,20 @@ class Worker:
             answer = ""
         if not answer:
             self.process.wait()
-            words = self._last_words()
+            words = self._said(r"(?:LLVM ERROR|Check failed|Fatal): *(.+)", before)
             self.close()
-            raise Refused(f"a crash of TensorFlow's converter or LiteRT's interpreter{words}")
-        if error := json.loads(answer).get("error"):
+            raise Refused(f"a crash of TensorFlow's converter or LiteRT's interpreter{words and f': {words}'}")
+        error = json.loads(answer).get("error")
+        if error == "RuntimeError":  # the quantizer prints its reasons
+            error = self._said(r"error: (.+)", before) or error
+        if error:
             raise Refused(error)
 
-    def _last_words(self) -> str:
-        self.log.seek(0)
-        found = re.findall(r"(?:LLVM ERROR|Check failed|Fatal): *(.+)", self.log.read())
-        return f": {found[-1].strip()}" if found else ""
+    def _said(self, pattern: str, start: int) -> str:
+        """The first match in what the process printed from `start` on."""
+        self.log.seek(start)
+        found = re.search(pattern, self.log.read())
+        return found[1].strip() if found else ""
 
     def close(self) -> None:
         """End the process, unless that is done."""

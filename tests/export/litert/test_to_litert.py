@@ -118,6 +118,14 @@ def test_calibrated_integers():
 
 
 @pytest.mark.slow
+def test_what_cannot_be_calibrated_names_the_layer():
+    with pytest.raises(
+        ExportError, match="conv_transpose_0: expected a layer that LiteRT can say, got 'stablehlo.pad'"
+    ):
+        made("transposed", batch=1, precision="int8", calibration=examples(IMAGE, 4))
+
+
+@pytest.mark.slow
 def test_a_crash_of_the_converter_is_an_error_and_the_next_export_runs():
     net = compose_seq(fc(4), reshape(2, 2), pad(((-1, 2),)))
     with pytest.raises(ExportError, match=r"pad_0: expected a layer that LiteRT can say, got a crash of .*: "):
