@@ -119,9 +119,7 @@ def test_calibrated_integers():
 
 @pytest.mark.slow
 def test_what_cannot_be_calibrated_names_the_layer():
-    with pytest.raises(
-        ExportError, match="conv_transpose_0: expected a layer that LiteRT can say, got 'stablehlo.pad'"
-    ):
+    with pytest.raises(ExportError, match=r"conv_transpose_0: .* LiteRT can say, got 'stablehlo.pad'"):
         made("transposed", batch=1, precision="int8", calibration=examples(IMAGE, 4))
 
 
