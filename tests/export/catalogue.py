@@ -22,6 +22,11 @@ EVERY_CASE = [pytest.param(case, id=name) for name, case in _NAMED]
 READ_BACK = [case for cases in families().values() for case in cases][::6]
 
 
+def other_batch(case: Case) -> int:
+    """A batch size that is not the example's: 1 or 5 by turns, so that neighbours, cases of one word, get both."""
+    return 1 if sum(other is case for _, other in _NAMED[::2]) else 5
+
+
 def share_of(starts: tuple[str, ...]) -> float:
     """The part of all cases whose text starts with one of these."""
     return sum(text(case).startswith(starts) for _, case in _NAMED) / len(_NAMED)

@@ -12,7 +12,7 @@ from compose.export import ExportError, proof, to_keras
 from compose.export.source import prove
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
-from tests.export.catalogue import EVERY_CASE, share_of, text
+from tests.export.catalogue import EVERY_CASE, other_batch, share_of, text
 
 pytest.importorskip("keras")
 
@@ -35,7 +35,7 @@ OPTIONS = {id(case) for cases in families("OPTIONS").values() for case in cases}
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
     """At one batch size, another than the example's; `test_to_keras.py` runs several. Gradients once for each word."""
-    monkeypatch.setattr(proof, "BATCHES", (5,))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
     subject = Subject(case)
     if id(case) in OPTIONS:
         monkeypatch.setattr(prove, "_gradients", lambda *_: None)

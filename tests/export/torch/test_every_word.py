@@ -10,7 +10,7 @@ import pytest
 from compose.export import ExportError, proof, to_torch
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import EVERY_CASE, share_of, text
+from tests.export.catalogue import EVERY_CASE, other_batch, share_of, text
 
 pytest.importorskip("torch")
 
@@ -27,7 +27,7 @@ REFUSED = (
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
     """At two batch sizes, others than the example's; `test_to_torch.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (1, 5))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
     subject = Subject(case)
     write = functools.partial(to_torch, case.layer, subject.params, subject.state, subject.inputs)
     if text(case).startswith(REFUSED):

@@ -12,7 +12,7 @@ from compose.export import ExportError, proof, to_onnx
 from compose.export.onnx import has_float32
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
-from tests.export.catalogue import EVERY_CASE, text
+from tests.export.catalogue import EVERY_CASE, other_batch, text
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -35,7 +35,7 @@ REFUSED = (
 @pytest.mark.slow
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proof, "BATCHES", (1, 5))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
     subject = Subject(case)
     write = functools.partial(to_onnx, case.layer, subject.params, subject.state, subject.inputs)
     if text(case).startswith(REFUSED):
