@@ -1,9 +1,11 @@
 """What of the catalogue ONNX says, how exactly, in how many nodes, and how fast onnxruntime runs it.
 
 The first table has the cases of every word by family: words written, largest error, nodes for each case. The second has
-networks: nodes, largest error, and milliseconds for a batch of 32 in onnxruntime and in JAX.
+networks: nodes, largest error, and milliseconds for a batch of 32 in onnxruntime and in JAX, and the nodes and
+milliseconds of the files that jax2onnx writes, where it is installed: in an environment of its own, since it needs
+versions that other extras exclude.
 
-Run: python benchmarks/export_onnx.py [family ...]
+Run: python benchmarks/export_onnx.py [family ... | networks]
 """
 
 from __future__ import annotations
@@ -69,8 +71,9 @@ NETS: dict[str, tuple[Any, tuple[int, ...], int]] = {
 
 def main() -> None:
     console, wanted = Console(width=120), sys.argv[1:]
-    console.print(catalogue(wanted))
-    if not wanted:
+    if wanted != ["networks"]:
+        console.print(catalogue(wanted))
+    if wanted in ([], ["networks"]):
         console.print(networks())
 
 
@@ -107,7 +110,10 @@ def catalogue(wanted: list[str]) -> Table:
 
 
 def networks() -> Table:
-    table = Table("network", "nodes", "largest error", "onnxruntime ms", "JAX ms", title=f"Networks, batch {BATCH}")
+    table = Table(
+        "network", "nodes", "largest error", "onnxruntime ms", "JAX ms", "jax2onnx nodes", "jax2onnx ms",
+        title=f"Networks, batch {BATCH}",
+    )  # fmt: skip
     for name, (net, shape, ids) in NETS.items():
         noise = np.random.default_rng(0)
         x = noise.integers(0, ids, (BATCH, *shape)).astype(np.int32) if ids else noise.normal(size=(BATCH, *shape))
@@ -118,8 +124,26 @@ def networks() -> Table:
         run = jax.jit(lambda x, net=net, params=params, state=state: net.apply(params, state, x)[0])
         times = [milliseconds(session, x), milliseconds(lambda x, run=run: jax.block_until_ready(run(x)), x)]
         assert made.report is not None
-        table.add_row(name, str(len(made.model.graph.node)), f"{made.report.largest:.1e}", *(f"{t:.2f}" for t in times))
+        ours = str(len(made.model.graph.node)), f"{made.report.largest:.1e}", *(f"{t:.2f}" for t in times)
+        table.add_row(name, *ours, *by_jax2onnx(run, x))
     return table
+
+
+def by_jax2onnx(run: Callable[[Any], Any], x: np.ndarray) -> tuple[str, ...]:
+    """Nodes and milliseconds of the file that jax2onnx writes, functions inlined, or why there is none."""
+    try:
+        from jax2onnx import to_onnx as peer
+        from onnx import inliner
+    except ImportError:
+        return "", ""
+    try:
+        model = inliner.inline_local_functions(peer(run, [jax.ShapeDtypeStruct(("B", *x.shape[1:]), x.dtype)]))
+        session = Session(model)
+        difference = float(np.abs(session(x)[0] - np.asarray(run(x))).max())
+    except Exception as e:  # whatever it raises is its result
+        return f"{type(e).__name__}: {str(e).strip().splitlines()[0][:40]}", ""
+    nodes = str(len(model.graph.node)) + ("" if difference < 1e-4 else f" (off by {difference:.1g})")
+    return nodes, f"{milliseconds(session, x):.2f}"
 
 
 def milliseconds(call: Callable[[Any], Any], x: Any, repetitions: int = 20) -> float:

@@ -48,6 +48,8 @@ def test_export(tmp_path, monkeypatch):
     pytest.importorskip("flatbuffers")
     pytest.importorskip("torch")
     pytest.importorskip("flax")
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     assert run_blocks(DOCS / "export.md", monkeypatch) == 4

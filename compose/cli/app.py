@@ -219,19 +219,25 @@ def predict(
 @app.command(epilog="Example: compose export model.safetensors --to stablehlo -o model.stablehlo")
 def export(
     file: ModelFile,
-    to: Annotated[Literal["onnx", "stablehlo", "torch", "keras"], typer.Option("--to", help="The format.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The file to write; beside FILE without.")] = None,
+    to: Annotated[
+        Literal["onnx", "stablehlo", "savedmodel", "litert", "torch", "keras"],
+        typer.Option("--to", help="The format."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The file or folder to write; beside FILE without.")
+    ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="A fixed batch size; any without.")] = None,
     opset: Annotated[int | None, typer.Option(help="ONNX: the version of the operators.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="ONNX: compute in float16.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="ONNX, LiteRT: float16.")] = False,
     int8: Annotated[
-        Path | None, typer.Option(metavar="INPUT", help="ONNX: quantize, with typical inputs in this file.")
+        Path | None, typer.Option(metavar="INPUT", help="ONNX, LiteRT: quantize, with typical inputs in this file.")
     ] = None,
+    int8_weights: Annotated[bool, typer.Option("--int8-weights", help="LiteRT: quantize the weights alone.")] = False,
 ) -> None:
     """Write a model file in another format, which runs without this package, and prove it equal."""
     from compose.cli.export import export
 
-    export(file, to, out, batch, opset, half, int8)
+    export(file, to, out, batch, opset, half, int8, int8_weights)
 
 
 @app.command(epilog="Example: compose serve digits=model.safetensors")

@@ -84,7 +84,7 @@ class repeat(Layer):
 
     def _written_out(self, x, turns, ctx: Context):
         """Unrolled, so that inner values can be recorded: `intermediates` has them under `repeat_0/3/...`."""
-        states = []
+        states, y = [], x
         for i in range(self.times):
             p, s, _ = jax.tree.map(lambda leaf, i=i: leaf[i], turns)
             y, after = ctx.call(str(i), self.block, {str(i): p}, {str(i): s}, x)

@@ -61,7 +61,7 @@ class Report:
             leaves = [np.asarray(a) for a in jax.tree.leaves(as_arrays(examples))]
             made = run(*leaves)
             errors = [
-                _error(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)
+                difference(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)
             ]
             rows.append(Row(n, max(e for e, _ in errors), max(m for _, m in errors)))
             dtype = "float64" if any(a.dtype == np.float64 for a in y) else "float32"
@@ -93,7 +93,8 @@ def example(given: Any, batch: int) -> Any:
     return noise.integers(0, 2, shape).astype(given.dtype)
 
 
-def _error(got: np.ndarray, want: np.ndarray, exact: bool) -> tuple[float, float]:
+def difference(got: np.ndarray, want: np.ndarray, exact: bool = True) -> tuple[float, float]:
+    """The largest and the mean error, as in `Row`; infinite for another shape or dtype, or other integers if exact."""
     if got.shape != want.shape or got.dtype != want.dtype:
         return float("inf"), float("inf")
     if want.dtype.kind not in "f" or not want.size:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,12 +11,10 @@ import numpy as np
 
 from compose.core.layer import Layer
 from compose.core.run import arguments, as_arrays
+from compose.export.compiling import BATCH, PLATFORMS, compiling
 from compose.export.errors import ExportError
 from compose.export.exported import Exported
 from compose.export.proof import Report
-
-BATCH = "batch"
-PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,13 +83,8 @@ def to_stablehlo(
         function, specs = (lambda *xs: call(*held, *xs)), shaped
     else:
         function, specs = call, (*jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), held), *shaped)
-    with _without_paths():
-        try:
-            program = export.export(jax.jit(function), platforms=platforms)(*specs)
-        except (ValueError, TypeError, jax.errors.InconclusiveDimensionOperation) as e:
-            first = next(iter(str(e).splitlines()), type(e).__name__)
-            hint = "export it for a fixed batch size, as in batch=1" if batch == BATCH else ""
-            raise ExportError("a network that compiles for these sizes", first, hint).locate(net) from e
+    with compiling(net, batch):
+        program = export.export(jax.jit(function), platforms=platforms)(*specs)
         data = bytes(program.serialize())
     report = None
     if proof and jax.default_backend() in ("gpu", *platforms):
@@ -110,14 +101,3 @@ def to_stablehlo(
     if path is not None:
         made.save(path)
     return made
-
-
-@contextmanager
-def _without_paths() -> Iterator[None]:
-    """Without the files and lines of this machine in the program."""
-    before = jax.config.jax_traceback_in_locations_limit  # pyright: ignore[reportAttributeAccessIssue]
-    jax.config.update("jax_traceback_in_locations_limit", 0)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_traceback_in_locations_limit", before)

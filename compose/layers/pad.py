@@ -9,6 +9,7 @@ from jax import lax
 
 from compose.core.errors import ConfigError, ShapeError
 from compose.core.layer import Layer, layer
+from compose.layers.slicing import take_slice
 from compose.layers.window import Sizes, Widths, pairs, sizes, space_axes
 
 __all__ = ["center_crop", "crop", "pad"]
@@ -117,4 +118,4 @@ def fitting(x, size: Sizes, channels_first: bool):
 def part(x, axes, starts, lengths):
     """The slice of `x` along `axes` with these starts and lengths."""
     cut = {i: slice(a, a + n) for i, a, n in zip(axes, starts, lengths)}
-    return x[tuple(cut.get(i, slice(None)) for i in range(x.ndim))]
+    return take_slice(x, *(cut.get(i, slice(None)) for i in range(x.ndim)))

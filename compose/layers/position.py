@@ -12,6 +12,7 @@ from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer, unlisted
 from compose.core.param import Param
 from compose.layers.initializers import normal, zeros
+from compose.layers.slicing import take_slice
 
 __all__ = ["alibi", "learned_positions", "relative_bias", "rotary", "sinusoidal_positions"]
 
@@ -113,8 +114,9 @@ class rotary(Layer):
             raise ShapeError(f"an even number of features to rotate, at most {x.shape[-1]}", str(n))
         angles = _angles(at, n, self.base, x.dtype)[:, None]
         sin, cos = jnp.sin(angles).astype(x.dtype), jnp.cos(angles).astype(x.dtype)
-        first, rest = x[..., :n], x[..., n:]
-        a, b = (first[..., ::2], first[..., 1::2]) if self.interleaved else jnp.split(first, 2, axis=-1)
+        first, rest = take_slice(x, ..., slice(n)), take_slice(x, ..., slice(n, None))
+        halves = lambda: (take_slice(first, ..., slice(i, None, 2)) for i in (0, 1))
+        a, b = halves() if self.interleaved else jnp.split(first, 2, axis=-1)
         pair = a * cos - b * sin, b * cos + a * sin
         rotated = jnp.stack(pair, -1).reshape(first.shape) if self.interleaved else jnp.concatenate(pair, -1)
         return rotated if n == x.shape[-1] else jnp.concatenate((rotated, rest), -1)

@@ -11,6 +11,7 @@ import numpy as np
 from compose.core.errors import ConfigError, ShapeError, shape_text
 from compose.core.function import function
 from compose.core.layer import Layer, layer
+from compose.layers.slicing import take_slice
 
 __all__ = ["add_constant", "at", "scale", "split"]
 
@@ -67,6 +68,7 @@ class at(Layer):
             raise ShapeError("a position, to take one of several values", f"[{self.index}] of {shape_text(x)}")
         if not isinstance(x, tuple):
             _refuse_outside(self.index, index, x)
+            return take_slice(x, *(index if isinstance(index, tuple) else (index,)))
         return x[index]
 
 

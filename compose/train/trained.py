@@ -220,10 +220,12 @@ class Trained:
         """Write a file that runs without this package, proven against `predict`.
 
         Args:
-            path: `"model.onnx"` or `"model.stablehlo"`: the ending is the format.
-            to: the format, `"onnx"`, `"stablehlo"`, `"torch"` or `"keras"`, for a path with another ending, such as
-                `"net.py"`.
-            options: those of `compose.export.to_onnx`, `to_stablehlo`, `to_torch` or `to_keras`.
+            path: `"model.onnx"`, `"model.stablehlo"` or `"model.tflite"`: the ending is the format; without one it is
+                a folder, a SavedModel.
+            to: the format, `"onnx"`, `"stablehlo"`, `"savedmodel"`, `"litert"`, `"torch"` or `"keras"`, for a path with
+                another ending, such as `"net.py"`.
+            options: those of `compose.export.to_onnx`, `to_stablehlo`, `to_savedmodel`, `to_litert`, `to_torch` or
+                `to_keras`.
 
         Raises `ExportError` for a layer that the format cannot express.
         """

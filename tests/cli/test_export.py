@@ -52,6 +52,23 @@ def test_stablehlo(tmp_path: Path):
     assert (tmp_path / "net.stablehlo").stat().st_size > 500 and "StableHLO for cpu" in result.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # TensorFlow warns as it is imported
+def test_savedmodel_and_litert(tmp_path: Path):
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
+    file = saved(tmp_path, fc(3))
+    assert "SavedModel for cpu" in run(file, "--to", "savedmodel").stdout
+    assert (tmp_path / "net_savedmodel" / "saved_model.pb").exists()
+    assert "LiteRT, float16" in run(file, "--to", "litert", "--half", "--batch", "1").stdout
+    assert "LiteRT, int8" in run(file, "--to", "litert", "--int8-weights").stdout
+    np.save(tmp_path / "typical.npy", np.random.default_rng(0).normal(size=(128, 4)).astype(np.float32))
+    assert "LiteRT, int8" in run(file, "--to", "litert", "--int8", tmp_path / "typical.npy").stdout
+    assert (tmp_path / "net.tflite").stat().st_size > 500
+    with pytest.raises(ConfigError, match="one of --half"):
+        run(file, "--to", "litert", "--half", "--int8-weights")
+
+
 def test_torch(tmp_path: Path):
     pytest.importorskip("torch")
     file = saved(tmp_path, compose_seq(fc(3, relu), fc(2)))
@@ -76,6 +93,8 @@ def test_errors_say_what_is_wrong(tmp_path: Path):
     with pytest.raises(ExportError, match="gammaln_0"):
         run(file, "--to", "onnx")
     assert not (tmp_path / "net.onnx").exists()
-    with pytest.raises(ConfigError, match="--to onnx only"):
+    with pytest.raises(ConfigError, match="--to onnx or --to litert only"):
         run(file, "--to", "stablehlo", "--half")
+    with pytest.raises(ConfigError, match="--to litert only"):
+        run(file, "--to", "onnx", "--int8-weights")
     assert run(file, "--to", "pickle").exit_code == 2

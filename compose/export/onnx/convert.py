@@ -15,6 +15,7 @@ from compose.core.layer import Layer
 from compose.core.plan import plan, specs
 from compose.core.run import as_arrays, check_params, pack
 from compose.export.errors import ExportError
+from compose.export.labels import labels
 from compose.export.onnx import registry
 from compose.export.onnx.dims import BATCH
 from compose.export.onnx.graph import Graph, Value
@@ -40,10 +41,9 @@ def model_of(
     symbol: Any = export.symbolic_shape(BATCH)[0] if batch == BATCH else batch
     graph = Graph(opset)
     leaves, tree = jax.tree.flatten(given)
-    labels = _labels("x", len(leaves))
     values = [
         graph.input(name, (symbol, *leaf.shape[1:]) if leaf.ndim else (), leaf.dtype)
-        for name, leaf in zip(labels, leaves)
+        for name, leaf in zip(labels("x", len(leaves)), leaves)
     ]
     writer = Writer(graph)
     own = writer.named(jax.tree.map(np.asarray, params))
@@ -54,7 +54,7 @@ def model_of(
         raise _explained(e)
     outputs = jax.tree.leaves(y)
     results = []
-    for name, output in zip(_labels("y", len(outputs)), outputs):
+    for name, output in zip(labels("y", len(outputs)), outputs):
         if np.dtype(output.dtype).kind == "c":
             raise ExportError("a network with real outputs, since ONNX has no complex numbers", str(output.dtype))
         label = graph.unique(name)
@@ -67,10 +67,6 @@ def model_of(
         proto, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR, producer_name="compose"
     )
     return made
-
-
-def _labels(letter: str, count: int) -> list[str]:
-    return [letter] if count == 1 else [f"{letter}{i}" for i in range(count)]
 
 
 def _explained(error: LayerError) -> LayerError:

@@ -65,7 +65,8 @@ class Scored(Layer):
             empty_rows=mask is not None,
             dropout=(self.dropout, ctx.rng) if ctx.train and self.dropout else None,
         )  # fmt: skip
-        return (y[:, :, 0], weights[:, 0]) if self.return_weights else y[:, :, 0]
+        y = y.squeeze(2)
+        return (y, weights.squeeze(1)) if self.return_weights else y
 
 
 @layer

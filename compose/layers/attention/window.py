@@ -11,6 +11,7 @@ from compose.core.layer import Layer, layer, unlisted
 from compose.core.param import Param
 from compose.layers.attention.multi_head import multi_head_attention
 from compose.layers.initializers import glorot_uniform, truncated_normal, zeros
+from compose.layers.slicing import take_slice
 
 __all__ = ["window_attention", "window_bias"]
 
@@ -91,7 +92,7 @@ class Windowed(Layer):
         y = y.reshape(batch, rows, cols, w, w, n).transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows * w, cols * w, n)
         if any(shift):
             y = jnp.roll(y, shift, (1, 2))
-        return y[:, :height, :width]
+        return take_slice(y, slice(None), slice(height), slice(width))
 
 
 @layer

@@ -8,6 +8,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_float
 from compose.core.function import function, under_mask
 from compose.core.layer import Layer, layer
 from compose.core.padding import like_steps
+from compose.layers.slicing import take_slice
 from compose.layers.window import space_axes
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool"]
@@ -81,7 +82,7 @@ class Adaptive(Layer):
             return self.reduce(x.reshape(*x.shape[:axis], n, length // n, *x.shape[axis + 1 :]), axis + 1)
         edges = ((i * length // n, -(-(i + 1) * length // n)) for i in range(n))
         cut = (slice(None),) * axis
-        return jnp.stack([self.reduce(x[(*cut, slice(a, b))], axis) for a, b in edges], axis)
+        return jnp.stack([self.reduce(take_slice(x, *cut, slice(a, b)), axis) for a, b in edges], axis)
 
     def reduce(self, x, axis: int):
         raise NotImplementedError

@@ -12,6 +12,7 @@ from compose.core.layer import Layer, layer
 from compose.layers.activation.basic import sigmoid, tanh
 from compose.layers.recurrent.gru_scan import scan_gru
 from compose.layers.recurrent.simple import DenseCell
+from compose.layers.slicing import take_slice
 
 __all__ = ["gru", "gru_cell"]
 
@@ -42,13 +43,13 @@ class gru_cell(DenseCell):
     def step(self, p, carry, z, ctx):
         gates = slice(None, 2 * self.size)
         u = self.recur(p, carry, slice(None) if self.reset_after else gates)
-        gate = z[..., gates] + u[..., gates]
+        gate = take_slice(z, ..., gates) + take_slice(u, ..., gates)
         r, update = jnp.split(ctx.run(self.recurrent_activation, p, gate, "recurrent_activation"), 2, axis=-1)
         rest = slice(2 * self.size, None)
-        n = u[..., rest] if self.reset_after else self.recur(p, r * carry, rest)
+        n = take_slice(u, ..., rest) if self.reset_after else self.recur(p, r * carry, rest)
         n = n + p["recurrent_bias"] if self.recurrent_bias == "candidate" else n
         n = r * n if self.reset_after else n
-        n = ctx.run(self.activation, p, z[..., rest] + n)
+        n = ctx.run(self.activation, p, take_slice(z, ..., rest) + n)
         return n + update * (carry - n)
 
     def scan(self, p, carry, z, real, how, ctx):

@@ -55,10 +55,11 @@ def _step(kernel, bias, kept, sequence: bool, derivative: bool, h, turn) -> tupl
     size = h.shape[-1]
     fed = h if kept is None else h * kept
     u = fed @ kernel
-    gates = jnp.tanh((z[:, : 2 * size] + u[:, : 2 * size]) * 0.5) * 0.5 + 0.5  # sigmoid, as CPUs vectorise it
+    (z_gates, z_rest), (u_gates, u_rest) = (jnp.split(a, [2 * size], axis=-1) for a in (z, u))
+    gates = jnp.tanh((z_gates + u_gates) * 0.5) * 0.5 + 0.5  # sigmoid, as CPUs vectorise it
     r, update = jnp.split(gates, 2, axis=-1)
-    inner = u[:, 2 * size :] + bias
-    n = jnp.tanh(z[:, 2 * size :] + r * inner)
+    inner = u_rest + bias
+    n = jnp.tanh(z_rest + r * inner)
     new = n + update * (h - n)
     factors = ()
     if derivative:

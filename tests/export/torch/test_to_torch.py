@@ -208,5 +208,5 @@ def test_wrong_gradients_are_refused(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_format_is_asked_for(tmp_path: Path):
     params, state = IMAGES.init(0, (4, 4, 3))
-    with pytest.raises(ConfigError, match="a format, one of onnx, stablehlo, torch, keras"):
+    with pytest.raises(ConfigError, match="a format, one of onnx, stablehlo, savedmodel, litert, torch, keras"):
         Trained(IMAGES, params, state, (), spec(4, 4, 3)).export(tmp_path / "net.py")

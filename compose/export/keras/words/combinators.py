@@ -50,6 +50,7 @@ def repeated(w, layer, p, s, x):
     """A function that a loop calls."""
     take = lambda i: (jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s))
     if refers(layer.block) or w.shared is not None:
+        y = x
         for i in range(layer.times):
             y = w.named(w.layer(layer.block, *take(i), x, str(i)))
             x = next_inputs(y, x)

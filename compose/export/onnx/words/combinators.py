@@ -39,6 +39,7 @@ def unchanged(writer, layer, p, s, x):
 @writes(repeat)
 def unrolled(writer, layer, p, s, x):
     """Each turn with its own slice of the weights, under its number."""
+    y = x
     for i in range(layer.times):
         take = lambda a, i=i: a[i] if isinstance(a, np.ndarray) else a
         own, held = jax.tree.map(take, p), jax.tree.map(take, s)

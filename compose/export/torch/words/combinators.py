@@ -51,11 +51,12 @@ def each_step(w, layer, p, s, x):
 def repeated(w, layer, p, s, x):
     """Blocks of one class, in an `nn.Sequential`, or in an `nn.ModuleList` and a loop for several values."""
     if refers(layer.block):
+        y = x
         for i in range(layer.times):
             take = lambda a, i=i: a[i]
             y = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
             x = next_inputs(y, x)
-        return outputs_in(x, y)
+        return y
 
     def made(i: int, x: Any) -> tuple:
         own, held = jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s)
