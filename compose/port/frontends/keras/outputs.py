@@ -31,5 +31,7 @@ def _own_shape(weight: BroadcastWeight) -> tuple[tuple[int, ...], bool]:
         return weight.shape, False
     if weight.shape == (BATCH, *weight.own[1:]) and weight.own[0] == 1:
         return weight.own[1:], True
-    raise PortError(f"an output that depends on the input, got the weight {weight.take.source} of shape {weight.own} "
-                    f"repeated to {weight.shape}")
+    raise PortError(
+        f"an output that depends on the input, got the weight {weight.take.source} of shape {weight.own} "
+        f"repeated to {weight.shape}"
+    )
