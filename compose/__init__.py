@@ -57,6 +57,7 @@ from compose.layers.noise import *
 from compose.layers.norm.batch import *
 from compose.layers.norm.group import *
 from compose.layers.norm.local import *
+from compose.layers.norm.renorm import *
 from compose.layers.norm.standard import *
 from compose.layers.norm.weight import *
 from compose.layers.pad import *

@@ -23,7 +23,6 @@ REFUSED = {
         "without constraints, got MaxNorm",
     ),
     "of a cell": (lambda: one(L.LSTM(4, recurrent_constraint="unit_norm"), 3, 5), "recurrent_kernel"),
-    "renorm": (lambda: one(L.BatchNormalization(renorm=True), 5), "without renorm"),
     "int8": (lambda: one(L.Dense(4, dtype="int8_from_float32"), 5), "quantised as int8"),
     "float8": (lambda: one(L.Dense(4, dtype="float8_from_float32"), 5), "quantised as float8"),
     "int8 inside": (lambda: one(L.TimeDistributed(L.Dense(4, dtype="int8_from_float32")), 3, 5), "quantised as int8"),
@@ -35,6 +34,32 @@ def test_what_training_or_numbers_would_lose_is_refused(name):
     made, said = REFUSED[name]
     with pytest.raises(PortError, match=said):
         port.from_keras(made())
+
+
+QUANTISED = {"int8": "int8_from_float32", "int4": "int4/-1_from_float32", "int4 in blocks": "int4/4_from_float32"}
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_a_table_of_few_bits_is_the_floats_it_stands_for(name):
+    ported = port.from_keras(one(L.Embedding(9, 8, dtype=QUANTISED[name]), 5))
+    assert str(ported.net) == "frozen(embedding(vocab=9, size=8))" and ported.verify("outputs").ok
+
+
+RENORM = {
+    "without limits": {},
+    "with limits": {
+        "renorm_clipping": {"rmin": 0.9, "rmax": 1.1, "dmax": 0.05},
+        "renorm_momentum": 0.8,
+        "scale": False,
+    },
+    "with one limit": {"renorm_clipping": {"rmax": 1.1}, "center": False, "axis": 1},
+}
+
+
+@pytest.mark.parametrize("name", RENORM)
+def test_batch_renormalisation_trains_as_in_keras(name):
+    ported = port.from_keras(one(L.BatchNormalization(renorm=True, **RENORM[name]), 4, 3))
+    assert "batch_renorm" in str(ported.net) and ported.verify("steps").ok
 
 
 def test_attention_with_several_last_axes():
