@@ -122,8 +122,10 @@ class Result:
 
 
 def _widened(path: str, layer: Layer) -> Layer:
-    asked = dict(layer.options).get("dtype") if isinstance(layer, Operation) else None
-    return layer(dtype="float64") if asked is not None and np.dtype(asked) == np.float32 else layer
+    options = dict(layer.options) if isinstance(layer, Operation) else {}
+    if options.get("dtype") is None or np.dtype(options["dtype"]) != np.float32:
+        return layer
+    return layer.but(options=tuple((options | {"dtype": "float64"}).items()))
 
 
 def _deterministic(path: str, layer: Layer) -> Layer:

@@ -120,6 +120,7 @@ CASES = [
         IMAGE,
         batch_normed(),
         in_torch(renormed, turned=False),
+        grad=False,  # r and d are held fixed
     ),
     Case(layer_norm(), STEPS, layer_normed()),
     Case(rms_norm(), STEPS, in_torch(rms, turned=False)),

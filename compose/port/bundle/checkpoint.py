@@ -67,7 +67,7 @@ def _read(port: Result, path: str | os.PathLike) -> Arrays:
 def _check_names(port: Result, path: Any, tensors: Arrays, names: dict[str, str]) -> None:
     """Raise `FileError` unless the file has each weight of the network, under one of its names, and nothing unknown."""
     present = {names[name] for name in tensors if name in names}
-    sources = dict.fromkeys(record.take.source for record in port.weights)
+    sources = dict.fromkeys(record.view.source for record in port.weights)
     missing = [source for source in sources if source and source not in present]
     unknown = [name for name in tensors if name not in names]
     problems = [

@@ -14,7 +14,7 @@ import numpy as np
 from compose.core.layer import Layer
 from compose.core.parsing import parse
 from compose.port.ir.graph import Saved, SourceGraph
-from compose.port.ir.weights import Take, WeightMap
+from compose.port.ir.weights import View, WeightMap
 from compose.port.result import Result
 from compose.train.container import read, write
 
@@ -30,7 +30,7 @@ def write_source(port: Result, path: Path) -> None:
         "output_axes": graph.output_axes,
         "arrays": {name: (np.shape(a), np.asarray(a).dtype.name) for name, a in graph.arrays.items()},
         "weights": port.weights.rows(),
-        "unread": [(take.source, take.rows, take.columns) for take in graph.unread],
+        "unread": [(view.source, view.rows, view.columns) for view in graph.unread],
         "words": [(str(part), word) for part, word in port.found.words.items()],
     }
     if graph.saved is not None:
@@ -60,7 +60,7 @@ def _graph(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> SourceGra
     arrays |= _with_prefix(tensors, "array ")
     axes = [tuple(None if a is None else tuple(a) for a in content[key]) for key in ("input_axes", "output_axes")]
     span = lambda ends: None if ends is None else tuple(ends)
-    unread = tuple(Take(source, rows=span(rows), columns=span(columns)) for source, rows, columns in content["unread"])
+    unread = tuple(View(source, rows=span(rows), columns=span(columns)) for source, rows, columns in content["unread"])
     saved = None
     if "saved" in content:
         framework, names, fixed = content["saved"]

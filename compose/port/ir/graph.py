@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compose.core.layer import Layer
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Op:
         layer: the layer, without a name; names are assigned in `structure`.
         inputs: the values it reads, in the order of the layer's input tuple.
         output: the value it computes.
-        weights: how to convert each parameter of the layer (`"kernel"`, `"activation/slope"`); a tuple of `Take`s for
+        weights: how to convert each parameter of the layer (`"kernel"`, `"activation/slope"`); a tuple of `View`s for
             several arrays concatenated along the last axis.
         state: the same for its state.
         path: its name in the source, outermost first, such as `("layer1", "0", "conv1")`; () if it has none.
@@ -30,17 +30,17 @@ class Op:
     layer: Layer
     inputs: tuple[int, ...]
     output: int
-    weights: Mapping[str, Take | tuple[Take, ...]] = field(default_factory=dict)
-    state: Mapping[str, Take | tuple[Take, ...]] = field(default_factory=dict)
+    weights: Mapping[str, View | tuple[View, ...]] = field(default_factory=dict)
+    state: Mapping[str, View | tuple[View, ...]] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     where: str = ""
     spreads: bool = False
 
-    def takes(self) -> Iterator[Take]:
-        """All `Take`s of its weights and state."""
-        for take in (*self.weights.values(), *self.state.values()):
-            yield from take if isinstance(take, tuple) else (take,)
+    def views(self) -> Iterator[View]:
+        """All `View`s of its weights and state."""
+        for view in (*self.weights.values(), *self.state.values()):
+            yield from view if isinstance(view, tuple) else (view,)
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,6 @@ class SourceGraph:
     name: str = "model"
     input_axes: tuple[tuple[int, ...] | None, ...] = ()
     output_axes: tuple[tuple[int, ...] | None, ...] = ()
-    unread: tuple[Take, ...] = ()
+    unread: tuple[View, ...] = ()
     saved: Saved | None = None
     notes: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from compose.core.errors import ParamsError
 
 
 @dataclass(frozen=True)
-class Take:
+class View:
     """An invertible conversion of a source array, or a part of it, to one parameter.
 
     The steps, in order: slice `rows` of the first axis and `columns` of the last; reshape to `split`; permute along an
@@ -70,7 +70,7 @@ class Take:
 
 
 @dataclass(frozen=True, eq=False)
-class Constant(Take):
+class Constant(View):
     """A constant array of the source that is not a weight. It is written to the network, and never back."""
 
     source: str = ""
@@ -92,7 +92,7 @@ class Constant(Take):
 
 @dataclass(frozen=True)
 class Record:
-    """A `Take` and its target.
+    """A `View` and its target.
 
     Attributes:
         tree, target: `"params"` or `"state"`, and the path in it.
@@ -100,19 +100,19 @@ class Record:
         part: `(index, count)` if it is one of several equal parts along the last axis.
     """
 
-    take: Take
+    view: View
     tree: str
     target: str
     at: tuple[int, ...] = ()
     part: tuple[int, int] = (0, 1)
 
     def __str__(self) -> str:
-        ends = [":" if ends is None else f"{ends[0]}:{ends[1]}" for ends in (self.take.rows, self.take.columns)]
-        rows = f"[{', '.join(ends)}]" if self.take.columns else "" if self.take.rows is None else f"[{ends[0]}]"
+        ends = [":" if ends is None else f"{ends[0]}:{ends[1]}" for ends in (self.view.rows, self.view.columns)]
+        rows = f"[{', '.join(ends)}]" if self.view.columns else "" if self.view.rows is None else f"[{ends[0]}]"
         at = "".join(f"[{i}]" for i in self.at)
         part = f", part {self.part[0] + 1} of {self.part[1]}" if self.part[1] > 1 else ""
-        note = f" : {self.take.note}" if self.take.note else ""
-        return f"{self.take.source}{rows} → {self.target}{at}{part}{note}"
+        note = f" : {self.view.note}" if self.view.note else ""
+        return f"{self.view.source}{rows} → {self.target}{at}{part}{note}"
 
 
 class WeightMap(tuple):
@@ -133,7 +133,7 @@ class WeightMap(tuple):
             convert: applied to each array, such as `jnp.asarray`.
             release: remove each array from `arrays` after its last use, to save memory for a large model.
         """
-        reads = Counter(record.take.source for record in self)
+        reads = Counter(record.view.source for record in self)
         targets: dict[tuple[str, str], list[Record]] = {}
         for record in self:
             targets.setdefault((record.tree, record.target), []).append(record)
@@ -141,10 +141,10 @@ class WeightMap(tuple):
         for (tree, target), records in targets.items():
             parts_of: dict[tuple[int, ...], list] = {}
             for record in records:
-                parts_of.setdefault(record.at, []).append(_forward(record.take, arrays))
-                reads[record.take.source] -= 1
-                if release and not reads[record.take.source]:
-                    arrays.pop(record.take.source, None)
+                parts_of.setdefault(record.at, []).append(_forward(record.view, arrays))
+                reads[record.view.source] -= 1
+                if release and not reads[record.view.source]:
+                    arrays.pop(record.view.source, None)
             blocks = {at: parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for at, parts in parts_of.items()}
             _put(trees[tree], target, convert(blocks[()] if () in blocks else _stacked(blocks)))
         return trees["params"], trees["state"]
@@ -154,61 +154,61 @@ class WeightMap(tuple):
         arrays = {name: np.array(array) for name, array in like.items()}
         trees = {"params": params, "state": state}
         for record in self:
-            if isinstance(record.take, Constant):
+            if isinstance(record.view, Constant):
                 continue
             value = np.asarray(_get(trees[record.tree], record.target))[record.at]
             value = np.split(value, record.part[1], -1)[record.part[0]] if record.part[1] > 1 else value
-            old = arrays[record.take.source]
-            part = record.take.backward(value, old).astype(old.dtype)
-            if record.take.rows is None and record.take.columns is None:
-                arrays[record.take.source] = part
+            old = arrays[record.view.source]
+            part = record.view.backward(value, old).astype(old.dtype)
+            if record.view.rows is None and record.view.columns is None:
+                arrays[record.view.source] = part
             else:
-                record.take.part(old)[:] = part
+                record.view.part(old)[:] = part
         return arrays
 
-    def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[Take] = ()) -> list[str]:
+    def unused(self, arrays: dict[str, np.ndarray], unread: Iterable[View] = ()) -> list[str]:
         """The names of arrays that are not used exactly once in every part, except parts that the source does not use.
 
         Args:
             unread: the parts that the source does not use.
         """
-        takes = [*(record.take for record in self if not isinstance(record.take, Constant)), *unread]
-        by_columns = {take.source for take in takes if take.columns}
+        views = [*(record.view for record in self if not isinstance(record.view, Constant)), *unread]
+        by_columns = {view.source for view in views if view.columns}
         shape = lambda name, array: array.shape if name in by_columns else array.shape[:1] or (1,)
         counts = {name: np.zeros(shape(name, array), np.uint8) for name, array in arrays.items()}
-        for take in takes:
-            take.part(counts[take.source])[:] += 1
+        for view in views:
+            view.part(counts[view.source])[:] += 1
         return [name for name, count in counts.items() if not (count == 1).all()]
 
     def renamed(self, names: dict[str, str]) -> WeightMap:
         """The same map for a checkpoint with different array names."""
-        return WeightMap(replace(r, take=replace(r.take, source=names.get(r.take.source, r.take.source))) for r in self)
+        return WeightMap(replace(r, view=replace(r.view, source=names.get(r.view.source, r.view.source))) for r in self)
 
     def rows(self) -> list[dict[str, Any]]:
         """The records as plain data, without fields that have their default value."""
-        return [_data(record) | {"take": _take_data(record.take)} for record in self]
+        return [_data(record) | {"view": _view_data(record.view)} for record in self]
 
     @classmethod
     def of_rows(cls, rows: list[dict[str, Any]]) -> WeightMap:
         """The map from the output of `rows`; tuples may have become lists."""
-        return cls(Record(**_tuples({**row, "take": _take_of(row["take"])})) for row in rows)
+        return cls(Record(**_tuples({**row, "view": _view_of(row["view"])})) for row in rows)
 
     def parameters(self) -> int:
         """The number of parameter and state arrays that the map fills."""
         return len({(r.tree, r.target) for r in self})
 
 
-def linear(source: str, rows: tuple[int, int] | None = None) -> Take:
+def linear(source: str, rows: tuple[int, int] | None = None) -> View:
     """A matrix stored as (out, in), converted to (in, out)."""
-    return Take(source, rows=rows, axes=(1, 0), note="OI→IO")
+    return View(source, rows=rows, axes=(1, 0), note="OI→IO")
 
 
-def _take_data(take: Take) -> Any:
-    return [take.array.dtype.name, take.array.tolist()] if isinstance(take, Constant) else _data(take)
+def _view_data(view: View) -> Any:
+    return [view.array.dtype.name, view.array.tolist()] if isinstance(view, Constant) else _data(view)
 
 
-def _take_of(data: Any) -> Take:
-    return Take(**_tuples(data)) if isinstance(data, dict) else Constant.of_rows(*data)
+def _view_of(data: Any) -> View:
+    return View(**_tuples(data)) if isinstance(data, dict) else Constant.of_rows(*data)
 
 
 def _data(record: Any) -> dict[str, Any]:
@@ -221,12 +221,12 @@ def _tuples(data: Any) -> Any:
     return tuple(map(_tuples, data)) if isinstance(data, (list, tuple)) else data
 
 
-def _forward(take: Take, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    if isinstance(take, Constant):
-        return np.asarray(take.array, order="C")
-    if take.source not in arrays:
-        raise ParamsError(f"an array {take.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
-    return np.asarray(take.forward(np.asarray(arrays[take.source])), order="C")
+def _forward(view: View, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    if isinstance(view, Constant):
+        return np.asarray(view.array, order="C")
+    if view.source not in arrays:
+        raise ParamsError(f"an array {view.source!r}", ", ".join(list(arrays)[:8]) + ", ...")
+    return np.asarray(view.forward(np.asarray(arrays[view.source])), order="C")
 
 
 def _stacked(blocks: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:

@@ -20,7 +20,7 @@ def layer_of(array: Any, shape: tuple[int, ...], batch: bool = True) -> tuple[La
         shape: of the array here, without the batch.
         batch: whether the layer repeats it for each example.
     """
-    known = array.take if isinstance(array, GraphWeight) else array
+    known = array.view if isinstance(array, GraphWeight) else array
     known = known.array if isinstance(known, Constant) else known
     options = {} if batch else {"batch": False}
     if not isinstance(known, np.ndarray) or known.dtype.kind not in "biu":

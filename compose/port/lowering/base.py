@@ -13,13 +13,13 @@ from compose.core.errors import ComposeError, PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.stand_ins import refuse_stand_ins
 from compose.port.lowering.unsupported import Missing, refuse
 from compose.port.lowering.values import BATCH, GraphValue, GraphWeight
 
 V = TypeVar("V", bound=GraphValue)
-Takes = dict[str, Take | tuple[Take, ...]]  # how each array of a layer is taken
+Views = dict[str, View | tuple[View, ...]]  # how each array of a layer is taken
 
 
 class Place(NamedTuple):
@@ -65,9 +65,9 @@ class Lowering(Generic[V]):
         """A new value for the output of a layer."""
         raise NotImplementedError
 
-    def take(self, weight: Any) -> Take | tuple[Take, ...]:
+    def view(self, weight: Any) -> View | tuple[View, ...]:
         """How a weight that a rule gives is taken."""
-        return weight.take if isinstance(weight, GraphWeight) else weight
+        return weight.view if isinstance(weight, GraphWeight) else weight
 
     def trains(self, weight: Any) -> bool:
         """Whether the source trains a weight that a rule gives."""
@@ -77,7 +77,7 @@ class Lowering(Generic[V]):
         """Whether the source trains any weight of a layer."""
         return any([self.trains(weight) for weight in weights.values()])
 
-    def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
+    def finish(self, layer: Layer, weights: Views, state: Views) -> tuple[Layer, Views]:
         """The layer and its weights, wrapped as the front end needs them."""
         return layer, weights
 
@@ -120,11 +120,11 @@ class Lowering(Generic[V]):
         given, held = ({k: w for k, w in (tree or {}).items() if w is not None} for tree in (weights, state))
         if given and not isinstance(layer, word("frozen")) and not self.any_trains(layer, given):
             layer = word("frozen")(layer)
-        takes, kept = ({k: self.take(w) for k, w in tree.items()} for tree in (given, held))
-        layer, takes = self.finish(layer, takes, kept)
-        refuse_stand_ins(layer, [*takes.values(), *kept.values()], self.stands_for_batch)
+        views, kept = ({k: self.view(w) for k, w in tree.items()} for tree in (given, held))
+        layer, views = self.finish(layer, views, kept)
+        refuse_stand_ins(layer, [*views.values(), *kept.values()], self.stands_for_batch)
         spreads = len({v.shape for v in inputs}) > 1
-        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, takes, kept, *self.place(), spreads))
+        self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, views, kept, *self.place(), spreads))
         return output
 
     def each(self, layer: Any, x: V) -> V:
@@ -183,5 +183,5 @@ class Lowering(Generic[V]):
 
 def _kind(value: Any) -> str:
     if isinstance(value, GraphWeight):
-        return f"a weight, {value.take.source}"
+        return f"a weight, {value.view.source}"
     return "a constant" if isinstance(value, (int, float, np.ndarray)) else type(value).__name__

@@ -9,7 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.base import Lowering, V
 from compose.port.lowering.batch import BatchNumber, by_batch
 from compose.port.lowering.literals import number, unrepeated
@@ -74,13 +74,13 @@ class Arithmetic(Lowering[V]):
             return self.learned(operation, x, Constant(array=known), known.shape)
         if operation == "add":
             if known.places and len(self.shape) == 3 and self.shape[1] == known.shape[-2]:
-                table = {"embedding": Take(known.take.source)}
+                table = {"embedding": View(known.view.source)}
                 return self.emit(word("learned_positions")(known.places), x, weights=table)
             if self.joins_bias(x, known, known.own, x.shape[-1]):
                 return x
         shape = without_leading_ones(known.own)
-        take = known.take if shape == known.own else replace(known.take, shape=shape)
-        return self.learned(operation, x, take, shape)
+        view = known.view if shape == known.own else replace(known.view, shape=shape)
+        return self.learned(operation, x, view, shape)
 
     def learned(self, operation: str, x: V, weight: Any, shape: tuple[int, ...]) -> V:
         """`learned_bias` or `learned_scale` of a weight; its shape is left out if it is that of the channels."""
@@ -103,8 +103,8 @@ class Arithmetic(Lowering[V]):
         if bias.trained != (product is layer) or self.is_shared(x):
             return False
         biased = product.but(bias=True)
-        take = bias.take if shape == (channels,) else bias.reshaped_take((channels,))
-        self.replace_op(op, layer=biased if bias.trained else frozen(biased), weights={**op.weights, "bias": take})
+        view = bias.view if shape == (channels,) else bias.reshaped_view((channels,))
+        self.replace_op(op, layer=biased if bias.trained else frozen(biased), weights={**op.weights, "bias": view})
         return True
 
 

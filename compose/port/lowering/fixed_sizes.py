@@ -51,10 +51,10 @@ def alike_ops(a: Sequence[Op], b: Sequence[Op]) -> bool:
 def _same(a: Op, b: Op) -> bool:
     if (a.layer, a.inputs, a.output) != (b.layer, b.inputs, b.output):
         return False
-    takes = list(zip(a.takes(), b.takes()))
-    return len(takes) == len(list(b.takes())) and all(
+    views = list(zip(a.views(), b.views()))
+    return len(views) == len(list(b.views())) and all(
         np.array_equal(x.array, y.array) if isinstance(x, Constant) and isinstance(y, Constant) else x == y
-        for x, y in takes
+        for x, y in views
     )
 
 

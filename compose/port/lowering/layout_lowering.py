@@ -9,7 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.binary import Arithmetic, without_leading_ones
 from compose.port.lowering.layout import gathered, groups, reshape_in_place, reshape_to
 from compose.port.lowering.values import Value, Weight, channels_last, identity_axes
@@ -139,15 +139,15 @@ def _one(a: Value, b: Value) -> bool:
     return a.ndim < b.ndim and all(n == 1 for n in a.shape)
 
 
-def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> Take:
+def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...], ours: tuple[int, ...]) -> View:
     """How a weight or array is taken: reshaped to `shape`, its axes moved, and reshaped to ours."""
     if not isinstance(known, Weight):
         return Constant(array=np.asarray(known).reshape(shape).transpose(axes).reshape(ours))
-    take = known.take
-    if take.axes is not None:
+    view = known.view
+    if view.axes is not None:
         raise PortError("a parameter in the order of axes in which it is stored")
     order = [a for a in axes if shape[a] != 1]
     if order == sorted(order):
-        stored = take.shape is None and ours == known.array.shape
-        return Take(take.source, take.rows, shape=None if stored else ours)
-    return Take(take.source, take.rows, split=shape, axes=axes, shape=ours)
+        stored = view.shape is None and ours == known.array.shape
+        return View(view.source, view.rows, shape=None if stored else ours)
+    return View(view.source, view.rows, split=shape, axes=axes, shape=ours)

@@ -9,17 +9,17 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.core.layer import Layer
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 
 
 def refuse_stand_ins(
-    layer: Layer, takes: Iterable[Take | tuple[Take, ...]], stands_for_batch: Callable[[int], bool]
+    layer: Layer, views: Iterable[View | tuple[View, ...]], stands_for_batch: Callable[[int], bool]
 ) -> None:
     """Raise `PortError` if a layer holds the stand-in for a size of the batch, or an array with a row for each example.
 
     A layer of the source's weights has their sizes, which may be any.
     """
-    given = [t for take in takes for t in (take if isinstance(take, tuple) else (take,))]
+    given = [t for view in views for t in (view if isinstance(view, tuple) else (view,))]
     constants = [t for t in given if isinstance(t, Constant)]
     if any(stands_for_batch(n) for t in constants for n in t.array.shape):
         raise PortError(

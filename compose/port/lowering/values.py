@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 
 BATCH = 7919  # the batch size during lowering: a prime that no layer has, so that sizes stay plain ints
 
@@ -44,15 +44,15 @@ class GraphWeight:
         trained: whether the source trains it.
     """
 
-    take: Take
+    view: View
     shape: tuple[int, ...]
     trained: bool = True
 
-    def reshaped_take(self, shape: tuple[int, ...]) -> Take:
+    def reshaped_view(self, shape: tuple[int, ...]) -> View:
         """How the same array is taken in another shape."""
-        if isinstance(self.take, Constant):
-            return Constant(array=self.take.array.reshape(shape))
-        return replace(self.take, shape=shape)
+        if isinstance(self.view, Constant):
+            return Constant(array=self.view.array.reshape(shape))
+        return replace(self.view, shape=shape)
 
 
 Known = GraphWeight | np.ndarray | float  # what an operator may have beside a value
@@ -104,13 +104,13 @@ class Weight(GraphWeight):
     places: int = 0
 
     @classmethod
-    def of(cls, take: Take, array: np.ndarray, trained: bool = True) -> Weight:
-        return cls(take, tuple(array.shape), trained, array)
+    def of(cls, view: View, array: np.ndarray, trained: bool = True) -> Weight:
+        return cls(view, tuple(array.shape), trained, array)
 
     def turned(self, order: tuple[int, ...]) -> Weight:
         """The weight with its axes in another order."""
-        take, array = turned(self.take, self.shape, order), self.array.transpose(order)
-        return replace(self, take=take, shape=array.shape, array=array)
+        view, array = turned(self.view, self.shape, order), self.array.transpose(order)
+        return replace(self, view=view, shape=array.shape, array=array)
 
 
 @dataclass(frozen=True)
@@ -128,39 +128,39 @@ class BroadcastWeight(GraphWeight):
     @classmethod
     def stored(cls, name: str, shape: tuple[int, ...], trained: bool = True) -> BroadcastWeight:
         """An array as the source stores it."""
-        return cls(Take(name), shape, trained, shape)
+        return cls(View(name), shape, trained, shape)
 
-    def taken(self, take: Take, shape: tuple[int, ...], own: Any = None, places: int = 0) -> BroadcastWeight:
+    def taken(self, view: View, shape: tuple[int, ...], own: Any = None, places: int = 0) -> BroadcastWeight:
         """Another part or shape of the same array."""
-        return replace(self, take=take, shape=shape, own=shape if own is None else own, places=places)
+        return replace(self, view=view, shape=shape, own=shape if own is None else own, places=places)
 
     def transposed(self, axes: tuple[int, ...]) -> BroadcastWeight | None:
         """The weight with its axes in another order; None if it was transposed, reshaped or broadcast before."""
-        if self.take.axes is not None or self.take.shape is not None or self.shape != self.own:
+        if self.view.axes is not None or self.view.shape is not None or self.shape != self.own:
             return None
         letters = "IOHWDT"[: len(axes)]
         note = f"{letters}→{''.join(letters[a] for a in axes)}" if len(axes) > 1 else ""
-        return self.taken(replace(self.take, axes=axes, note=note), tuple(self.own[a] for a in axes))
+        return self.taken(replace(self.view, axes=axes, note=note), tuple(self.own[a] for a in axes))
 
     def reshaped(self, shape: tuple[int, ...]) -> BroadcastWeight | None:
         """The weight in another shape; None if it was broadcast before."""
-        return None if self.shape != self.own else self.taken(replace(self.take, shape=shape), shape)
+        return None if self.shape != self.own else self.taken(replace(self.view, shape=shape), shape)
 
     def broadcast(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> BroadcastWeight | None:
         """The weight broadcast to `shape`, its own axes at `axes`; None if it was broadcast before."""
         if self.shape != self.own:
             return None
         own = tuple(self.own[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
-        return self.taken(self.take if own == self.own else replace(self.take, shape=own), shape, own)
+        return self.taken(self.view if own == self.own else replace(self.view, shape=own), shape, own)
 
 
-def turned(take: Take, shape: tuple[int, ...], order: tuple[int, ...]) -> Take:
-    """The `Take` whose result, of this shape, has its axes in another order."""
-    if take.axes is None:
-        return replace(take, split=shape if take.shape else take.split, axes=order, shape=None)
-    if take.shape is not None or take.flip:
+def turned(view: View, shape: tuple[int, ...], order: tuple[int, ...]) -> View:
+    """The `View` whose result, of this shape, has its axes in another order."""
+    if view.axes is None:
+        return replace(view, split=shape if view.shape else view.split, axes=order, shape=None)
+    if view.shape is not None or view.flip:
         raise PortError("a parameter whose axes are moved before it is reshaped, got the other way")
-    return replace(take, axes=tuple(take.axes[a] for a in order))
+    return replace(view, axes=tuple(view.axes[a] for a in order))
 
 
 def identity_axes(rank: int) -> tuple[int, ...]:

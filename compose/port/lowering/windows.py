@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import Value, Weight
 
@@ -17,22 +17,22 @@ def per_axis(value: Any, rank: int) -> Any:
     return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
-def kernel_take(weight: Weight) -> Take:
+def kernel_view(weight: Weight) -> View:
     """OIHW → HWIO, for any number of spatial axes."""
     rank = len(weight.shape) - 2
     letters = "DHW"[3 - rank :]
-    return Take(weight.take.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
+    return View(weight.view.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
 
 
-def turned_take(weight: Weight, groups: int) -> Take:
+def turned_view(weight: Weight, groups: int) -> View:
     """IOHW → HWIO of a transposed convolution, flipped in space; groups move from the inputs to the outputs."""
     inputs, outputs, *space = weight.shape
     rank = len(space)
     turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
     if groups == 1:
-        return Take(weight.take.source, axes=(*range(2, rank + 2), 0, 1), **turned)
-    return Take(
-        weight.take.source, split=(groups, inputs // groups, outputs, *space), axes=(*range(3, rank + 3), 1, 0, 2),
+        return View(weight.view.source, axes=(*range(2, rank + 2), 0, 1), **turned)
+    return View(
+        weight.view.source, split=(groups, inputs // groups, outputs, *space), axes=(*range(3, rank + 3), 1, 0, 2),
         shape=(*space, inputs // groups, outputs * groups), **turned,
     )  # fmt: skip
 

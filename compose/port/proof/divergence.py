@@ -25,7 +25,7 @@ def first_divergence(port: Result, report: Report, seed: int) -> str:
         path = _first_unmatched(port, seed)
         if path is not None:
             return f"the first layer that differs: {path} = {_layer(port, path)}{_origin(port, path)}"
-    records = [r for r in port.weights if r.take.source == failed.worst]
+    records = [r for r in port.weights if r.view.source == failed.worst]
     if records:
         path = records[0].target.rpartition("/")[0]
         return f"the weight that differs most: {records[0]}, of {_layer(port, path)}"
@@ -64,8 +64,8 @@ def _layer(port: Result, path: str) -> Any:
 def _origin(port: Result, path: str) -> str:
     bare = "/".join(p for p in path.split("/") if not p.isdigit())
     inside = (f"{bare}/", f"{path}/")
-    sources = [r.take.source for r in port.weights if r.target.startswith(inside)]
+    sources = [r.view.source for r in port.weights if r.target.startswith(inside)]
     if not sources:
         return ""
-    where = next((op.where for op in port.graph.ops for t in op.takes() if t.source == sources[0]), "")
+    where = next((op.where for op in port.graph.ops for t in op.views() if t.source == sources[0]), "")
     return f"\n  from {sources[0]}" + (f", called at {where}" if where else "")

@@ -95,7 +95,7 @@ def _elsewhere(port: Result, arrays: Arrays, inputs: list[np.ndarray], seed: int
 def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
     """Gradients of our parameters as gradients of the source's arrays."""
     zeros = {k: np.zeros_like(v) for k, v in arrays.items()}
-    names = {record.take.source for record in port.weights if record.tree == "params"}
+    names = {record.view.source for record in port.weights if record.tree == "params"}
     return {k: g for k, g in port.weights.dump(gradients, port.zero_state(), zeros).items() if k in names}
 
 

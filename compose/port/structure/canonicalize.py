@@ -18,7 +18,7 @@ from compose.layers.pool.global_pool import global_avg_pool, global_max_pool
 from compose.layers.shape import flatten
 from compose.layers.take import at
 from compose.port.ir.graph import Op, SourceGraph
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.structure.recognize import recognize
 
 _ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
@@ -145,8 +145,8 @@ def _merged(ops: list[Op], output: int) -> list[Op]:
     merged = _joined(ops, output, frozenset())
     layers: dict[tuple, set[Layer]] = defaultdict(set)
     for op in merged:
-        for take in (t for t in op.takes() if not isinstance(t, Constant)):
-            layers[_part(take)].add(op.layer)
+        for view in (t for t in op.views() if not isinstance(t, Constant)):
+            layers[_part(view)].add(op.layer)
     apart = frozenset(part for part, of in layers.items() if len(of) > 1)
     return _joined(ops, output, apart) if apart else merged
 
@@ -159,7 +159,7 @@ def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
     merged: list[Op] = []
     for op in ops:
         i = place.get(op.inputs[0]) if len(op.inputs) == 1 else None
-        free = i is not None and uses[merged[i].output] == 1 and not any(_part(t) in apart for t in merged[i].takes())
+        free = i is not None and uses[merged[i].output] == 1 and not any(_part(t) in apart for t in merged[i].views())
         both = _together(merged[i], op) if i is not None and free else None
         if i is not None and both is not None:
             merged[i], place[op.output] = both, i
@@ -169,8 +169,8 @@ def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
     return merged
 
 
-def _part(take: Take) -> tuple:
-    return take.source, take.rows, take.columns
+def _part(view: View) -> tuple:
+    return view.source, view.rows, view.columns
 
 
 _POOLED = {pool(keepdims=True): pool for pool in (global_avg_pool, global_max_pool)}

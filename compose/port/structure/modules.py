@@ -82,7 +82,7 @@ def _leaf(op: Op) -> Piece:
 
 def _calls(group: list[Op]) -> list[list[Op]]:
     """The operations of a module by its calls: a module that runs twice reads its weights twice."""
-    marks = Counter(tuple(take.source for take in op.takes()) for op in group if op.weights)
+    marks = Counter(tuple(view.source for view in op.views()) for op in group if op.weights)
     n = max(marks.values(), default=1)
     size = len(group) // n
     chunks = [group[i * size : (i + 1) * size] for i in range(n)]

@@ -62,9 +62,9 @@ class Piece:
     def records(self, path: tuple[str, ...] = (), at: tuple[int, ...] = ()) -> Iterator[Record]:
         """The record of every weight inside: its source and its target."""
         if self.op is not None:
-            for tree, takes in (("params", self.op.weights), ("state", self.op.state)):
-                for name, take in takes.items():
-                    parts = take if isinstance(take, tuple) else (take,)
+            for tree, views in (("params", self.op.weights), ("state", self.op.state)):
+                for name, view in views.items():
+                    parts = view if isinstance(view, tuple) else (view,)
                     for i, part in enumerate(parts):
                         yield Record(part, tree, "/".join((*path, name)), at, (i, len(parts)))
         if isinstance(self.layer, repeat):

@@ -8,7 +8,7 @@ from compose.combinators import share
 from compose.combinators.share import Shared
 from compose.core.errors import PortError
 from compose.layers.dense import fc
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.structure.piece import Piece
 
 
@@ -33,8 +33,8 @@ def share_all(piece: Piece) -> Piece:
         if _still_there(piece, uses):
             piece = _shared(piece, uses[0], {id(use): None for use in uses})
     for source, leaves in _by_source(piece).items():
-        first = next((p for p, take in leaves if _is_embedding(p, take)), None)
-        others = [p for p, take in leaves if p is not first]
+        first = next((p for p, view in leaves if _is_embedding(p, view)), None)
+        others = [p for p, view in leaves if p is not first]
         if first is None or not all(_is_projection(p, source) for p in others):
             layers = ", ".join(f"{p.layer} at {'/'.join(p.op.path)}" for p, _ in leaves if p.op)
             raise Unshared(source, layers)
@@ -59,9 +59,9 @@ def _repeated(piece: Piece) -> list[list[Piece]]:
     """The largest pieces that occur more than once: equal layers on equal weights."""
     found: dict = defaultdict(list)
     for inner in piece.walk():
-        takes = tuple(record.take for record in inner.records())
-        if takes:
-            found[inner.layer, takes].append(inner)
+        views = tuple(record.view for record in inner.records())
+        if views:
+            found[inner.layer, views].append(inner)
     return [uses for uses in found.values() if len(uses) > 1]
 
 
@@ -71,12 +71,12 @@ def _still_there(piece: Piece, uses: list[Piece]) -> bool:
     return all(id(use) in inside for use in uses)
 
 
-def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, Take]]]:
+def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, View]]]:
     """The leaves that take overlapping parts of one array, by the array."""
-    taken: dict[str, list[tuple[Piece, Take]]] = defaultdict(list)
+    taken: dict[str, list[tuple[Piece, View]]] = defaultdict(list)
     for leaf in piece.walk():
-        for take in (t for t in (leaf.op.takes() if leaf.op else ()) if not isinstance(t, Constant)):
-            taken[take.source].append((leaf, take))
+        for view in (t for t in (leaf.op.views() if leaf.op else ()) if not isinstance(t, Constant)):
+            taken[view.source].append((leaf, view))
     return {name: uses for name, uses in taken.items() if any(_overlap(a, b) for _, a, _, b in _pairs(uses))}
 
 
@@ -84,16 +84,16 @@ def _pairs(uses: list) -> list:
     return [(*a, *b) for i, a in enumerate(uses) for b in uses[:i]]
 
 
-def _overlap(a: Take, b: Take) -> bool:
+def _overlap(a: View, b: View) -> bool:
     apart = lambda x, y: x is not None and y is not None and (x[1] <= y[0] or y[1] <= x[0])
     return not apart(a.rows, b.rows) and not apart(a.columns, b.columns)
 
 
-def _is_embedding(piece: Piece, take: Take) -> bool:
-    return piece.layer.kind == "embedding" and take.axes is None
+def _is_embedding(piece: Piece, view: View) -> bool:
+    return piece.layer.kind == "embedding" and view.axes is None
 
 
 def _is_projection(piece: Piece, source: str) -> bool:
     """Whether a layer is just `x @ embedding.T`."""
     plain = isinstance(piece.layer, fc) and piece.layer == fc(piece.layer.size, bias=False, name=piece.layer.name)
-    return plain and piece.op is not None and next(piece.op.takes()).axes == (1, 0)
+    return plain and piece.op is not None and next(piece.op.views()).axes == (1, 0)

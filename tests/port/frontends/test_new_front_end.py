@@ -14,7 +14,7 @@ import pytest
 from compose import fc, relu
 from compose.core.errors import PortError
 from compose.port.ir.graph import SourceGraph
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.base import Place
 from compose.port.lowering.binary import Arithmetic, binary
 from compose.port.lowering.registry import Registry
@@ -28,7 +28,7 @@ Program = list[tuple]
 
 @REGISTRY.rule("toy.dense")
 def _dense(lowering, x, kernel, bias):
-    weights = {"kernel": kernel.take, "bias": bias.take}
+    weights = {"kernel": kernel.view, "bias": bias.view}
     return lowering.emit(fc(kernel.shape[1]), x, shape=(x.shape[0], kernel.shape[1]), weights=weights)
 
 
@@ -64,7 +64,7 @@ class ToyLowering(Arithmetic[GraphValue]):
         return SourceGraph((self.input.index,), tuple(self.ops), self.value.index, self.arrays, "Toy", (None,), (None,))
 
     def operand(self, x: Any) -> Any:
-        return BroadcastWeight(Take(x), self.arrays[x].shape, True, self.arrays[x].shape) if isinstance(x, str) else x
+        return BroadcastWeight(View(x), self.arrays[x].shape, True, self.arrays[x].shape) if isinstance(x, str) else x
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -80,6 +80,6 @@ def test_a_mask_is_saved_and_not_trained(make, tmp_path):
 def test_the_layer_of_an_array(array, expected):
     layer, arrays = layer_of(array, array.shape)
     assert str(layer) == expected
-    ((tree, takes),) = arrays.items()
+    ((tree, views),) = arrays.items()
     assert tree == ("weights" if expected.startswith("parameter") else "state")
-    np.testing.assert_array_equal(takes["value"].array, array)
+    np.testing.assert_array_equal(views["value"].array, array)

@@ -6,7 +6,7 @@ import pytest
 
 from compose import fc, relu
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import GraphWeight
 from tests.port.lowering.toy import Toy
 
@@ -14,16 +14,16 @@ from tests.port.lowering.toy import Toy
 def test_a_layer_is_frozen_if_none_of_its_weights_trains():
     low = Toy()
     x = low.input()
-    kernel, bias = GraphWeight(Take("w"), (3, 3), False), GraphWeight(Take("b"), (3,), True)
+    kernel, bias = GraphWeight(View("w"), (3, 3), False), GraphWeight(View("b"), (3,), True)
     low.emit(fc(3), x, weights={"kernel": kernel, "bias": bias})
     low.emit(fc(3, bias=False), x, weights={"kernel": kernel, "bias": None})
     assert low.layers() == ["fc(3)", "frozen(fc(3, bias=False))"]
-    assert low.ops[0].weights == {"kernel": Take("w"), "bias": Take("b")} and low.ops[0].path == ("block",)
+    assert low.ops[0].weights == {"kernel": View("w"), "bias": View("b")} and low.ops[0].path == ("block",)
 
 
 def test_an_input_that_is_no_value_is_named():
     with pytest.raises(PortError, match="relu, got a weight, w"):
-        Toy().emit(relu, GraphWeight(Take("w"), (3,)))
+        Toy().emit(relu, GraphWeight(View("w"), (3,)))
 
 
 def test_emitted_layers_are_recorded_and_replaced():

@@ -7,7 +7,7 @@ import pytest
 
 from compose import conv, fc, frozen
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.binary import binary, extreme
 from compose.port.lowering.values import BroadcastWeight
 from tests.port.lowering.toy import Toy
@@ -68,19 +68,19 @@ def test_arithmetic(operation, a, b, layers):
 def test_a_sum_becomes_the_bias_of_the_product_before_it(product, trained, shared, layers):
     low = Toy()
     low.shared = shared
-    y = low.emit(product, low.input(), weights={"kernel": Take("w")})
+    y = low.emit(product, low.input(), weights={"kernel": View("w")})
     z = binary(low, "add", y, bias(trained, (1, 3)))
     assert low.layers() == layers
     if len(layers) == 1:
-        assert z == y and low.ops[0].weights["bias"] == Take("b", shape=(3,))
+        assert z == y and low.ops[0].weights["bias"] == View("b", shape=(3,))
 
 
 def test_the_first_rows_of_a_table_are_positions():
     low = Toy()
     low.shape = (7, 5, 3)
-    rows = bias(shape=(9, 3)).taken(Take("b", rows=(0, 5)), (5, 3), places=9)
+    rows = bias(shape=(9, 3)).taken(View("b", rows=(0, 5)), (5, 3), places=9)
     binary(low, "add", low.input(), rows)
-    assert low.layers() == ["learned_positions(9)"] and low.ops[0].weights == {"embedding": Take("b")}
+    assert low.layers() == ["learned_positions(9)"] and low.ops[0].weights == {"embedding": View("b")}
 
 
 def test_what_no_layer_expresses_is_refused():

@@ -7,7 +7,7 @@ import pytest
 
 from compose import at, compose_seq, embedding, frozen, learned_bias, reshape, scale
 from compose.core.errors import PortError
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.stand_ins import refuse_stand_ins
 from compose.port.lowering.values import BATCH
 
@@ -21,21 +21,21 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("layer,takes", WRONG, ids=str)
-def test_refused(layer, takes):
+@pytest.mark.parametrize("layer,views", WRONG, ids=str)
+def test_refused(layer, views):
     with pytest.raises(PortError) as raised:
-        refuse_stand_ins(layer, takes, HOLDS)
+        refuse_stand_ins(layer, views, HOLDS)
     assert str(BATCH) not in str(raised.value)
 
 
 RIGHT = [
     (scale(by=2), []),
     (reshape(-1, 3, batch=False), []),
-    (embedding(BATCH, 8), [Take("table")]),
+    (embedding(BATCH, 8), [View("table")]),
     (learned_bias((3, 1)), [Constant(array=np.zeros((3, 1)))]),
 ]
 
 
-@pytest.mark.parametrize("layer,takes", RIGHT, ids=str)
-def test_let_through(layer, takes):
-    refuse_stand_ins(layer, takes, HOLDS)
+@pytest.mark.parametrize("layer,views", RIGHT, ids=str)
+def test_let_through(layer, views):
+    refuse_stand_ins(layer, views, HOLDS)

@@ -23,8 +23,8 @@ def with_net(p, net):
     return dataclasses.replace(p, net=net)
 
 
-def with_takes(p, change):
-    records = WeightMap(dataclasses.replace(r, take=change(r)) for r in p.weights)
+def with_views(p, change):
+    records = WeightMap(dataclasses.replace(r, view=change(r)) for r in p.weights)
     return dataclasses.replace(p, found=dataclasses.replace(p.found, weights=records))
 
 
@@ -81,8 +81,8 @@ def test_another_activation():
 
 def test_a_square_weight_transposed():
     p = ported("tied")
-    straight = lambda r: dataclasses.replace(r.take, axes=None) if r.take.source == "body.weight" else r.take
-    says(with_takes(p, straight), "body.weight")
+    straight = lambda r: dataclasses.replace(r.view, axes=None) if r.view.source == "body.weight" else r.view
+    says(with_views(p, straight), "body.weight")
 
 
 def test_gates_swapped():
@@ -90,10 +90,10 @@ def test_gates_swapped():
 
     def swap(r):
         if not r.target.endswith("recurrent_kernel"):
-            return r.take
-        return dataclasses.replace(r.take, split=(2, 2, 6, 6), axes=(3, 1, 0, 2), shape=(6, 24))
+            return r.view
+        return dataclasses.replace(r.view, split=(2, 2, 6, 6), axes=(3, 1, 0, 2), shape=(6, 24))
 
-    says(with_takes(p, swap), "lstm", "cell.")
+    says(with_views(p, swap), "lstm", "cell.")
 
 
 def test_query_and_key_swapped():
@@ -103,9 +103,9 @@ def test_query_and_key_swapped():
 
     def swap(r):
         kind = r.target.rpartition("/")[2].split("_")[0]
-        return dataclasses.replace(r.take, rows=rows[kind]) if kind in rows else r.take
+        return dataclasses.replace(r.view, rows=rows[kind]) if kind in rows else r.view
 
-    says(with_takes(p, swap), "multi_head_attention", "attention.")
+    says(with_views(p, swap), "multi_head_attention", "attention.")
 
 
 def test_merged_lstm_biases_learn_otherwise():

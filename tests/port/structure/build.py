@@ -14,7 +14,7 @@ from compose.core.parsing import parse
 from compose.core.plan import plan
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.recovered import Recovered
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.structure import recover
 
 
@@ -36,12 +36,12 @@ class Build:
         self.specs[output] = made.out
         base = at or f"op{output}"
         trees = [
-            {name: Take(f"{base}.{name}") for name in _flat(tree)} if weights is None or tree is made.state else weights
+            {name: View(f"{base}.{name}") for name in _flat(tree)} if weights is None or tree is made.state else weights
             for tree in (made.params, made.state)
         ]
-        for tree, takes in zip((made.params, made.state), trees):
+        for tree, views in zip((made.params, made.state), trees):
             for name, param in _flat(tree).items():
-                source = takes[name].source
+                source = views[name].source
                 if source not in self.arrays:
                     array = self.rng.uniform(0.5, 1.5, param.shape) * self.rng.choice([-1, 1], param.shape)
                     self.arrays[source] = np.abs(array) if name == "var" else array

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compose import add, batch_norm, concat, dropout, fc, multiply, parse, relu, tanh
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.structure import recover
 from tests.port.structure.build import Build, evaluate
 
@@ -57,8 +57,8 @@ def agrees(b: Build, outputs, repeats: bool) -> str:
     specs = [b.specs[v] for v in b.inputs]
     made = recover(graph, *specs, repeats=repeats)
     assert parse(str(made.net)) == made.net
-    used = {take.source for op in graph.ops for take in (*op.weights.values(), *op.state.values())}
-    taken = [record.take.source for record in made.weights]
+    used = {view.source for op in graph.ops for view in (*op.weights.values(), *op.state.values())}
+    taken = [record.view.source for record in made.weights]
     assert len(taken) == len(set(taken)) and set(taken) <= used
     params, state = made.weights.load(graph.arrays)
     xs = [b.rng.normal(size=s.shape) for s in specs]
@@ -99,7 +99,7 @@ def test_any_graph_with_any_modules(data):
 def test_layers_that_run_twice_anywhere(data):
     b = Build(jax.ShapeDtypeStruct((2, WIDTH), np.float64))
     any_graph(data.draw, b)
-    takes = {"kernel": Take("twice.kernel"), "bias": Take("twice.bias")}
-    ends = [b(fc(WIDTH), data.draw(st.sampled_from(list(b.specs))), weights=takes) for _ in range(2)]
+    views = {"kernel": View("twice.kernel"), "bias": View("twice.bias")}
+    ends = [b(fc(WIDTH), data.draw(st.sampled_from(list(b.specs))), weights=views) for _ in range(2)]
     text = agrees(b, b(add, *ends, max(b.specs)), False)
     assert text.startswith("share(") and "lambda e:" in text

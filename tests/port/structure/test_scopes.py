@@ -24,7 +24,7 @@ from compose import (
     share,
     tanh,
 )  # fmt: skip
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.structure import recover
 from compose.port.structure.name_scopes import scoped
 from tests.port.structure.build import Build, check, f64
@@ -107,10 +107,10 @@ def test_other_padding_stays(before):
 
 def test_padding_before_one_of_two_calls_stays():
     b = Build(f64(5, 5, 2))
-    takes = {"kernel": Take("conv.kernel"), "bias": Take("conv.bias")}
+    views = {"kernel": View("conv.kernel"), "bias": View("conv.bias")}
     over = conv(2, 3, padding="valid")
-    h = b(over, b(pad(1), 0), weights=takes)
-    check(b, b(over, h, weights=takes), share(over, lambda e: compose_seq(pad(1), e, e)))
+    h = b(over, b(pad(1), 0), weights=views)
+    check(b, b(over, h, weights=views), share(over, lambda e: compose_seq(pad(1), e, e)))
 
 
 def test_a_hard_sigmoid_by_hand_has_its_word():

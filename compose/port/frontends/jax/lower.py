@@ -18,7 +18,7 @@ from compose.port.frontends.jax.passes.functions import Match, found
 from compose.port.frontends.jax.registry import named_rule
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
 from compose.port.ir.graph import Op, Saved, SourceGraph
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.base import Place
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
@@ -59,7 +59,7 @@ class JaxLowering(Operands):
         leaves = [self._output(v) for v in self.lowered(flat, [*given, *self.inputs])]
         outputs = leaves[0] if len(leaves) == 1 else jax.tree.unflatten(out_tree, leaves)
         outputs = tuple(jax.tree.leaves(outputs)) if isinstance(outputs, dict) else outputs
-        taken = {t.source for op in self.ops for t in op.takes()}
+        taken = {t.source for op in self.ops for t in op.views()}
         arrays = {n: a for n, a in self.model.arrays.items() if n in taken or n in self.model.trained}
         rest = {n: a for n, a in self.model.arrays.items() if n not in arrays}
         return SourceGraph(
@@ -68,7 +68,7 @@ class JaxLowering(Operands):
             Saved(self.framework, {n: n for n in names}, rest),
         )  # fmt: skip
 
-    def unread(self, flat: Flat) -> tuple[Take, ...]:
+    def unread(self, flat: Flat) -> tuple[View, ...]:
         """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
         unread = []
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
@@ -78,7 +78,7 @@ class JaxLowering(Operands):
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
             if var not in self.uses:
-                unread.append(Take(name))
+                unread.append(View(name))
             elif (
                 array.ndim
                 and self.uses[var] == len(readers)
@@ -88,7 +88,7 @@ class JaxLowering(Operands):
                 for rows in (_rows(e, array.shape) for e in readers):
                     free[slice(*rows)] = 0  # pyright: ignore[reportOptionalIterable]
                 ends = np.flatnonzero(np.diff(free, prepend=0, append=0))
-                unread += [Take(name, rows=(int(a), int(b))) for a, b in zip(ends[::2], ends[1::2])]
+                unread += [View(name, rows=(int(a), int(b))) for a, b in zip(ends[::2], ends[1::2])]
         return tuple(unread)
 
     def lowered(self, flat: Flat, given: Sequence[Any]) -> list:
@@ -136,7 +136,7 @@ class JaxLowering(Operands):
         layer: Any = word("parameter")(*weight.shape, batch=False)
         layer = layer if weight.trained else word("frozen")(layer)
         made = Value(self.new_index(), weight.shape, np.dtype(np.float64))
-        self.ops.append(Op(layer, (self.inputs[0].index,), made.index, {"value": weight.take}))
+        self.ops.append(Op(layer, (self.inputs[0].index,), made.index, {"value": weight.view}))
         return made
 
     def _of_one_size(self, x: Value) -> Value:

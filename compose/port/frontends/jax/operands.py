@@ -15,7 +15,7 @@ from compose.ops.operation import signature_of
 from compose.port.frontends.jax.inlining import Eqn, Var, user_line
 from compose.port.frontends.jax.limits import within_float32
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
@@ -63,20 +63,20 @@ class Operands(Arithmetic[Value]):
     def shape(self) -> tuple[int, ...]:
         return self.eqn.outputs[0].shape
 
-    def take(self, weight: Any) -> Take | tuple[Take, ...]:
+    def view(self, weight: Any) -> View | tuple[View, ...]:
         if isinstance(weight, (list, tuple)):
-            return tuple(self.take(part) for part in weight)  # pyright: ignore[reportReturnType]
+            return tuple(self.view(part) for part in weight)  # pyright: ignore[reportReturnType]
         if isinstance(weight, Weight):
             if weight.shape != weight.own:
-                raise PortError(f"a weight of one shape, got {weight.take.source} spread to {weight.shape}")
-            return weight.take
-        if isinstance(weight, Take):
+                raise PortError(f"a weight of one shape, got {weight.view.source} spread to {weight.shape}")
+            return weight.view
+        if isinstance(weight, View):
             return weight
         raise PortError(f"a weight of the model, got {type(weight).__name__}: it is computed from others")
 
     def trains(self, weight: Any) -> bool:
-        takes = self.take(weight)
-        return any(t.source in self.model.trained for t in (takes if isinstance(takes, tuple) else (takes,)))
+        views = self.view(weight)
+        return any(t.source in self.model.trained for t in (views if isinstance(views, tuple) else (views,)))
 
     def of_batch(self, x: Any) -> BatchNumber | None:
         return self.numbers.get(id(x))
@@ -195,7 +195,7 @@ class Operands(Arithmetic[Value]):
         if isinstance(x, Within):
             return self.emit(word("ops.logical_and"), x.value, self.as_value(x.constant, like), shape=x.value.shape)
         if isinstance(x, Weight):
-            own, shape, dtype, weight = x.own, x.shape, np.dtype(np.float64), x.taken(x.take, x.own)
+            own, shape, dtype, weight = x.own, x.shape, np.dtype(np.float64), x.taken(x.view, x.own)
         else:
             array = np.asarray(x)
             if id(x) in self.numbers:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import BATCH, BroadcastWeight
 
 
@@ -36,12 +36,12 @@ def positions(walk: Any, table: Any, places: Any) -> BroadcastWeight:
     if not (places == np.arange(time)).all():
         raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
     own, rows = (*(1,) * (places.ndim - 1), time, size), None if time == count else (0, time)
-    weight = BroadcastWeight.stored(walk.take(table).source, (count, size))
-    return weight.taken(replace(weight.take, rows=rows, shape=own), (*places.shape, size), own, count)
+    weight = BroadcastWeight.stored(walk.view(table).source, (count, size))
+    return weight.taken(replace(weight.view, rows=rows, shape=own), (*places.shape, size), own, count)
 
 
 def _named(walk: Any, leaves: list) -> str:
-    return ", ".join(w.take.source for w in map(walk.weight, leaves) if w is not None)
+    return ", ".join(w.view.source for w in map(walk.weight, leaves) if w is not None)
 
 
 def _same(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight:
@@ -63,7 +63,7 @@ def _get_item(op: Any, weight: BroadcastWeight, key: Any) -> BroadcastWeight | N
     if all(part == slice(None) for part in parts):
         return weight.reshaped(shape)
     first, *rest = parts
-    if weight.take != Take(weight.take.source) or any(part != slice(None) for part in rest):
+    if weight.view != View(weight.view.source) or any(part != slice(None) for part in rest):
         return None
     places = range(weight.shape[0])[first]
     start, stop = (places, places + 1) if isinstance(places, int) else (places.start, places.stop)
@@ -71,7 +71,7 @@ def _get_item(op: Any, weight: BroadcastWeight, key: Any) -> BroadcastWeight | N
         return None
     whole = isinstance(first, slice) and shape == (stop - start, *weight.shape[1:])
     table, cut = weight.shape[0] if whole and start == 0 and len(shape) == 2 else 0, None if whole else shape
-    return weight.taken(replace(weight.take, rows=(start, stop), shape=cut), shape, places=table)
+    return weight.taken(replace(weight.view, rows=(start, stop), shape=cut), shape, places=table)
 
 
 def _broadcast(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:

@@ -20,7 +20,7 @@ from compose.port.frontends.keras.outputs import as_output
 from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.frontends.keras.through_jax import through_jax
 from compose.port.ir.graph import Saved, SourceGraph
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
@@ -53,7 +53,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         self.node: Any = None
         self.within: Any = None
         self.masks: dict[int, Any] = {}
-        self.idle: list[Take] = []
+        self.idle: list[View] = []
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -62,7 +62,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
         outputs = [as_output(self, made).index for made in self._model(model, inputs)]
-        taken = {t.source for op in self.ops for t in op.takes()}
+        taken = {t.source for op in self.ops for t in op.views()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}
         leaves = keras.tree.flatten(model.outputs)
@@ -92,8 +92,8 @@ class KerasLowering(Arithmetic[GraphValue]):
         return GraphValue(self.new_index(), self.shape if shape is None else tuple(shape))
 
     def trains(self, weight: Any) -> bool:
-        take = self.take(weight)
-        return not isinstance(take, Constant) and self.variables[take.source].trainable
+        view = self.view(weight)
+        return not isinstance(view, Constant) and self.variables[view.source].trainable
 
     def of_batch(self, x: Any) -> BatchNumber | None:
         return x if isinstance(x, BatchNumber) else None
@@ -111,13 +111,13 @@ class KerasLowering(Arithmetic[GraphValue]):
 
     # What rules call.
 
-    def take(self, weight: Any, **steps: Any) -> Take:
-        """How a variable is taken, with the steps of `Take`."""
-        if isinstance(weight, (Take, BroadcastWeight)):
-            return weight.take if isinstance(weight, BroadcastWeight) else weight
+    def view(self, weight: Any, **steps: Any) -> View:
+        """How a variable is taken, with the steps of `View`."""
+        if isinstance(weight, (View, BroadcastWeight)):
+            return weight.view if isinstance(weight, BroadcastWeight) else weight
         if not isinstance(weight, keras.Variable):
             raise PortError("weights as they are; merge LoRA or undo quantisation before, or take those layers out")
-        return Take(self._name(weight), **steps)
+        return View(self._name(weight), **steps)
 
     def operand(self, value: Any) -> Any:
         """An operand of arithmetic: a value, a weight, an array, or a number that follows from the batch."""

@@ -21,7 +21,7 @@ def as_output(walk: Any, made: Any) -> GraphValue:
         layer, arrays = layer_of(array, array.shape, batch=False)
         return walk.emit(layer, walk.inputs[0], shape=array.shape, **arrays)
     shape, batch = _own_shape(weight)
-    layer, arrays = layer_of(weight.reshaped_take(shape) if batch else weight, shape, batch)
+    layer, arrays = layer_of(weight.reshaped_view(shape) if batch else weight, shape, batch)
     return walk.emit(layer, walk.inputs[0], shape=weight.shape, **arrays)
 
 
@@ -32,6 +32,6 @@ def _own_shape(weight: BroadcastWeight) -> tuple[tuple[int, ...], bool]:
     if weight.shape == (BATCH, *weight.own[1:]) and weight.own[0] == 1:
         return weight.own[1:], True
     raise PortError(
-        f"an output that depends on the input, got the weight {weight.take.source} of shape {weight.own} "
+        f"an output that depends on the input, got the weight {weight.view.source} of shape {weight.own} "
         f"repeated to {weight.shape}"
     )

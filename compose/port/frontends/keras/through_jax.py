@@ -110,7 +110,7 @@ class _Call:
             raise PortError("a layer that its configuration rebuilds, which leaves out LoRA inside it")
         loose = [v for v in self.leaves if isinstance(v, keras.Variable)]
         self.variables = list({id(v): v for v in (*own, *loose)}.values())
-        self.names = [walk.take(v).source for v in self.variables]
+        self.names = [walk.view(v).source for v in self.variables]
         self.arrays = dict(zip(self.names, (keras.ops.convert_to_numpy(v.value) for v in self.variables)))
         self.trained = [n for n, v in zip(self.names, self.variables) if v.trainable]
         if "training" in inspect.signature(op.call).parameters and self._traced(False) != self._traced(True):

@@ -49,5 +49,5 @@ def _open(value: onnx.ValueInfoProto) -> set[int]:
 
 def _said(graph: SourceGraph) -> list[Any]:
     """What the graph computes, without the numbers of values."""
-    constants = lambda op: [np.asarray(a.array).tobytes() for a in op.takes() if hasattr(a, "array")]
+    constants = lambda op: [np.asarray(a.array).tobytes() for a in op.views() if hasattr(a, "array")]
     return [(op.layer, op.inputs, op.output, constants(op)) for op in graph.ops]

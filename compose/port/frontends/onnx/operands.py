@@ -10,7 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import SECOND, BatchNumber, batch_number
 from compose.port.lowering.layout_lowering import LayoutLowering
@@ -32,7 +32,7 @@ class Operands(LayoutLowering):
         super().__init__()
         self.graph = graph
         self.env: dict[str, Any] = {**graph.constants, "": None}
-        self.env.update({n: Weight.of(Take(n), w) for n, w in graph.weights.items()})
+        self.env.update({n: Weight.of(View(n), w) for n, w in graph.weights.items()})
         self.node: Any = None
         self.derived: dict[str, np.ndarray] = {}
         self.constant: set[str] = set()
@@ -48,7 +48,7 @@ class Operands(LayoutLowering):
         Raises `BatchError` for numbers that follow from the batch, unless the rule says that it takes care of them.
         """
         if isinstance(x, Weight):
-            self.constant.add(x.take.source)
+            self.constant.add(x.view.source)
             return x.array
         if not any_batch:
             self.check_batch(x)
@@ -89,7 +89,7 @@ class Operands(LayoutLowering):
         self.check_batch(x)
         if not repeated and self.is_repeated(x):
             raise PortError("a weight that the file does not repeat for each example")
-        if x is None or (isinstance(x, Weight) and (x.take == Take(x.take.source, rows=x.take.rows))):
+        if x is None or (isinstance(x, Weight) and (x.view == View(x.view.source, rows=x.view.rows))):
             return x
         if isinstance(x, Value):
             raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
@@ -104,14 +104,14 @@ class Operands(LayoutLowering):
     def bias(self, x: Any) -> Weight | None:
         """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
         if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            reshaped = Take(x.take.source, rows=x.take.rows, shape=x.shape)
-            return x if x.take == reshaped else self.weight(x)
+            reshaped = View(x.view.source, rows=x.view.rows, shape=x.shape)
+            return x if x.view == reshaped else self.weight(x)
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
     def own(self, name: str, array: np.ndarray) -> Weight:
         """A weight that the file has under no name of an initialiser, as one."""
         self.derived[name] = np.asarray(array, np.float64)
-        weight = Weight.of(Take(name), self.derived[name])
+        weight = Weight.of(View(name), self.derived[name])
         self.env[name] = weight
         return weight
 

@@ -38,7 +38,7 @@ class IdiomLayers:
         of = lambda tree: {k: _as_layer_wants(found.layer, self._weight(t)) for k, t in tree.items()}
         weights, state = of(found.weights), of(found.state)
         if any(w.trained for w in state.values()):
-            names = ", ".join(w.take.source for w in state.values() if w.trained)
+            names = ", ".join(w.view.source for w in state.values() if w.trained)
             raise PortError(f"the mean and variance of batch norm with trainable=False, got {names}")
         if not weights and not state:
             norm = found.layer.kind.endswith("_norm") or found.layer.kind in ("logsumexp", "resize", "unit_norm")
@@ -55,10 +55,10 @@ class IdiomLayers:
             if flip is not None and flip.layer == word("ops.flip")(axis=1):
                 x = x.but(index=flip.inputs[0])
                 found = replace(found, layer=found.layer.but(reverse=True))
-            return lowering.emit(found.layer.but(output="last"), x, shape=(x.shape[0], size), weights=found.takes)
+            return lowering.emit(found.layer.but(output="last"), x, shape=(x.shape[0], size), weights=found.views)
         if found.sequence not in self.sequences:
             self.sequences[found.sequence] = lowering.emit(
-                found.layer, x, shape=(*x.shape[:2], size), weights=found.takes
+                found.layer, x, shape=(*x.shape[:2], size), weights=found.views
             )
         every = self.sequences[found.sequence]
         if not found.last:

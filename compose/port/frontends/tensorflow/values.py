@@ -35,25 +35,25 @@ class Weight(GraphWeight):
         return cls(Constant(array=array), array.shape, False)
 
     def reshaped(self, shape: tuple[int, ...]) -> Weight:
-        if isinstance(self.take, Constant):
-            return Weight.constant(self.take.array.reshape(shape))
-        return replace(self, take=replace(self.take, shape=shape), shape=shape)
+        if isinstance(self.view, Constant):
+            return Weight.constant(self.view.array.reshape(shape))
+        return replace(self, view=replace(self.view, shape=shape), shape=shape)
 
     def moved(self, axes: tuple[int, ...], note: str = "") -> Weight:
         """The weight with its axes in another order."""
-        if isinstance(self.take, Constant):
-            return Weight.constant(self.take.array.transpose(axes))
-        if self.take.axes is not None:
+        if isinstance(self.view, Constant):
+            return Weight.constant(self.view.array.transpose(axes))
+        if self.view.axes is not None:
             return self._moved_again(axes)
-        take = replace(self.take, split=self.take.shape, shape=None, axes=axes, note=note)
-        return replace(self, take=take, shape=tuple(self.shape[a] for a in axes))
+        view = replace(self.view, split=self.view.shape, shape=None, axes=axes, note=note)
+        return replace(self, view=view, shape=tuple(self.shape[a] for a in axes))
 
     def _moved_again(self, axes: tuple[int, ...]) -> Weight:
-        if self.take.shape is not None or self.take.axes is None:
-            raise PortError(f"{self.take.source} reshaped after it was transposed, got it transposed again")
-        order: tuple[int, ...] | None = tuple(self.take.axes[a] for a in axes)
+        if self.view.shape is not None or self.view.axes is None:
+            raise PortError(f"{self.view.source} reshaped after it was transposed, got it transposed again")
+        order: tuple[int, ...] | None = tuple(self.view.axes[a] for a in axes)
         order = None if order == tuple(range(len(axes))) else order
-        take = replace(self.take, axes=order, note=self.take.note if order else "")
+        view = replace(self.view, axes=order, note=self.view.note if order else "")
         if order is None:
-            take = replace(take, split=None, shape=self.take.split)
-        return replace(self, take=take, shape=tuple(self.shape[a] for a in axes))
+            view = replace(view, split=None, shape=self.view.split)
+        return replace(self, view=view, shape=tuple(self.shape[a] for a in axes))

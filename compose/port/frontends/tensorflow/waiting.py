@@ -12,7 +12,7 @@ from compose.core.layer import Layer
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.binary import Arithmetic
 
 
@@ -29,7 +29,7 @@ class WaitingLowering(Arithmetic[Value]):
         super().__init__()
         self.facts, self.batch = facts, batch
         variables = facts.variables.items()
-        self.env: dict[str, Any] = {t: Weight(Take(v.name), tuple(v.array.shape), v.trained) for t, v in variables}
+        self.env: dict[str, Any] = {t: Weight(View(v.name), tuple(v.array.shape), v.trained) for t, v in variables}
         self._permuted: dict[int, tuple[Value, tuple[int, ...]]] = {}
 
     def any_trains(self, layer: Layer, weights: Mapping[str, Weight]) -> bool:
@@ -74,7 +74,7 @@ class WaitingLowering(Arithmetic[Value]):
     def whole(self, x: Any) -> Value:
         """A value in the source's shape."""
         if not isinstance(x, Value):
-            got = f"a variable, {x.take.source}" if isinstance(x, Weight) else "a number"
+            got = f"a variable, {x.view.source}" if isinstance(x, Weight) else "a number"
             raise PortError(f"values that depend on the input, got {got}")
         return x if x.ours == x.shape else self.emit(self.reshaping(x.ours, x.shape), x, shape=x.shape)
 

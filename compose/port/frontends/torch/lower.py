@@ -82,7 +82,7 @@ class TorchLowering(RuleApplication):
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
         self.ops = [self._with_constants(op, parameters.buffers) for op in _needed(self.ops, wanted)]
-        taken = {take.source for op in self.ops for take in op.takes()}
+        taken = {view.source for op in self.ops for view in op.views()}
         arrays = parameters.arrays | {n: array for n, array in parameters.buffers.items() if n in taken}
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         return SourceGraph(
@@ -93,16 +93,16 @@ class TorchLowering(RuleApplication):
     def _with_constants(self, op: Op, buffers: dict[str, np.ndarray]) -> Op:
         """The layer with constants for the buffers from which other constants were computed."""
 
-        def fixed(take: Any) -> Any:
-            if isinstance(take, tuple):
-                return tuple(map(fixed, take))
-            if take.source not in self.known or take.source not in buffers:
-                return take
-            return Constant(array=wide(take.forward(buffers[take.source])))
+        def fixed(view: Any) -> Any:
+            if isinstance(view, tuple):
+                return tuple(map(fixed, view))
+            if view.source not in self.known or view.source not in buffers:
+                return view
+            return Constant(array=wide(view.forward(buffers[view.source])))
 
-        if not any(take.source in self.known for take in op.takes()):
+        if not any(view.source in self.known for view in op.views()):
             return op
-        weights, state = ({name: fixed(take) for name, take in tree.items()} for tree in (op.weights, op.state))
+        weights, state = ({name: fixed(view) for name, view in tree.items()} for tree in (op.weights, op.state))
         return replace(op, weights=weights, state=state)
 
     # Hooks.
@@ -135,7 +135,7 @@ class TorchLowering(RuleApplication):
             todo += [n for n in node.all_input_nodes if n not in seen]
             weight = self.env.get(node)
             if isinstance(weight, Weight) and weight.shape == array.shape and np.allclose(weight.array, array, 1e-6, 0):
-                self.exact[weight.take.source] = array
+                self.exact[weight.view.source] = array
 
     def fixed(self) -> set[str]:
         """The buffers whose values are part of the layers."""
@@ -173,7 +173,7 @@ class TorchLowering(RuleApplication):
         if name.startswith("compose.whole"):
             return self._leaf_module(args)
         if in_place(name) and isinstance(args[0], Weight):
-            written = f"{args[0].take.source!r} is written at {user_line(node)}"
+            written = f"{args[0].view.source!r} is written at {user_line(node)}"
             raise PortError(f"a model that leaves its arrays alone in inference: {written}")
         with self.named(name):
             made = computed(self, node, args, kwargs)
@@ -186,7 +186,7 @@ class TorchLowering(RuleApplication):
             beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
             args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
-            self.known |= {v.take.source for v in values if isinstance(v, Weight)}
+            self.known |= {v.view.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]

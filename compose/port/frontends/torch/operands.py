@@ -114,8 +114,8 @@ def as_value(lowering: LayoutLowering, known: Any, like: Value) -> Value:
     if like.axes[0] != 0:
         like = lowering.as_source(like)
     ours = tuple(shape[a] for a in like.axes[1:])
-    take = laid_out(known, shape[1:], tuple(a - 1 for a in like.axes[1:]), ours)
-    layer, arrays = layer_of(take, ours)
+    view = laid_out(known, shape[1:], tuple(a - 1 for a in like.axes[1:]), ours)
+    layer, arrays = layer_of(view, ours)
     return lowering.emit(layer, like, shape=(like.shape[0], *shape[1:]), axes=like.axes, **arrays)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from compose.port.frontends.torch.constants import wide
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import Weight
 
 
@@ -29,7 +29,7 @@ class Parameters:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     buffers: dict[str, np.ndarray] = field(default_factory=dict)
     untrained: set[str] = field(default_factory=set)
-    unread: list[Take] = field(default_factory=list)
+    unread: list[View] = field(default_factory=list)
 
 
 def read_parameters(program: torch.export.ExportedProgram, live: set[torch.fx.Node], leaves: set[str]) -> Parameters:
@@ -58,8 +58,8 @@ def read_parameters(program: torch.export.ExportedProgram, live: set[torch.fx.No
             result.buffers[name] = array
         if not tensor.requires_grad:
             result.untrained.add(first)
-        result.nodes[node] = Weight.of(Take(first), array, node.name in parameters)
-    result.unread = [Take(name) for name, unused in idle.items() if unused and name not in leaves]
+        result.nodes[node] = Weight.of(View(first), array, node.name in parameters)
+    result.unread = [View(name) for name, unused in idle.items() if unused and name not in leaves]
     return result
 
 

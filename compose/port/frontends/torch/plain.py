@@ -65,7 +65,7 @@ def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     rest = tuple(n for a, n in enumerate(shape) if a != axis)
     axes = (axis, *(a for a in range(rank) if a != axis))
     if isinstance(x, Weight):
-        weights = {"value": replace(x, take=x.reshaped_take(rest)) if x.take.axes is None else x}
+        weights = {"value": replace(x, view=x.reshaped_view(rest)) if x.view.axes is None else x}
         return low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights=weights)
     layer, arrays = layer_of(x.reshape(rest), rest)
     return low.emit(layer, like, shape=shape, axes=axes, **arrays)

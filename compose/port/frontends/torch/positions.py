@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.registry import word
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import Value, Weight, identity_axes
 
 
@@ -21,14 +21,14 @@ def added(low: Any, x: Value, known: Any) -> Value | None:
         or x.axes != identity_axes(3)
     ):
         return None
-    take, (*_, time, size) = known.take, known.shape
-    plain = take == Take(take.source, take.rows, shape=take.shape)
+    view, (*_, time, size) = known.view, known.shape
+    plain = view == View(view.source, view.rows, shape=view.shape)
     if not plain or (time, size) != x.shape[1:] or time * x.shape[2] != known.array.size:
         return None
-    start = take.rows[0] if take.rows else 0
-    behind = Take(take.source, rows=(start + time, start + known.places))
+    start = view.rows[0] if view.rows else 0
+    behind = View(view.source, rows=(start + time, start + known.places))
     low.unread = [part for part in low.unread if part != behind]
-    table = Take(take.source, rows=(start, start + known.places) if start else None)
+    table = View(view.source, rows=(start, start + known.places) if start else None)
     return low.emit(
         word("learned_positions")(known.places), x, shape=x.shape, axes=x.axes, weights={"embedding": table}
     )

@@ -10,8 +10,8 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
-from compose.port.ir.weights import Constant, Take
-from compose.port.lowering.base import Takes
+from compose.port.ir.weights import Constant, View
+from compose.port.lowering.base import Views
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import Value, Weight
 
@@ -29,29 +29,29 @@ class Records(LayoutLowering):
     def __init__(self) -> None:
         super().__init__()
         self.exact: dict[str, np.ndarray] = {}
-        self.unread: list[Take] = []
+        self.unread: list[View] = []
         self.untrained: set[str] = set()
         self.sized = False
         self._gains: dict[str, str] = {}
         self._key_masks: dict[int, Value] = {}
         self._tables: set[str] = set()
 
-    def leave_unread(self, take: Take) -> None:
+    def leave_unread(self, view: View) -> None:
         """Record a part of an array that nothing reads."""
-        self.unread.append(take)
+        self.unread.append(view)
 
     def read_rows(self, weight: Weight, start: int, stop: int) -> None:
         """Record that only these rows of a weight are read."""
         parts = ((0, start), (stop, weight.shape[0]))
-        self.unread += [Take(weight.take.source, rows=part) for part in parts if part[0] < part[1]]
+        self.unread += [View(weight.view.source, rows=part) for part in parts if part[0] < part[1]]
 
     def record_gain(self, kernel: Weight, gain: Weight) -> None:
         """Record the gain of a kernel under `weight_norm`."""
-        self._gains[kernel.take.source] = gain.take.source
+        self._gains[kernel.view.source] = gain.view.source
 
     def record_table(self, table: Weight) -> None:
         """Record the table of an embedding, to which a projection may be tied."""
-        self._tables.add(table.take.source)
+        self._tables.add(table.view.source)
 
     def is_table(self, source: str) -> bool:
         """Whether an array is the table of an embedding."""
@@ -94,24 +94,24 @@ class Records(LayoutLowering):
             y = super().emit(word(f"learned_{name}")(), y, shape=y.shape, axes=y.axes, weights={name: given[name]})
         return y
 
-    def _first(self, weight: Any) -> Take:
-        take = self.take(weight)
-        return take[0] if isinstance(take, tuple) else take
+    def _first(self, weight: Any) -> View:
+        view = self.view(weight)
+        return view[0] if isinstance(view, tuple) else view
 
     def _trained(self, weight: Any) -> bool | None:
         """Whether the source trains an array; None for one that it does not hold."""
-        take = self._first(weight)
-        return None if isinstance(take, Constant) else take.source not in self.untrained
+        view = self._first(weight)
+        return None if isinstance(view, Constant) else view.source not in self.untrained
 
-    def finish(self, layer: Layer, weights: Takes, state: Takes) -> tuple[Layer, Takes]:
+    def finish(self, layer: Layer, weights: Views, state: Views) -> tuple[Layer, Views]:
         """Wrap the layer in `weight_norm` if its kernel has a gain; freeze it if nothing trains its weights."""
         kernel = weights.get("kernel")
-        if isinstance(kernel, Take) and kernel.source in self._gains:
+        if isinstance(kernel, View) and kernel.source in self._gains:
             if kernel.split is not None or kernel.flip:
                 raise PortError("weight_norm of a kernel of which no axes are joined or reversed")
-            gain = Take(self._gains[kernel.source], axes=kernel.axes)
+            gain = View(self._gains[kernel.source], axes=kernel.axes)
             layer, weights = word("weight_norm")(layer, epsilon=0.0), weights | {"weight_norm/kernel": gain}
-        takes = [t for w in weights.values() for t in (w if isinstance(w, tuple) else (w,))]
-        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in takes)
+        views = [t for w in weights.values() for t in (w if isinstance(w, tuple) else (w,))]
+        trains = any(not isinstance(t, Constant) and t.source not in self.untrained for t in views)
         done = trains or state or not weights or isinstance(layer, word("frozen"))
         return (layer if done else word("frozen")(layer)), weights

@@ -24,7 +24,7 @@ class Operations:
         self.readers = Counter(v for op in ops for v in op.inputs)
         self.readers[output] += 1
         self.readers_of = {v: op for op in ops for v in op.inputs}
-        self.uses = Counter(take.source for op in ops for take in op.takes())
+        self.uses = Counter(view.source for op in ops for view in op.views())
         self.count = max((v for op in ops for v in (op.output, *op.inputs)), default=0)
         self.same: dict[int, int] = {}  # values computed alike, as the first of them
         first: dict[tuple, int] = {}
@@ -53,7 +53,7 @@ class Operations:
 
     def shared(self, op: Op) -> bool:
         """Whether the weights of an operation are used by others too, which may have other neighbours."""
-        return any(self.uses[take.source] > 1 for take in op.takes())
+        return any(self.uses[view.source] > 1 for view in op.views())
 
     def closed(self, ops: frozenset[int] | set[int], root: int) -> bool:
         """Whether of these operations only the root is read elsewhere."""

@@ -11,7 +11,7 @@ from compose.core.function import Function
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.port.ir.graph import Op
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.structure.recognize.operations import Operations
 from compose.port.structure.recognize.rewrite import Replacement, Rewriter
 
@@ -30,16 +30,16 @@ class _Projection:
     turn: Op | None  # its rotary layer
     factor: float  # of its scales
 
-    def take(self, name: str) -> Take | None:
-        take = self.op.weights.get(name)
-        if not isinstance(take, Take):
+    def view(self, name: str) -> View | None:
+        view = self.op.weights.get(name)
+        if not isinstance(view, View):
             return None
-        by_rows = name == "bias" or take.axes == (1, 0)
+        by_rows = name == "bias" or view.axes == (1, 0)
         if by_rows:
-            start = take.rows[0] if take.rows else 0
-            return replace(take, rows=(start + self.columns[0], start + self.columns[1]))
-        start = take.columns[0] if take.columns else 0
-        return replace(take, columns=(start + self.columns[0], start + self.columns[1]))
+            start = view.rows[0] if view.rows else 0
+            return replace(view, rows=(start + self.columns[0], start + self.columns[1]))
+        start = view.columns[0] if view.columns else 0
+        return replace(view, columns=(start + self.columns[0], start + self.columns[1]))
 
 
 def _joined(op: Op, graph: Operations) -> Replacement | None:
@@ -71,7 +71,7 @@ def _joined(op: Op, graph: Operations) -> Replacement | None:
         {"out_bias": out.weights["bias"]} if "bias" in out.weights else {}
     )
     for name, p in zip(("query", "key", "value"), projections):
-        weights |= {f"{name}_{w}": t for w in ("kernel", "bias") if (t := p.take(w)) is not None}
+        weights |= {f"{name}_{w}": t for w in ("kernel", "bias") if (t := p.view(w)) is not None}
     options = dict(op.layer.options)
     options |= {} if k.heads == q.heads else {"kv_heads": k.heads}
     options |= {} if biases[0] == biases[1] else {"key_bias": False}
@@ -121,8 +121,8 @@ def _scales(op: Op) -> bool:
 
 def _is_linear(op: Op) -> bool:
     plain = isinstance(op.layer, fc) and op.layer == fc(op.layer.size, bias=op.layer.bias)
-    take = op.weights.get("kernel")
-    return plain and isinstance(take, Take) and (take.split, take.shape, take.order) == (None, None, None)
+    view = op.weights.get("kernel")
+    return plain and isinstance(view, View) and (view.split, view.shape, view.order) == (None, None, None)
 
 
 def _after(op: Op, graph: Operations) -> tuple[Op, Op] | None:

@@ -28,9 +28,9 @@ def check_per_array(weights: WeightMap, source: Any, kind: str) -> None:
                 f"{record.target}, which stacks the blocks of a repeat",
                 f"{what} a norm of each array: train p.unstacked(), whose blocks are separate",
             )
-        if record.take.rows is not None or record.take.columns is not None:
+        if record.view.rows is not None or record.view.columns is not None:
             raise ConfigError(
                 "weights that are one array each in both models",
-                f"{record.target}, which is a part of {record.take.source}",
+                f"{record.target}, which is a part of {record.view.source}",
                 f"{what} a norm of each array: use another optimizer",
             )

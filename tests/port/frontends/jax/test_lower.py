@@ -83,7 +83,7 @@ CASES = {
 def test_a_tree_of_layers(level):
     p = port.from_jax(mlp, PARAMS, X)
     assert p.verify(level).ok
-    assert {r.take.source for r in p.weights} == {"layers/0/w", "layers/0/b", "layers/1/w", "layers/1/b", "scale"}
+    assert {r.view.source for r in p.weights} == {"layers/0/w", "layers/0/b", "layers/1/w", "layers/1/b", "scale"}
     assert "fc(6, tanh)" in str(p.net)
 
 
@@ -155,7 +155,7 @@ def test_equinox():
     p = port.from_jax(lambda params, x: jax.vmap(eqx.combine(params, rest))(x), params, X)
     assert p.verify("step").ok
     assert str(p.net).count("fc(") == 3 and "permute" not in str(p.net)
-    assert "layers/0/weight" in {r.take.source for r in p.weights}
+    assert "layers/0/weight" in {r.view.source for r in p.weights}
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_a_length_that_a_function_reads_is_fixed():
 def test_arrays_and_rows_that_nothing_reads():
     ported = port.from_jax(lambda p, x: x[:, :2] * p["b"][1:3], {"b": B, "rest": W}, X)
     assert ported.verify("step").ok
-    assert {take.source for take in ported.graph.unread} == {"b", "rest"}
+    assert {view.source for view in ported.graph.unread} == {"b", "rest"}
 
 
 @pytest.mark.parametrize(

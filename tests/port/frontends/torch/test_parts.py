@@ -17,7 +17,7 @@ from compose.core.errors import PortError
 from compose.core.layer import StatefulLayer, layer
 from compose.core.param import Param
 from compose.layers.initializers import zeros
-from compose.port.ir.weights import Take, linear
+from compose.port.ir.weights import View, linear
 from tests.port.frontends.torch.torch_parts import CASES
 from tests.port.levels import proofs
 
@@ -108,8 +108,8 @@ def test_a_module_that_carries_state_by_a_rule_of_one_s_own():
 
     @port.rule(Running)
     def _(low, call, x):
-        weights = {"kernel": linear(f"{call.path}.inner.weight"), "bias": Take(f"{call.path}.inner.bias")}
-        return low.emit(running_sum(), x, shape=x.shape, weights=weights, state={"seen": Take(f"{call.path}.seen")})
+        weights = {"kernel": linear(f"{call.path}.inner.weight"), "bias": View(f"{call.path}.inner.bias")}
+        return low.emit(running_sum(), x, shape=x.shape, weights=weights, state={"seen": View(f"{call.path}.seen")})
 
     try:
         ported = port.from_torch(nn.Sequential(Running(), nn.Tanh(), nn.Linear(4, 2)), torch.randn(3, 4))

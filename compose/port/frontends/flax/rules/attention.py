@@ -80,7 +80,7 @@ def _joined(weight: Weight, name: str) -> Any:
         return weight
     shape = (-1, weight.shape[-1]) if name == "out" else (*weight.shape[:-2], -1)
     note = {"out": "HSO→(HS)O"}.get(name, "IHS→I(HS)") if len(weight.shape) == 3 else ""
-    return replace(weight.take, shape=shape, note=note)
+    return replace(weight.view, shape=shape, note=note)
 
 
 def _masks(low: Any, mask: Any, is_causal: bool, time: int) -> tuple[bool, tuple]:

@@ -8,7 +8,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.flax.registry import rules
 from compose.port.frontends.jax.rules.conv import one
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 
 
 @rules("flax.linen.linear.Conv", "flax.nnx.nn.linear.Conv")
@@ -57,7 +57,7 @@ def _conv_transpose(low, module, x):
     weights = dict(low.weights)
     if module.transpose_kernel:
         axes, flip = (*range(rank), rank + 1, rank), tuple(range(rank))
-        weights["kernel"] = Take(weights["kernel"].take.source, axes=axes, flip=flip, note="HWOI→HWIO, turned around")
+        weights["kernel"] = View(weights["kernel"].view.source, axes=axes, flip=flip, note="HWOI→HWIO, turned around")
     return low.emit(made, x, weights=weights)
 
 

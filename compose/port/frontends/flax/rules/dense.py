@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.port.frontends.flax.registry import rules
 from compose.port.frontends.flax.rules.conv import as_tuple
 from compose.port.frontends.jax.values import Value, Weight
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 
 
 @rules("flax.linen.linear.Dense", "flax.nnx.nn.linear.Linear")
@@ -53,4 +53,4 @@ def _positions(table: Weight, places: np.ndarray) -> Weight:
         raise PortError("an embedding of ids that are an input, or of the positions 0, 1, 2, ...")
     own = (*(1,) * (places.ndim - 1), time, size)
     rows = None if time == count else (0, time)
-    return table.taken(Take(table.take.source, rows=rows, shape=own), (*places.shape, size), own, count)
+    return table.taken(View(table.view.source, rows=rows, shape=own), (*places.shape, size), own, count)

@@ -23,7 +23,7 @@ def _weight_norm(low, module, *args, **options):
     rank = len(low.model.arrays[op.weights["kernel"].source].shape)
     shape = (*(1,) * (rank - 1), -1)
     made = word("weight_norm")(op.layer, **_epsilon(module))
-    weights = {**op.weights, "weight_norm/kernel": replace(gain.take, shape=shape)}
+    weights = {**op.weights, "weight_norm/kernel": replace(gain.view, shape=shape)}
     low.replace_op(op, layer=made, weights=weights)
     return y
 
@@ -34,7 +34,7 @@ def _spectral_norm(low, module, *args, update_stats=False, **options):
     y, op = _inner(low, module, args, options)
     steps = {} if module.n_steps == 1 else {"iterations": module.n_steps}
     made = word("spectral_norm")(op.layer, fresh=True, **steps, **_epsilon(module))
-    state = {"spectral_norm/kernel/u": replace(u.take, shape=(-1,)), "spectral_norm/kernel/sigma": sigma.take}
+    state = {"spectral_norm/kernel/u": replace(u.view, shape=(-1,)), "spectral_norm/kernel/sigma": sigma.view}
     low.replace_op(op, layer=made, state={**op.state, **state})
     return y
 

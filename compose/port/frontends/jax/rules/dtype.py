@@ -20,7 +20,7 @@ def _convert(low: JaxLowering, eqn: Eqn, x: Value):
     if after == before:
         return x
     if isinstance(x, Weight):
-        raise PortError(f"a weight of floats, got {x.take.source} converted to {eqn.outputs[0].dtype}")
+        raise PortError(f"a weight of floats, got {x.view.source} converted to {eqn.outputs[0].dtype}")
     if after == "c":
         return low.op("complex", x, low.op("zeros_like", x))
     if after == "b":

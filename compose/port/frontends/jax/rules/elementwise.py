@@ -53,7 +53,7 @@ def _nothing(low: JaxLowering, eqn: Eqn, *xs):
 @rule("jax.stop_gradient")
 def _stop_gradient(low: JaxLowering, eqn: Eqn, x: Value):
     if isinstance(x, Weight):
-        raise PortError(f"stop_gradient of a value, got {x.take.source}; a layer that is not trained is frozen(...)")
+        raise PortError(f"stop_gradient of a value, got {x.view.source}; a layer that is not trained is frozen(...)")
     return low.emit(word("ops.stop_gradient"), x)
 
 

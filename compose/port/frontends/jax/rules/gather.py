@@ -26,7 +26,7 @@ def _gather(low, eqn, x, places):
         return _windows(low, eqn, x, places, dims, sizes)
     if isinstance(x, Weight) and not batched and axes == (0,) and len(shape) == 2 and isinstance(places, Value):
         ids = _first_index(low, eqn, places)
-        if dims.offset_dims == (len(out) - 1,) and ids is not None and x.shape == x.own and x.take.axes is None:
+        if dims.offset_dims == (len(out) - 1,) and ids is not None and x.shape == x.own and x.view.axes is None:
             return low.emit(word("embedding")(*shape), ids, weights={"embedding": x})
     like = x if isinstance(x, Value) else places
     value = low.whole(low.as_value(x, like))

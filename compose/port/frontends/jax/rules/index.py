@@ -29,13 +29,13 @@ def _rows(eqn: Any, weight: Weight) -> Weight:
         tuple(stop[1:]) != weight.own[1:]
         or any(start[1:])
         or {*(eqn.params["strides"] or ())} - {1}
-        or weight.take.axes
+        or weight.view.axes
     ):
         raise PortError("a part of a weight that is some of its first axis")
     shape = eqn.outputs[0].shape
-    first = weight.take.rows[0] if weight.take.rows else 0
+    first = weight.view.rows[0] if weight.view.rows else 0
     rows = (first + start[0], first + stop[0])
-    return weight.taken(replace(weight.take, rows=rows), shape)
+    return weight.taken(replace(weight.view, rows=rows), shape)
 
 
 def index_layer(eqn: Any, dropped: tuple[int, ...]) -> Any:

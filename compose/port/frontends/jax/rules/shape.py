@@ -185,7 +185,7 @@ def _concatenate(low, eqn, *xs):
 
 
 def _shaped(weight: Weight, shape: tuple[int, ...]) -> Any:
-    return weight.take if weight.take.shape is None and weight.own == shape else replace(weight.take, shape=shape)
+    return weight.view if weight.view.shape is None and weight.own == shape else replace(weight.view, shape=shape)
 
 
 @rule("jax.stack")
@@ -228,5 +228,5 @@ def _pad(low, eqn, x, fill):
 
 def found_weight(weight: Weight | None, before: Weight) -> Weight:
     if weight is None:
-        raise PortError(f"the weight {before.take.source} reshaped or turned once before it is used")
+        raise PortError(f"the weight {before.view.source} reshaped or turned once before it is used")
     return weight

@@ -82,11 +82,11 @@ def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
         dense = getattr(layer, f"_{name}_dense")
         ours, kernel = "out" if name == "output" else name, dense.kernel
         shape = (-1, kernel.shape[-1]) if name == "output" else (kernel.shape[0], -1)
-        weights[f"{ours}_kernel"] = walk.take(
+        weights[f"{ours}_kernel"] = walk.view(
             kernel, shape=shape, note="HSO→(HS)O" if name == "output" else "IHS→I(HS)"
         )
         if dense.bias is not None:
-            weights[f"{ours}_bias"] = walk.take(dense.bias, shape=(-1,))
+            weights[f"{ours}_bias"] = walk.view(dense.bias, shape=(-1,))
     y = walk.emit(made, *_inputs(query, value, key), *mask, weights=weights)
     return [walk.emit(word("at")(str(i)), y) for i in (0, 1)] if scores else y
 

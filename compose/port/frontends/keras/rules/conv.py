@@ -35,7 +35,7 @@ def _conv_transpose(walk, layer, x):
         dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer), **layout(layer),
     )  # fmt: skip
     axes = (*range(rank), rank + 1, rank)
-    kernel = walk.take(layer.kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
+    kernel = walk.view(layer.kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
     return walk.emit(made, x, weights={"kernel": kernel, "bias": layer.bias})
 
 
@@ -66,7 +66,7 @@ def _separable(walk, layer, x):
     kernel = layer.depthwise_kernel
     shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
     weights = {
-        "depthwise/kernel": walk.take(kernel, shape=shape, note="HWCM→HW1(CM)"),
+        "depthwise/kernel": walk.view(kernel, shape=shape, note="HWCM→HW1(CM)"),
         "pointwise/kernel": layer.pointwise_kernel,
         "pointwise/bias": layer.bias,
     }
@@ -107,8 +107,8 @@ def _depthwise(walk, layer, x):
     )  # fmt: skip
     kernel = layer.kernel
     shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
-    take = walk.take(kernel, shape=shape, note="HWCM→HW1(CM)")
-    return walk.emit(made, x, weights={"kernel": take, "bias": layer.bias})
+    view = walk.view(kernel, shape=shape, note="HWCM→HW1(CM)")
+    return walk.emit(made, x, weights={"kernel": view, "bias": layer.bias})
 
 
 @rule("keras.ops.Conv")

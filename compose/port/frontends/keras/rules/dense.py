@@ -26,7 +26,7 @@ def adapted(walk: Any, layer: Any, plain: Any, x: Any) -> Any:
     rank, alpha = layer.lora_rank, float(layer.lora_alpha)
     made = word("lora")(plain, rank, **({"alpha": alpha} if alpha != rank else {}))
     pair = {"lora/kernel/a": layer.lora_kernel_a, "lora/kernel/b": layer.lora_kernel_b}
-    pair["lora/kernel/a"] = walk.take(layer.lora_kernel_a, shape=(-1, rank))
+    pair["lora/kernel/a"] = walk.view(layer.lora_kernel_a, shape=(-1, rank))
     y = walk.emit(made, x, weights={"kernel": layer._kernel, **pair})
     bias = layer.bias
     y = y if bias is None else walk.emit(word("learned_bias"), y, weights={"bias": bias})
@@ -80,10 +80,10 @@ def _reversible(walk, layer, x, reverse=False):
     if layer.quantization_mode is not None and reverse:
         raise PortError(f"logits in floating point, got those of {layer.name} quantised as {layer.quantization_mode}")
     if not layer.tie_weights and layer.quantization_mode is None:
-        walk.idle += [walk.take(w) for w in (layer._embeddings, layer.reverse_embeddings)]
+        walk.idle += [walk.view(w) for w in (layer._embeddings, layer.reverse_embeddings)]
     if not reverse:
         return _embedding(walk, layer, x)
-    kernel = walk.take(layer._embeddings, axes=(1, 0)) if layer.tie_weights else layer.reverse_embeddings
+    kernel = walk.view(layer._embeddings, axes=(1, 0)) if layer.tie_weights else layer.reverse_embeddings
     y = walk.emit(word("fc")(layer.input_dim, bias=False), x, weights={"kernel": kernel})
     cap = layer.logit_soft_cap
     if cap is None:
@@ -98,10 +98,10 @@ def _einsum_dense(walk, layer, x):
     made = word("einsum")(equation, new_sizes(equation, layer.kernel.shape), activation(layer.activation), bias=bias)
     if layer.lora_enabled:
         raise PortError("an EinsumDense without LoRA; merge it into the kernel, or use Dense")
-    takes: dict[str, Any] = {"kernel": layer.kernel}
+    views: dict[str, Any] = {"kernel": layer.kernel}
     if layer.bias is not None:
-        takes["bias"] = walk.take(layer.bias, shape=tuple(n for n in layer.bias.shape if n != 1) or (1,))
-    return walk.emit(made, x, weights=takes)
+        views["bias"] = walk.view(layer.bias, shape=tuple(n for n in layer.bias.shape if n != 1) or (1,))
+    return walk.emit(made, x, weights=views)
 
 
 def new_sizes(equation: str, kernel: tuple[int, ...]) -> tuple[int, ...]:

@@ -149,7 +149,7 @@ def _threshold(walk, op, x):
 def _prelu(walk, layer, x):
     shared = layer.shared_axes or []
     axes = tuple(i for i in range(1, len(layer.alpha.shape) + 1) if i not in shared)
-    slopes = walk.take(layer.alpha, shape=tuple(layer.alpha.shape[i - 1] for i in axes))
+    slopes = walk.view(layer.alpha, shape=tuple(layer.alpha.shape[i - 1] for i in axes))
     return walk.emit(word("prelu")(axes), x, weights={"negative_slope": slopes})
 
 

@@ -39,9 +39,7 @@ def _group_norm(walk, layer, x):
 @rule("keras.layers.LayerNormalization")
 def _layer_norm(walk, layer, x):
     if layer.rms_scaling:  # by the deviation from the mean, which stays
-        raise PortError(
-            "a norm without rms_scaling, on another backend than JAX; keras.layers.RMSNormalization has a word"
-        )
+        raise PortError("a norm without rms_scaling, but on the JAX backend; keras.layers.RMSNormalization has a word")
     made = word("layer_norm")(
         axes=len(_axes(layer)), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
     )

@@ -12,7 +12,7 @@ from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.conv import layout, one
 from compose.port.frontends.keras.rules.elementwise import activation
 from compose.port.frontends.keras.rules.mask import unread
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 
 _WORDS = {"SimpleRNNCell": "rnn", "LSTMCell": "lstm", "GRUCell": "gru"}
 
@@ -147,14 +147,14 @@ def _cell(walk: Any, cell: Any) -> tuple[Any, dict[str, Any]]:
     return word(name)(cell.units, **options), weights
 
 
-def _gru(walk: Any, cell: Any) -> dict[str, Take]:
+def _gru(walk: Any, cell: Any) -> dict[str, View]:
     """Keras's gates z, r, n as our r, z, n; its two biases are the rows of one array."""
     size, order = cell.units, (1, 0, 2)
 
-    def gates(weight: Any, **rows: Any) -> Take:
+    def gates(weight: Any, **rows: Any) -> View:
         lead = weight.shape[:-1] if not rows else ()
         options = {"split": (*lead, 3, size), "order": (len(lead), order), "shape": (*lead, 3 * size)}
-        return walk.take(weight, **options, **rows, note="zrn→rzn")
+        return walk.view(weight, **options, **rows, note="zrn→rzn")
 
     made = {"kernel": gates(cell.kernel), "recurrent_kernel": gates(cell.recurrent_kernel)}
     if cell.use_bias and cell.reset_after:

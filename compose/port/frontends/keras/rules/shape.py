@@ -129,7 +129,7 @@ def _concatenate(walk, op, xs):
     token = walk.weight(xs[0])
     if token is not None and len(xs) == 2 and op.axis == 1 and token.own[:1] == (1,) and len(token.own) == 3:
         made = word("class_token")(token.own[1]) if token.own[1] > 1 else word("class_token")
-        return walk.emit(made, xs[1], weights={"token": token.take})
+        return walk.emit(made, xs[1], weights={"token": token.view})
     last = op.axis in (-1, walk.rank - 1)
     return walk.emit(word("concat") if last else word("concat")(axis=op.axis), *xs)
 

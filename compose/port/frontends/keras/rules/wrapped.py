@@ -24,7 +24,7 @@ def _spectral(walk, layer, x):
         raise PortError(f"a dense layer or a convolution under SpectralNormalization, got {type(inner).__name__}")
     steps = layer.power_iterations
     wrapped = word("spectral_norm")(op.layer, epsilon=1e-24, **({"iterations": steps} if steps != 1 else {}))
-    u = walk.take(layer.vector_u, shape=(-1,))
+    u = walk.view(layer.vector_u, shape=(-1,))
     state = {"spectral_norm/kernel/u": u, "spectral_norm/kernel/sigma": Constant(array=np.ones(()))}
     walk.replace_op(op, layer=wrapped, state={**op.state, **state})
     return y

@@ -10,7 +10,7 @@ from compose.layers.conv.conv import conv
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.rules.patches import along_channels, patches_summed, patches_times
 from compose.port.lowering.values import Value
-from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis, turned_take
+from compose.port.lowering.windows import conv_padding, kernel_view, padding_word, per_axis, turned_view
 
 
 @rule("onnx.Conv")
@@ -33,7 +33,7 @@ def _conv(low, node, x, weight, bias=None):
         padding=resolved_padding(node, x.shape[2:], kernel, stride, dilation), dilation=per_axis(dilation, rank),
         groups=node.get("group", 1), bias=bias is not None,
     )  # fmt: skip
-    return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
+    return low.emit(layer, x, weights={"kernel": kernel_view(weight), "bias": bias})
 
 
 def with_bias(low, y: Value, bias: Any) -> Value:
@@ -92,4 +92,4 @@ def _conv_transpose(low, node, x, weight, bias=None):
         output_padding=per_axis(extra, rank), dilation=per_axis(dilation, rank), groups=groups,
         bias=bias is not None,
     )  # fmt: skip
-    return low.emit(layer, x, weights={"kernel": turned_take(weight, groups), "bias": bias})
+    return low.emit(layer, x, weights={"kernel": turned_view(weight, groups), "bias": bias})

@@ -11,7 +11,7 @@ from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.binary import binary
 from compose.port.lowering.values import Value, Weight, identity_axes
 
@@ -46,31 +46,31 @@ def _linear(low, node, x, matrix, bias=None):
 def linear(low, x: Value, matrix: Weight, bias, out_first: bool) -> Value:
     """`x @ matrix + bias` over the last axis; the matrix is `(out, in)` with `out_first`."""
     shape = low.shape
-    turned = matrix.take.axes == (1, 0)
-    if turned and matrix.take == Take(matrix.take.source, rows=matrix.take.rows, axes=(1, 0), note=matrix.take.note):
+    turned = matrix.view.axes == (1, 0)
+    if turned and matrix.view == View(matrix.view.source, rows=matrix.view.rows, axes=(1, 0), note=matrix.view.note):
         out_first = not out_first  # the array is stored the other way round
         stored = matrix.shape[::-1]
     else:
         matrix = low.weight(matrix)
         stored = matrix.shape
-    source, rows = matrix.take.source, matrix.take.rows
+    source, rows = matrix.view.source, matrix.view.rows
     size = stored[0] if out_first else stored[1]
     if x.unflat is not None:
-        take = _unflattened(x, source, rows, size, out_first)
+        view = _unflattened(x, source, rows, size, out_first)
     else:
-        take = Take(source, rows=rows, axes=(1, 0), note="OI→IO") if out_first else Take(source, rows=rows)
+        view = View(source, rows=rows, axes=(1, 0), note="OI→IO") if out_first else View(source, rows=rows)
         if x.axes[-1] != x.ndim - 1:
             x = low.as_source(x)
     bias = low.bias(bias)
     if bias is not None and bias.shape != (size,):
         if bias.array.size != size:
             raise PortError(f"a bias of {size} numbers, got shape {bias.shape}")
-        bias = Take(bias.take.source, rows=bias.take.rows, shape=(size,))
+        bias = View(bias.view.source, rows=bias.view.rows, shape=(size,))
     layer = fc(size, bias=bias is not None)
-    return low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": bias})
+    return low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": view, "bias": bias})
 
 
-def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> Take:
+def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> View:
     """The rows of a matrix after `flatten`, from the source's order of channels and space to ours."""
     assert x.unflat is not None
     inner, order = x.unflat.shape[1:], x.unflat.axes[1:]
@@ -78,7 +78,7 @@ def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> Tak
         split, axes, note = (size, *inner), (*order, 0), "O(CHW)→(HWC)O"
     else:
         split, axes, note = (*inner, size), (*(a - 1 for a in order), len(inner)), "(CHW)O→(HWC)O"
-    return Take(source, rows=rows, split=split, axes=axes, shape=(math.prod(inner), size), note=note)
+    return View(source, rows=rows, split=split, axes=axes, shape=(math.prod(inner), size), note=note)
 
 
 @rule("onnx.MatMul")

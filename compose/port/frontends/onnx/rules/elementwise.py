@@ -11,7 +11,7 @@ from compose.port.frontends.onnx.literals import SELU
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import rule, rules
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.binary import binary, bounded
 from compose.port.lowering.values import Operand, Value, Weight, identity_axes
 
@@ -232,5 +232,5 @@ def _several(lowering: Operands, node: Node, *xs):
     return lowering.emit(word("scale")(by=1 / len(values)), first) if name == "average" else first
 
 
-def _shaped(weight: Weight, shape: tuple[int, ...]) -> Take:
-    return Take(weight.take.source, rows=weight.take.rows, shape=shape)
+def _shaped(weight: Weight, shape: tuple[int, ...]) -> View:
+    return View(weight.view.source, rows=weight.view.rows, shape=shape)

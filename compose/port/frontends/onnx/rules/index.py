@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.registry import rule
 from compose.port.frontends.onnx.weight_moves import of_weights
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 
@@ -123,11 +123,11 @@ def _taken(low, x: Value, places: np.ndarray, axis: int) -> Value:
 def part_of(low, x: Any, axis: int, where: int | slice, step: int = 1) -> Any:
     """`x` at an index or a slice of an axis."""
     if isinstance(x, Weight):
-        if not (isinstance(where, slice) and axis == 0 and step == 1 and x.take == Take(x.take.source)):
+        if not (isinstance(where, slice) and axis == 0 and step == 1 and x.view == View(x.view.source)):
             return None
         rows = range(x.shape[0])[where]
         array = x.array[where]
-        return Weight.of(Take(x.take.source, rows=(rows.start, rows.stop)), array)
+        return Weight.of(View(x.view.source, rows=(rows.start, rows.stop)), array)
     x = low.whole(low.value(x))
     at = x.axis(axis)
     if isinstance(where, slice):

@@ -9,7 +9,7 @@ from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.patches import along_channels
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import Value
 
 
@@ -67,7 +67,7 @@ def _last(low, weight, shape: tuple[int, ...]):
         return weight
     if weight.array.size != math.prod(shape):
         raise PortError(f"a scale or bias of shape {shape}, got {weight.shape}")
-    return Take(weight.take.source, rows=weight.take.rows, shape=shape)
+    return View(weight.view.source, rows=weight.view.rows, shape=shape)
 
 
 @rule("onnx.LpNormalization")

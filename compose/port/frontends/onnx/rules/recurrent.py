@@ -10,7 +10,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.shape import reshaped
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import Pending, Value
 
 _ORDER = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn": (0,)}  # of our gates among ONNX's: iofc, zrh
@@ -30,14 +30,14 @@ def _recurrent(low, node, x, kernel, recurrent, bias=None, lengths=None, *first)
         options["reset_after"] = False
     options |= _activations(node, kind)
     cell, both = word(kind)(size, **options), node.get("direction") == "bidirectional"
-    takes = [_takes(kind, size, kernel, recurrent, bias, way) for way in range(1 + both)]
+    views = [_views(kind, size, kernel, recurrent, bias, way) for way in range(1 + both)]
     x = low.moved(x, (1, 0, 2))
     steps, batch = x.shape[:2]
     if both:
-        weights = {f"{way}/{k}": t for way, row in zip(("forward", "backward"), takes) for k, t in row.items()}
+        weights = {f"{way}/{k}": t for way, row in zip(("forward", "backward"), views) for k, t in row.items()}
         y = low.emit(word("bidirectional")(cell), x, shape=(steps, batch, 2 * size), weights=weights)
     else:
-        y = low.emit(cell, x, shape=(steps, batch, size), weights=takes[0])
+        y = low.emit(cell, x, shape=(steps, batch, size), weights=views[0])
     return Every(low, y, size, both), Final(low, y, size, both, node.get("direction") == "reverse"), None
 
 
@@ -66,22 +66,22 @@ def _activations(node, kind: str) -> dict[str, Any]:
     return {}
 
 
-def _takes(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, Take]:
+def _views(kind: str, size: int, kernel: Any, recurrent: Any, bias: Any, way: int) -> dict[str, View]:
     """The parameters of one direction: a row of ONNX's arrays, with gates in our order."""
     order, gates = (0, _ORDER[kind]), len(_ORDER[kind])
     made = {}
     for name, matrix in (("kernel", kernel), ("recurrent_kernel", recurrent)):
         n = matrix.shape[2]
-        made[name] = Take(
-            matrix.take.source, rows=(way, way + 1), split=(gates, size, n), order=order, axes=(2, 0, 1),
+        made[name] = View(
+            matrix.view.source, rows=(way, way + 1), split=(gates, size, n), order=order, axes=(2, 0, 1),
             shape=(n, gates * size), note="gates reordered, OI→IO",
         )  # fmt: skip
     if bias is None:
         return made
     wide = gates * size
     for i, name in enumerate(("bias", "recurrent_bias")):
-        made[name] = Take(
-            bias.take.source, rows=(way, way + 1), columns=(i * wide, (i + 1) * wide), split=(gates, size), order=order,
+        made[name] = View(
+            bias.view.source, rows=(way, way + 1), columns=(i * wide, (i + 1) * wide), split=(gates, size), order=order,
             shape=(wide,), note="gates reordered",
         )  # fmt: skip
     return made

@@ -13,7 +13,7 @@ from compose.core.registry import word
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.index import part_of
 from compose.port.frontends.onnx.weight_moves import of_weights
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.layout import reshape_in_place
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 from compose.port.lowering.windows import padded_axes
@@ -25,8 +25,8 @@ def _transpose(low, node, x):
     rank = len(x.shape)
     order = list(node.get("perm", range(rank)[::-1]))
     if isinstance(x, Weight):
-        plain = x.take == Take(x.take.source, rows=x.take.rows) and rank == 2
-        made = replace(x.take, axes=(1, 0), note="OI→IO")
+        plain = x.view == View(x.view.source, rows=x.view.rows) and rank == 2
+        made = replace(x.view, axes=(1, 0), note="OI→IO")
         return Weight.of(made, x.array.transpose(order)) if plain else None
     x = low.whole(x)
     return x.but(shape=low.shape, axes=tuple(order.index(a) for a in x.axes))
@@ -37,8 +37,8 @@ def _transpose(low, node, x):
 def _reshape(low, node, x: Any, *rest):
     after = low.shape
     if isinstance(x, Weight):
-        plain = x.take == Take(x.take.source, rows=x.take.rows)
-        made = replace(x.take, shape=after)
+        plain = x.view == View(x.view.source, rows=x.view.rows)
+        made = replace(x.view, shape=after)
         return Weight.of(made, x.array.reshape(after)) if plain else None
     return reshaped(low, x, after)
 
@@ -75,7 +75,7 @@ def _expand(low, node, x, shape):
         each = after[0] == low.batch and x.shape in (after[1:], (1, *after[1:]))
         if not each:
             low.check_batch(shape)
-        return Weight.of(x.take, x.array) if each else None  # it broadcasts where it is used
+        return Weight.of(x.view, x.array) if each else None  # it broadcasts where it is used
     if after == x.shape:
         return x
     x = low.as_source(x)
@@ -112,8 +112,8 @@ def _with_token(low, parts: tuple, shape: tuple[int, ...]) -> Value:
     x = low.as_source(low.value(parts[1]))
     token = parts[0]
     count = token.array.size // shape[2]
-    take = token.take if token.shape == (1, count, shape[2]) else replace(token.take, shape=(1, count, shape[2]))
-    return low.emit(word("class_token")(count), x, shape=shape, axes=identity_axes(3), weights={"token": take})
+    view = token.view if token.shape == (1, count, shape[2]) else replace(token.view, shape=(1, count, shape[2]))
+    return low.emit(word("class_token")(count), x, shape=shape, axes=identity_axes(3), weights={"token": view})
 
 
 @rule("onnx.Split")

@@ -13,7 +13,7 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.passes.idioms import Idiom
 from compose.port.frontends.tensorflow.passes.loops import Loop
 from compose.port.frontends.tensorflow.values import Weight
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -28,7 +28,7 @@ class Recurrent(Idiom):
         last: whether this is the last output alone.
     """
 
-    takes: dict[str, Weight] = field(default_factory=dict)
+    views: dict[str, Weight] = field(default_factory=dict)
     sequence: str = ""
     last: bool = False
 
@@ -48,7 +48,7 @@ def recurrent(loop: Loop, facts: Any) -> dict[str, Recurrent]:
     found = None if trial is None else next(trial.matches(), None)
     if found is None:
         return {}
-    layer, takes, state = found
+    layer, views, state = found
     outputs = loop.carries[state][1:]
     own = lambda op: op.name.startswith(f"{loop.name}>")
     readers: dict[str, list[Any]] = {}
@@ -62,8 +62,8 @@ def recurrent(loop: Loop, facts: Any) -> dict[str, Recurrent]:
     if not inside or set(others) & set(facts.exact.outputs):
         return {}
     sequence = stacks[0].outputs[0].name if stacks else ""
-    made = Recurrent(layer, loop.x, takes=takes, sequence=sequence, last=True)
-    every = {op.outputs[0].name: Recurrent(layer, loop.x, takes=takes, sequence=sequence) for op in stacks}
+    made = Recurrent(layer, loop.x, views=views, sequence=sequence, last=True)
+    every = {op.outputs[0].name: Recurrent(layer, loop.x, views=views, sequence=sequence) for op in stacks}
     return {outputs[-1]: made, **every}
 
 
@@ -195,7 +195,7 @@ def _taken(part: _Part, size: int, order: tuple[int, ...]) -> Weight:
     v, shape = part.variable, part.array.shape
     if order == tuple(range(len(order))):
         flat = part.rows is not None and part.array.ndim == 1
-        return Weight(Take(v.name, rows=part.rows, shape=shape if flat else None), shape, v.trained)
+        return Weight(View(v.name, rows=part.rows, shape=shape if flat else None), shape, v.trained)
     split = (*shape[:-1], len(order), size)
-    take = Take(v.name, rows=part.rows, split=split, order=(len(shape) - 1, order), shape=shape, note="gates reordered")
-    return Weight(take, shape, v.trained)
+    view = View(v.name, rows=part.rows, split=split, order=(len(shape) - 1, order), shape=shape, note="gates reordered")
+    return Weight(view, shape, v.trained)

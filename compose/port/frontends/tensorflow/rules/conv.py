@@ -71,10 +71,10 @@ def _conv(low, op, x, weight):
 
 def _squeezed(weight: Weight) -> Weight:
     """The kernel of a 1D convolution as it is stored, without the inserted axis."""
-    take = weight.take
-    if isinstance(take, Constant):
+    view = weight.view
+    if isinstance(view, Constant):
         return weight.reshaped(weight.shape[1:])
-    stored = replace(take, shape=None) if take.axes is None else take
+    stored = replace(view, shape=None) if view.axes is None else view
     return Weight(replace(stored, shape=weight.shape[1:]), weight.shape[1:], weight.trained)
 
 
@@ -84,7 +84,7 @@ def _depthwise(low, op, x, weight):
     *kernel, channels, multiplier = weight.shape
     layer = word("depthwise_conv")(one(kernel), multiplier=multiplier, bias=False, **options)
     held = weight.reshaped((*kernel, 1, channels * multiplier))
-    held = replace(held, take=replace(held.take, note="HWCM→HW1(CM)"))
+    held = replace(held, view=replace(held.view, note="HWCM→HW1(CM)"))
     return low.emit(layer, x, weights={"kernel": held})
 
 
@@ -104,10 +104,10 @@ def _conv_transpose(low, op, size, weight, x):
     options |= _cut(x.ours[1:-1], after[1:-1], kernel, stride, options["padding"])
     rank = len(kernel)
     axes = (*range(rank), rank + 1, rank)
-    take = replace(weight.take, split=weight.take.shape, shape=None)
-    take = replace(take, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
+    view = replace(weight.view, split=weight.view.shape, shape=None)
+    view = replace(view, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
     layer = word("conv_transpose")(filters, one(kernel), bias=False, **options)
-    return low.emit(layer, x, ours=after, weights={"kernel": Weight(take, weight.shape, weight.trained)})
+    return low.emit(layer, x, ours=after, weights={"kernel": Weight(view, weight.shape, weight.trained)})
 
 
 def _cut(before: tuple, after: tuple, kernel: Any, stride: tuple, padding: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _sliced(low: Any, op: Any, x: Weight, begin: Any, end: Any, strides: Any) ->
     for i, (start, stop, step) in enumerate(zip(begin, end, strides)):
         bit = 1 << i
         plain = not any(op.get_attr(f"{name}_mask") & bit for name in ("ellipsis", "new_axis")) and step == 1
-        if not plain or isinstance(x.take, Constant):
+        if not plain or isinstance(x.view, Constant):
             raise PortError("rows and columns of a variable that lie together")
         one = bool(op.get_attr("shrink_axis_mask") & bit)
         shrink += [i] if one else []
@@ -106,12 +106,12 @@ def _sliced(low: Any, op: Any, x: Weight, begin: Any, end: Any, strides: Any) ->
     kept = [axis[tuple(parts)] for axis in index]
     ends = [(int(k.min()), int(k.max()) + 1) for k in kept]
     inner = any(ends[a] != (0, x.shape[a]) for a in range(1, len(ends) - 1))
-    if inner or x.take != type(x.take)(x.take.source):
+    if inner or x.view != type(x.view)(x.view.source):
         raise PortError("rows and columns of a variable as it is stored")
     rows = ends[0] if ends[0] != (0, x.shape[0]) else None
     columns = ends[-1] if len(ends) > 1 and ends[-1] != (0, x.shape[-1]) else None
     shape = tuple(n for a, n in enumerate(kept[0].shape) if a not in shrink)
-    return replace(x, take=replace(x.take, rows=rows, columns=columns, shape=shape if shrink else None), shape=shape)
+    return replace(x, view=replace(x.view, rows=rows, columns=columns, shape=shape if shrink else None), shape=shape)
 
 
 def indexed(low: Any, x: Value, at: dict[int, int], keeps: bool = False) -> Value:

@@ -24,7 +24,7 @@ from compose.port.frontends.torch.rules.mask import (
     is_causal,
     shown,
 )
-from compose.port.ir.weights import Constant, Take
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.values import Value, identity_axes
 
 
@@ -155,12 +155,12 @@ def _projections(module: Any, path: str) -> dict[str, Any]:
     for i, name in enumerate(("query", "key", "value")):
         rows = (i * size, (i + 1) * size)
         if module.in_proj_weight is not None:
-            made[f"{name}_kernel"] = Take(f"{prefix}in_proj_weight", rows=rows, axes=(1, 0), note="OI→IO")
+            made[f"{name}_kernel"] = View(f"{prefix}in_proj_weight", rows=rows, axes=(1, 0), note="OI→IO")
         else:
-            made[f"{name}_kernel"] = Take(f"{prefix}{name[0]}_proj_weight", axes=(1, 0), note="OI→IO")
+            made[f"{name}_kernel"] = View(f"{prefix}{name[0]}_proj_weight", axes=(1, 0), note="OI→IO")
         if module.in_proj_bias is not None:
-            made[f"{name}_bias"] = Take(f"{prefix}in_proj_bias", rows=rows)
-    made["out_kernel"] = Take(f"{prefix}out_proj.weight", axes=(1, 0), note="OI→IO")
+            made[f"{name}_bias"] = View(f"{prefix}in_proj_bias", rows=rows)
+    made["out_kernel"] = View(f"{prefix}out_proj.weight", axes=(1, 0), note="OI→IO")
     if module.out_proj.bias is not None:
-        made["out_bias"] = Take(f"{prefix}out_proj.bias")
+        made["out_bias"] = View(f"{prefix}out_proj.bias")
     return made

@@ -11,7 +11,7 @@ from compose.port.frontends.torch.operands import plain
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.unbatched import Unbatched
 from compose.port.lowering.values import BATCH, Value, Weight
-from compose.port.lowering.windows import conv_padding, kernel_take, padding_word, per_axis, turned_take
+from compose.port.lowering.windows import conv_padding, kernel_view, padding_word, per_axis, turned_view
 
 
 @rules("aten.conv1d", "aten.conv2d", "aten.conv3d")
@@ -25,7 +25,7 @@ def _conv(low, node, x, weight, bias=None, stride=1, padding=0, dilation=1, grou
         weight.shape[0], per_axis(weight.shape[2:], rank), stride=per_axis(stride, rank), padding=padding,
         dilation=per_axis(dilation, rank), groups=groups, bias=bias is not None,
     )  # fmt: skip
-    return low.emit(layer, x, weights={"kernel": kernel_take(weight), "bias": bias})
+    return low.emit(layer, x, weights={"kernel": kernel_view(weight), "bias": bias})
 
 
 def spatial(low, x: Value, rank: int) -> tuple[Value, int]:
@@ -47,7 +47,7 @@ def _conv_transpose(low, node, x, weight, bias=None, stride=1, padding=0, output
         padding=padding_word(padding, rank), output_padding=per_axis(output_padding, rank),
         dilation=per_axis(dilation, rank), groups=groups, bias=bias is not None,
     )  # fmt: skip
-    return low.emit(layer, x, weights={"kernel": turned_take(weight, groups), "bias": bias})
+    return low.emit(layer, x, weights={"kernel": turned_view(weight, groups), "bias": bias})
 
 
 @rule("aten.convolution")

@@ -17,7 +17,7 @@ from compose.layers.dense import fc
 from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import rows
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, turned
 
 
@@ -25,28 +25,28 @@ from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, tu
 def _linear(low, node, x, weight, bias=None):
     shape = low.shape
     if x.unflat is not None:
-        take = _unflattened(x, weight)
+        view = _unflattened(x, weight)
     else:
-        take = turned(replace(weight.take, note="OI→IO"), weight.shape, (1, 0))
+        view = turned(replace(weight.view, note="OI→IO"), weight.shape, (1, 0))
         if x.axes[-1] != x.ndim - 1:
             x = low.as_source(x)
     if isinstance(bias, Value):  # that is made of several parameters
-        made = low.emit(fc(weight.shape[0], bias=False), x, shape=shape, axes=x.axes, weights={"kernel": take})
+        made = low.emit(fc(weight.shape[0], bias=False), x, shape=shape, axes=x.axes, weights={"kernel": view})
         wide = low.reshaped(bias, (1,) * (len(shape) - 1) + bias.shape, BATCH, flattens=False)
         wide = low.emit(word("broadcast_to")(*shape[1:]), wide, shape=(1, *shape[1:])) if len(shape) > 2 else wide
         return low.emit(word("add"), made, low.moved(wide, made.axes), shape=shape, axes=made.axes)
-    tied = bias is not None and low.is_table(take.source)  # an embedding's `attend` has no bias
+    tied = bias is not None and low.is_table(view.source)  # an embedding's `attend` has no bias
     layer = fc(weight.shape[0], bias=bias is not None and not tied)
-    made = low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": take, "bias": None if tied else bias})
+    made = low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": view, "bias": None if tied else bias})
     return low.emit(word("learned_bias")(), made, weights={"bias": bias}) if tied else made
 
 
-def _unflattened(x, weight: Weight) -> Take:
+def _unflattened(x, weight: Weight) -> View:
     """The rows of a matrix after `flatten`, from the source's order of channels and space to ours."""
     inner = x.unflat.shape[1:]
     order = tuple(a for a in x.unflat.axes[1:])
-    return Take(
-        weight.take.source,
+    return View(
+        weight.view.source,
         split=(weight.shape[0], *inner),
         axes=(*order, 0),
         shape=(math.prod(inner), weight.shape[0]),
@@ -81,15 +81,15 @@ def places(low: Any, weight: Weight, ids: np.ndarray) -> Any:
     alike = bool((ids == start).all())
     if low.like is not None or not (alike or np.array_equal(ids.ravel(), start + np.arange(n))):
         return rows(low, weight, ids)
-    if weight.take != Take(weight.take.source):
+    if weight.view != View(weight.view.source):
         raise PortError("positions in a table of its own")
     shape = (*ids.shape, weight.shape[1])
     if alike and n > 1:
         n, shape = 1, (*(1 for _ in ids.shape), weight.shape[1])
     stop, count = start + n, weight.shape[0]
     low.read_rows(weight, start, stop)
-    take = Take(weight.take.source, rows=None if n == count else (start, stop), shape=shape)
-    made = Weight.of(take, weight.array[start:stop].reshape(shape))
+    view = View(weight.view.source, rows=None if n == count else (start, stop), shape=shape)
+    made = Weight.of(view, weight.array[start:stop].reshape(shape))
     return made if alike else replace(made, places=count - start)
 
 
@@ -106,7 +106,7 @@ def _embedding_bag(low, call, ids, *rest):
         raise PortError("an embedding bag without max_norm and scale_grad_by_freq")
     padding = {} if module.padding_idx is None else {"padding": module.padding_idx}
     layer = word("embedding_bag")(module.num_embeddings, module.embedding_dim, module.mode, **padding)
-    weights = {"embedding": Take(f"{call.path}.weight" if call.path else "weight")}
+    weights = {"embedding": View(f"{call.path}.weight" if call.path else "weight")}
     shape = (ids.shape[0], module.embedding_dim)
     return low.emit(layer, *given.values(), shape=shape, axes=(0, 1), weights=weights)
 

@@ -58,7 +58,7 @@ def _leaky_relu(lowering: LayoutLowering, node: Any, x: Value, negative_slope=0.
 @rule("aten.prelu")
 def _prelu(lowering: LayoutLowering, node: Any, x: Value, slope):
     if slope.shape == (1,):
-        return lowering.emit(word("prelu"), x, weights={"negative_slope": replace(slope.take, shape=())})
+        return lowering.emit(word("prelu"), x, weights={"negative_slope": replace(slope.view, shape=())})
     x = lowering.channels_last(x)
     return lowering.emit(word("prelu")(axes=(-1,)), x, weights={"negative_slope": slope})
 

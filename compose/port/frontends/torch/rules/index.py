@@ -19,7 +19,7 @@ from compose.port.frontends.torch.rules.recurrent import States
 from compose.port.frontends.torch.rules.scatter import indices
 from compose.port.frontends.torch.sizes import from_the_end
 from compose.port.frontends.torch.weight_expressions import rows
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
 
 
@@ -211,11 +211,11 @@ def _rows(low, x: Weight, name: str, axis: int, *where: Any) -> Weight:
     stop = n if stop is None else min(stop, n)
     if (start, stop, step or 1) == (0, n, 1) and name == "slice":
         return x
-    plain = x.take == Take(x.take.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
+    plain = x.view == View(x.view.source) and axis == 0 and (step or 1) == 1 and 0 <= start < stop <= n
     if not plain:
         raise PortError("all of a parameter, or rows of its first axis, one after the other")
     low.read_rows(x, start, stop)
     shape = (stop - start, *x.shape[1:]) if name == "slice" else tuple(x.shape[1:])
-    take = Take(x.take.source, rows=(start, stop), shape=None if name == "slice" else shape)
-    made = Weight.of(take, x.array[start:stop].reshape(shape), x.trained)
+    view = View(x.view.source, rows=(start, stop), shape=None if name == "slice" else shape)
+    made = Weight.of(view, x.array[start:stop].reshape(shape), x.trained)
     return replace(made, places=n - start) if name == "slice" and len(shape) == 2 else made

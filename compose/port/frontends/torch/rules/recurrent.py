@@ -12,7 +12,7 @@ from compose.combinators.branch import collect
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.registry import rules
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import Pending, Value, Weight
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -60,14 +60,14 @@ def _options(name: str, has_biases: bool, row: list[Weight]) -> dict[str, Any]:
 def _layer(low, cell: Any, x: Value, rows: list[list[Weight]], start: list) -> tuple[Value, list[Callable]]:
     """One layer, in one direction or both: its outputs, and a reader of the final state for each direction."""
     names = ("",) if len(rows) == 1 else ("forward/", "backward/")
-    takes = {f"{name}{k}": take for name, row in zip(names, rows) for k, take in _weights(row).items()}
+    views = {f"{name}{k}": view for name, row in zip(names, rows) for k, view in _weights(row).items()}
     layer = cell if len(rows) == 1 else word("bidirectional")(cell)
     given = (x,) if start[0] is None else (x, start[0] if len(rows) == 1 else _together(low, *start))
     width = (cell.projection if cell.kind == "lstm" and cell.projection else cell.size) * len(rows)
     shape, axes = (*x.shape[:2], width), x.axes
     if not cell.return_carry:
-        return low.emit(layer, *given, shape=shape, axes=axes, weights=takes), []
-    both = low.emit(layer, *given, shape=(), axes=(), weights=takes)
+        return low.emit(layer, *given, shape=shape, axes=axes, weights=views), []
+    both = low.emit(layer, *given, shape=(), axes=(), weights=views)
     part = lambda value, i, **as_: low.emit(word("at")(str(i)), value, **({"shape": (), "axes": ()} | as_))
     carry = part(both, 1)
     carries = [carry] if len(rows) == 1 else [part(carry, 0), part(carry, 1)]
@@ -97,10 +97,10 @@ def _together(low, *parts: Value) -> Value:
     return low.emit(collect, *parts, shape=(), axes=())
 
 
-def _weights(row: list[Weight]) -> dict[str, Take]:
+def _weights(row: list[Weight]) -> dict[str, View]:
     names = ["kernel", "recurrent_kernel", "bias", "recurrent_bias"][: len(row) // 2 * 2]
     names += ["projection_kernel"] * (len(row) % 2)
-    return {n: replace(w.take, axes=(1, 0)) if n.endswith("kernel") else w.take for n, w in zip(names, row)}
+    return {n: replace(w.view, axes=(1, 0)) if n.endswith("kernel") else w.view for n, w in zip(names, row)}
 
 
 class _Part:

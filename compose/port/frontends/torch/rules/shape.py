@@ -14,7 +14,7 @@ from compose.port.frontends.torch.plain import emitted, plains, spread
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 from compose.port.lowering.windows import padded_axes
 
@@ -55,7 +55,7 @@ def _reshape(low, node, x: Any, *args, **kwargs):
     if isinstance(x, States):
         return x.select(0) if len(x.each) == 1 and len(after) == 2 and after[0] != 1 else _reshape(low, node, x.value())
     if isinstance(x, Weight):
-        return replace(x, take=_reshaped(x, after), shape=after, array=x.array.reshape(after))
+        return replace(x, view=_reshaped(x, after), shape=after, array=x.array.reshape(after))
     if after == x.shape:
         return x
     if name == "unsqueeze" and (not x.shape or after[0] != x.shape[0]):
@@ -67,9 +67,9 @@ def _reshape(low, node, x: Any, *args, **kwargs):
 
 
 def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
-    if weight.take.axes is not None:
+    if weight.view.axes is not None:
         raise PortError("a parameter reshaped before its axes move")
-    return replace(weight.take, shape=after)
+    return replace(weight.view, shape=after)
 
 
 @rules("aten.repeat", "aten.tile")
@@ -86,15 +86,15 @@ def _repeat(low, node, x, times, *args):
 @rules("aten.expand", "aten.broadcast_to", "aten.expand_as")
 def _expand(low, node, x, *args, **kwargs):
     after = low.shape
-    if isinstance(x, Weight) and len(node.users) > 1 and after == (BATCH, *x.shape[1:]) and x.take.axes is None:
+    if isinstance(x, Weight) and len(node.users) > 1 and after == (BATCH, *x.shape[1:]) and x.view.axes is None:
         layer = word("parameter")(*after[1:])  # a token that goes its own way
-        take = replace(x.take, shape=after[1:])
-        return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": take})
+        view = replace(x.view, shape=after[1:])
+        return low.emit(layer, low.inputs[0], axes=identity_axes(len(after)), weights={"value": view})
     if isinstance(x, Weight):
         shape = (1,) * (len(after) - len(x.shape)) + tuple(x.shape)
         if len(after) == len(x.shape):
             return x
-        return replace(x, take=_reshaped(x, shape), shape=shape, array=x.array.reshape(shape))
+        return replace(x, view=_reshaped(x, shape), shape=shape, array=x.array.reshape(shape))
     if after == x.shape:
         return x
     if isinstance(x, Pending):
@@ -182,15 +182,15 @@ def _split(low, node, x, sizes, axis=0):
 
 def _rows(low, x: Weight, axis: int) -> list[Weight]:
     """The parts of a parameter along its first axis, as the matrices of queries, keys and values in one."""
-    if axis or x.take != Take(x.take.source):
+    if axis or x.view != View(x.view.source):
         raise PortError("parts of a parameter along the first axis, as it is stored")
     made, start = [], 0
     for i, part in enumerate(low.node.meta["val"]):
         rows = (start, start + part.shape[0])
-        take, start = Take(x.take.source, rows=rows), rows[1]
-        made.append(Weight.of(take, x.array[slice(*rows)], x.trained))
+        view, start = View(x.view.source, rows=rows), rows[1]
+        made.append(Weight.of(view, x.array[slice(*rows)], x.trained))
         if not low.reads(i):
-            low.leave_unread(take)
+            low.leave_unread(view)
     return made
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from compose import port
 from compose.core.errors import PortError
-from compose.port.ir.weights import Take
+from compose.port.ir.weights import View
 from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
@@ -111,10 +111,10 @@ def test_equal(name, level):
 
 
 def test_reordered_gates_go_back():
-    take = Take("bias", rows=(1, 2), split=(3, 2), order=(0, (1, 2, 0)), shape=(6,))
+    view = View("bias", rows=(1, 2), split=(3, 2), order=(0, (1, 2, 0)), shape=(6,))
     source = np.arange(12.0).reshape(2, 6)
-    np.testing.assert_array_equal(take.forward(source), [8, 9, 10, 11, 6, 7])
-    np.testing.assert_array_equal(take.backward(take.forward(source), source), source[1:])
+    np.testing.assert_array_equal(view.forward(source), [8, 9, 10, 11, 6, 7])
+    np.testing.assert_array_equal(view.backward(view.forward(source), source), source[1:])
 
 
 def test_what_has_no_equal_names_the_layer():

@@ -42,11 +42,11 @@ def test_conv1d_is_not_transposed():
     ported = port.from_torch(model, *inputs)
     theirs = {name: value.detach().numpy() for name, value in model.named_parameters()}
     for record in ported.weights:
-        if record.take.source in ("attn.weight", "proj.weight"):
+        if record.view.source in ("attn.weight", "proj.weight"):
             tree = ported.params
             for key in record.target.split("/"):
                 tree = tree[key]
-            part = record.take.part(theirs[record.take.source])
+            part = record.view.part(theirs[record.view.source])
             assert np.array_equal(tree, part) and not np.array_equal(part, part.T)
 
 
