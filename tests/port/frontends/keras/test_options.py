@@ -41,8 +41,9 @@ QUANTISED = {"int8": "int8_from_float32", "int4": "int4/-1_from_float32", "int4 
 
 @pytest.mark.parametrize("name", QUANTISED)
 def test_a_table_of_few_bits_is_the_floats_it_stands_for(name):
-    ported = port.from_keras(one(L.Embedding(9, 8, dtype=QUANTISED[name]), 5))
-    assert str(ported.net) == "frozen(embedding(vocab=9, size=8))" and ported.verify("outputs").ok
+    layers = [keras.Input((5,), dtype="int32"), L.Embedding(9, 8, dtype=QUANTISED[name])]
+    ported = port.from_keras(keras.Sequential(layers))
+    assert str(ported.net) == "frozen(embedding(9, 8))" and ported.verify("outputs").ok
 
 
 RENORM = {
