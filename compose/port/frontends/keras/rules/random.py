@@ -195,6 +195,13 @@ def _cut_mix(walk, layer, x):
     return _drawn(walk, layer, word("cut_mix")(low if low == high else (low, high)), x)
 
 
+@rule("keras.layers.ContrastLimitedAdaptiveHistogramEqualization")
+def _clahe(walk, layer, x):
+    rows, columns = map(int, layer.tile_grid_size)
+    made = word("clahe")(float(layer.clip_limit), (rows, columns), _ends(layer))
+    return _drawn(walk, layer, made, x)
+
+
 @rule("keras.layers.Pipeline")
 def _pipeline(walk, layer, x):
     shape = walk.node.input_tensors[0].shape[1:]

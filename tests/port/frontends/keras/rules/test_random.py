@@ -111,6 +111,16 @@ def test_images_are_mixed_without_labels():
         assert y.min() >= IMAGES.min() and y.max() <= IMAGES.max()
 
 
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_histograms_of_tiles_are_equalised(order):
+    layer = L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 3), clip_limit=3.0, data_format=order)
+    x = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 12)).astype("float32")
+    ported = port.from_keras(keras.Sequential([keras.Input(x.shape[1:]), layer]))
+    y = ported.net.apply({}, {}, x)[0]
+    np.testing.assert_allclose(y, layer(x), rtol=1e-5, atol=1e-2)
+    assert ported.verify("outputs").ok
+
+
 def test_a_pipeline_is_its_layers():
     layers = [L.RandomBrightness((0.4, 0.4)), L.Rescaling(0.5)]
     ported = port.from_keras(keras.Sequential([keras.Input((6, 5, 2)), L.Pipeline(layers)]))
