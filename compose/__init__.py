@@ -47,6 +47,7 @@ from compose.layers.elementwise import *
 from compose.layers.embedding import *
 from compose.layers.encode import *
 from compose.layers.gamma import *
+from compose.layers.grid_sample import *
 from compose.layers.histogram import *
 from compose.layers.indexing import *
 from compose.layers.initializers import *

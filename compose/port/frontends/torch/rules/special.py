@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from compose.core.errors import PortError
@@ -15,6 +16,7 @@ _OF_ONE = {
     "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
     "conj_physical": "conj", "special_entr": "entr", "real": "real", "imag": "imag",
+    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
 }  # fmt: skip
 _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
@@ -47,6 +49,12 @@ def _two(low, node, a, b):
 @rule("aten.polygamma")
 def _polygamma(low, node, n, x):
     return low.each(word("polygamma")(n=n), low.whole(x))
+
+
+@rule("aten.special_spherical_bessel_j0")
+def _spherical_bessel(low, node, x):
+    """`sin(x) / x`; `sinc` is that of pi times x."""
+    return low.each(word("ops.sinc"), low.each(word("scale")(by=1 / math.pi), low.whole(x)))
 
 
 @rule("aten.nan_to_num")
