@@ -104,7 +104,7 @@ def _index_select(low, node, x: Any, axis: int, where: Any):
     if isinstance(x, Value) and x.ndim and isinstance(known, np.ndarray) and known.ndim == 1 and known.size:
         return _taken(low, low.as_source(x), axis % x.ndim, known)
     if not len(x.shape):
-        return x
+        raise PortError("slices of a value with axes, got one number")
     return emitted(low, word("ops.take")(axis=axis % len(x.shape)), x, where)
 
 

@@ -186,14 +186,8 @@ def _product(low: Any, factor: Any, upper: bool) -> Any:
 @rules("aten.linalg_pinv.atol_rtol_tensor", "aten.linalg_pinv.atol_rtol_float")
 def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
     least = max(x.shape[-2:]) * 2.0**-52 if rtol is None else low.number(rtol)
-    if (atol is not None and low.number(atol) != 0) or least is None:
+    if (atol is not None and low.number(atol) != 0) or least is None or hermitian:
         raise PortError("a pseudoinverse with a relative bound that is a number, and no other")
-    if hermitian:  # of the lower triangle, but with the gradient of the whole
-        (x,) = plains(low, (x,))
-        makes = lambda layer, *xs: emitted(low, layer, *xs, shape=x.shape)
-        read = makes(word("add"), makes(word("ops.tril"), x), _turned(makes(word("ops.tril")(k=-1), x)))
-        x = makes(word("add"), x, makes(word("ops.stop_gradient"), makes(word("subtract"), read, x)))
-        return emitted(low, word("ops.pinv")(rtol=float(least), hermitian=True), x)
     return emitted(low, word("ops.pinv")(rtol=float(least)), x)
 
 

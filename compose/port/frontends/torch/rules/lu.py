@@ -9,7 +9,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
-from compose.port.frontends.torch.plain import emitted, parts, plains
+from compose.port.frontends.torch.plain import emitted, part, parts, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.linalg import _transposed
 
@@ -17,7 +17,13 @@ from compose.port.frontends.torch.rules.linalg import _transposed
 @rule("aten.linalg_lu")
 def _lu(low, node, x, pivot=True):
     _refuse_without_pivots(pivot)
-    return parts(low, word("ops.lu"), x)
+    if len(x.shape) == 2:
+        return parts(low, word("ops.lu"), x)
+    shape = tuple(x.shape)
+    rows = (*shape[:-2], min(shape[-2:]))
+    lu, pivots = _with_pivots(low, x, shape, rows)
+    counted = emitted(low, word("add_constant")(value=1), pivots, shape=rows)
+    return _unpacked(low, node, lu, counted)
 
 
 @rules("aten.linalg_lu_factor", "aten.linalg_lu_factor_ex", "aten._lu_with_info")
@@ -26,13 +32,16 @@ def _factors(low, node, x, pivot=True, check_errors=False):
     _refuse_without_pivots(pivot)
     made = node.meta["val"]
     factors, rows = (sizes_of(v) for v in made[:2])
-    both = low.emit(word("ops.lu_factor"), *plains(low, (x,)), shape=(), axes=())
-    lu, pivots = (
-        low.emit(word("at")(str(i)), both, shape=s, axes=tuple(range(len(s)))) for i, s in enumerate((factors, rows))
-    )
+    lu, pivots = _with_pivots(low, x, factors, rows)
     exchanged = emitted(low, word("add_constant")(value=1), pivots, shape=rows)
     fine = (np.broadcast_to(np.zeros((), np.int32), sizes_of(made[2])),) if len(made) > 2 else ()
     return lu, exchanged, *fine
+
+
+def _with_pivots(low: Any, x: Any, *shapes: tuple[int, ...]) -> list[Any]:
+    """Both triangles, and the rows exchanged, counted from 0."""
+    both = low.emit(word("ops.lu_factor"), *plains(low, (x,)), shape=(), axes=())
+    return [part(low, both, i, shape) for i, shape in enumerate(shapes)]
 
 
 @rule("aten.lu_unpack")

@@ -115,27 +115,19 @@ def _index_fill(low, node, x, axis, places, value):
     return emitted(low, layer, x, np.full((), float(number)), places)
 
 
-@rules("aten.diagonal_scatter", "aten.as_strided_scatter")
-def _part_written(low, node, x, source, *where, offset=0, dim1=0, dim2=1):
-    """A view of an array replaced by another one: each element of the view has one place in it."""
+@rule("aten.diagonal_scatter")
+def _diagonal_written(low, node, x, source, offset=0, dim1=0, dim2=1):
+    """A diagonal replaced by another one."""
     shape, low.sized = low.shape, True
     if any(n and n % BATCH == 0 for n in shape):
         raise PortError("a write to an array of known size")
     every = torch.arange(int(np.prod(shape))).reshape(shape)
-    if "diagonal" in str(node.target):
-        offset, dim1, dim2 = (*where, *(offset, dim1, dim2)[len(where) :])
-        places = every.diagonal(offset, dim1, dim2)
-    else:
-        size, stride, first = (*where, 0)[:3]
-        places = every.as_strided(size, stride, first or 0)
-    if len(places.unique()) != places.numel():
-        raise PortError("each place written once, got one twice")
+    places = every.diagonal(offset, dim1, dim2)
     taken = np.zeros(every.numel(), np.int32)
     taken[places.numpy().ravel()] = np.arange(places.numel())
-    chosen = np.isin(every.numpy(), places.numpy())
     flat = emitted(low, word("ops.ravel"), source, shape=(places.numel(),))
     moved = emitted(low, word("ops.take"), flat, taken.reshape(shape))
-    return emitted(low, word("ops.where"), chosen, moved, x)
+    return emitted(low, word("ops.where"), np.isin(every.numpy(), places.numpy()), moved, x)
 
 
 @rule("aten.put")

@@ -16,7 +16,6 @@ _OF_ONE = {
     "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
     "conj_physical": "conj", "special_entr": "entr", "real": "real", "imag": "imag",
-    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
 }  # fmt: skip
 _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
@@ -51,10 +50,20 @@ def _polygamma(low, node, n, x):
     return low.each(word("polygamma")(n=n), low.whole(x))
 
 
+_FIXED = {"special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1"}
+
+
+@rules(*(f"aten.{name}" for name in _FIXED))
+def _without_gradient(low, node, x):
+    """Functions whose result has no gradient in torch."""
+    return low.each(word("ops.stop_gradient"), low.each(word(f"ops.{_FIXED[_named(node)]}"), low.whole(x)))
+
+
 @rule("aten.special_spherical_bessel_j0")
 def _spherical_bessel(low, node, x):
-    """`sin(x) / x`; `sinc` is that of pi times x."""
-    return low.each(word("ops.sinc"), low.each(word("scale")(by=1 / math.pi), low.whole(x)))
+    """`sin(x) / x`, which has no gradient in torch; `sinc` is that of pi times x."""
+    made = low.each(word("ops.sinc"), low.each(word("scale")(by=1 / math.pi), low.whole(x)))
+    return low.each(word("ops.stop_gradient"), made)
 
 
 @rule("aten.nan_to_num")
