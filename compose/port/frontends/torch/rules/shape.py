@@ -300,11 +300,9 @@ def _pad_mode(mode: str, value: Any) -> dict[str, Any]:
 
 @rules("aten.linspace.Tensor_Tensor", "aten.linspace.Tensor_Scalar", "aten.linspace.Scalar_Tensor")
 def _linspace(low, node, start, end, steps, **options):
-    """Equal steps between two numbers of which one is a value."""
-    whole = [v for v in node.args[:2] if isinstance(v, torch.fx.Node) and not v.meta["val"].is_floating_point()]
-    if whole:
-        raise PortError("ends in floating point, got a value of whole numbers, for which torch's gradient is undefined")
+    """Equal steps between two numbers of which one is a value, from which torch has no gradient."""
     (start, end), low.sized = plains(low, (start, end)), True
     along = np.arange(steps) / max(steps - 1, 1)
     span = emitted(low, word("subtract"), end, start, shape=())
-    return emitted(low, word("add"), emitted(low, word("multiply"), span, along), start)
+    made = emitted(low, word("add"), emitted(low, word("multiply"), span, along), start)
+    return emitted(low, word("ops.stop_gradient"), made)
