@@ -106,22 +106,15 @@ def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True)
 
 @rule("aten.index_fill")
 def _index_fill(low, node, x, axis, places, value):
-    """A number written to places along an axis; one that is a value has the gradient of each time a place is named."""
+    """A number written to places along an axis."""
     number, rank = low.number(value), len(x.shape)
+    if number is None:
+        raise PortError("a number that is written, got a value, whose gradient counts a place as often as it is named")
     if not rank:
-        if number is None:
-            raise PortError("places along an axis, got one number")
         return emitted(low, word("add_constant")(value=number), emitted(low, word("ops.zeros_like"), x))
     axis = axis % rank
     layer = word("index_update")(**({} if axis == 0 else {"axes": (axis,)}))
-    if number is not None:
-        return emitted(low, layer, x, np.full((), float(number)), places)
-    shape = (*x.shape[:axis], *(tuple(places.shape) or (1,)), *x.shape[axis + 1 :])
-    if any(n and n % BATCH == 0 for n in shape):
-        raise PortError("a number that is written for each example, got a value")
-    low.sized = True
-    wide = emitted(low, word("ops.broadcast_to")(shape=shape), value, shape=shape)
-    return emitted(low, layer, x, wide, places)
+    return emitted(low, layer, x, np.full((), float(number)), places)
 
 
 @rule("aten.diagonal_scatter")
