@@ -60,7 +60,6 @@ def low_rank(p, s, x):
 CASES = [
     Case(choose(fc(3), tanh), (np.array(True), (2, 3)), lambda p, s, c, x: affine(p["fc_0"], x)),
     Case(choose(tanh, fc(3)), (np.array(False), (2, 3)), lambda p, s, c, x: affine(p["fc_0"], x)),
-    Case(choose(add, multiply), (np.array([False]), (2, 3), (2, 3)), lambda p, s, c, x, y: x * y),
     Case(compose_seq(fc(4, relu), fc(2, name="out")), ((3, 5),), seq),
     Case(branch(fc(2), fc(3)), ((3, 5),), lambda p, s, x: (affine(p["fc_0"], x), affine(p["fc_1"], x))),
     Case(
