@@ -36,6 +36,7 @@ def test_what_training_or_numbers_would_lose_is_refused(name):
         port.from_keras(made())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras itself
 @pytest.mark.parametrize("name", ["int8", "int4"])
 def test_a_table_of_few_bits_is_the_floats_it_stands_for(name):
     model = keras.Sequential([keras.Input((5,), dtype="int32"), L.Embedding(9, 8)])
