@@ -47,6 +47,7 @@ from compose.layers.elementwise import *
 from compose.layers.embedding import *
 from compose.layers.encode import *
 from compose.layers.gamma import *
+from compose.layers.grid_sample import *
 from compose.layers.histogram import *
 from compose.layers.indexing import *
 from compose.layers.initializers import *
@@ -57,6 +58,7 @@ from compose.layers.noise import *
 from compose.layers.norm.batch import *
 from compose.layers.norm.group import *
 from compose.layers.norm.local import *
+from compose.layers.norm.renorm import *
 from compose.layers.norm.standard import *
 from compose.layers.norm.weight import *
 from compose.layers.pad import *

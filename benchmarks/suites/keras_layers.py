@@ -17,6 +17,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 import keras.src.layers
+import numpy as np
 from keras.src.layers.preprocessing.image_preprocessing.base_image_preprocessing_layer import (
     BaseImagePreprocessingLayer,
 )
@@ -88,9 +89,22 @@ def _porter(given: dict[str, Any]) -> Callable[[], Any]:
             model = _model(given)
         except Exception as e:
             raise NoModel(f"{type(e).__name__}: {e}") from e
+        if _draws(model):
+            raise NoModel("random numbers in inference")
         return port.from_keras(model)
 
     return ported
+
+
+def _draws(model: Any) -> bool:
+    """Whether two calls in inference mode differ."""
+    floats = all("float" in x.dtype for x in model.inputs)
+    if not floats or any(None in x.shape[1:] for x in model.inputs):
+        return False
+    arrays = [np.random.default_rng(0).uniform(size=(8, *x.shape[1:])).astype(x.dtype) for x in model.inputs]
+    one, other = (model(arrays if len(arrays) > 1 else arrays[0], training=False) for _ in range(2))
+    pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other))
+    return not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def _model(given: dict[str, Any]) -> Any:
@@ -106,6 +120,8 @@ def _model(given: dict[str, Any]) -> Any:
     layer = given["layer_cls"](**given["init_kwargs"])
     if isinstance(layer, BaseImagePreprocessingLayer) and isinstance(shape, tuple) and len(shape) == 3:
         raise NoModel("one image without a batch")
+    if isinstance(layer, keras.layers.MelSpectrogram) and len(shape) == 1:
+        raise NoModel("one signal without a batch")
     if isinstance(shape, dict):
         of = lambda k: dtype.get(k) if isinstance(dtype, dict) else dtype
         inputs: Any = {k.removesuffix("_shape"): _input(s, of(k)) for k, s in shape.items()}

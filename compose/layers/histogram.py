@@ -11,6 +11,7 @@ import numpy as np
 from compose.core.errors import ConfigError, expect_float
 from compose.core.function import function
 from compose.core.layer import Layer, layer
+from compose.layers.augment.color import from_unit, to_unit
 from compose.layers.window import space_axes
 
 __all__ = ["clahe", "equalize"]
@@ -44,15 +45,18 @@ class clahe(Layer):
     interpolated. The excess of clipped bins is distributed over all 256 bins.
 
     Shapes: `(batch, height, width, channels)`, unchanged; each channel separately. Elsewhere: Keras
-    `ContrastLimitedAdaptiveHistogramEqualization(value_range=(0, 1))`; OpenCV distributes the excess as integers.
+    `ContrastLimitedAdaptiveHistogramEqualization`, whose `value_range` is from 0 to 255 by default; OpenCV distributes
+    the excess as integers.
 
     Args:
         clip_limit: the maximum of a bin, in multiples of the mean; 0 for no clipping.
         grid: the number of tiles along height and width.
+        value_range: of the images.
     """
 
     clip_limit: float = 4.0
     grid: tuple[int, int] = (8, 8)
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def validate(self):
         if self.clip_limit < 0:
@@ -64,7 +68,8 @@ class clahe(Layer):
         expect_float(x)
         height, width = (x.shape[a] for a in space_axes(x, False, self.grid))
         size = -(-height // self.grid[0]), -(-width // self.grid[1])
-        level = levels(x, 256)
+        level = to_unit(x.astype(jnp.promote_types(x.dtype, jnp.float32)), self.value_range, 255)
+        level = level.clip(0, 255).astype(jnp.int32)
         table = self.distributions(level, size).astype(jnp.promote_types(x.dtype, jnp.float32))
         image = np.arange(x.shape[0])[:, None, None, None]
         y = 0
@@ -72,7 +77,7 @@ class clahe(Layer):
             for column, by_column in corners(width, size[1], self.grid[1]):
                 weight = jnp.asarray(by_row[:, None, None] * by_column[:, None], table.dtype)
                 y += weight * table[image, row[:, None, None], column[:, None], np.arange(x.shape[-1]), level]
-        return jnp.asarray(y, x.dtype)
+        return from_unit(jnp.asarray(y, x.dtype), self.value_range)
 
     def distributions(self, level, size: tuple[int, int]):
         """The mapping of levels for each tile, `(batch, rows, columns, channels, 256)`."""

@@ -91,6 +91,16 @@ def torch_capped(p, s, x):
     return y.transpose(1, 2).flatten(2) @ p["out_kernel"] + p["out_bias"]
 
 
+@partial(in_torch, turned=False)
+def torch_gated(p, s, x, memory):
+    q, k, v, gate = (
+        (a @ p[f"{n}_kernel"] + p[f"{n}_bias"]).unflatten(-1, (2, -1)).transpose(1, 2)
+        for n, a in {"query": x, "key": memory, "value": memory, "gate": x}.items()
+    )
+    y = F.scaled_dot_product_attention(q, k, v) * gate.sigmoid()
+    return y.transpose(1, 2).flatten(2) @ p["out_kernel"] + p["out_bias"]
+
+
 def torch_scores(score, causal=False):
     """Scores written out, a query that may attend to nothing gets zeros."""
 
@@ -115,6 +125,7 @@ CASES = [
     Case(multi_head_attention(4, 3, kv_heads=2, causal=True), (X,), torch_sdpa(4, 2, causal=True)),
     Case(multi_head_attention(2, causal=True, window=1), (X,), torch_sdpa(2, causal=True, window=1)),
     Case(multi_head_attention(2, dropout=0.5), (X,), torch_mha(2)),
+    Case(multi_head_attention(2, value_size=3, gate=True), (QUERY, MEMORY), torch_gated),
     Case(multi_head_attention(2, causal=True, cache=5), (X,), None),
     Case(scaled_dot_product_attention(causal=True), ((2, 5, 2, 3),) * 3, torch_plain(True)),
     Case(dot_attention(scale=True), (QUERY, MEMORY, PAIRS), torch_scores(lambda p, q, k: (q * k).sum(-1) * p["scale"])),

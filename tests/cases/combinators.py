@@ -6,6 +6,7 @@ from compose import (
     add,
     branch,
     cast,
+    choose,
     collect,
     compose_seq,
     concat,
@@ -63,6 +64,8 @@ def low_rank(p, s, x):
 
 
 CASES = [
+    Case(choose(fc(3), tanh), (np.array(True), (2, 3)), lambda p, s, c, x: affine(p["fc_0"], x)),
+    Case(choose(tanh, fc(3)), (np.array(False), (2, 3)), lambda p, s, c, x: affine(p["fc_0"], x)),
     Case(compose_seq(fc(4, relu), fc(2, name="out")), ((3, 5),), seq),
     Case(branch(fc(2), fc(3)), ((3, 5),), lambda p, s, x: (affine(p["fc_0"], x), affine(p["fc_1"], x))),
     Case(

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from compose import (
     batch_norm,
+    batch_renorm,
     compose_seq,
     conv,
     fc,
@@ -37,6 +38,18 @@ def batch_normed(train=False, momentum=0.99, epsilon=1e-5, unbiased=False):
         return (y, {"mean": mean, "var": var}) if train else y
 
     return in_torch(reference)
+
+
+def renormed(p, s, x):
+    mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2), unbiased=False)
+    std = (var + 1e-5).sqrt()
+    r = (std / s["renorm_std"]).detach().clamp(0.9, 1.2)
+    d = ((mean - s["renorm_mean"]) / s["renorm_std"]).detach().clamp(-0.1, 0.1)
+    y = ((x - mean) / std * r + d) * p["scale"] + p["bias"]
+    keep = lambda by, old, new: by * s[old] + (1 - by) * new.detach()
+    after = {"mean": keep(0.99, "mean", mean), "std": keep(0.99, "std", std)}
+    after |= {"renorm_mean": keep(0.9, "renorm_mean", mean), "renorm_std": keep(0.9, "renorm_std", std)}
+    return y, {**after, "var": after["std"] ** 2 - 1e-5}
 
 
 def both(**options):
@@ -102,6 +115,13 @@ ROWS, STEPS, IMAGE, VOLUME = ((5, 6),), ((3, 5, 4),), ((2, 4, 5, 6),), ((2, 3, 4
 CASES = [
     Case(batch_norm(), IMAGE, **both()),
     Case(batch_norm(momentum=0.9, unbiased=True), ROWS, **both(momentum=0.9, unbiased=True)),
+    Case(
+        batch_renorm(limits=(0.9, 1.2), shift=0.1, renorm_momentum=0.9),
+        IMAGE,
+        batch_normed(),
+        in_torch(renormed, turned=False),
+        grad=False,  # r and d are held fixed
+    ),
     Case(layer_norm(), STEPS, layer_normed()),
     Case(rms_norm(), STEPS, in_torch(rms, turned=False)),
     Case(group_norm(3), IMAGE, grouped(3)),

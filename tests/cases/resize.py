@@ -3,9 +3,9 @@
 import numpy as np
 import torch.nn.functional as F
 
-from compose import resize, upsample
+from compose import grid_sample, resize, upsample
 from tests.cases.case import Case
-from tests.cases.in_torch import in_torch
+from tests.cases.in_torch import first, in_torch, last
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
@@ -48,7 +48,22 @@ def mitchell(x):
 
 STEPS, IMAGE, VOLUME = ((2, 5, 3),), ((2, 5, 6, 3),), ((2, 3, 4, 5, 2),)
 
+
+def sampled(mode="bilinear", padding="zeros", corners=False):
+    reference = lambda p, s, x, grid: F.grid_sample(x, grid, mode, padding, corners)
+    turned = lambda p, s, x, grid: last(reference(p, s, first(x), grid))
+    return in_torch(turned, turned=False)
+
+
+PLACES = np.random.default_rng(3).uniform(-1.4, 1.4, (2, 3, 4, 2))
+
 CASES = [
+    Case(grid_sample(), (IMAGE[0], (2, 3, 4, 2)), sampled()),
+    Case(grid_sample("cubic", "reflection"), (IMAGE[0], PLACES), sampled("bicubic", "reflection")),
+    Case(grid_sample("nearest", "border", True), (IMAGE[0], PLACES), sampled("nearest", "border", True)),
+    Case(
+        grid_sample("linear", "reflection", True), (VOLUME[0], (2, 3, 2, 4, 3)), sampled("bilinear", "reflection", True)
+    ),
     Case(resize((8, 3)), IMAGE, interpolated(size=(8, 3))),
     Case(resize((8, 3), "cubic", antialias=True), IMAGE, interpolated("bicubic", size=(8, 3), antialias=True)),
     Case(upsample(), IMAGE, interpolated("nearest", scale_factor=2)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -51,6 +52,8 @@ class multi_head_attention(StatefulLayer):
         key_bias: whether the key projection has a bias if `bias=True`; Whisper, BEiT and Swin V2 have none.
         rotary: a layer applied to queries and keys, such as `rotary`.
         scores: a layer applied to the scores before mask and softmax, such as `alibi` or `relative_bias(...)`.
+        gate: multiply the heads' output by the sigmoid of another projection of the query, `gate_kernel` and
+            `gate_bias` (Qiu et al., Gated Attention, 2025).
         empty: the heads' output for a query with every key masked: `"zeros"` or the `"mean"` of all values.
         return_weights: return `(output, weights (batch, heads, queries, keys))`.
         cache: keep the keys and values of up to this many steps in the state, so that a sequence can arrive in parts.
@@ -75,6 +78,7 @@ class multi_head_attention(StatefulLayer):
     key_bias: bool = True
     rotary: Layer | None = None
     scores: Layer = identity
+    gate: bool = False
     empty: Literal["zeros", "mean"] = "zeros"
     return_weights: bool = False
     cache: int | None = None
@@ -113,6 +117,8 @@ class multi_head_attention(StatefulLayer):
             expect_float(part, "for integer ids, put embedding(...) first")
         key, value = self.sizes(q.shape[-1])
         wide = {"query": (q, self.heads * key), "key": (k, self.groups * key), "value": (v, self.groups * value)}
+        if self.gate:
+            wide["gate"] = (q, self.heads * value)
         for name, (part, n) in wide.items():
             yield f"{name}_kernel", Param((part.shape[-1], n), self.kernel_init)
             if self._biased(name):
@@ -163,6 +169,7 @@ class multi_head_attention(StatefulLayer):
             y, weights = by_cudnn(lambda *qkv: written_out(*qkv)[0], q, k, v, self.causal, self.scale), None
         if self.cache is not None:
             y = jnp.where(s["index"] <= self.cache, y, jnp.nan)
+        y = y * jax.nn.sigmoid(self._heads(p, "gate", query, self.heads)) if self.gate else y
         y = product(y.reshape(*y.shape[:2], -1), p["out_kernel"])
         y = y + p["out_bias"] if self.out_bias else y
         return ((y, weights) if self.return_weights else y), s

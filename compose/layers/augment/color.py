@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, expect_float
 from compose.core.function import function
 from compose.core.layer import Layer, layer
-from compose.layers.augment.flip_crop import Factor, Shifting
+from compose.layers.augment.flip_crop import Factor, Shifting, within
 from compose.layers.conv.convolve import convolve
 from compose.layers.window import space_axes, window
 
@@ -25,6 +25,7 @@ __all__ = [
     "random_posterization",
     "random_saturation",
     "random_sharpness",
+    "random_solarization",
     "solarize",
 ]
 
@@ -33,46 +34,70 @@ __all__ = [
 class random_hue(Shifting):
     """Shifts each image's hue by up to `factor` of the colour circle.
 
-    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomHue`, whose factor is twice ours.
+    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomHue`, whose factor is twice ours, with
+    `either_sign=True` and its `value_range`.
+
+    Args:
+        factor: a number, or a pair (low, high).
+        value_range: of the images, to which the result is clipped, in training alone; None for values from 0 up and
+            no clipping.
+        either_sign: whether the number drawn is multiplied by -1 with probability 1/2.
     """
 
     factor: Factor
+    value_range: tuple[float, float] | None = None
+    either_sign: bool = False
     channels = 3
 
     def change(self, x, by):
-        hue, saturation, value = to_hsv(x)
-        return from_hsv((hue + by[..., 0]) % 1, saturation, value)
+        hue, saturation, value = to_hsv(to_unit(x, self.value_range))
+        turned = from_hsv((hue + by[..., 0]) % 1, saturation, value)
+        return turned if self.value_range is None else from_unit(jnp.clip(turned, 0, 1), self.value_range)
 
 
 @layer
 class random_saturation(Shifting):
     """Multiplies each image's saturation by `1 + s`, with s uniform in `± factor`.
 
-    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomSaturation`, whose factor f multiplies
-    by `f / (1 - f)`.
+    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomSaturation`, with `odds=True` and its
+    `value_range` as `limits`.
+
+    Args:
+        factor: a number, or a pair (low, high).
+        limits: what the saturation is clipped to.
+        odds: whether it is multiplied by `s / (1 - s)` instead, which is 1 at 0.5.
     """
 
     factor: Factor
+    limits: tuple[float, float] = (0.0, 1.0)
+    odds: bool = False
     channels = 3
 
     def change(self, x, by):
         hue, saturation, value = to_hsv(x)
-        return from_hsv(hue, jnp.clip(saturation * (1 + by[..., 0]), 0, 1), value)
+        by = by[..., 0]
+        by = by / jnp.maximum(1 - by, 1e-7) if self.odds else 1 + by
+        return from_hsv(hue, jnp.clip(saturation * by, *self.limits), value)
 
 
 @layer
 class random_color_degeneration(Shifting):
     """`x + c · (grey - x)`, c uniform in `± factor`; below 0 the colours grow stronger.
 
-    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomColorDegeneration`, with a pair from 0 up;
+    Shapes: `(batch, height, width, 3)`, unchanged. Elsewhere: Keras `RandomColorDegeneration`, with its `value_range`;
     torchvision's saturation is `1 - c`.
+
+    Args:
+        factor: a number, or a pair (low, high).
+        value_range: what the result is clipped to, in training alone.
     """
 
     factor: Factor
+    value_range: tuple[float, float] = (0.0, 1.0)
     channels = 3
 
     def change(self, x, by):
-        return jnp.clip(x + by * (grey(x) - x), 0, 1)
+        return within(x + by * (grey(x) - x), self.value_range)
 
 
 @layer
@@ -80,17 +105,22 @@ class random_sharpness(Shifting):
     """`smooth + (1 + s) · (x - smooth)`, with s uniform in `± factor`: -1 smooths, 1 sharpens.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomSharpness`, whose factor f is our
-    `2 f - 1`.
+    `2 f - 1`, with its `value_range`.
+
+    Args:
+        factor: a number, or a pair (low, high).
+        value_range: what the result is clipped to, in training alone.
     """
 
     factor: Factor
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def change(self, x, by):
         kernel = np.full((3, 3, 1, 1), 1 / 13)
         kernel[1, 1] = 5 / 13
         weights = jnp.broadcast_to(jnp.asarray(kernel, x.dtype), (3, 3, 1, x.shape[-1]))
         smooth = convolve(x, weights, window(x, 3, padding="same"), x.shape[-1], False)
-        return jnp.clip(x - by * (smooth - x), 0, 1)
+        return within(x - by * (smooth - x), self.value_range)
 
 
 class Chosen(Layer):
@@ -128,24 +158,94 @@ class random_grayscale(Chosen):
 
 @layer
 class random_invert(Chosen):
-    """Inverts each image, `1 - x`, with probability `rate`. Elsewhere: Keras `RandomInvert`."""
+    """Inverts each image, `low + high - x`, with probability `rate`.
+
+    Shapes: any with the batch first, unchanged. Elsewhere: Keras `RandomInvert`, which subtracts from the high end and
+    draws the rate from 0 to its factor, so that half of it is the rate.
+    """
 
     rate: float = 0.5
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def change(self, x):
-        return 1 - x
+        return sum(self.value_range) - x
 
 
 @layer
 class random_posterization(Chosen):
-    """Keeps the `bits` highest bits of 8, with probability `rate`. Elsewhere: Keras `RandomPosterization`."""
+    """Keeps the `bits` highest bits of 8, with probability `rate`.
 
-    bits: int
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomPosterization`, whose pair leaves out
+    its high end.
+
+    Args:
+        bits: a number, or a pair (low, high) of which one is drawn for each image, both included.
+        rate: the probability.
+        value_range: the values that 8 bits count from and to.
+    """
+
+    bits: int | tuple[int, int]
     rate: float = 1.0
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+    def validate(self):
+        super().validate()
+        low, high = (self.bits,) * 2 if isinstance(self.bits, int) else self.bits
+        if not 0 <= low <= high <= 8:
+            raise ConfigError("bits from 0 to 8, or a pair (low, high) of them", str(self.bits))
+
+    def forward(self, p, x, ctx):
+        if not ctx.train or isinstance(self.bits, int):
+            return super().forward(p, x, ctx)
+        low, high = self.bits
+        bits = jax.random.randint(ctx.rng("bits"), (x.shape[0], 1, 1, 1), low, high + 1)
+        chosen = jax.random.bernoulli(ctx.rng(), self.rate, (x.shape[0], 1, 1, 1))
+        return jnp.where(chosen, self.kept(x, bits), x)
 
     def change(self, x):
-        step = 2.0 ** (8 - self.bits)
-        return jnp.floor(jnp.floor(x * 255) / step) * step / 255
+        return self.kept(x, self.bits if isinstance(self.bits, int) else self.bits[1])
+
+    def kept(self, x, bits):
+        step = jnp.exp2(8 - jnp.asarray(bits, x.dtype))
+        levels = to_unit(x, self.value_range, 255)
+        return from_unit(jnp.floor(jnp.floor(levels) / step) * step, self.value_range, 255)
+
+
+@layer
+class random_solarization(Layer):
+    """`solarize` by a threshold and an addition that are drawn for each image, as fractions of the `value_range`.
+
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `Solarization`, the low ends of whose pairs
+    are counts of 255.
+
+    Args:
+        threshold, addition: pairs (low, high).
+        value_range: of the images, to which the sum is clipped.
+    """
+
+    threshold: tuple[float, float] = (0.0, 1.0)
+    addition: tuple[float, float] = (0.0, 0.0)
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+    draws = True
+
+    def validate(self):
+        if self.threshold[0] > self.threshold[1] or self.addition[0] > self.addition[1]:
+            raise ConfigError("pairs (low, high)", f"{self.threshold}, {self.addition}")
+
+    def params(self, x):
+        space_axes(x, False, (1, 1))
+        expect_float(x)
+        return {}
+
+    def forward(self, p, x, ctx):
+        if not ctx.train:
+            return x
+        drawn = lambda what, ends: jax.random.uniform(ctx.rng(what), (x.shape[0], 1, 1, 1), x.dtype, *ends)
+        unit = to_unit(x, self.value_range)
+        brighter = jnp.clip(unit + drawn("addition", self.addition), 0, 1)
+        made = jnp.where(brighter < drawn("threshold", self.threshold), brighter, 1 - brighter)
+        return from_unit(made, self.value_range)
 
 
 @function(floats=True)
@@ -161,6 +261,18 @@ def auto_contrast(x):
     low, high = (f(space_axes(x), keepdims=True) for f in (x.min, x.max))
     span = high - low
     return jnp.where(span > 0, (x - low) / jnp.where(span > 0, span, 1), x)
+
+
+def to_unit(x, value_range, top: float = 1):
+    """Images of a range as numbers from 0 to `top`."""
+    low, high = value_range or (0, top)
+    return x if (low, high) == (0, top) else (x - low) / (high - low) * top
+
+
+def from_unit(x, value_range, top: float = 1):
+    """The inverse of `to_unit`."""
+    low, high = value_range or (0, top)
+    return x if (low, high) == (0, top) else x / top * (high - low) + low
 
 
 def grey(x):

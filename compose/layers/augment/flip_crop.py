@@ -23,6 +23,7 @@ class Shifting(Layer):
     draws = True
     factor: Factor
     channels: ClassVar[int | None] = None  # the required number of channels
+    either_sign: bool = False  # whether the number is multiplied by -1 with probability 1/2
 
     def validate(self):
         if (isinstance(self.factor, float) and self.factor < 0) or (
@@ -49,7 +50,11 @@ class Shifting(Layer):
         if not ctx.train:
             return x
         shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-        return self.change(x, jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high))
+        by = jax.random.uniform(ctx.rng(), shape, x.dtype, self.low, self.high)
+        return self.change(x, by * self.sign(ctx, shape, x.dtype))
+
+    def sign(self, ctx, shape, dtype):
+        return jax.random.rademacher(ctx.rng("sign"), shape).astype(dtype) if self.either_sign else 1
 
     def change(self, x, by):
         """The images, transformed by one number each, of shape `(batch, 1, 1, 1)`."""
@@ -60,10 +65,16 @@ class Shifting(Layer):
 class random_flip(Layer):
     """Flips each image along each axis of `mode` with probability 1/2.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomFlip`, whose default mode is both.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomFlip`, whose default mode is both,
+    with `together=True`.
+
+    Args:
+        mode: `"horizontal"`, `"vertical"` or `"both"`.
+        together: whether one draw flips along both axes, which turns the image by half a turn.
     """
 
     mode: Literal["horizontal", "vertical", "both"] = "horizontal"
+    together: bool = False
 
     draws = True
 
@@ -73,7 +84,8 @@ class random_flip(Layer):
             return x
         axes = {"horizontal": [width], "vertical": [height], "both": [height, width]}[self.mode]
         for axis in axes:
-            flipped = jax.random.bernoulli(ctx.rng(str(axis)), 0.5, (x.shape[0], 1, 1, 1))
+            chosen = ctx.rng(str(axes[0] if self.together else axis))
+            flipped = jax.random.bernoulli(chosen, 0.5, (x.shape[0], 1, 1, 1))
             x = jnp.where(flipped, jnp.flip(x, axis), x)
         return x
 
@@ -83,19 +95,27 @@ class random_crop(Layer):
     """Crops each example to `size` at a random position; at the centre in inference.
 
     Shapes: `(batch, *space, channels) -> (batch, *size, channels)`. After `pad(4)`, it shifts by up to 4.
-    Elsewhere: Keras `RandomCrop`, which resizes in inference.
+    Elsewhere: Keras `RandomCrop`, with `per="batch", inference="whole"`.
+
+    Args:
+        size: a number, or one for each axis.
+        per: whether each `"example"` has a position of its own, or the `"batch"` one.
+        inference: `"center"`, or `"whole"` for images that are not cropped.
     """
 
     size: Sizes
+    per: Literal["example", "batch"] = "example"
+    inference: Literal["center", "whole"] = "center"
 
     draws = True
 
     def forward(self, p, x, ctx):
         axes, size = fitting(x, self.size, False)
         if not ctx.train:
-            return center_crop(self.size).forward(p, x, ctx)
+            return x if self.inference == "whole" else center_crop(self.size).forward(p, x, ctx)
         room = jnp.array([x.shape[i] - n + 1 for i, n in zip(axes, size)])
-        starts = jax.random.randint(ctx.rng(), (x.shape[0], len(axes)), 0, room)
+        starts = jax.random.randint(ctx.rng(), (x.shape[0] if self.per == "example" else 1, len(axes)), 0, room)
+        starts = jnp.broadcast_to(starts, (x.shape[0], len(axes)))
         window = (*size, x.shape[-1])
         cut = lambda one, start: jax.lax.dynamic_slice(one, (*start, 0), window)
         return jax.vmap(cut)(x, starts)

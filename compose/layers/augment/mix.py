@@ -13,32 +13,37 @@ __all__ = ["cut_mix", "mix_up"]
 
 
 class Mixing(Layer):
-    """Mixes each image and its label with another example of the batch."""
+    """Mixes each image, and its label if there are labels, with another example of the batch."""
 
     draws = True
-    alpha: float
+    alpha: float | tuple[float, float]
 
     def validate(self):
-        if self.alpha <= 0:
-            raise ConfigError("an alpha above 0", str(self.alpha))
+        low, high = self.alpha if isinstance(self.alpha, tuple) else (self.alpha, self.alpha)
+        if not 0 < low <= high:
+            raise ConfigError("an alpha above 0, or a pair (low, high)", str(self.alpha))
 
     def params(self, x):
-        if not isinstance(x, tuple) or len(x) != 2 or x[1].ndim != 2 or x[0].shape[:1] != x[1].shape[:1]:
+        images, *labels = x if isinstance(x, tuple) else (x,)
+        if len(labels) > 1 or any(y.ndim != 2 or images.shape[:1] != y.shape[:1] for y in labels):
             raise ShapeError("images (batch, height, width, channels) and labels (batch, classes)", shape_text(x))
-        space_axes(x[0], False, (1, 1))
-        for part in x:
+        space_axes(images, False, (1, 1))
+        for part in (images, *labels):
             expect_float(part)
         return {}
 
     def forward(self, p, x, ctx):
         if not ctx.train:
             return x
-        images, labels = x
-        dtype = jnp.promote_types(images.dtype, jnp.float32)
-        weight = jax.random.beta(ctx.rng("weight"), self.alpha, self.alpha, images.shape[:1], dtype)
+        images, *labels = x if isinstance(x, tuple) else (x,)
+        dtype, alpha = jnp.promote_types(images.dtype, jnp.float32), self.alpha
+        if isinstance(alpha, tuple):
+            alpha = jax.random.uniform(ctx.rng("alpha"), (), dtype, *alpha)
+        weight = jax.random.beta(ctx.rng("weight"), alpha, alpha, images.shape[:1], dtype)
         kept = self.kept(weight[:, None, None, None], images.shape[1:3], ctx)
         other = jax.random.permutation(ctx.rng("other"), images.shape[0])
-        return blend(kept, images, other), blend(kept.mean((1, 2, 3))[:, None], labels, other)
+        mixed = blend(kept, images, other)
+        return (mixed, *(blend(kept.mean((1, 2, 3))[:, None], y, other) for y in labels)) if labels else mixed
 
     def kept(self, weight, size, ctx):
         """The weight of the original pixels; it broadcasts to `(batch, height, width, 1)`."""
@@ -51,11 +56,14 @@ class mix_up(Mixing):
 
     Every example has its own w; the other examples are a permutation of the batch.
 
-    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels are one-hot or probabilities.
-    Elsewhere: Keras `MixUp`.
+    Shapes: `((batch, height, width, channels), (batch, classes))`, or images alone, unchanged; labels are one-hot or
+    probabilities. Elsewhere: Keras `MixUp`.
+
+    Args:
+        alpha: above 0; or a pair (low, high), of which one is drawn for the whole batch.
     """
 
-    alpha: float = 0.2
+    alpha: float | tuple[float, float] = 0.2
 
     def kept(self, weight, size, ctx):
         return weight
@@ -67,12 +75,15 @@ class cut_mix(Mixing):
 
     The box's sides are `sqrt(1 - w)` of the image's, with w from Beta(alpha, alpha), at a uniform position in it.
 
-    Shapes: `((batch, height, width, channels), (batch, classes))`, unchanged; labels are one-hot or probabilities.
-    Elsewhere: Keras `CutMix`, which draws its alpha from 0 to `factor` and computes the area before rounding the box to
-    pixels.
+    Shapes: `((batch, height, width, channels), (batch, classes))`, or images alone, unchanged; labels are one-hot or
+    probabilities. Elsewhere: Keras `CutMix`, whose factor is a range of alpha, and which computes the area before
+    rounding the box to pixels.
+
+    Args:
+        alpha: above 0; or a pair (low, high), of which one is drawn for the whole batch.
     """
 
-    alpha: float = 1.0
+    alpha: float | tuple[float, float] = 1.0
 
     def kept(self, weight, size, ctx):
         side, inside = jnp.sqrt(1 - weight), True

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from compose.core.errors import ConfigError, expect_float
 from compose.core.layer import layer
 from compose.layers.augment.color import Chosen
-from compose.layers.augment.warp import places, sampled
+from compose.layers.augment.warp import Interpolation, places, sampled
 from compose.layers.window import space_axes
 
 __all__ = ["random_perspective"]
@@ -21,18 +21,20 @@ class random_perspective(Chosen):
     Each coordinate of a corner, relative to the first corner, is multiplied by 1 plus a number uniform in
     `± scale / 2`; so the first corner is fixed. Below a scale of 2/3, the corners always span a convex shape.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomPerspective`, whose factor f draws
-    the rate from 0 to f; torchvision's moves every corner inwards.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomPerspective`, which draws the rate
+    from 0 to its factor, so that half of it is the rate; torchvision's moves every corner inwards.
 
     Args:
         scale: from 0 to 1.
         rate: the probability.
         fill_value: the value beyond the edge.
+        interpolation: between pixels, `"linear"` or `"nearest"`.
     """
 
     scale: float
     rate: float = 1.0
     fill_value: float = 0.0
+    interpolation: Interpolation = "linear"
 
     def validate(self):
         super().validate()
@@ -59,7 +61,7 @@ class random_perspective(Chosen):
         back = adjugate(from_square(unit * far * grown))
         at = jnp.einsum("nij,jhw->nihw", back[..., :2], places(x.shape[1:3], grown.dtype)) + back[..., 2, None, None]
         at = at[:, :2] / at[:, 2:] * far[:, None, None]
-        return sampled(x, at, "constant", self.fill_value).astype(x.dtype)
+        return sampled(x, at, "constant", self.fill_value, self.interpolation).astype(x.dtype)
 
 
 def from_square(corners):

@@ -28,7 +28,8 @@ class Warping(Shifting):
     def forward(self, p, x, ctx):
         if not ctx.train:
             return x
-        matrix, offset = self.affine(self.drawn(ctx.rng(), x.shape[0], x.dtype), x.shape[1:3])
+        drawn = self.drawn(ctx.rng(), x.shape[0], x.dtype) * self.sign(ctx, x.shape[:1], x.dtype)
+        matrix, offset = self.affine(drawn, x.shape[1:3])
         at = jnp.einsum("nij,jhw->nihw", matrix, places(x.shape[1:3], x.dtype)) + offset[:, :, None, None]
         return sampled(x, at, self.fill_mode, self.fill_value, self.interpolation)
 
@@ -129,21 +130,24 @@ class random_translation(WarpingSides):
 
 
 @layer
-class random_shear(Warping):
+class random_shear(WarpingSides):
     """Shears each image about its first corner: rows by `factor` of their height, columns of their width.
 
-    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomShear` with equal `x_factor` and
-    `y_factor`.
+    Shapes: `(batch, height, width, channels)`, unchanged. Elsewhere: Keras `RandomShear`, whose `y_factor` is ours,
+    with `either_sign=True`.
 
     Args:
-        factor, fill_mode, fill_value, interpolation: as in `random_rotation`; one range for both axes, which are drawn
-            independently.
+        factor, fill_mode, fill_value, interpolation: as in `random_rotation`.
+        width_factor: a range for the columns alone; None for that of the rows. Both are drawn independently.
+        either_sign: whether both numbers are multiplied by -1 with probability 1/2.
     """
 
     factor: Factor
     fill_mode: Fill = "reflect"
     fill_value: float = 0.0
     interpolation: Interpolation = "linear"
+    width_factor: Factor | None = None
+    either_sign: bool = False
     numbers = 2
 
     def affine(self, by, size):

@@ -34,6 +34,8 @@ class conv_lstm_cell(Cell):
         stride, padding, dilation: those of the input's convolution, as in `conv`; the recurrent convolution has stride
             1 and "same" padding.
         recurrent_activation: the activation of the three gates.
+        dropout, recurrent_dropout: dropout rates of the input's values and of the last output's, with one mask for each
+            gate and all steps.
     """
 
     filters: int
@@ -47,10 +49,18 @@ class conv_lstm_cell(Cell):
     kernel_init: Initializer = glorot_uniform
     recurrent_init: Initializer = orthogonal
     bias_init: Initializer = unit_forget
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+    @property
+    def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.dropout > 0 or self.recurrent_dropout > 0
 
     def validate(self):
         if self.filters < 1:
             raise ConfigError("at least one filter", str(self.filters))
+        if not (0 <= self.dropout < 1 and 0 <= self.recurrent_dropout < 1):
+            raise ConfigError("rates from 0 to below 1", f"{self.dropout}, {self.recurrent_dropout}")
 
     def weights(self, x):
         rank = x.ndim - 2
@@ -69,16 +79,33 @@ class conv_lstm_cell(Cell):
         h = jax.eval_shape(self._over_input, x, kernel)
         return h, h
 
+    def prepare(self, p, x, ctx):
+        if not (ctx.train and self.draws):
+            return p
+        rates = {"dropout": (self.dropout, x), "recurrent_dropout": (self.recurrent_dropout, self.carry(x)[0])}
+        kept = {
+            key: jax.random.bernoulli(ctx.rng(key), 1 - rate, (4, *like.shape)).astype(x.dtype) / (1 - rate)
+            for key, (rate, like) in rates.items()
+            if rate
+        }
+        return {**p, **kept}
+
     def project(self, p, x, ctx):
         rank = p["kernel"].ndim - 2
-        z = self._over_input(x.reshape(-1, *x.shape[-rank - 1 :]), p["kernel"])
-        z = z.reshape(*x.shape[: -rank - 1], *z.shape[1:])
+
+        def over(x, kernel):
+            z = self._over_input(x.reshape(-1, *x.shape[-rank - 1 :]), kernel)
+            return z.reshape(*x.shape[: -rank - 1], *z.shape[1:])
+
+        z = _each_gate(over, x, p["kernel"], p.get("dropout"))
         return z + p["bias"] if self.bias else z
 
     def step(self, p, carry, z, ctx):
         h, c = carry
         over = window(h, self.kernel, 1, "same", 1, False)
-        i, f, g, o = jnp.split(z + general(h, p["recurrent_kernel"], over, 1, False), 4, axis=-1)
+        back = lambda h, kernel: general(h, kernel, over, 1, False)
+        z = z + _each_gate(back, h, p["recurrent_kernel"], p.get("recurrent_dropout"))
+        i, f, g, o = jnp.split(z, 4, axis=-1)
         i, f, o = (ctx.run(self.recurrent_activation, p, a, "recurrent_activation") for a in (i, f, o))
         c = f * c + i * ctx.run(self.activation, p, g)
         return o * ctx.run(self.activation, p, c), c
@@ -101,3 +128,10 @@ class conv_lstm(OverTime, conv_lstm_cell):
     Elsewhere: Keras `ConvLSTM1D/2D/3D`, whose default padding is `"valid"` and whose output is the last; Flax
     `linen.ConvLSTMCell` in `RNN`.
     """
+
+
+def _each_gate(over, x, kernel, kept):
+    """The convolution `over(x, kernel)` for all gates at once, or with `x` times a factor of each gate's own."""
+    if kept is None:
+        return over(x, kernel)
+    return jnp.concatenate([over(x * k, part) for k, part in zip(kept, jnp.split(kernel, 4, axis=-1))], -1)

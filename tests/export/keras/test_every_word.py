@@ -18,6 +18,7 @@ pytest.importorskip("keras")
 
 # Words without a rule, or options that Keras has not.
 REFUSED = (
+    "batch_renorm", "choose(", "grid_sample", "multi_head_attention(2, value_size=3, gate",
     "cast(", "clahe", "equalize", "convolve_with", "index_update", "index_axes(axes=(0, 2))", "scatter_along_axis",
     "masked(", "auto_contrast", "learned_positions(7, cache", "multi_head_attention(2, causal=True, cache",
     "compose_seq(parallel(log_softmax, identity, identity, identity), ctc_loss",

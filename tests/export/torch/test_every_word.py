@@ -18,6 +18,7 @@ pytest.importorskip("torch")
 FIXED = ('einsum("abc,abc->ab"', "multiply", "fc(4, softmax)", "index_axes")
 # Words without a rule, or options that torch has not.
 REFUSED = (
+    "batch_renorm", "choose(", "grid_sample", "multi_head_attention(2, value_size=3, gate",
     "cast(", "clahe", "convolve_with", "index_update", "conv_lstm", "recurrent(conv_lstm_cell", "masked(",
     "auto_contrast", "learned_positions(7, cache", "multi_head_attention(2, causal=True, cache",
 )  # fmt: skip

@@ -105,7 +105,7 @@ def test_each_image_is_changed_by_itself(images):
         (lambda: random_zoom((0.3, 0.1)), None, ConfigError, r"a pair \(low, high\)"),
         (lambda: random_rotation(0.1), (8, 3), ShapeError, r"\(batch, height, width, channels\)"),
         (lambda: random_invert(2), None, ConfigError, "a rate from 0 to 1"),
-        (lambda: random_gaussian_blur(4), None, ConfigError, "an odd size and a sigma above 0"),
+        (lambda: random_gaussian_blur(4), None, ConfigError, "odd sizes and a sigma above 0"),
         (lambda: random_erasing(scale=(0.5, 0.1)), None, ConfigError, "two fractions of the image"),
         (lambda: random_rotation(0.1, "edge"), None, ConfigError, "'reflect' or 'constant'"),
     ],

@@ -72,7 +72,7 @@ def test_the_same_rng_draws_the_same_and_inference_changes_nothing(layer, images
 @pytest.mark.parametrize(
     "inputs, error, text",
     [
-        ((jnp.ones((2, 8, 8, 3)),), ShapeError, "images .* and labels"),
+        ((jnp.ones((2, 8, 8, 3)), jnp.ones((2, 4)), jnp.ones((2, 4))), ShapeError, "images .* and labels"),
         ((jnp.ones((2, 8, 8, 3)), jnp.ones((3, 4))), ShapeError, "images .* and labels"),
         ((jnp.ones((2, 8, 3)), jnp.ones((2, 4))), ShapeError, "height, width"),
         ((jnp.ones((2, 8, 8, 3)), jnp.ones((2, 4), jnp.int32)), DtypeError, "a floating-point input"),

@@ -24,6 +24,8 @@ def without_cache(layer) -> None:
 @writes(multi_head_attention)
 def multi_head(w, layer, p, s, x):
     without_cache(layer)
+    if layer.gate:
+        raise ExportError("attention without a gate", "gate=True")
     query, key, value, mask, _ = split_attention(x)
     out = w.out(layer, x)
     query, key, value = (w.named(v) for v in (query, key, value))

@@ -18,6 +18,7 @@ def multi_head(writer, layer, p, s, x):
     query, key, value, mask, alone = split_attention(x)
     mask = writer.mask if mask is None and alone else mask
     plain = layer.scores is identity and layer.window is None and not layer.return_weights and mask is None
+    plain = plain and not layer.gate
     if not plain or not native(writer, query) or (layer.causal and query.shape[1] != key.shape[1]):
         return NotImplemented
     size, value_size = layer.sizes(query.shape[-1])

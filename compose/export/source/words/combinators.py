@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compose.combinators.branch import collect, identity
+from compose.combinators.choose import choose
 from compose.combinators.wrappers import cast, lora, remat, when_training
 from compose.core.combinator import Combinator, Composite
 from compose.core.layer import Layer
@@ -19,6 +20,12 @@ def combinator(w, layer, p, s, x):
     if refers(layer):
         return layer.flow(x, run)
     return w.block(layer, lambda x: layer.flow(x, run), x)
+
+
+@shares(choose)
+@follows
+def chosen(w, layer, p, s, x):
+    raise ExportError("layers that all run", "choose, of which one does")
 
 
 @shares(Composite)

@@ -28,8 +28,10 @@ def augmentations() -> list:
 @shares(random_crop)
 @follows
 def cropped(w, layer, p, s, x):
-    """In inference, the centre."""
-    left_out(w, layer, x)
+    """In inference, the centre, or the whole."""
+    whole = left_out(w, layer, x)
+    if layer.inference == "whole":
+        return whole
     return w.layer(center_crop(layer.size), {}, {}, x)
 
 

@@ -23,6 +23,8 @@ NAMES = ("query", "key", "value")
 def multi_head(w, layer, p, s, x):
     if layer.cache is not None:
         raise ExportError("a layer whose state stays the same", f"cache={layer.cache}", "export it without cache")
+    if layer.gate:
+        raise ExportError("attention without a gate", "gate=True")
     query, key, value, mask, _ = split_attention(x)
     out = w.out(layer, x)
     if mask is None and usual(layer, query, key, value):

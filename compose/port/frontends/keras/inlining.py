@@ -16,7 +16,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 from compose.core.errors import PortError
 from compose.keras.float64 import float64
 from compose.port.frontends.keras.batch import A_LOOP, follow_batch
-from compose.port.frontends.keras.registry import class_rule
+from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.lowering.batch import SECOND
 from compose.port.lowering.values import BATCH
 
@@ -150,8 +150,12 @@ def _through_ops(name: str, before: Any) -> Any:
 
 def is_custom(op: Any) -> bool:
     """Whether an operation is a custom layer or model, whose `call` is traced."""
-    if not isinstance(op, keras.Layer) or type(op).__module__.split(".")[0] == "keras":
+    if not isinstance(op, keras.Layer):
         return False
+    if type(op).__module__.split(".")[0] == "keras":  # where its own tests define layers too
+        exported = "_api_export_path" in vars(type(op)) or named_rule(f"keras.layers.{type(op).__name__}")
+        if exported or isinstance(op, keras.Model):
+            return False
     return class_rule(type(op)) is None and not hasattr(getattr(op, "_functional", None) or op, "_nodes_by_depth")
 
 

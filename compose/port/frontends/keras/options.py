@@ -12,8 +12,6 @@ import keras
 from compose.core.errors import PortError
 
 _REFUSED = {
-    "renorm": "batch norm without renorm, which trains with other statistics",
-    "rms_scaling": "a norm without rms_scaling; keras.layers.RMSNormalization has a word",
     "sparse": "dense outputs, sparse=False",
 }
 
@@ -27,7 +25,7 @@ def check_options(op: Any) -> None:
             raise PortError(wanted)
     for layer in op._flatten_layers():
         mode = getattr(layer, "quantization_mode", None) or getattr(layer.dtype_policy, "quantization_mode", None)
-        if mode is not None:
+        if mode is not None and not isinstance(layer, keras.layers.Embedding):  # whose table is read as numbers
             raise PortError(
                 f"a layer in floating point, got {layer.name} quantised as {mode}: port the model before it"
             )

@@ -11,7 +11,10 @@ from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
 
 
-def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False, **named: Any) -> Ported:
+def from_torch(
+    model: Any, *inputs: Any, channels_first: bool = False, fixed_batch: bool = False, partial: bool = False,
+    **named: Any,
+) -> Ported:  # fmt: skip
     """Port a `torch.nn.Module` to one expression with its weights.
 
     Args:
@@ -21,6 +24,8 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
             where the model allows it; a network for certain sizes alone starts with `ensure_shape`.
         channels_first: keep the source's axes of inputs and outputs, at the price of a transposition; by
             default images are `(batch, height, width, channels)` here.
+        fixed_batch: read the first axes as they are in the example, for a model that computes with them as with
+            others, so that they are no batch. The network takes other sizes where it is seen to be the same.
         partial: where operations are missing, list them all in one error with the lines they come from.
         named: arguments by name.
 
@@ -34,7 +39,8 @@ def from_torch(model: Any, *inputs: Any, channels_first: bool = False, partial: 
     """
     from compose.port.frontends.torch.reference import TorchModel
 
-    made = read(model, *inputs, channels_first=channels_first, partial=partial, **named)
+    options = {"channels_first": channels_first, "fixed_batch": fixed_batch, "partial": partial}
+    made = read(model, *inputs, **options, **named)
     try:
         return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
     except LayerError as e:
@@ -57,7 +63,10 @@ class Read(NamedTuple):
     exact: dict
 
 
-def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool = False, **named: Any) -> Read:
+def read(
+    model: Any, *inputs: Any, channels_first: bool = False, fixed_batch: bool = False, partial: bool = False,
+    **named: Any,
+) -> Read:  # fmt: skip
     """See `from_torch`."""
     try:
         import torch
@@ -80,7 +89,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     model, notes = without_caches(model)
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
-        low = TorchLowering(exported.program, exported.calls, channels_first)
+        low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch)
         graph = low.run(type(model).__name__)
         low.refuse(partial)
         return low, graph
@@ -88,7 +97,7 @@ def read(model: Any, *inputs: Any, channels_first: bool = False, partial: bool =
     def on_whole_arrays(graph: SourceGraph, call: Call) -> SourceGraph:
         return without_rows(graph, dict(zip(graph.inputs, specs(graph, call))))
 
-    exported = export(model, call)
+    exported = export(model, call, False if fixed_batch else None)
     low, written = lowered(exported)
     graph = on_whole_arrays(written, exported.call)
     again = lambda call: on_whole_arrays(lowered(export(model, call, exported.free))[1], call)

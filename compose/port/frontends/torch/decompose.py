@@ -27,6 +27,7 @@ from compose.port.lowering.values import BATCH
 _KEPT = (
     "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", "rrelu", "embedding", "embedding_bag",
     "detach", "bernoulli", "cond", "linspace", "logspace", "_batch_norm_with_update",
+    "index_fill",
 )  # fmt: skip
 
 _WITH_STATISTICS = (

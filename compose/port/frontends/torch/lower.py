@@ -51,8 +51,11 @@ class TorchLowering(RuleApplication):
 
     example = "'aten.name'"
 
-    def __init__(self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool):
+    def __init__(
+        self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool, fixed_batch: bool = False
+    ):
         super().__init__()
+        self.fixed_batch = fixed_batch
         inlined(program)
         program = out_of_place(program)
         self.program, self.calls, self.channels_first = program, calls, channels_first

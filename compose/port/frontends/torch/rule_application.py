@@ -48,6 +48,7 @@ class RuleApplication(Operands):
         inputs: the values that the model is called with.
         live: the nodes that the outputs depend on.
         inside: the operations whose parts are being lowered.
+        fixed_batch: whether the first axes are read as they are in the example, and are no batch.
     """
 
     env: dict[torch.fx.Node, Any]
@@ -59,6 +60,7 @@ class RuleApplication(Operands):
         self.inputs: list[Value] = []
         self.live = set()
         self.inside: list[Any] = []
+        self.fixed_batch = False
 
     def call(self, node: torch.fx.Node) -> Any:
         """The result of a node that calls a function."""
@@ -100,7 +102,8 @@ class RuleApplication(Operands):
         except PortError as e:
             self.ops, self.unread[unread:] = list(before), []
             number = bool(args) and isinstance(args[0], Value) and args[0].ndim == 0
-            if node.target in self.inside or number or isinstance(e.__cause__, Unbatched):
+            alone = isinstance(e.__cause__, Unbatched) and not self.fixed_batch
+            if node.target in self.inside or number or alone:
                 raise  # what is written for a batch would be for one example alone
             try:
                 return self._parts(node)

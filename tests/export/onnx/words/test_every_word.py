@@ -24,6 +24,7 @@ JUMPS = ('stft_spectrogram(mode="angle"',)
 STATEFUL = ("cache=5",)  # state that changes in inference
 # Of operations that ONNX has not, or whose nodes are not written yet.
 REFUSED = (
+    "choose(",
     "convolve_with",
     "index_axes",
     "index_update",

@@ -23,7 +23,6 @@ REFUSED = {
         "without constraints, got MaxNorm",
     ),
     "of a cell": (lambda: one(L.LSTM(4, recurrent_constraint="unit_norm"), 3, 5), "recurrent_kernel"),
-    "renorm": (lambda: one(L.BatchNormalization(renorm=True), 5), "without renorm"),
     "int8": (lambda: one(L.Dense(4, dtype="int8_from_float32"), 5), "quantised as int8"),
     "float8": (lambda: one(L.Dense(4, dtype="float8_from_float32"), 5), "quantised as float8"),
     "int8 inside": (lambda: one(L.TimeDistributed(L.Dense(4, dtype="int8_from_float32")), 3, 5), "quantised as int8"),
@@ -35,6 +34,36 @@ def test_what_training_or_numbers_would_lose_is_refused(name):
     made, said = REFUSED[name]
     with pytest.raises(PortError, match=said):
         port.from_keras(made())
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras itself
+@pytest.mark.parametrize("name", ["int8", "int4"])
+def test_a_table_of_few_bits_is_the_floats_it_stands_for(name):
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), L.Embedding(9, 8)])
+    model.layers[-1].quantize(name)
+    ported = port.from_keras(model)
+    assert str(ported.net) == "frozen(embedding(9, 8))"
+    ids = np.arange(10, dtype=np.int32).reshape(2, 5) % 9
+    y = ported.net.apply(ported.params, ported.state, ids)[0]
+    np.testing.assert_allclose(y, model(ids), rtol=1e-6, atol=1e-7)
+    assert np.std(y) > 0
+
+
+RENORM = {
+    "without limits": {},
+    "with limits": {
+        "renorm_clipping": {"rmin": 0.9, "rmax": 1.1, "dmax": 0.05},
+        "renorm_momentum": 0.8,
+        "scale": False,
+    },
+    "with one limit": {"renorm_clipping": {"rmax": 1.1}, "center": False, "axis": 1},
+}
+
+
+@pytest.mark.parametrize("name", RENORM)
+def test_batch_renormalisation_trains_as_in_keras(name):
+    ported = port.from_keras(one(L.BatchNormalization(renorm=True, **RENORM[name]), 4, 3))
+    assert "batch_renorm" in str(ported.net) and ported.verify("steps").ok
 
 
 def test_attention_with_several_last_axes():

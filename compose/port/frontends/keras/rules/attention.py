@@ -59,8 +59,11 @@ def _grouped(walk, layer, query, value, key=None, use_causal_mask=False, return_
 
 def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
     query, value, key = parts
-    if any(getattr(layer, name, None) for name in ("_use_gate", "use_gate", "_sliding_window", "sliding_window")):
-        raise PortError("attention without use_gate and sliding_window")
+    found = lambda name: getattr(layer, name, None) or getattr(layer, f"_{name}", None)
+    if found("sliding_window"):
+        options["window"] = found("sliding_window") - 1
+    if found("use_gate"):
+        options["gate"] = True
     mask, may_hide_all = _attention_mask(walk, layer, masks, scores)
     if may_hide_all:
         options["empty"] = "mean"
@@ -78,7 +81,7 @@ def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
         heads, dropout=float(layer.dropout), bias=layer.use_bias, out_bias=layer.use_bias, **options
     )
     weights = {}
-    for name in ("query", "key", "value", "output"):
+    for name in ("query", "key", "value", "output", *(("gate",) if "gate" in options else ())):
         dense = getattr(layer, f"_{name}_dense")
         ours, kernel = "out" if name == "output" else name, dense.kernel
         shape = (-1, kernel.shape[-1]) if name == "output" else (kernel.shape[0], -1)

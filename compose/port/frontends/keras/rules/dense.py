@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.keras.float64 import float64
 from compose.port.frontends.keras.constant_folding import positions
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.elementwise import activation
+from compose.port.ir.weights import Constant
 from compose.port.lowering.values import GraphValue, Operand
 
 
@@ -42,9 +45,21 @@ def _dense(walk, layer, x):
 def _embedding(walk, layer, x):
     if not isinstance(x, GraphValue):
         return positions(walk, layer._embeddings, x)
+    if layer.quantization_mode is not None:
+        return _quantised_embedding(walk, layer, x)
     if layer.lora_enabled:
         return _embedding_with_lora(walk, layer, x)
     return walk.emit(word("embedding")(layer.input_dim, layer.output_dim), x, weights={"embedding": layer._embeddings})
+
+
+def _quantised_embedding(walk: Any, layer: Any, x: Any) -> Any:
+    """A table of few bits as the floats that it stands for, which do not train."""
+    if layer.lora_enabled:
+        raise PortError(f"a table without LoRA, got {layer.name} quantised as {layer.quantization_mode}")
+    with float64():
+        table = keras.ops.convert_to_numpy(layer.quantized_call(keras.ops.arange(layer.input_dim, dtype="int32")))
+    made = word("frozen")(word("embedding")(layer.input_dim, layer.output_dim))
+    return walk.emit(made, x, weights={"embedding": Constant(array=np.asarray(table, np.float64))})
 
 
 def _embedding_with_lora(walk: Any, layer: Any, x: Any) -> Any:
@@ -62,7 +77,9 @@ def _embedding_with_lora(walk: Any, layer: Any, x: Any) -> Any:
 def _reversible(walk, layer, x, reverse=False):
     if layer.mask_zero or layer.reverse_dtype is not None:
         raise PortError("a reversible embedding without mask_zero and reverse_dtype")
-    if not layer.tie_weights:
+    if layer.quantization_mode is not None and reverse:
+        raise PortError(f"logits in floating point, got those of {layer.name} quantised as {layer.quantization_mode}")
+    if not layer.tie_weights and layer.quantization_mode is None:
         walk.idle += [walk.view(w) for w in (layer._embeddings, layer.reverse_embeddings)]
     if not reverse:
         return _embedding(walk, layer, x)

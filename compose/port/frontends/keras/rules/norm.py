@@ -14,10 +14,17 @@ from compose.port.frontends.keras.registry import rule, rules
 
 @rule("keras.layers.BatchNormalization")
 def _batch_norm(walk, layer, x):
-    made = word("batch_norm")(
-        momentum=float(layer.momentum), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
-    )
+    options = {"epsilon": float(layer.epsilon), "scale": layer.scale, "bias": layer.center}
     state = {"mean": layer.moving_mean, "var": layer.moving_variance}
+    if not layer.renorm:
+        return _over_axes(walk, layer, x, word("batch_norm")(float(layer.momentum), **options), _affine(layer), state)
+    limit = lambda name: None if layer.renorm_clipping.get(name) is None else float(layer.renorm_clipping[name])
+    low, high = limit("rmin"), limit("rmax")
+    options["limits"] = None if low is high is None else (low or 0.0, high)
+    made = word("batch_renorm")(
+        float(layer.momentum), shift=limit("dmax"), renorm_momentum=float(layer.renorm_momentum), **options
+    )
+    state |= {"std": layer.moving_stddev, "renorm_mean": layer.renorm_mean, "renorm_std": layer.renorm_stddev}
     return _over_axes(walk, layer, x, made, _affine(layer), state)
 
 
@@ -31,6 +38,8 @@ def _group_norm(walk, layer, x):
 
 @rule("keras.layers.LayerNormalization")
 def _layer_norm(walk, layer, x):
+    if layer.rms_scaling:  # by the deviation from the mean, which stays
+        raise PortError("a norm without rms_scaling, but on the JAX backend; keras.layers.RMSNormalization has a word")
     made = word("layer_norm")(
         axes=len(_axes(layer)), epsilon=float(layer.epsilon), scale=layer.scale, bias=layer.center
     )

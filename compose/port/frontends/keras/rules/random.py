@@ -47,7 +47,9 @@ _MODES = {"horizontal_and_vertical": "both", "horizontal": "horizontal", "vertic
 
 @rule("keras.layers.RandomFlip")
 def _flip(walk, layer, x):
-    return _drawn(walk, layer, word("random_flip")(_MODES[layer.mode]), x)
+    """One draw of Keras's flips both axes."""
+    together = {"together": True} if layer.mode == "horizontal_and_vertical" else {}
+    return _drawn(walk, layer, word("random_flip")(_MODES[layer.mode], **together), x)
 
 
 @rule("keras.layers.RandomRotation")
@@ -87,20 +89,129 @@ def _brightness(walk, layer, x):
     return _drawn(walk, layer, word("random_brightness")(_range(by), (low, high)), x)
 
 
-@rules("keras.layers.RandomHue", "keras.layers.RandomSaturation")
-def _color(walk, layer, x):
-    name = type(layer).__name__
-    raise PortError(
-        f"a model without {name}, which cuts to its value_range in training alone; it is the identity in inference: "
-        f"port the model without it, and put random_{name.removeprefix('Random').lower()}(...) and clip before it"
+@rule("keras.layers.RandomHue")
+def _hue(walk, layer, x):
+    low, high = (float(f) / 2 for f in layer.factor)
+    return _drawn(walk, layer, word("random_hue")((low, high), _ends(layer), either_sign=True), x)
+
+
+@rule("keras.layers.RandomSaturation")
+def _saturation(walk, layer, x):
+    made = word("random_saturation")(_pair(layer.factor), limits=_ends(layer), odds=True)
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.RandomColorDegeneration")
+def _color_degeneration(walk, layer, x):
+    return _drawn(walk, layer, word("random_color_degeneration")(_range(layer.factor), _ends(layer)), x)
+
+
+@rule("keras.layers.RandomSharpness")
+def _sharpness(walk, layer, x):
+    by = tuple(2 * float(f) - 1 for f in layer.factor)
+    return _drawn(walk, layer, word("random_sharpness")(_range(by), _ends(layer)), x)
+
+
+@rule("keras.layers.RandomColorJitter")
+def _color_jitter(walk, layer, x):
+    changes = {"brightness": _brightness, "contrast": _contrast, "saturation": _saturation, "hue": _hue}
+    for name, change in changes.items():
+        inner = getattr(layer, f"random_{name}")
+        if inner is not None:
+            x = change(walk, inner, x)
+    return x
+
+
+@rule("keras.layers.RandomInvert")
+def _invert(walk, layer, x):
+    return _drawn(walk, layer, word("random_invert")(_rate(layer), (0.0, float(layer.value_range[1]))), x)
+
+
+@rule("keras.layers.RandomPosterization")
+def _posterization(walk, layer, x):
+    low, high = map(int, layer.factor)
+    bits = low if high <= low + 1 else (low, high - 1)
+    return _drawn(walk, layer, word("random_posterization")(bits, value_range=_ends(layer)), x)
+
+
+@rule("keras.layers.Solarization")
+def _solarization(walk, layer, x):
+    ends = [(float(low) / 255, float(high)) for low, high in (layer.threshold_factor, layer.addition_factor)]
+    if any(low > high for low, high in ends):
+        raise PortError(f"factors whose low end, a count of 255, is below the high one, got {ends}")
+    return _drawn(walk, layer, word("random_solarization")(*ends, value_range=_ends(layer)), x)
+
+
+@rule("keras.layers.RandomGaussianBlur")
+def _blur(walk, layer, x):
+    width, height = map(int, layer.kernel_size)
+    low, high = (float(s) + 1e-6 for s in layer.sigma)
+    made = word("random_gaussian_blur")(
+        width if width == height else (height, width), low if low == high else (low, high), _rate(layer), _ends(layer)
     )
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.RandomErasing")
+def _erasing(walk, layer, x):
+    fill = layer.fill_value
+    fill = "noise" if fill is None else tuple(map(float, fill)) if isinstance(fill, (tuple, list)) else float(fill)
+    options = {"fill_value": fill, "inside": True, "value_range": _ends(layer)}
+    return _drawn(walk, layer, word("random_erasing")(_rate(layer), _pair(layer.scale), **options), x)
+
+
+@rule("keras.layers.RandomPerspective")
+def _perspective(walk, layer, x):
+    made = word("random_perspective")(float(layer.scale), _rate(layer), float(layer.fill_value), **_between(layer))
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.RandomShear")
+def _shear(walk, layer, x):
+    height, width = _range(layer.y_factor), _range(layer.x_factor)
+    own = {} if width == height else {"width_factor": width}
+    made = word("random_shear")(height, **_filled(layer), **own, either_sign=True)
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.RandomCrop")
+def _crop(walk, layer, x):
+    """In inference Keras leaves the images whole, whatever its documentation says."""
+    space = walk.node.input_tensors[0].shape[2:] if layout(layer) else walk.node.input_tensors[0].shape[1:3]
+    size = (layer.height, layer.width)
+    if None in space or any(n <= m for n, m in zip(space, size)):
+        raise PortError(f"a crop to less than the images' height and width, got {size} of {tuple(space)}")
+    return _drawn(walk, layer, word("random_crop")(size, per="batch", inference="whole"), x)
+
+
+@rule("keras.layers.MixUp")
+def _mix_up(walk, layer, x):
+    return _drawn(walk, layer, word("mix_up")(float(layer.alpha)), x)
+
+
+@rule("keras.layers.CutMix")
+def _cut_mix(walk, layer, x):
+    low, high = (float(f) + 1e-6 for f in layer.factor)
+    return _drawn(walk, layer, word("cut_mix")(low if low == high else (low, high)), x)
+
+
+@rule("keras.layers.ContrastLimitedAdaptiveHistogramEqualization")
+def _clahe(walk, layer, x):
+    rows, columns = map(int, layer.tile_grid_size)
+    made = word("clahe")(float(layer.clip_limit), (rows, columns), _ends(layer))
+    return _drawn(walk, layer, made, x)
+
+
+@rule("keras.layers.Pipeline")
+def _pipeline(walk, layer, x):
+    shape = walk.node.input_tensors[0].shape[1:]
+    for inner in layer.layers:
+        x = walk.inside(inner, x, shape)
+        shape = x.shape[1:]
+    return x
 
 
 _NO_EQUAL = {
-    "RandomCrop": "random_crop", "RandomShear": "random_shear", "RandomErasing": "random_erasing",
-    "RandomSharpness": "random_sharpness", "RandomGaussianBlur": "random_gaussian_blur",
-    "RandomPosterization": "random_posterization", "RandomInvert": "random_invert",
-    "RandomColorDegeneration": "random_color_degeneration", "RandomPerspective": "random_perspective",
     "RandomElasticTransform": "random_elastic_transform", "RandAugment": "rand_augment", "AugMix": "aug_mix",
 }  # fmt: skip
 
@@ -128,8 +239,26 @@ def _drawn(walk: Any, layer: Any, made: Any, x: Any) -> Any:
 def _filled(layer: Any) -> dict[str, Any]:
     """How points outside the image, and between its pixels, are made."""
     value = {"fill_value": float(layer.fill_value)} if layer.fill_mode == "constant" else {}
-    between = {} if layer.interpolation == "bilinear" else {"interpolation": layer.interpolation}
-    return {"fill_mode": layer.fill_mode, **value, **between}
+    return {"fill_mode": layer.fill_mode, **value, **_between(layer)}
+
+
+def _between(layer: Any) -> dict[str, Any]:
+    return {} if layer.interpolation == "bilinear" else {"interpolation": layer.interpolation}
+
+
+def _rate(layer: Any) -> float:
+    """The probability for one image, for which Keras draws a probability from a range."""
+    low, high = map(float, layer.factor)
+    return (low + high) / 2
+
+
+def _ends(layer: Any) -> tuple[float, float]:
+    return _pair(layer.value_range)
+
+
+def _pair(ends: Any) -> tuple[float, float]:
+    low, high = map(float, ends)
+    return low, high
 
 
 def _range(factor: Any) -> Any:

@@ -87,10 +87,9 @@ def _conv_lstm(walk, layer, x, initial_state=None, mask=None):
     made = word("conv_lstm")(
         cell.filters, one(cell.kernel_size), activation(cell.activation), activation(cell.recurrent_activation),
         stride=one(cell.strides), padding=cell.padding, dilation=one(cell.dilation_rate), bias=cell.use_bias,
+        **{rate: float(getattr(cell, rate) % 1) for rate in ("dropout", "recurrent_dropout")},  # 1 is none in Keras
         **_over_time(layer),
     )  # fmt: skip
-    if cell.dropout or cell.recurrent_dropout:
-        raise PortError("a convolutional LSTM without dropout inside")
     weights = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     first = () if initial_state is None else (_carry(walk, initial_state),)
     inputs = (x, *first) if mask is None else (x, mask, *first)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnx.reference.op_run import OpRun
+from onnx.reference.ops.op_grid_sample import GridSample as _GridSample
 from onnx.reference.ops.op_resize import Resize as _Resize
 
 from compose.port.frontends.onnx.exact.elementwise import opset
@@ -116,4 +117,11 @@ class Pad(OpRun):
         return (np.pad(x, around, **options),)
 
 
-OPERATIONS = [Resize, Upsample, GlobalMaxPool, ConvTranspose, Pad]
+class GridSample(_GridSample):
+    """At places in float64."""
+
+    def _gs_denormalize_coordinates(self, n, dims, align_corners: bool):
+        return np.array([self._gs_denormalize(v, dim, align_corners) for v, dim in zip(n, dims)])
+
+
+OPERATIONS = [Resize, Upsample, GlobalMaxPool, ConvTranspose, Pad, GridSample]

@@ -45,6 +45,18 @@ def _resize(low, node, x, roi=None, scales=None, sizes=None):
     raise PortError(f"resizing that resize(...) or upsample(...) computes, got {before} to {after} by {how}")
 
 
+_SAMPLED = {"bilinear": "linear", "linear": "linear", "nearest": "nearest", "bicubic": "cubic", "cubic": "cubic"}
+
+
+@rule("onnx.GridSample")
+def _at_places(low, node, x, grid):
+    x, grid = low.channels_last(low.as_value(x)), low.as_source(low.as_value(grid))
+    made = word("grid_sample")(
+        _SAMPLED[node.get("mode", "linear")], node.get("padding_mode", "zeros"), bool(node.get("align_corners", 0))
+    )
+    return low.emit(made, x, grid, axes=x.axes)
+
+
 _CROPPED = "tf_crop_and_resize"
 
 

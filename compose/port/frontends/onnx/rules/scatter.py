@@ -54,8 +54,11 @@ def _written(low: Any, node: Any, x: Value, places: Value, updates: Value, axis:
     if how == "none":
         layer = word("ops.put_along_axis")(axis=axis, inplace=False)
         return low.emit(layer, x, places, updates, shape=x.shape)
+    if how in ("min", "max"):
+        layer = word("scatter_along_axis")(axis=axis, mode=how)
+        return low.emit(layer, x, places, updates, shape=x.shape, axes=x.axes)
     if how != "add":
-        raise PortError(f"elements written over others or added to them, got reduction={how}")
+        raise PortError(f"elements written over others, added to them or compared with them, got reduction={how}")
     letters = "abcdefgh"[: x.ndim]
     given = letters.replace(letters[axis], "k")
     chosen = low.emit(word("one_hot")(size=x.shape[axis]), places, shape=(*places.shape, x.shape[axis]),

@@ -85,6 +85,12 @@ def _turned(x: Any) -> Any:
     return x.but(axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
+def _transposed(x: Any) -> Any:
+    """The matrices of a value transposed, with their shape."""
+    order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+    return x.but(shape=tuple(x.shape[a] for a in order), axes=tuple(order.index(a) for a in x.axes))
+
+
 def _symmetric(low: Any, x: Any, upper: bool) -> Any:
     """The matrix of the triangle that torch reads, with the gradient of a symmetric matrix."""
     (x,) = plains(low, (x,))
@@ -122,10 +128,15 @@ def _solve(low, node, a, b, left=True, check_errors=False):
 
 @rule("aten.linalg_solve_triangular")
 def _solve_triangular(low, node, a, b, upper, left=True, unitriangular=False):
-    if not left or len(a.shape) != len(b.shape):
-        raise PortError("a triangular system whose unknown is on the left of its matrix")
+    if len(a.shape) != len(b.shape):
+        raise PortError("a triangular system of as many axes as its other side")
+    a, b = plains(low, (a, b))
+    if not left:
+        a, b, upper = _transposed(a), _transposed(b), not upper
     options = {**({} if upper else {"lower": True}), **({"unit_diagonal": True} if unitriangular else {})}
-    return emitted(low, word("ops.solve_triangular")(**options), a, b)
+    shape = low.shape if left else (*low.shape[:-2], low.shape[-1], low.shape[-2])
+    made = emitted(low, word("ops.solve_triangular")(**options), a, b, shape=shape)
+    return made if left else _transposed(made)
 
 
 @rules("aten._linalg_eigh")
@@ -164,9 +175,8 @@ def _solve_by_factor(low, node, b, factor, upper=False):
 
 def _product(low: Any, factor: Any, upper: bool) -> Any:
     """The matrix of a factor of Cholesky; torch's gradient too is that of the whole factor."""
-    if upper:
-        raise PortError("a lower factor, got upper=True; x.mT is the other one")
     (factor,) = plains(low, (factor,))
+    factor = _turned(factor) if upper else factor
     makes = lambda layer, *xs: emitted(low, layer, *xs, shape=factor.shape)
     rest = makes(word("subtract"), makes(word("ops.tril"), factor), factor)
     half = makes(word("add"), factor, makes(word("ops.stop_gradient"), rest))
@@ -181,11 +191,13 @@ def _pinv(low, node, x, atol=None, rtol=None, hermitian=False):
     return emitted(low, word("ops.pinv")(rtol=float(least)), x)
 
 
-@rule("aten.linalg_lu")
-def _lu(low, node, x, pivot=True):
-    if not pivot or len(x.shape) != 2:
-        raise PortError("a factorisation of one matrix with pivots")
-    return parts(low, word("ops.lu"), x)
+@rules("aten.linalg_eigvals", "aten.linalg_eig")
+def _eigenvalues(low, node, x):
+    if str(node.target).split(".")[1] == "linalg_eigvals":
+        return emitted(low, word("ops.eigvals"), x)
+    if low.reads(1):
+        raise PortError("eigenvectors of a symmetric matrix, whose gradient JAX knows; their values are read of any")
+    return emitted(low, word("ops.eigvals"), x, shape=sizes_of(node.meta["val"][0])), None
 
 
 @rule("aten._pdist_forward")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from compose.core.registry import word
+from compose.port.frontends.torch.plain import plains
 from compose.port.frontends.torch.registry import rules
 
 
@@ -45,3 +46,13 @@ def _upsample(low, node, x, size, *args):
         options = {}  # every value is repeated, wherever its middle is
     factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
     return low.emit(word("upsample")(factor, **options), x)
+
+
+@rules("aten.grid_sampler", "aten.grid_sampler_2d", "aten.grid_sampler_3d")
+def _at_places(low, node, x, grid, method, padding, align_corners):
+    x, grid = plains(low, (x, grid))
+    x = low.channels_last(x)
+    made = word("grid_sample")(
+        ("linear", "nearest", "cubic")[method], ("zeros", "border", "reflection")[padding], bool(align_corners)
+    )
+    return low.emit(made, x, grid, axes=x.axes)

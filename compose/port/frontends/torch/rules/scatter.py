@@ -11,7 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.plain import emitted, spread
 from compose.port.frontends.torch.registry import rule, rules
-from compose.port.lowering.values import Value, Weight
+from compose.port.lowering.values import BATCH, Value, Weight
 
 _MODES = {"add": "add", "sum": "add", "amin": "min", "amax": "max"}
 
@@ -89,13 +89,47 @@ def is_mask(low: Any, i: int) -> bool:
 
 @rule("aten.index_reduce")
 def _index_reduce(low, node, x, axis, places, values, reduce, include_self=True):
-    mode, axes = _MODES.get(reduce), (axis % max(len(x.shape), 1),)
+    mode, axes = "add" if reduce == "mean" else _MODES.get(reduce), (axis % max(len(x.shape), 1),)
     if mode is None or not x.shape:
         raise PortError(f"elements compared with those at places, got {reduce!r}")
     options = {} if axes == (0,) else {"axes": axes}
+    if reduce == "mean":
+        zero = np.full((), 0.0)
+        ones = emitted(low, word("ops.ones_like"), x)
+        kept = lambda v: v if include_self else emitted(low, word("index_update")(**options), v, zero, places)
+        adds = lambda v, by: emitted(low, word("index_update")(**options, mode="add"), kept(v), by, places)
+        return emitted(low, word("divide"), adds(x, values), adds(ones, np.full((), 1.0)))
     if not include_self:
         x = emitted(low, word("index_update")(**options), x, np.full((), _IDLE[mode]), places)
     return emitted(low, word("index_update")(**options, mode=mode), x, values, places)
+
+
+@rule("aten.index_fill")
+def _index_fill(low, node, x, axis, places, value):
+    """A number written to places along an axis."""
+    number, rank = low.number(value), len(x.shape)
+    if number is None:
+        raise PortError("a number that is written, got a value, whose gradient counts a place as often as it is named")
+    if not rank:
+        return emitted(low, word("add_constant")(value=number), emitted(low, word("ops.zeros_like"), x))
+    axis = axis % rank
+    layer = word("index_update")(**({} if axis == 0 else {"axes": (axis,)}))
+    return emitted(low, layer, x, np.full((), float(number)), places)
+
+
+@rule("aten.diagonal_scatter")
+def _diagonal_written(low, node, x, source, offset=0, dim1=0, dim2=1):
+    """A diagonal replaced by another one."""
+    shape, low.sized = low.shape, True
+    if any(n and n % BATCH == 0 for n in shape):
+        raise PortError("a write to an array of known size")
+    every = torch.arange(int(np.prod(shape))).reshape(shape)
+    places = every.diagonal(offset, dim1, dim2)
+    taken = np.zeros(every.numel(), np.int32)
+    taken[places.numpy().ravel()] = np.arange(places.numel())
+    flat = emitted(low, word("ops.ravel"), source, shape=(places.numel(),))
+    moved = emitted(low, word("ops.take"), flat, taken.reshape(shape))
+    return emitted(low, word("ops.where"), np.isin(every.numpy(), places.numpy()), moved, x)
 
 
 @rule("aten.put")

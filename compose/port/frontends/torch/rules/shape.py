@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from compose.core.errors import PortError
@@ -32,6 +33,8 @@ def _permute(low, node, x, *args):
 
 def _order(name: str, rank: int, *args: Any) -> list[int]:
     """The new order of the source's axes."""
+    if not rank:
+        return []
     if name == "permute":
         return [a % rank for a in args[0]]
     if name in ("movedim", "moveaxis"):
@@ -75,6 +78,8 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
 @rules("aten.repeat", "aten.tile")
 def _repeat(low, node, x, times, *args):
     shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
+    if not shape:
+        return x
     if all(n == 1 or m == 1 for n, m in zip(shape, times)) and (isinstance(x, Weight) or times[0] == 1 != shape[0]):
         return _expand(low, node, x)
     if isinstance(x, Weight):
@@ -291,3 +296,13 @@ def _cropped(low, node, x, widths: dict[int, tuple[int, int]], mode: str, value:
 def _pad_mode(mode: str, value: Any) -> dict[str, Any]:
     name = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
     return {**({} if name == "constant" else {"mode": name}), **({"value": float(value)} if value else {})}
+
+
+@rules("aten.linspace.Tensor_Tensor", "aten.linspace.Tensor_Scalar", "aten.linspace.Scalar_Tensor")
+def _linspace(low, node, start, end, steps, **options):
+    """Equal steps between two numbers of which one is a value, from which torch has no gradient."""
+    (start, end), low.sized = plains(low, (start, end)), True
+    along = np.arange(steps) / max(steps - 1, 1)
+    span = emitted(low, word("subtract"), end, start, shape=())
+    made = emitted(low, word("add"), emitted(low, word("multiply"), span, along), start)
+    return emitted(low, word("ops.stop_gradient"), made)

@@ -95,6 +95,57 @@ def _median(low, node, x: Value):
     return emitted(low, word("at")(str((n - 1) // 2)), flat)
 
 
+@rule("aten.nanmedian.default")
+def _nanmedian(low, node, x: Value):
+    """The lower median of the numbers that are some: NaN lie behind them all."""
+    n = int(np.prod(x.shape))
+    flat = emitted(low, word("ops.ravel"), x, shape=(n,))
+    return _lower_median(low, flat, 0, ())[0]
+
+
+@rule("aten.nanmedian.dim")
+def _nanmedian_along(low, node, x: Value, axis: int = -1, keepdim: bool = False):
+    (x,) = plains(low, (x,))
+    if not x.ndim:
+        return x, emitted(low, word("ops.argmax"), x, shape=())
+    axis = axis % x.ndim
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    found = _lower_median(low, x, axis, shape)
+    if not keepdim:
+        return found
+    kept = (*shape[:axis], 1, *shape[axis:])
+    return tuple(emitted(low, word("ops.expand_dims")(axis=axis), v, shape=kept) for v in found)
+
+
+def _lower_median(low: Any, x: Any, axis: int, shape: tuple[int, ...]) -> tuple[Value, Value]:
+    """The lower median of what is not NaN along an axis, and its place."""
+    (x,) = plains(low, (x,))
+    if x.shape[axis] % BATCH == 0:
+        raise PortError("a median of each example")
+    low.sized, one = True, (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    some = emitted(low, word("ops.isfinite"), x, shape=x.shape)  # an infinity is some number too
+    some = emitted(low, word("ops.logical_or"), some, emitted(low, word("ops.isinf"), x, shape=x.shape), shape=x.shape)
+    count = emitted(low, word("ops.sum")(axis=axis, keepdims=True), some, shape=one)
+    last = emitted(low, word("add_constant")(value=-1), count, shape=one)
+    middle = emitted(low, word("ops.floor_divide")(x2=2), last, shape=one)
+    at = emitted(low, word("ops.maximum")(y=0), middle, shape=one)
+    order = emitted(low, word("ops.argsort")(axis=axis), x, shape=x.shape)
+    place = emitted(low, word("ops.take_along_axis")(axis=axis), order, at, shape=one)
+    value = emitted(low, word("ops.take_along_axis")(axis=axis), x, place, shape=one)
+    return tuple(emitted(low, word("ops.squeeze")(axis=axis), v, shape=shape) for v in (value, place))
+
+
+@rule("aten.histc")
+def _counts(low, node, x: Value, bins: int = 100, least: float = 0, most: float = 0):
+    """How many elements lie in each of equal bins."""
+    given = {} if least == most == 0 else {"range": (float(least), float(most))}
+    if least == most != 0:
+        raise PortError("bins between two numbers that differ")
+    both = low.emit(word("ops.histogram")(bins=bins, **given), *plains(low, (x,)), shape=(), axes=())
+    counts = low.emit(word("at")("0"), both, shape=low.shape, axes=(0,))
+    return counts
+
+
 @rule("aten.bucketize")
 def _bins(low, node, x: Value, boundaries: Any, out_int32=False, right=False):
     if not isinstance(boundaries, np.ndarray):

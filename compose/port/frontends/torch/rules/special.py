@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from compose.core.errors import PortError
@@ -47,6 +48,22 @@ def _two(low, node, a, b):
 @rule("aten.polygamma")
 def _polygamma(low, node, n, x):
     return low.each(word("polygamma")(n=n), low.whole(x))
+
+
+_FIXED = {"special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1"}
+
+
+@rules(*(f"aten.{name}" for name in _FIXED))
+def _without_gradient(low, node, x):
+    """Functions whose result has no gradient in torch."""
+    return low.each(word("ops.stop_gradient"), low.each(word(f"ops.{_FIXED[_named(node)]}"), low.whole(x)))
+
+
+@rule("aten.special_spherical_bessel_j0")
+def _spherical_bessel(low, node, x):
+    """`sin(x) / x`, which has no gradient in torch; `sinc` is that of pi times x."""
+    made = low.each(word("ops.sinc"), low.each(word("scale")(by=1 / math.pi), low.whole(x)))
+    return low.each(word("ops.stop_gradient"), made)
 
 
 @rule("aten.nan_to_num")

@@ -97,6 +97,19 @@ CASES = {
     "rows written": written(
         [node("ScatterND", "x at w", "h"), node("Mul", "h x")], {"at": np.array([[2], [0]]), "w": draw(2, 4)}, (3, 4)
     ),
+    "the larger at places": written(
+        [node("ScatterElements", "x at w", "h", axis=1, reduction="max"),
+         node("ScatterElements", "h at x", axis=1, reduction="min")],
+        {"at": np.array([[2, 0, 1, 3], [1, 3, 0, 2]]), "w": draw(2, 4)}, (2, 4),
+    ),
+    "the larger row": written(
+        [node("ScatterND", "x at w", "h", reduction="max"), node("Mul", "h x")],
+        {"at": np.array([[2], [0]]), "w": draw(2, 4)}, (3, 4),
+    ),
+    "images at places": written(
+        [node("GridSample", "x grid", mode="cubic", padding_mode="reflection")],
+        {"grid": np.random.default_rng(1).uniform(-1.3, 1.3, (2, 3, 2, 2)).astype(np.float32)}, (2, 3, 4, 5),
+    ),
     "a swish by its body": written([node("Swish", "x", alpha=0.5)], opset=24),
     "a norm by its body": written([node("MeanVarianceNormalization", "x", axes=[2, 3])], (), IMAGE),
     "a shrink by its body": written([node("Shrink", "x", lambd=0.2, bias=0.1)]),

@@ -25,6 +25,16 @@ OPERATIONS = {
     "diagonal matrix": lambda x: torch.diag_embed(x, 1) + torch.diag_embed(x, -1),
     "exponential": lambda x: torch.matrix_exp(0.1 * _square(x)),
     "singular values": lambda x: torch.linalg.svdvals(x),
+    "by an upper factor": lambda x: torch.cholesky_solve(
+        x.mT, torch.linalg.cholesky(_square(x), upper=True), upper=True
+    ),
+    "unknown on the left": lambda x: torch.linalg.solve_triangular(_square(x).triu(), x, upper=True, left=False),
+    "triangles by pivots": lambda x: sum(p[..., :3] for p in torch.linalg.lu(_square(x) + 0.3 * x.sum((1, 2), True))),
+    "solution by pivots": lambda x: torch.linalg.lu_solve(*torch.linalg.lu_factor(_square(x).roll(1, -1)), x.mT),
+    "triangles unpacked": lambda x: (
+        torch.lu_unpack(*torch.linalg.lu_factor(x))[1] + torch.lu_unpack(*torch.linalg.lu_factor(x))[2].sum(-1, True)
+    ),
+    "eigenvalues": lambda x: torch.linalg.eigvals(_square(x) + x.sum() * torch.eye(6).roll(1, 0)).abs(),
     "pairs of rows": lambda x: F.pdist(x[0]) + x[:1, :1, :1].sum(),
 }
 

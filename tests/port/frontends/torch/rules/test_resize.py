@@ -28,6 +28,31 @@ def test_equal_in_outputs_and_gradients(name):
     assert "".join(name.split()) in "".join(str(ported.net).split())
 
 
+class Sampled(nn.Module):
+    """Images at places that a layer moves."""
+
+    def __init__(self, mode, padding, align, rank=2):
+        super().__init__()
+        self.how, self.move = {"mode": mode, "padding_mode": padding, "align_corners": align}, nn.Linear(rank, rank)
+
+    def forward(self, x, grid):
+        return nn.functional.grid_sample(x, self.move(grid), **self.how).relu()
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode, align", [("bilinear", False), ("bicubic", True), ("nearest", False)])
+def test_images_at_places(mode, align, padding):
+    torch.manual_seed(0)
+    ported = port.from_torch(Sampled(mode, padding, align), torch.randn(2, 3, 4, 5), 1.5 * torch.randn(2, 3, 2, 2))
+    assert ported.verify("gradients").ok and "grid_sample" in str(ported.net)
+
+
+def test_volumes_at_places():
+    torch.manual_seed(0)
+    model = Sampled("bilinear", "border", True, 3)
+    assert port.from_torch(model, torch.randn(2, 2, 4, 5, 3), torch.randn(2, 3, 2, 2, 3)).verify("gradients").ok
+
+
 class Rearranged(nn.Module):
     """Channels shuffled by hand, then windows of two by two, as the grids of a MaxViT."""
 

@@ -21,11 +21,16 @@ OPERATIONS = {
     "the largest that is scattered": lambda x: x.scatter_reduce(2, x.argsort(-1)[..., :2], x[..., :2] + 1, "amax"),
     "the mean of what is scattered": lambda x: x.scatter_reduce(2, x.argsort(-1), x**2, "mean", include_self=False),
     "index_add": lambda x: x.index_add(1, FIXED, x**2),
+    "the mean at places": lambda x: (
+        x.index_reduce(1, FIXED, x**2, "mean") + x.index_reduce(1, FIXED, x**2, "mean", include_self=False)
+    ),
+    "a number at places": lambda x: x.index_fill(2, torch.tensor([4, 1]), 0.5),
     "index_copy": lambda x: x.index_copy(2, torch.tensor([4, 1]), x[..., :2]),
     "masked_scatter": lambda x: x[0].masked_scatter(x[0] > 0, x[1]) + x[:1],
     "unfold": lambda x: x.unfold(2, 3, 2),
     "the largest so far": lambda x: x.cummax(-1).values + x.cummin(1).values,
     "the median": lambda x: x.median(-1).values + x.kthvalue(2, 2).values,
+    "the median of numbers": lambda x: x.where(x < 0.5, torch.nan).nanmedian(-1, keepdim=True).values * x,
     "a running sum of exponentials": lambda x: x.logcumsumexp(1),
 }
 
@@ -45,6 +50,23 @@ class Written(nn.Module):
 def test_places_that_are_inputs():
     ported = port.from_torch(Written(), torch.randn(5, 3), torch.tensor([4, 1, 4]), torch.randn(3, 3))
     assert ported.verify("gradients").ok
+
+
+class Numbered(nn.Module):
+    """What torch takes for a batch is no batch: a diagonal over it, and steps as many as rows."""
+
+    def forward(self, x, y):
+        return x.diagonal_scatter(y) + torch.linspace(x.sum(), 1.5, len(x))[:, None]
+
+
+def test_a_batch_that_is_none():
+    x, y = torch.randn(4, 5), torch.randn(4)
+    ported = port.from_torch(Numbered(), x, y, fixed_batch=True)
+    assert ported.verify("gradients").ok and "ensure_shape(4" in str(ported.net)
+    image = port.from_torch(nn.Conv2d(3, 4, 2), torch.randn(3, 5, 6), fixed_batch=True)
+    assert image.verify("gradients").ok
+    with pytest.raises(PortError, match="adds the batch"):
+        port.from_torch(nn.Conv2d(3, 4, 2), torch.randn(3, 5, 6))
 
 
 class Unknown(nn.Module):

@@ -27,6 +27,19 @@ OPERATIONS = {
 }
 
 
+FLAT = {
+    "counts": lambda x: torch.histc(x, 5, -1, 1) + 0 * x.sum(),
+    "counts of all": lambda x: torch.histc(x, 4) + 0 * x.sum(),
+    "without a gradient": lambda x: torch.special.modified_bessel_i0(x) + torch.special.spherical_bessel_j0(x) + x,
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_what_has_no_gradient_in_torch(name):
+    made = FLAT[name]
+    verified(lambda x: made(x.relu()) + x[..., :1])
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_gradients(name):
     verified(OPERATIONS[name])
