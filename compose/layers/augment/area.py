@@ -121,9 +121,9 @@ class random_erasing(Chosen):
             else:
                 near = jnp.abs(jnp.arange(n) + 0.5 - n * middle[:, None]) <= side / 2
             inside = inside & jnp.expand_dims(near, tuple(i for i in range(1, 4) if i != axis))
-        return jnp.where(inside, within(self.fill(x, ctx), self.value_range), x)
+        return jnp.where(inside, within(self.filling(x, ctx), self.value_range), x)
 
-    def fill(self, x, ctx):
+    def filling(self, x, ctx):
         if self.fill_value != "noise":
             return jnp.asarray(self.fill_value, x.dtype)
         return jax.random.normal(ctx.rng("noise"), x.shape, x.dtype) * (self.value_range or (0, 1))[1]

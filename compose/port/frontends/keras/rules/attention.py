@@ -60,8 +60,8 @@ def _grouped(walk, layer, query, value, key=None, use_causal_mask=False, return_
 def _heads(walk, layer, heads, options, parts, causal, scores, masks) -> Any:
     query, value, key = parts
     found = lambda name: getattr(layer, name, None) or getattr(layer, f"_{name}", None)
-    if found("sliding_window"):
-        options["window"] = found("sliding_window") - 1
+    if window := found("sliding_window"):
+        options["window"] = window - 1
     if found("use_gate"):
         options["gate"] = True
     mask, may_hide_all = _attention_mask(walk, layer, masks, scores)

@@ -132,7 +132,8 @@ def _lower_median(low: Any, x: Any, axis: int, shape: tuple[int, ...]) -> tuple[
     order = emitted(low, word("ops.argsort")(axis=axis), x, shape=x.shape)
     place = emitted(low, word("ops.take_along_axis")(axis=axis), order, at, shape=one)
     value = emitted(low, word("ops.take_along_axis")(axis=axis), x, place, shape=one)
-    return tuple(emitted(low, word("ops.squeeze")(axis=axis), v, shape=shape) for v in (value, place))
+    value, place = (emitted(low, word("ops.squeeze")(axis=axis), v, shape=shape) for v in (value, place))
+    return value, place
 
 
 @rule("aten.histc")
