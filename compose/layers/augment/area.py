@@ -71,8 +71,8 @@ class random_gaussian_blur(Chosen):
     def blurred(self, x, *sigmas):
         """The images blurred by these standard deviations for height and width."""
         far = [np.arange(n) - n // 2 for n in self.sizes]
-        bells = [jnp.exp(-(jnp.asarray(at, x.dtype) ** 2) / (2 * s**2)) for at, s in zip(far, sigmas)]
-        bell = jnp.outer(*(b / b.sum() for b in bells))
+        rows, columns = (jnp.exp(-(jnp.asarray(at, x.dtype) ** 2) / (2 * s**2)) for at, s in zip(far, sigmas))
+        bell = jnp.outer(rows / rows.sum(), columns / columns.sum())
         kernel = jnp.broadcast_to(bell[..., None, None], (*bell.shape, 1, x.shape[-1]))
         return convolve(x, kernel, window(x, bell.shape, padding="same"), x.shape[-1], False)
 

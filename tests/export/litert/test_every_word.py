@@ -37,7 +37,8 @@ FIXED = (
     'resize(7, method="nearest", coordinates="asymmetric"',
     'resize(10, method="nearest", coordinates="asymmetric") on 4',
     'resize(10, method="nearest", coordinates="asymmetric") on 5', "upsample(factor=1.7)", "upsample(factor=0.6)",
-    'at("0, 1:")', "multi_head_attention(2, causal=True, cache", "convolve_with(stride=2, padding=1, transposed",
+    "grid_sample", 'at("0, 1:")',
+    "multi_head_attention(2, causal=True, cache", "convolve_with(stride=2, padding=1, transposed",
     "fc(4, softmax)", 'einsum("abc,abc->ab")',
 )  # fmt: skip
 
@@ -63,7 +64,7 @@ def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
     if label(case).startswith((*REFUSED, *FIXED)):
         with pytest.raises(ExportError) as caught:
             write()
-        assert str(case.layer).split("(")[0] in str(caught.value)
+        assert any(inner.kind in str(caught.value) for _, inner in case.layer.walk())
         write = functools.partial(write, batch=batch)
     if label(case).startswith(REFUSED):
         with pytest.raises(ExportError):
