@@ -1,6 +1,12 @@
-"""The option `--all-packages`: a test that is skipped because a package is missing fails the run."""
+"""The option `--all-packages`: a test that is skipped because a package is missing fails the run.
+
+Packages that cannot be installed beside the others have an environment of their own in `.ci/run`. Their tests are
+marked `own_environment`, with the package, and are left out elsewhere.
+"""
 
 from __future__ import annotations
+
+import importlib.util
 
 import pytest
 
@@ -12,6 +18,17 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("all_packages") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Watch())
+
+
+def pytest_collection_modifyitems(config, items):
+    apart = [item for item in items for mark in item.iter_markers("own_environment") if _missing(*mark.args)]
+    if apart:
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
+
+
+def _missing(package: str) -> bool:
+    return importlib.util.find_spec(package) is None
 
 
 class _Watch:

@@ -66,9 +66,9 @@ def test_prints_what_its_docstring_says(name, capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.own_environment("flwr")
 def test_federated_averaging():
     """In a process of its own: the simulation forks, and warns."""
-    pytest.importorskip("flwr", reason="Flower needs an environment of its own")
     command = [sys.executable, EXAMPLES / "federated.py", "--rounds", "5"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert form(done.stdout) == form(said_by(example("federated")))

@@ -46,8 +46,8 @@ print("gap", gap)
 
 
 @pytest.mark.slow
+@pytest.mark.own_environment("ray")
 def test_two_workers_train_as_one_process(tmp_path):
-    pytest.importorskip("ray")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
     kept |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_METRICS_COLLECTION": "1", "JAX_NUM_CPU_DEVICES": "2"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]

@@ -56,8 +56,9 @@ class repeat(Layer):
     def plan(self, x, scope: tuple = ()) -> Plan:
         one = plan(self.block, x, scope)
         if next_inputs(one.out, x) != x:
+            first = ", or of the first of its inputs" if isinstance(x, tuple) else ""
             raise ShapeError(
-                "a block whose output has the shape of its input, or of the first of its inputs",
+                f"a block whose output has the shape of its input{first}",
                 f"input {shape_text(x)}, output {shape_text(one.out)}",
             ).locate(self)
         params, state = stacked_params(one.params, self.times), stacked_params(one.state, self.times)

@@ -41,7 +41,7 @@ def dense():
 def unread():
     import keras
 
-    fewer = [keras.layers.RandomPosterization(3, name=name) for name in ("first", "second")]
+    fewer = [keras.layers.AugMix(name=name) for name in ("first", "second")]
     return keras.Sequential([keras.Input((8, 8, 3)), *fewer])
 
 
@@ -115,7 +115,7 @@ def test_check_lists_all_that_is_missing_and_writes_nothing(cli, tmp_path):
 def test_check_of_a_keras_model(cli):
     pytest.importorskip("keras")
     status, _, complaint = cli("port", "keras", "models_to_port:unread", "--check")
-    assert status == 1 and "a model without RandomPosterization" in complaint and "layer first" in complaint
+    assert status == 1 and "a model without AugMix" in complaint and "layer first" in complaint
 
 
 def test_a_port_that_differs_is_status_1_with_the_table_and_the_layer(cli, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """A client of Flower, called as Flower calls it.
 
-Flower has an environment of its own, since it needs old versions of other packages; elsewhere the tests are skipped.
+Flower has an environment of its own, since it needs old versions of other packages.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from compose import batch_norm, compose_seq, fc, federated, relu, softmax
 from compose.core.errors import ConfigError, DataError
 from compose.train import fit
 
+pytestmark = pytest.mark.filterwarnings("default")  # Flower warns as it is imported
 NET = compose_seq(fc(8), batch_norm(0.5), relu, fc(3, softmax))
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 Y = (np.arange(60) % 3).astype(np.int32)
@@ -27,7 +28,6 @@ def part(context):
 
 @pytest.fixture
 def app():
-    pytest.importorskip("flwr", reason="Flower needs an environment of its own")
     import flwr.app
     from flwr.supercore.task_identity import TaskIdentity
 
@@ -48,6 +48,7 @@ def ask(app):
     return ask
 
 
+@pytest.mark.own_environment("flwr")
 def test_arrays_there_and_back(app):
     params, state = NET.init(0, X)
     record = federated.to_arrays(params, state)
@@ -57,6 +58,7 @@ def test_arrays_there_and_back(app):
     np.testing.assert_array_equal(back.predict(X), NET.apply(params, state, X)[0])
 
 
+@pytest.mark.own_environment("flwr")
 def test_what_does_not_fit_is_refused(app):
     record = lambda: federated.to_arrays(*NET.init(0, X))
     key = "params/fc_0/kernel"
@@ -80,6 +82,7 @@ def test_what_does_not_fit_is_refused(app):
         federated.from_arrays(pickled, NET, 4)
 
 
+@pytest.mark.own_environment("flwr")
 def test_a_round_is_a_training(app, ask):
     client = federated.client(NET, part, part, epochs=2, **OPTIONS)
     params, state = NET.init(0, X)
@@ -97,6 +100,7 @@ def test_a_round_is_a_training(app, ask):
     assert dict(measured["metrics"]) == pytest.approx({"num-examples": 20, **want})
 
 
+@pytest.mark.own_environment("flwr")
 def test_the_average_of_one_step_is_the_step_of_all(app, ask):
     """With one step of gradient descent on parts of one size, averaging is central training."""
     from flwr.serverapp.strategy import FedAvg
@@ -115,12 +119,14 @@ def test_the_average_of_one_step_is_the_step_of_all(app, ask):
     assert scores["loss"] == pytest.approx(central.history[0]["loss"], rel=1e-5)
 
 
+@pytest.mark.own_environment("flwr")
 def test_telemetry_is_off(app):
     from flwr.supercore import telemetry
 
     assert telemetry.FLWR_TELEMETRY_ENABLED == "0"
 
 
+@pytest.mark.own_environment("flwr")
 def test_options_without_a_meaning(app, ask):
     with pytest.raises(ConfigError, match="a loss, got none"):
         federated.client(NET, part)

@@ -25,7 +25,7 @@ OF_INTEGERS = (
     "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "gcd", "lcm", "population_count",
 )  # fmt: skip
-OF_SQUARES = ("cholesky", "det", "eigh", "eigvalsh", "expm", "inv", "slogdet")
+OF_SQUARES = ("cholesky", "det", "eigh", "eigvals", "eigvalsh", "expm", "inv", "slogdet")
 OF_VECTORS = (
     "convolve", "correlate", "cumulative_prod", "cumulative_sum", "vander", "vecmat", "dot", "matmul", "vecdot",
 )  # fmt: skip
@@ -58,6 +58,7 @@ WITH_OPTIONS: list[tuple[Operation, tuple]] = [
     (ops.full_like(fill_value=2.0), (X,)),
     (ops.greater(y=0.5), (X,)),
     (ops.hstack, (X, X)),
+    (ops.lu_pivots_to_permutation(permutation_size=4), (spec(2, 3, dtype=jnp.int32),)),
     (ops.interp, (X, VECTOR, VECTOR)),
     (ops.isin, (INTEGERS, spec(2, dtype=jnp.int32))),
     (ops.ldexp, (X, INTEGERS)),

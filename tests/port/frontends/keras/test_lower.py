@@ -108,8 +108,8 @@ def test_the_function_of_a_lambda_is_traced_and_one_that_trains_otherwise_refuse
 
 
 def test_missing_layers_are_listed_at_once():
-    model = keras.Sequential([keras.Input((5, 5, 3)), L.Solarization(name="erase"), L.Conv2D(2, 3), L.MixUp()])
+    model = keras.Sequential([keras.Input((5, 5, 3)), L.CutMix(name="cut"), L.Conv2D(2, 3), L.MixUp()])
     with pytest.raises(PortError) as raised:
         port.from_keras(model, partial=True)
-    assert "Solarization (1×), first at erase" in str(raised.value)
+    assert "CutMix (1×), first at cut" in str(raised.value)
     assert "MixUp (1×)" in str(raised.value)
