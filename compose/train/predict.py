@@ -31,17 +31,17 @@ def predict(
     run = functools.partial(forward(net, compute_dtype(precision)), params, state)
     if is_stream(x) or is_rows(x):
         read, total = opened(Rows(x, batch_size) if is_rows(x) else x), None
-        parts: Iterator[Any] = (arrays(_inputs_of(batch, inputs), "x") for batch in read)
+        parts: Iterator[Any] = (_check(net, arrays(_inputs_of(batch, inputs), "x")) for batch in read)
     else:
         x = arrays(x, "x")
         total = len(jax.tree.leaves(x)[0])
+        if total:
+            _check(net, x)  # all of them at once, so that an error names the example
         parts = (jax.tree.map(operator.itemgetter(slice(i, i + batch_size)), x) for i in range(0, total, batch_size))
     outs = []
     with counted(verbose, total) as advance:
         for part in parts:
             count = len(jax.tree.leaves(part)[0])
-            one = as_arrays(jax.tree.map(lambda a: a[:1], part))
-            check_limits(limits_of(net, wide_specs(specs(one))), part)
             outs.append(run(as_arrays(part)))
             if verbose:
                 jax.block_until_ready(outs[-1])
@@ -49,6 +49,13 @@ def predict(
     if not outs:
         raise DataError("no examples to predict")
     return outs[0] if len(outs) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *outs)
+
+
+def _check(net: Layer, x: Any) -> Any:
+    """The same, if all integers are within the limits of the layers that read them."""
+    one = as_arrays(jax.tree.map(lambda a: a[:1], x))
+    check_limits(limits_of(net, wide_specs(specs(one))), x)
+    return x
 
 
 def _inputs_of(batch: Any, inputs: Any) -> Any:
