@@ -32,7 +32,7 @@ class repeat(Layer):
     >>> from compose import branch, compose_seq, fc, identity, multiply, parallel, repeat
     >>> gated = parallel(fc(8), identity) >> multiply  # each block reads the gates
     >>> net = branch(fc(8), fc(8)) >> repeat(6, gated)
-    >>> net.init(0, 4)[0]["repeat_0"]["fc_0"]["kernel"].shape
+    >>> net.init(0, 4)[0]["repeat_0"]["parallel_0"]["fc_0"]["kernel"].shape
     (6, 8, 8)
 
     Args:
