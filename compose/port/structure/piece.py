@@ -99,8 +99,6 @@ def side_by_side(parts: tuple[Piece, ...], join: Piece) -> Piece:
     if rest and isinstance(ways.layer, parallel) and len(ways.kids) == len(parts):
         parts = tuple(in_turn(part, way) for part, way in zip(parts, ways.kids))
         return in_turn(side_by_side(parts, rest[0]), *rest[1:])
-    if isinstance(join.layer, repeat):
-        return in_turn(Piece(branch(*(p.layer for p in parts)), parts), join)
     if join.layer == add:
         first = parts[0]
         if isinstance(first.layer, branch) and first.layer.join == add and not first.whole:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compose.combinators import compose_seq, graph, repeat
+from compose.combinators import branch, collect, compose_seq, graph, repeat
 from compose.core.plan import Plan, uses_scope
 from compose.port.structure.chains import repeat_chains
 from compose.port.structure.piece import Piece, in_turn
@@ -16,14 +16,21 @@ def repeat_all(piece: Piece, planned: Plan) -> Piece:
         kids.append(repeat_all(kid, plans[key]) if key in plans else kid)
     if isinstance(piece.layer, graph):
         return repeat_chains(piece.around(tuple(kids)), plans)
+    if isinstance(piece.layer, branch) and isinstance(kids[-1].layer, repeat):
+        ways = Piece(branch(*(kid.layer for kid in kids[:-1])), (*kids[:-1], Piece(collect)))
+        return _named_as(piece, in_turn(ways, kids[-1]))
     if not isinstance(piece.layer, compose_seq) or not kids:
         return piece.around(tuple(kids)) if kids else piece
     runs = _runs(kids, [plans[key] for key, _ in piece.layer.children()])
-    if len(runs) == len(kids):
-        return piece.around(tuple(kids))
-    if len(runs) == 1:
-        return runs[0].but(layer=runs[0].layer.but(name=piece.layer.name), label=piece.label, title=piece.title)
-    return piece.but(kids=tuple(runs), layer=compose_seq(*(r.layer for r in runs), name=piece.layer.name))
+    if all(a is b for a, b in zip(runs, piece.kids)) and len(runs) == len(kids):
+        return piece
+    return _named_as(piece, in_turn(*runs))
+
+
+def _named_as(before: Piece, after: Piece) -> Piece:
+    return after.but(
+        layer=after.layer.but(name=before.layer.name), label=before.label, title=before.title, whole=before.whole
+    )
 
 
 def _runs(kids: list[Piece], plans: list[Plan]) -> list[Piece]:
