@@ -253,6 +253,7 @@ def serve(
     max_delay: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for more examples.")] = 0.0,
     max_queue: Annotated[int, typer.Option(min=1, help="Examples that may wait; then requests get status 503.")] = 1024,
     max_body: Annotated[float, typer.Option(help="Megabytes of a request.")] = 16.0,
+    max_bodies: Annotated[float, typer.Option(help="Megabytes of all requests; then requests get status 503.")] = 256.0,
     body_timeout: Annotated[float, typer.Option(help="Seconds in which a request's body must come.")] = 30.0,
     header_timeout: Annotated[float, typer.Option(help="Seconds in which a request's headers must come.")] = 10.0,
     max_connections: Annotated[int, typer.Option(min=1, help="Connections; then requests get status 503.")] = 1000,
@@ -271,6 +272,7 @@ def serve(
 
     options = dict(
         max_batch=max_batch, max_delay=max_delay / 1000, max_queue=max_queue, max_body=int(max_body * 2**20),
+        max_bodies=int(max_bodies * 2**20),
         body_timeout=body_timeout, header_timeout=header_timeout, max_connections=max_connections, reload=reload,
         keep=keep,
     )  # fmt: skip

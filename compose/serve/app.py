@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from compose.serve import pages, predictions, repository
+from compose.serve.bodies import Bodies
 from compose.serve.body import write_json
 from compose.serve.errors import ServeError
 from compose.serve.metrics import CONTENT_TYPE, Metrics
@@ -40,6 +41,7 @@ def app(sources: list[Source], options: Options) -> FastAPI:
         max_body_size=options.max_body,
         exception_handlers={ServeError: _refused, HTTPException: _http_error, Exception: _failed},
     )  # fmt: skip
+    made.add_middleware(Bodies, most=options.max_bodies)
     made.state.models, made.state.metrics, made.state.options = models, metrics, options
     guard = [Depends(_token)] if options.tokens else []
     for router in (predictions.router, repository.router, pages.router):  # in the order in which paths are compared

@@ -22,8 +22,13 @@ def read_json(data: bytes | memoryview) -> Any:
 
 def read_model(model: type[Model], data: bytes | memoryview) -> Model:
     """A JSON text as a pydantic model. Raises `ServeError`, which names the first field that is wrong."""
+    return checked(model, read_json(data))
+
+
+def checked(model: type[Model], value: Any) -> Model:
+    """The value of a JSON text as a pydantic model. Raises `ServeError`, which names the first field that is wrong."""
     try:
-        return model.model_validate(read_json(data))
+        return model.model_validate(value)
     except ValidationError as e:
         first = e.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"][:4]))[:100]

@@ -65,11 +65,18 @@ class Models:
         """Read every file. Raises `FileError` if one is broken and there is no good copy of it."""
         self._read = [(served, served.read_first()) for served in self]
 
+    def compile(self) -> list[Engine]:
+        """Compile what `read` found, before `start`, which does it otherwise. Raises what the compiler does."""
+        for served, engine in self._read:
+            served.prepare(engine)
+        return [engine for _, engine in self._read]
+
     async def start(self) -> None:
         """Compile what `read` found, model by model, then look for changed files until `close`."""
         for served, engine in self._read:
             try:
-                await asyncio.to_thread(served.prepare, engine)
+                if engine.independent is None:
+                    await asyncio.to_thread(served.prepare, engine)
             except Exception:  # of the device or the compiler: the other models are served nevertheless
                 served.state = "UNAVAILABLE"
                 logger.exception("%s: cannot be run", served.source)

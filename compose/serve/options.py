@@ -20,6 +20,7 @@ class Options:
         max_delay: how long a request to an idle model waits for others to join it.
         max_queue: examples that may wait for a model; beyond it, requests get status 503.
         max_body: the largest body of a request.
+        max_bodies: the bodies of all requests that are being answered; beyond it, requests get status 503.
         body_timeout, header_timeout: how long a client may take to send a request's body, and its headers.
         max_connections: connections at a time; beyond it, requests get status 503.
         reload: how often files are looked at for changes; 0 for never.
@@ -31,6 +32,7 @@ class Options:
     max_delay: float = 0.0
     max_queue: int = 1024
     max_body: int = 16 << 20
+    max_bodies: int = 256 << 20
     body_timeout: float = 30.0
     header_timeout: float = 10.0
     max_connections: int = 1000
@@ -42,6 +44,8 @@ class Options:
         for name in ("max_batch", "max_queue", "max_body", "max_connections"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} to be at least 1", repr(getattr(self, name)))
+        if self.max_bodies < self.max_body:
+            raise ConfigError("max_bodies to have room for one of max_body", f"{self.max_bodies} and {self.max_body}")
         for name in ("body_timeout", "header_timeout"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} to be more than 0", repr(getattr(self, name)))

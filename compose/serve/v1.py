@@ -35,7 +35,11 @@ class Asked:
 
 def read(body: bytes, inputs: Sequence[Slot]) -> Asked:
     """Read the body of a request for a model with these inputs. Raises `ServeError`."""
-    request = read_model(PredictRequest, body)
+    return asked(read_model(PredictRequest, body), inputs)
+
+
+def asked(request: PredictRequest, inputs: Sequence[Slot]) -> Asked:
+    """What a request asks for. Raises `ServeError`."""
     if request.signature_name != SIGNATURE:
         raise ServeError(400, f"signature_name: the only one is {SIGNATURE}")
     if (request.instances is None) == (request.inputs is None):
@@ -53,6 +57,11 @@ def read(body: bytes, inputs: Sequence[Slot]) -> Asked:
 
 def write(asked: Asked, slots: Sequence[Slot], arrays: Sequence[np.ndarray]) -> bytes:
     """The body of an answer. Raises `ServeError` for an output that JSON has no numbers for."""
+    return write_json(answered(asked, slots, arrays))
+
+
+def answered(asked: Asked, slots: Sequence[Slot], arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The answer. Raises `ServeError` for an output that JSON has no numbers for."""
     for slot, array in zip(slots, arrays):
         check_finite(slot, array)
     count = len(asked.arrays[0])
@@ -60,10 +69,10 @@ def write(asked: Asked, slots: Sequence[Slot], arrays: Sequence[np.ndarray]) -> 
         raise ServeError(400, "the outputs are not one for each example: ask with inputs instead of instances")
     values = {slot.name: array.tolist() for slot, array in zip(slots, arrays)}
     if not asked.by_example:
-        return write_json({"outputs": values if len(slots) > 1 else values[slots[0].name]})
+        return {"outputs": values if len(slots) > 1 else values[slots[0].name]}
     if len(slots) == 1:
-        return write_json({"predictions": values[slots[0].name]})
-    return write_json({"predictions": [{name: rows[i] for name, rows in values.items()} for i in range(count)]})
+        return {"predictions": values[slots[0].name]}
+    return {"predictions": [{name: rows[i] for name, rows in values.items()} for i in range(count)]}
 
 
 def metadata(name: str, version: str, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def read(body: bytes, header: str | None, inputs: Sequence[Slot], outputs: Seque
     """
     size = _size(header, len(body))
     request = read_model(InferRequest, memoryview(body)[:size])
-    rest = memoryview(body)[size:]
+    return asked(request, memoryview(body)[size:], inputs, outputs)
+
+
+def asked(request: InferRequest, rest: memoryview, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Asked:
+    """What a request asks for, with the bytes of its binary tensors. Raises `ServeError`."""
     found: dict[str, np.ndarray] = {}
     known = {slot.name: slot for slot in inputs}
     for tensor in request.inputs:

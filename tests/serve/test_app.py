@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 import numpy as np
@@ -22,8 +23,6 @@ def asked(x, name="input", datatype="FP32", **more):
 
 
 def binary(x, name="input", datatype="FP32", **more):
-    import json
-
     entry = {"name": name, "shape": list(x.shape), "datatype": datatype, "parameters": {"binary_data_size": x.nbytes}}
     head = json.dumps({"inputs": [entry], **more}).encode()
     return head + x.tobytes(), {"Inference-Header-Content-Length": str(len(head))}
@@ -215,6 +214,35 @@ def test_tokens(files):
             assert (await client.get(path)).status == 200
 
     serve(scenario, files("kinds"), tokens=("abc", "xyz"))
+
+
+def test_all_bodies_together_are_bounded(files):
+    async def scenario(client):
+        body, ask = asked(np.zeros((3, 4))), lambda **more: client.post("/v2/models/kinds/infer", body, **more)
+        size = len(json.dumps(body))
+        served = client.app.state.models.find("kinds")
+        run, gate = served.run, asyncio.Event()
+
+        async def held(*given):
+            await gate.wait()
+            return await run(*given)
+
+        served.run = held
+        first = [asyncio.create_task(ask()) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        for headers in ({}, {"content-length": "1"}, {"content-length": str(10 * size)}):
+            answer = await ask(headers=headers)
+            assert answer.status == 503 and answer.headers["retry-after"] == "1" and set(answer.json) == {"error"}
+        assert (await client.get("/v2/health/live")).status == 200
+        assert (await client.post("/v2/models/kinds/infer", b"{}")).status == 400  # there is room for a small one
+        gate.set()
+        assert [answer.status for answer in await asyncio.gather(*first)] == [200, 200]
+        assert [(await ask()).status for _ in range(4)] == [200] * 4  # all is given back, of refused requests too
+        text = (await client.get("/metrics")).body.decode()
+        assert 'compose_requests_total{model="kinds",status="503",version="1"} 3.0' in text
+
+    size = len(json.dumps(asked(np.zeros((3, 4)))))
+    serve(scenario, files("kinds"), max_body=2 * size, max_bodies=2 * size + size // 2)
 
 
 def test_bodies_that_are_large_slow_or_compressed(files):
