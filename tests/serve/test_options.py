@@ -28,3 +28,8 @@ def test_tokens(monkeypatch):
         monkeypatch.setenv(TOKENS, nothing)
         with pytest.raises(ConfigError, match=TOKENS):
             tokens_of_environment()
+
+
+def test_all_bodies_have_room_for_one():
+    with pytest.raises(ConfigError, match="max_bodies"):
+        Options(max_body=1001, max_bodies=1000)
