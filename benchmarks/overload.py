@@ -3,9 +3,9 @@
     python benchmarks/overload.py                     45 seconds on two quiet cores
     python benchmarks/overload.py --times 3 --seconds 10
 
-The model is an MLP, 64-w-w-10, that runs one example at a time, so that a client in Python can ask for ten times as much.
-First 32 clients that wait for their answers measure the capacity; then requests come at a fixed rate, answered or not,
-over as many connections as it takes. A request is lost if it gets neither an answer nor status 503.
+The model is an MLP, 64-w-w-10, that runs one example at a time, so that a client in Python can ask for ten times as
+much. First 32 clients that wait for their answers measure the capacity; then requests come at a fixed rate, answered or
+not, over as many connections as it takes. A request is lost if it gets neither an answer nor status 503.
 """
 
 from __future__ import annotations
@@ -47,15 +47,12 @@ class Clients:
         kept = False
         try:
             writer.write(self.request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = next(
-                (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line[:15] == b"content-length:"), -1
-            )
+            lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
+            headers = {name: value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+            length = int(headers.get(b"content-length", -1))
             await (reader.readexactly(length) if length >= 0 else reader.read())
-            kept = length >= 0 and b"connection: close" not in head
-            return head.split()[1].decode() + (
-                " without Retry-After" * (b" 503 " in head and b"retry-after" not in head)
-            )
+            kept = length >= 0 and headers.get(b"connection") != b"close"
+            return lines[0].split()[1].decode() + (" with Retry-After" if b"retry-after" in headers else "")
         finally:
             if kept:
                 self.idle.append((reader, writer))
@@ -114,13 +111,9 @@ async def measure(pid: int, path: str, body: object, request: bytes, args: argpa
     reached = await clients.flood(args.times * capacity, args.seconds)
     after = memory(pid)
     lost = sum(n for how, n in clients.found.items() if how[:3] not in ("200", "503"))
-    print(
-        f"capacity      {capacity:,.0f} requests/s; asked for {reached:,.0f}/s, {reached / capacity:.1f} times as much"
-    )
-    print(
-        f"requests      {clients.found.total():,}: "
-        + ", ".join(f"{n:,} {how}" for how, n in clients.found.most_common())
-    )
+    ends = ", ".join(f"{n:,} {how}" for how, n in clients.found.most_common())
+    print(f"capacity      {capacity:,.0f} requests/s, asked for {reached:,.0f}: {reached / capacity:.1f} times as much")
+    print(f"requests      {clients.found.total():,}: {ends}")
     print(f"lost          {lost}")
     print(f"memory        {before['now']:.0f} MB before, {after['now']:.0f} MB after, {after['peak']:.0f} MB at most")
     clients = Clients(PORT, request)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,9 @@ from compose.core.printing import source as source_text
 from compose.serve.engine import Engine
 from compose.serve.served import Served
 from compose.summary.diagram import overview
+
+if TYPE_CHECKING:
+    from compose.data.columns import Column
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -55,13 +59,38 @@ def _card(served: Served, engine: Engine) -> dict[str, Any]:
     return {
         "name": served.source.name,
         "version": served.source.version,
-        "inputs": [slot.described() for slot in engine.inputs],
+        "inputs": [slot.described() | form for slot, form in zip(engine.inputs, _forms(engine))],
         "outputs": [slot.described() for slot in engine.outputs],
         "classes": list(trained.names.classes),
+        "target": None if trained.names.columns is None else trained.names.columns.target.name,
         "network": source_text(trained.net),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(trained.params)),
         "epochs": len(trained.history),
     }
+
+
+def _forms(engine: Engine) -> list[dict[str, Any]]:
+    """The columns of each input, if the model was trained on a table: those of numbers, then those of words."""
+    columns, nothing = engine.trained.names.columns, [{} for _ in engine.inputs]
+    if columns is None:
+        return nothing
+    kinds = [("f", columns.numbers), ("iu", columns.categories)]
+    parts = [(kind, part) for kind, part in kinds if part]
+    fits = len(parts) == len(engine.inputs) and all(
+        slot.shape == (len(part),) and slot.dtype.kind in kind for slot, (kind, part) in zip(engine.inputs, parts)
+    )
+    if not fits:  # the network was changed since, or the columns are not all that it takes
+        return nothing
+    return [{"columns": _fields(part)} for _, part in parts]
+
+
+def _fields(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """What is asked for each column: a number, or one of some words, the codes of which begin at `first`."""
+    fields, first = [], 0
+    for column in columns:
+        fields.append({"name": column.name, "words": list(column.words), "first": first, "fill": column.fill})
+        first += len(column.words)
+    return fields
 
 
 @functools.lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ import pytest
 
 import compose
 from compose import compose_seq, conv, fc, flatten, relu, sigmoid, softmax
+from compose.serve.sources import Source
 from compose.train.named import Names
 from tests.serve.browser import CHROMIUM, Browser
 from tests.serve.client import serve
@@ -42,6 +43,81 @@ def test_what_the_page_asks_for(files, folder):
         assert str(folder) not in json.dumps(card) + drawn.body.decode()
 
     serve(scenario, files("kinds"))
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """Files of a model of a table with numbers and words, of one with numbers alone, and of one of other inputs."""
+    folder: Path = tmp_path_factory.mktemp("houses")
+    rows = {
+        "area": [50.0, None, 120.0, 70.0], "rooms": [2, 3, 5, 3], "town": ["Ulm", "Bonn", None, "Ulm"],
+        "heating": ["gas", "oil", "oil", "gas"], "price": [200, 310, 420, 260],
+    }  # fmt: skip
+    table = compose.data.table(rows, "price", missing="fill")
+    net = compose_seq(table.encoder(), fc(8, relu), fc(1))
+    net.fit(table, loss="mse", epochs=1, verbose=False).save(folder / "houses.safetensors")
+    table = compose.data.table({"a": [1, 2], "b": [3, 4], "kind": ["x", "y"]})
+    compose_seq(fc(2, softmax)).fit(table, loss="cross_entropy", epochs=1, verbose=False).save(
+        folder / "ab.safetensors"
+    )
+    trained(compose_seq(fc(2)), 3, names=Names(columns=table.columns)).save(folder / "other.safetensors")
+    return folder
+
+
+def test_what_the_page_asks_for_a_table(houses):
+    async def scenario(client):
+        cards = {card["name"]: card for card in (await client.get("/models")).json}
+        numbers, words = cards["houses"]["inputs"]
+        assert [(c["name"], c["words"], c["fill"]) for c in numbers["columns"]] == [
+            ("area", [], 80.0), ("rooms", [], 3.25)
+        ]  # fmt: skip
+        assert [(c["name"], c["words"], c["first"]) for c in words["columns"]] == [
+            ("town", ["", "Bonn", "Ulm"], 0), ("heating", ["gas", "oil"], 3)
+        ]  # fmt: skip
+        assert cards["houses"]["target"] == "price" and cards["ab"]["target"] == "kind"
+        assert [c["fill"] for c in cards["ab"]["inputs"][0]["columns"]] == [None, None]
+        assert "columns" not in cards["other"]["inputs"][0]  # which takes three numbers, and the table has two
+
+    serve(scenario, [Source(name, "1", houses / f"{name}.safetensors") for name in ("houses", "ab", "other")])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_a_form_in_a_browser(houses, tmp_path):
+    shots = Path(os.environ.get("COMPOSE_TEST_PICTURES", tmp_path))
+    model = compose.load(houses / "houses.safetensors")
+    with process(houses / "houses.safetensors", houses / "ab.safetensors", "--max-batch", 2) as service:
+        browser = Browser(tmp_path / "profile")
+        try:
+            browser.open(f"http://127.0.0.1:{service.port}/")
+            browser.until("document.querySelectorAll('.form select').length === 2")
+            names = "[...document.querySelectorAll('.form label')].map(l => l.textContent).join()"
+            assert browser.run(names) == "area,rooms,town,heating"
+            boxes, choices = "document.querySelectorAll('.form input')", "document.querySelectorAll('.form select')"
+            shown = "document.querySelector('#outputs strong')?.textContent"
+            for area, rooms, town, heating in ((90.5, 4, "Bonn", "oil"), (None, None, None, "gas")):
+                for i, value in enumerate((area, rooms)):
+                    browser.run(f"{boxes}[{i}].value = {json.dumps('' if value is None else str(value))}")
+                browser.run(f"{choices}[0].value = {('', 'Bonn', 'Ulm').index(town or '')}")
+                browser.run(f"{choices}[1].value = {3 + ('gas', 'oil').index(heating)}")
+                browser.run("document.querySelector('#outputs').textContent = ''")
+                browser.run("document.getElementById('run').click()")
+                row = {"area": [area], "rooms": [rooms], "town": [town], "heating": [heating]}
+                want = float(np.asarray(model.predict(row)).ravel()[0])
+                assert float(browser.until(shown)) == pytest.approx(want, rel=1e-3)
+            assert browser.run("document.querySelector('#outputs h3').textContent") == "price"
+            browser.picture(shots / "houses.png")
+            browser.run("(() => { const m = document.getElementById('model'); m.value = 1; m.onchange() })()")
+            browser.until("document.querySelectorAll('.form input').length === 2")
+            browser.run(f"{boxes}[0].value = '1'")
+            browser.run("document.getElementById('run').click()")
+            browser.until("document.getElementById('error').textContent === 'b: expected a number'")
+            browser.run(f"{boxes}[1].value = '2'")
+            browser.run("document.getElementById('run').click()")
+            assert browser.until("document.querySelector('.bar.best .name')?.textContent") in ("x", "y")
+            assert not browser.errors, browser.errors
+        finally:
+            browser.close()
 
 
 @pytest.fixture(scope="module")
