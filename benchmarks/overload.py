@@ -32,6 +32,7 @@ class Clients:
     def __init__(self, port: int, request: bytes):
         self.port, self.request = port, request
         self.found: Counter[str] = Counter()
+        self.opened = 0
         self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self) -> None:
@@ -39,11 +40,10 @@ class Clients:
             async with asyncio.timeout(PATIENCE):
                 self.found[await self._asked()] += 1
         except (OSError, EOFError, ValueError) as e:  # TimeoutError is an OSError
-            self.found[f"lost: {type(e).__name__}"] += 1
+            self.found[f"lost: {e or type(e).__name__}"[:80]] += 1
 
     async def _asked(self) -> str:
-        reused = bool(self.idle)
-        reader, writer = self.idle.pop() if reused else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await self._connection()
         kept = False
         try:
             writer.write(self.request)
@@ -58,6 +58,17 @@ class Clients:
                 self.idle.append((reader, writer))
             else:
                 writer.close()
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """One that is idle and that the server has not closed, or a new one."""
+        while self.idle:
+            reader, writer = self.idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        self.opened += 1  # from several addresses, since one has only 28,000 ports for connections a minute
+        local = (f"127.0.0.{2 + self.opened % 100}", 0)
+        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=local)
 
     async def flood(self, rate: float, seconds: float) -> float:
         """Ask at a rate; returns the rate that was reached."""
@@ -84,7 +95,7 @@ def memory(pid: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--width", type=int, default=4096)
+    parser.add_argument("--width", type=int, default=8192)
     parser.add_argument("--times", type=float, default=10.0, help="the capacity")
     parser.add_argument("--seconds", type=float, default=30.0)
     args = parser.parse_args()

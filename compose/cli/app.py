@@ -251,7 +251,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8000,
     max_batch: Annotated[int, typer.Option(min=1, max=4096, help="Examples that run together.")] = 32,
     max_delay: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for more examples.")] = 0.0,
-    max_queue: Annotated[int, typer.Option(min=1, help="Examples that may wait; then requests get status 503.")] = 1024,
+    max_queue: Annotated[int, typer.Option(min=1, help="Examples that may wait; then requests get status 503.")] = 512,
     max_body: Annotated[float, typer.Option(help="Megabytes of a request.")] = 16.0,
     max_bodies: Annotated[float, typer.Option(help="Megabytes of all requests; then requests get status 503.")] = 256.0,
     body_timeout: Annotated[float, typer.Option(help="Seconds in which a request's body must come.")] = 30.0,

@@ -30,7 +30,7 @@ class Options:
 
     max_batch: int = 32
     max_delay: float = 0.0
-    max_queue: int = 1024
+    max_queue: int = 512
     max_body: int = 16 << 20
     max_bodies: int = 256 << 20
     body_timeout: float = 30.0
