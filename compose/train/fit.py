@@ -26,7 +26,7 @@ from compose.train.examples import examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
 from compose.train.loop import train
-from compose.train.named import names_of, pair
+from compose.train.named import in_order, names_of, pair
 from compose.train.optimizers import optimizer_of
 from compose.train.regime import regime_of
 from compose.train.schedules import sized
@@ -169,9 +169,11 @@ def fit(
     )  # fmt: skip
     start = _weights(start)
     names = names_of(x, start)
-    x, y = pair(x, y)
+    x, y = pair(in_order(x, names), y)
     if isinstance(validation, Dataset):
         validation = pair(validation, None)
+    elif isinstance(validation, (tuple, list)) and validation:
+        validation = (in_order(validation[0], names), *validation[1:])
     _at_least(1, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     _at_least(0, seed=seed)
     if steps_per_epoch is not None:

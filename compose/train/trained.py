@@ -44,7 +44,8 @@ class Trained:
         session: the options and the optimizer state of the `fit` that returned it; after loading from a file, what the
             file keeps of it, or None.
         interrupted: whether Ctrl-C ended it before its last epoch.
-        names: what it keeps of a data set that it was trained on: `names.classes`, and `names.columns` of a table.
+        names: what it keeps of a data set that it was trained on: `names.classes`, and `names.columns` of a table,
+            `names.features` of a data frame of numbers.
     """
 
     net: Layer
