@@ -27,7 +27,7 @@ REFUSED = (
 @pytest.mark.slow
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
-    """At two batch sizes, others than the example's; `test_to_torch.py` runs three."""
+    """At one batch size, another than the example's; `test_to_torch.py` runs three."""
     monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
     subject = Subject(case)
     write = functools.partial(to_torch, case.layer, subject.params, subject.state, subject.inputs)
