@@ -25,10 +25,10 @@ READ_BACK = [case for cases in families().values() for case in cases][::6]
 def other_batch(case: Case) -> int:
     """A batch size that is not the example's: 1 or 5 by turns, so that neighbours, cases of one word, get both.
 
-    It is 5 for inputs without a batch axis, which fit a batch of 1 too.
+    It is 7 for inputs without a batch axis: no length in the catalogue, so that they do not fit.
     """
     unbatched = any(isinstance(given, tuple) and len(given) == 1 for given in case.inputs)
-    return 1 if not unbatched and any(other is case for _, other in _NAMED[::2]) else 5
+    return 1 if not unbatched and any(other is case for _, other in _NAMED[::2]) else 7 if unbatched else 5
 
 
 def share_of(starts: tuple[str, ...]) -> float:
