@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import jax
+
 from compose.combinators import repeat
 from compose.core.plan import Plan, uses_scope
-from compose.port.structure.piece import Piece, any_graph
-from compose.port.structure.reduce import Node, one_node, reduce
+from compose.port.structure.piece import Piece
+from compose.port.structure.reduce import Node, graph_of, one_node, reduce
 
 SHORTEST = 3  # blocks that are worth a `repeat`
 
@@ -26,15 +28,13 @@ def repeat_chains(piece: Piece, plans: dict[str, Plan]) -> Piece:
     net: Any = piece.layer
     nodes = [Node(kid, step.args, net.inputs + i) for i, (kid, step) in enumerate(zip(piece.kids, net.steps))]
     planned = {net.inputs + i: plans[key] for i, (key, _) in enumerate(net.children())}
-    outputs = set(_leaves(net.output))
+    outputs = set(jax.tree.leaves(net.output))
     merged = _Chains(nodes, planned, outputs).merged()
     if len(merged) == len(nodes):
         return piece
     inputs = tuple(range(net.inputs))
     if isinstance(net.output, tuple):
-        place = {v: i for i, v in enumerate((*inputs, *(n.output for n in merged)))}
-        steps = [(n.piece, tuple(place[v] for v in n.inputs)) for n in merged]
-        whole = any_graph(net.inputs, steps, _placed(net.output, place))
+        whole = graph_of(merged, inputs, net.output)
     else:
         whole = one_node(reduce(merged, frozenset(outputs)), inputs, net.output).piece
     return whole.but(layer=whole.layer.but(name=net.name), label=piece.label, title=piece.title or whole.title)
@@ -78,11 +78,3 @@ class _Chains:
     def _continues(self, first: Node, after: Node) -> bool:
         same = after.piece.layer == first.piece.layer and after.inputs[1:] == first.inputs[1:]
         return same and self.planned[after.output].x == self.planned[first.output].x
-
-
-def _leaves(output: int | tuple) -> tuple[int, ...]:
-    return tuple(v for part in output for v in _leaves(part)) if isinstance(output, tuple) else (output,)
-
-
-def _placed(output: int | tuple, place: dict[int, int]) -> int | tuple:
-    return tuple(_placed(part, place) for part in output) if isinstance(output, tuple) else place[output]

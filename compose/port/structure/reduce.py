@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
+
+import jax
 
 from compose.combinators import compose_seq
 from compose.layers.take import at
@@ -108,10 +111,14 @@ def _joins_apart(nodes: list[Node]) -> list[Node]:
 def _segment(nodes: list[Node], entry: tuple[int, ...], output: int) -> Piece:
     if len(nodes) == 1 and nodes[0].inputs == entry:
         return nodes[0].piece
-    nodes = as_read(nodes, [output])
-    place = {v: i for i, v in enumerate((*entry, *(n.output for n in nodes)))}
+    return graph_of(as_read(nodes, [output]), entry, output)
+
+
+def graph_of(nodes: list[Node], inputs: tuple[int, ...], output: Any) -> Piece:
+    """The nodes as the steps of one `graph`; its output is a value, or a tuple of them."""
+    place = {v: i for i, v in enumerate((*inputs, *(n.output for n in nodes)))}
     steps = [(n.piece, tuple(place[v] for v in n.inputs)) for n in nodes]
-    return any_graph(len(entry), steps, place[output])
+    return any_graph(len(inputs), steps, jax.tree.map(lambda v: place[v], output))
 
 
 def as_read(nodes: list[Node], outputs: list[int]) -> list[Node]:
