@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from compose.combinators.repeat import next_inputs, outputs_in, repeat
+from compose.combinators.repeat import outputs_in, repeat
 from compose.combinators.share import Shared, share
 from compose.combinators.steps import time_distributed
 from compose.combinators.wrappers import frozen
@@ -17,7 +17,7 @@ from compose.export.errors import ExportError
 from compose.export.keras import writer
 from compose.export.keras.registry import writes
 from compose.export.source.code import Statement
-from compose.export.source.words.combinators import refers, within
+from compose.export.source.words.combinators import refers, within, written_out
 from compose.layers.embedding import embedding
 
 
@@ -50,21 +50,14 @@ def repeated(w, layer, p, s, x):
     """A function that a loop calls."""
     take = lambda i: (jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s))
     if refers(layer.block) or w.shared is not None:
-        y = x
-        for i in range(layer.times):
-            y = w.named(w.layer(layer.block, *take(i), x, str(i)))
-            x = next_inputs(y, x)
-        return y
+        return written_out(w, layer, p, s, x, keyed=True)
 
     def made(i: int) -> tuple:
         return w.apart(layer.block, lambda x: w.named(w.layer(layer.block, *take(i), x)), x, layer.block.kind)
 
     function, _, call, y = made(0)
     if function is None:
-        for i in range(layer.times):
-            y = w.named(w.layer(layer.block, *take(i), x))
-            x = next_inputs(y, x)
-        return y
+        return written_out(w, layer, p, s, x)
     weights = {f"{i}_{name}": a for i in range(layer.times) for name, a in made(i)[1].items()}
     leaves = jax.tree.leaves(x)
     if len({leaf.text for leaf in leaves}) != len(leaves):

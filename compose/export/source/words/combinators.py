@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
+
 from compose.combinators.branch import collect, identity
 from compose.combinators.choose import choose
+from compose.combinators.repeat import next_inputs, repeat
 from compose.combinators.wrappers import cast, lora, remat, when_training
 from compose.core.combinator import Combinator, Composite
 from compose.core.layer import Layer
@@ -100,3 +105,13 @@ def within(w, layer, p, s, x, cell):
 def refers(layer: Layer) -> bool:
     """Whether something inside is the layer of a `share` around it."""
     return any(getattr(inner, "refers", False) for _, inner in layer.walk())
+
+
+def written_out(w: Any, layer: repeat, p: Any, s: Any, x: Any, keyed: bool = False) -> Any:
+    """Each turn of a `repeat` on its own slice of the weights, under its number if it is `keyed`."""
+    y = x
+    for i in range(layer.times):
+        own, held = jax.tree.map(lambda a, i=i: a[i], (p, s))
+        y = w.named(w.layer(layer.block, own, held, x, str(i) if keyed else None))
+        x = next_inputs(y, x)
+    return y

@@ -16,7 +16,7 @@ from compose.core.plan import draws
 from compose.export.errors import ExportError
 from compose.export.source.code import Statement
 from compose.export.source.registry import follows
-from compose.export.source.words.combinators import refers, within
+from compose.export.source.words.combinators import refers, within, written_out
 from compose.export.torch.registry import writes
 from compose.layers.embedding import embedding
 
@@ -51,12 +51,7 @@ def each_step(w, layer, p, s, x):
 def repeated(w, layer, p, s, x):
     """Blocks of one class, in an `nn.Sequential`, or in an `nn.ModuleList` and a loop for several values."""
     if refers(layer.block):
-        y = x
-        for i in range(layer.times):
-            take = lambda a, i=i: a[i]
-            y = w.named(w.layer(layer.block, jax.tree.map(take, p), jax.tree.map(take, s), x, str(i)))
-            x = next_inputs(y, x)
-        return y
+        return written_out(w, layer, p, s, x, keyed=True)
 
     def made(i: int, x: Any) -> tuple:
         own, held = jax.tree.map(lambda a: a[i], p), jax.tree.map(lambda a: a[i], s)
@@ -72,9 +67,7 @@ def repeated(w, layer, p, s, x):
         if _layouts(next_inputs(y, x)) != _layouts(x):
             raise ExportError("a block whose output has the layout of its input")
     if text is None:
-        for _ in range(layer.times):
-            x = next_inputs(w.named(w.layer(layer.block, {}, {}, x)), x)
-        return outputs_in(x, y)
+        return written_out(w, layer, p, s, x)
     weights = {f"{i}.{name}": a for i in range(layer.times) for name, a in made(i, x)[1].items()}
     blocks = f"{text} for _ in range({layer.times})"
     leaves = jax.tree.leaves(x)
