@@ -89,6 +89,18 @@ def axes_last(over: Window) -> Window:
     return dataclasses.replace(over, axes=tuple(axis - 1 for axis in over.axes))
 
 
+def reversed_window(over: Window, places: tuple[int, ...], stretch: tuple[int, ...]) -> Window:
+    """The window over the `places` of the output that the gradient of the input sees.
+
+    It has the stride `stretch`, by which the input is dilated; that of `over` is 1.
+    """
+    before = tuple(span - 1 - lo for span, (lo, _) in zip(over.spans, over.reach))
+    rows = zip(over.space, stretch, over.spans, places, before)
+    after = tuple((n - 1) * s + span - m - lo for n, s, span, m, lo in rows)
+    ends = tuple(zip(before, after))
+    return dataclasses.replace(over, space=places, stride=stretch, padding=ends, overhang=(0,) * len(places))
+
+
 def window(
     x, size: Sizes, stride: Sizes | None = 1, padding: Padding = "valid", dilation: Sizes = 1,
     channels_first: bool = False, ceil_mode: bool = False,

@@ -9,7 +9,6 @@ measures the forms by shape.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +17,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from compose.layers.conv import products
 from compose.layers.conv.canonical import canonical
-from compose.layers.window import Window, axes_last
+from compose.layers.conv.products import MOST_POSITIONS
+from compose.layers.window import Window, axes_last, reversed_window
 
 OLD_YNNPACK = tuple(map(int, jax.__version__.split(".")[:2])) < (0, 11)
+MANY_CHANNELS = 256  # so many that the gradient of the input is faster as a product of matrices
 MOST_GROUPS = 64  # more convolutions than this take long to compile
 
 
@@ -69,11 +71,15 @@ def derivative(
     """The convolution, in a form whose transpose in `argument` (0 or 1) a CPU runs fast."""
 
     def plain(x, kernel, over, groups):
-        channels, filters = kernel.shape[-2:]
-        if channels >= 3 and filters >= 32 and groups == 1 and jnp.finfo(x.dtype).bits >= 32:
-            wide = argument == 0 and stretch is None
-            return all_positions(x, kernel, over) if wide else by_position(x, kernel, over, stretch)
-        return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
+        if groups > 1 or jnp.finfo(x.dtype).bits < 32 or math.prod(over.size) > MOST_POSITIONS:
+            return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
+        if stretch is not None:
+            return _of_stretched(x, kernel, over, stretch, argument)
+        if argument == 1:
+            return products.of_kernel(x, kernel, over)
+        if max(over.stride) > 1 or min(kernel.shape[-2:]) >= MANY_CHANNELS:
+            return products.of_input(x, kernel, over)
+        return _of_stretched(x, kernel, over, over.stride, argument)
 
     return _without_layout(plain, x, kernel, over, groups, channels_first)
 
@@ -89,29 +95,11 @@ def _without_layout(plain: Callable[..., Any], x, kernel, over: Window, groups: 
     return lax.concatenate([plain(*part, over, 1) for part in zip(*parts, strict=True)], x.ndim - 1)
 
 
-def all_positions(x, kernel, over: Window):
-    """The convolution as one product of the kernel and the values at all positions in the window, side by side."""
-    seen = lax.concatenate(over.slides(x), x.ndim - 1)
-    rows = seen.reshape(math.prod(seen.shape[:-1]), seen.shape[-1])
-    return lax.dot(rows, kernel.reshape(-1, kernel.shape[-1])).reshape(*seen.shape[:-1], -1)
-
-
-def by_position(x, kernel, over: Window, stretch: tuple[int, ...] | None = None):
-    """The convolution as a sum over the positions in the window, each a product of two matrices."""
-    rows = kernel.reshape(-1, *kernel.shape[-2:])
-    product = lambda a, row: lax.dot(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), row).reshape(*a.shape[:-1], -1)
-    if stretch is None:
-        parts = [product(seen, row) for seen, row in zip(over.slides(x), rows, strict=True)]
-    else:
-        parts = [
-            _placed(product(x, row), position, over, stretch)
-            for position, row in zip(itertools.product(*map(range, over.size)), rows, strict=True)
-        ]
-    return sum(parts[1:], parts[0])
-
-
-def _placed(y, position: tuple[int, ...], over: Window, stretch: tuple[int, ...]):
-    """What one position of the window adds to a transposed convolution: `y` stretched, shifted and cut."""
-    rows = zip(position, over.dilation, over.spans, over.padding, stretch)
-    config = [(lo - i * d, hi - (span - 1 - i * d), s - 1) for i, d, span, (lo, hi), s in rows]
-    return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *config, (0, 0, 0)])
+def _of_stretched(x, kernel, over: Window, stretch: tuple[int, ...], argument: int):
+    """The convolution of an input dilated by `stretch`, whose gradients see the cotangents through windows."""
+    y = jax.eval_shape(lambda x, kernel: xla(x, kernel, over, 1, False, stretch), x, kernel)
+    back = reversed_window(over, y.shape[1:-1], stretch)
+    turned = lambda kernel: lax.rev(kernel, tuple(range(kernel.ndim - 2))).swapaxes(-1, -2)
+    if argument == 0:
+        return jax.linear_transpose(lambda g: forward(g, turned(kernel), back, 1, False, None), y)(x)[0]
+    return jax.linear_transpose(lambda g: turned(products.kernel_gradient(g, x, back)), y)(kernel)[0]

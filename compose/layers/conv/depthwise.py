@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from compose.layers.window import Window, axes_last
+from compose.layers.conv.products import MOST_POSITIONS, one_cpu
+from compose.layers.window import Window, axes_last, reversed_window
 
-MOST_POSITIONS = 128  # more sums than this take long to compile
 VALUES = 8192  # in one step of the loop over rows, so that they stay in the cache
 
 
@@ -35,7 +35,7 @@ def derivative(x, kernel, over: Window, channels_first: bool, argument: int):
     y = jax.eval_shape(lambda x, rows: _sum_of_positions(x, rows, over), x, rows)
     if argument == 0 and max(over.stride) == 1:
         return jax.linear_transpose(lambda g: _of_input(g, rows, over), y)(x)[0]
-    if argument == 1 and math.prod(over.size) <= MOST_POSITIONS:
+    if argument == 1 and math.prod(over.size) <= MOST_POSITIONS and one_cpu():
         return jax.linear_transpose(lambda g: _of_kernel(x, g, over), y)(rows)[0]
     return _sum_of_positions(x, rows, over)
 
@@ -56,10 +56,9 @@ def _sum_of_positions(x, rows, over: Window):
 
 def _of_input(g, rows, over: Window):
     """The gradient of the input, for strides of 1."""
-    ends = tuple((span - 1 - lo, span - 1 - hi) for span, (lo, hi) in zip(over.spans, over.reach))
-    ones = (1,) * len(over.axes)
-    back = Window(over.axes, over.places, over.size, ones, over.dilation, ends, (0,) * len(over.axes))
-    return _sum_of_positions(g, lax.rev(rows, tuple(range(rows.ndim - 1))), back)
+    return _sum_of_positions(
+        g, lax.rev(rows, tuple(range(rows.ndim - 1))), reversed_window(over, over.places, over.stride)
+    )
 
 
 def _of_kernel(x, g, over: Window):
