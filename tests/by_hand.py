@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from compose.core.platform import on_cpu
+
 
 def dense(p, x):
     return x @ p["kernel"] + p["bias"]
@@ -107,5 +109,5 @@ def transformer(p, s, ids, key, train):
     x = table.at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
     blocks = p["repeat_0"]
     turns = jnp.arange(blocks["residual_1"]["body"]["fc_0"]["bias"].shape[0]) if train else None
-    x, _ = lax.scan(block, x, (blocks, turns), length=4)
+    x, _ = lax.scan(block, x, (blocks, turns), length=4, unroll=4 if on_cpu() else 1)
     return dense(p["fc_0"], layer_norm(p["layer_norm_0"], x)), s

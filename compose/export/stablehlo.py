@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from compose.core.layer import Layer
+from compose.core.platform import tracing_for
 from compose.core.run import arguments, as_arrays
 from compose.export.compiling import BATCH, PLATFORMS, compiling
 from compose.export.errors import ExportError
@@ -83,7 +84,7 @@ def to_stablehlo(
         function, specs = (lambda *xs: call(*held, *xs)), shaped
     else:
         function, specs = call, (*jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), held), *shaped)
-    with compiling(net, batch):
+    with compiling(net, batch), tracing_for(platforms):
         program = export.export(jax.jit(function), platforms=platforms)(*specs)
         data = bytes(program.serialize())
     report = None

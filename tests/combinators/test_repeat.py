@@ -22,6 +22,7 @@ from compose import (
     unstack,
 )
 from compose.core.errors import ConfigError, ShapeError
+from compose.core.platform import tracing_for
 
 block = residual(compose_seq(layer_norm(), fc(8, tanh), fc(6)))
 N = 4
@@ -188,3 +189,16 @@ def test_gradients_of_what_every_block_reads(x64, rng):
 def test_outputs_that_are_not_the_first_inputs_are_refused():
     with pytest.raises(ShapeError, match=r"the first of its inputs, got input \(\(1, 2, 6\), \(1, 2, 5\)\)"):
         repeat(3, graph(lambda x, c: fc(5)(x) + c)).init(0, spec(2, 6), spec(2, 5))
+
+
+def loops(times: int, **options) -> int:
+    net = repeat(times, block, **options)
+    params, state = net.init(0, jnp.ones((2, 6)))
+    text = jax.jit(lambda x: net.apply(params, state, x)[0]).lower(jnp.ones((2, 6))).as_text()
+    return text.count("stablehlo.while")
+
+
+def test_a_few_blocks_are_written_out_on_cpus_and_nowhere_else():
+    assert [loops(8), loops(9), loops(8, unroll=1)] == [0, 1, 1]
+    with tracing_for(["cuda"]):
+        assert loops(8) == 1

@@ -292,7 +292,7 @@ def test_float64_data_is_cut_with_one_warning(monkeypatch):
         (lambda: repeat_vector(5), "expected options by name, as in repeat_vector(times=5), got repeat_vector(5)"),
         (lambda: tanh(0.1), "expected tanh without a number, since it takes no options, got tanh(0.1)"),
         (lambda: tanh(slope=1), "expected an option that tanh takes (none), got 'slope'"),
-        (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, 1"),
+        (lambda: repeat(0, fc(3)), "repeat: expected times and unroll of at least 1, got 0, None"),
         (lambda: dropout(1.5), "dropout: expected a rate from 0 to 1, got 1.5"),
         (lambda: relu.init(0, spec(3, dtype=int)), "relu: expected a floating-point input, got int32"),
     ],

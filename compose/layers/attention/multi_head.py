@@ -13,8 +13,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_float, expect_ra
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
-from compose.layers.attention.cudnn import by_cudnn
-from compose.layers.attention.dot_product import allowed, attend, split_attention
+from compose.layers.attention.dot_product import allowed, attend, split_attention, unmasked
 from compose.layers.initializers import glorot_uniform, zeros
 from compose.layers.product import product
 
@@ -154,19 +153,19 @@ class multi_head_attention(StatefulLayer):
         run = lambda scores: ctx.but(mask=None).run(
             self.scores, p, scores if positions is None else (scores, positions), "scores"
         )
-        written_out = lambda q, k, v: attend(
-            q, k, v,
-            scores=None if self.scores is identity else run,
-            mask=allowed(mask, q, k, self.causal, self.window, positions),
-            empty_rows=mask is not None and self.empty == "zeros",
-            scale=self.scale,
-            dropout=(self.dropout, ctx.rng) if ctx.train and self.dropout else None,
-        )  # fmt: skip
+        dropout = (self.dropout, ctx.rng) if ctx.train and self.dropout else None
         masked = mask is not None or positions is not None or self.window is not None
-        if masked or self.scores is not identity or self.return_weights or (ctx.train and self.dropout):
-            y, weights = written_out(q, k, v)
+        if masked or self.scores is not identity or self.return_weights or dropout is not None:
+            y, weights = attend(
+                q, k, v,
+                scores=None if self.scores is identity else run,
+                mask=allowed(mask, q, k, self.causal, self.window, positions),
+                empty_rows=mask is not None and self.empty == "zeros",
+                scale=self.scale,
+                dropout=dropout,
+            )  # fmt: skip
         else:
-            y, weights = by_cudnn(lambda *qkv: written_out(*qkv)[0], q, k, v, self.causal, self.scale), None
+            y, weights = unmasked(q, k, v, self.causal, self.scale), None
         if self.cache is not None:
             y = jnp.where(s["index"] <= self.cache, y, jnp.nan)
         y = y * jax.nn.sigmoid(self._heads(p, "gate", query, self.heads)) if self.gate else y
