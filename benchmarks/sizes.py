@@ -97,7 +97,7 @@ def main() -> None:
         for n in DEPTHS:
             written_out = compose_seq(*[block()] * n)
             rows += [
-                (f"{n}, repeat", n, repeat(n, block()), x, written_out),
+                (f"{n}, repeat", n, repeat(n, block(), unroll=1), x, written_out),
                 (f"{n}, written out", n, written_out, x, None),
             ]
         console.print(table("transformer blocks of 128, 8 × 128 steps", "a block", rows, best))

@@ -1,9 +1,9 @@
 """Convolutions on CPUs: the forms that are fast there, inside loops and outside.
 
 XLA's own form is the fastest for most convolutions without groups and with the channels last. The others become such
-convolutions: groups one convolution each, channels that come first move last. Derivatives are products of matrices if
-there are enough channels for these, and convolutions in canonical layout otherwise. `benchmarks/spatial.py`
-measures the forms by shape.
+convolutions: groups one convolution each, channels that come first move last. The gradient of the kernel is a product
+of matrices, that of the input too if there are strides or many channels, and else a convolution in canonical layout.
+`benchmarks/spatial.py` measures the forms by shape.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def all_positions(x, kernel, over: Window):
 
 def of_input(x, kernel, over: Window):
     """`all_positions` for a block of images at a time."""
-    batch, width = len(x), math.prod(kernel.shape[:-1])
+    batch, width = x.shape[0], math.prod(kernel.shape[:-1])
     images, _ = _block(batch, 1, math.prod(over.places) * width, 0)
     turns = -(-batch // images)
     if turns == 1:
@@ -41,7 +41,7 @@ def of_input(x, kernel, over: Window):
 
 def of_kernel(x, kernel, over: Window):
     """The convolution, in a form whose transpose in `kernel` is `kernel_gradient`."""
-    y = jax.ShapeDtypeStruct((len(x), *over.places, kernel.shape[-1]), jnp.result_type(x, kernel))
+    y = jax.ShapeDtypeStruct((x.shape[0], *over.places, kernel.shape[-1]), jnp.result_type(x, kernel))
     return jax.linear_transpose(lambda g: kernel_gradient(x, g, over), y)(kernel)[0]
 
 
@@ -88,7 +88,7 @@ def _block(images: int, rows: int, row: int, kernel: int) -> tuple[int, int]:
 
     Few blocks if the kernel is large, since each block passes through the sums.
     """
-    if not one_cpu():
+    if not (isinstance(images, int) and isinstance(rows, int) and one_cpu()):
         return images, rows
     most = max(VALUES, 2 * kernel)
     if rows * row <= most:

@@ -57,3 +57,14 @@ def test_the_columns_of_a_large_batch_are_never_in_memory_at_once():
 
     memory = jax.jit(gradients).lower(params, x).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 9 * 128 * 32 * 32 * 16 * 4
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_gradient_compiles_for_any_batch_size(stride):
+    net, any_batch = conv(40, 3, stride=stride), jax.export.symbolic_shape("batch")[0]
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(5, 6, 6, 3)), jnp.float32)
+    params, state = net.init(0, x)
+    gradients = lambda p, x: jax.grad(lambda p, x: jnp.sum(net.apply(p, state, x)[0] ** 2), (0, 1))(p, x)
+    program = jax.export.export(jax.jit(gradients))(params, jax.ShapeDtypeStruct((any_batch, 6, 6, 3), jnp.float32))
+    for a, b in zip(jax.tree.leaves(program.call(params, x)), jax.tree.leaves(gradients(params, x)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
