@@ -12,11 +12,11 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import Known, is_custom, traced
 from compose.port.frontends.keras.masks import RunMasks
 from compose.port.frontends.keras.options import check_options
-from compose.port.frontends.keras.outputs import as_output
 from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.frontends.keras.through_jax import through_jax
 from compose.port.ir.graph import Saved, SourceGraph
@@ -61,7 +61,7 @@ class KerasLowering(Arithmetic[GraphValue]):
             self._name(variable)
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
-        outputs = [as_output(self, made).index for made in self._model(model, inputs)]
+        outputs = [as_value(self, made).index for made in self._model(model, inputs)]
         taken = {t.source for op in self.ops for t in op.views()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}

@@ -10,6 +10,7 @@ import keras
 
 from compose.core.errors import PortError
 from compose.core.registry import known, word
+from compose.port.frontends.keras.as_value import as_value, is_number
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.lowering.binary import binary
@@ -214,13 +215,15 @@ def _power(walk, op, x, exponent):
 
 @rule("keras.ops.Clip")
 def _clip(walk, op, x):
-    return walk.emit(word("clip")(min=float(op.x_min), max=float(op.x_max)), x)
+    if is_number(walk, op.x_min) and is_number(walk, op.x_max):
+        return walk.emit(word("clip")(min=float(op.x_min), max=float(op.x_max)), x)
+    raise PortError("clip by two numbers, or ops.maximum and ops.minimum of values, got other bounds")
 
 
 @rules("keras.ops.Maximum", "keras.ops.Minimum")
 def _extremes(walk, op, a, b):
-    if isinstance(a, GraphValue) and isinstance(b, GraphValue):
-        return walk.emit(word(type(op).__name__.lower()), a, b)
+    if not (is_number(walk, a) or is_number(walk, b)):
+        return walk.emit(word(type(op).__name__.lower()), as_value(walk, a), as_value(walk, b))
     low = type(op).__name__ == "Maximum"
-    value, bound = (a, b) if isinstance(a, GraphValue) else (b, a)
-    return walk.emit(word("clip")(**{"min" if low else "max": float(bound)}), value)
+    value, bound = (b, a) if is_number(walk, a) else (a, b)
+    return walk.emit(word("clip")(**{"min" if low else "max": float(bound)}), as_value(walk, value))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from compose.core.registry import word
+from compose.port.frontends.keras.as_value import as_value, is_number
 from compose.port.frontends.keras.registry import rule, rules
-from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.compare import MIRRORED
 from compose.port.lowering.values import GraphValue
 
@@ -24,7 +24,7 @@ def _compare(walk, op, a, b):
     if not isinstance(a, GraphValue):
         a, b, name = b, a, MIRRORED[name]
     layer = word(f"ops.{name}")
-    return walk.emit(layer, a, b) if isinstance(b, GraphValue) else walk.emit(layer(y=b), a)
+    return walk.emit(layer(y=b), a) if is_number(walk, b) else walk.emit(layer, a, as_value(walk, b))
 
 
 @rule("keras.ops.LogicalNot")
@@ -52,20 +52,11 @@ def _any(walk, op, x):
 
 @rule("keras.ops.Where")
 def _where(walk, op, condition, a, b):
-    if np.ndim(a) == 0 and not isinstance(a, GraphValue):
-        condition, a, b = walk.emit(word("ops.logical_not"), condition), b, a
-    if np.ndim(b) == 0 and not isinstance(b, GraphValue):
-        return walk.emit(word("ops.where")(y=np.asarray(b).item()), condition, a)
-    like = next(v for v in (condition, a, b) if isinstance(v, GraphValue))
-    return walk.emit(word("ops.where"), *(_value(walk, v, like) for v in (condition, a, b)))
-
-
-def _value(walk: Any, x: Any, like: GraphValue) -> GraphValue:
-    if isinstance(x, GraphValue):
-        return x
-    array = np.asarray(x)
-    layer, arrays = layer_of(array, array.shape, batch=False)
-    return walk.emit(layer, like, shape=array.shape, **arrays)
+    if is_number(walk, a):
+        condition, a, b = walk.emit(word("ops.logical_not"), as_value(walk, condition)), b, a
+    if is_number(walk, b):
+        return walk.emit(word("ops.where")(y=np.asarray(b).item()), *(as_value(walk, v) for v in (condition, a)))
+    return walk.emit(word("ops.where"), *(as_value(walk, v) for v in (condition, a, b)))
 
 
 @rule("keras.layers.Masking")

@@ -1,9 +1,10 @@
-"""Outputs of a model that no input changes: its weights and constants."""
+"""Weights and constants as values, where a model gives them or where an operation needs one."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from compose.core.errors import PortError
@@ -11,8 +12,8 @@ from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
 
-def as_output(walk: Any, made: Any) -> GraphValue:
-    """What a model gives, as a value. Raises `PortError` for a weight repeated along other axes than the batch."""
+def as_value(walk: Any, made: Any) -> GraphValue:
+    """A weight or constant as a value. Raises `PortError` for a weight repeated along other axes than the batch."""
     if isinstance(made, GraphValue):
         return made
     weight = walk.weight(made)
@@ -25,6 +26,11 @@ def as_output(walk: Any, made: Any) -> GraphValue:
     return walk.emit(layer, walk.inputs[0], shape=weight.shape, **arrays)
 
 
+def is_number(walk: Any, x: Any) -> bool:
+    """Whether an operand is a single constant."""
+    return not isinstance(x, (GraphValue, keras.KerasTensor)) and walk.weight(x) is None and np.ndim(x) == 0
+
+
 def _own_shape(weight: BroadcastWeight) -> tuple[tuple[int, ...], bool]:
     """The shape without the batch, and whether there is a batch."""
     if weight.shape == weight.own:
@@ -32,6 +38,6 @@ def _own_shape(weight: BroadcastWeight) -> tuple[tuple[int, ...], bool]:
     if weight.shape == (BATCH, *weight.own[1:]) and weight.own[0] == 1:
         return weight.own[1:], True
     raise PortError(
-        f"an output that depends on the input, got the weight {weight.view.source} of shape {weight.own} "
+        f"a weight as it is, or repeated for each example, got the weight {weight.view.source} of shape {weight.own} "
         f"repeated to {weight.shape}"
     )
