@@ -71,7 +71,7 @@ def derivative(
     """The convolution, in a form whose transpose in `argument` (0 or 1) a CPU runs fast."""
 
     def plain(x, kernel, over, groups):
-        if groups > 1 or jnp.finfo(x.dtype).bits < 32 or math.prod(over.size) > MOST_POSITIONS:
+        if groups > 1 or jnp.finfo(x.dtype).bits < 32 or math.prod(over.size) > MOST_POSITIONS or 0 in x.shape:
             return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
         if stretch is not None:
             return _of_stretched(x, kernel, over, stretch, argument)

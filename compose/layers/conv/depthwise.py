@@ -35,7 +35,7 @@ def derivative(x, kernel, over: Window, channels_first: bool, argument: int):
     y = jax.eval_shape(lambda x, rows: _sum_of_positions(x, rows, over), x, rows)
     if argument == 0 and max(over.stride) == 1:
         return jax.linear_transpose(lambda g: _of_input(g, rows, over), y)(x)[0]
-    if argument == 1 and math.prod(over.size) <= MOST_POSITIONS and one_cpu():
+    if argument == 1 and math.prod(over.size) <= MOST_POSITIONS and one_cpu() and 0 not in x.shape:
         return jax.linear_transpose(lambda g: _of_kernel(x, g, over), y)(rows)[0]
     return _sum_of_positions(x, rows, over)
 

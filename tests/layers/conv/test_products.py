@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compose import compose_seq, conv, relu
+from compose import compose_seq, conv, conv_transpose, depthwise_conv, relu
 from compose.layers.conv import products
 from tests.derivatives import expect_equal_derivatives
 from tests.layers.conv.test_cpu import CASES, build
@@ -68,3 +68,11 @@ def test_the_gradient_compiles_for_any_batch_size(stride):
     program = jax.export.export(jax.jit(gradients))(params, jax.ShapeDtypeStruct((any_batch, 6, 6, 3), jnp.float32))
     for a, b in zip(jax.tree.leaves(program.call(params, x)), jax.tree.leaves(gradients(params, x)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("net", [conv(40, 3), conv(40, 3, stride=2), depthwise_conv(3), conv_transpose(4, 3)], ids=str)
+def test_the_gradient_of_no_examples_is_zero(net):
+    params, state = net.init(0, jnp.ones((1, 6, 6, 3)))
+    loss = lambda p, x: jnp.sum(net.apply(p, state, x)[0])
+    of_params, of_input = jax.grad(loss, (0, 1))(params, jnp.ones((0, 6, 6, 3)))
+    assert of_input.shape == (0, 6, 6, 3) and not of_params["kernel"].any()
