@@ -202,3 +202,16 @@ def test_a_few_blocks_are_written_out_on_cpus_and_nowhere_else():
     assert [loops(8), loops(9), loops(8, unroll=1)] == [0, 1, 1]
     with tracing_for(["cuda"]):
         assert loops(8) == 1
+
+
+def test_remat_saves_memory_however_few_the_blocks():
+    wide = residual(compose_seq(fc(64, tanh), fc(6)))
+    x = jnp.ones((512, 6))
+
+    def memory(**options) -> int:
+        net = repeat(4, wide, **options)
+        params, state = net.init(0, x)
+        gradient = jax.grad(lambda p: jnp.sum(net.apply(p, state, x)[0] ** 2))
+        return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
+
+    assert memory(remat=True) < 0.6 * memory()
