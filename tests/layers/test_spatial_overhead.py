@@ -121,7 +121,8 @@ def programs(layer: Layer, by_hand: Callable, gradient: bool):
 def test_as_by_hand(layer, by_hand, gradient):
     ours, hand, args = programs(layer, by_hand, gradient)
     if by_hand in (grouped, spectral, transposed):  # on CPUs, more bytes in less time: benchmarks/spatial.py
-        expect_no_more(ours, hand, args, bytes_=2.5, flops=1.06)
+        # XLA counts no product with padding, which is most of these small images; a product of matrices has them all.
+        expect_no_more(ours, hand, args, bytes_=3.6 if gradient else 2.5, flops=2.2 if gradient else 1.06)
         assert operations(ours, args, "tpu")["convolution"] == operations(hand, args, "tpu")["convolution"]
         return
     expect_no_more(ours, hand, args)
