@@ -225,7 +225,7 @@ def killed(tmp_path, times, signals=(signal.SIGKILL,), seed=0):
 @pytest.mark.slow
 def test_killed_at_random_moments(times, signals, tmp_path):
     whole, cut, codes = killed(tmp_path, times, signals)
-    assert set(codes) <= {-9, 143, 0}
+    assert set(codes) <= {-9, -15, 143, 0}  # -15: before training began, which handles the signal
     assert set(codes) - {0}, "all of them had finished"
     jax.tree.map(np.testing.assert_array_equal, (whole.params, whole.state), (cut.params, cut.state))
     assert [row["loss"] for row in whole.history] == [row["loss"] for row in cut.history]
