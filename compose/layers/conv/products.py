@@ -6,7 +6,7 @@ several times as large as the input, and passing them through memory takes 2 to 
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import math
 
 import jax
@@ -21,7 +21,7 @@ MOST_POSITIONS = 128  # more slices than this take long to compile
 
 def all_positions(x, kernel, over: Window):
     """The convolution as one product of the kernel and the columns. Channels are last, and there are no groups."""
-    columns = lax.concatenate(over.slides(x), x.ndim - 1)
+    columns = _columns(x, over)
     y = lax.dot(columns.reshape(-1, columns.shape[-1]), kernel.reshape(-1, kernel.shape[-1]))
     return y.reshape(*columns.shape[:-1], -1)
 
@@ -77,8 +77,10 @@ def _sum_of_blocks(x, g, over: Window, images: int, rows: int, turns: tuple[int,
 
 
 def _product(x, g, over: Window):
-    """The products of cotangents and columns, `(filters, positions * channels)`."""
-    columns = _columns(x, g.shape[1:-1], over)
+    """The products of cotangents and the columns of a padded input, `(filters, positions * channels)`."""
+    none = (0,) * len(over.axes)
+    inside = dataclasses.replace(over, space=x.shape[1:-1], padding=((0, 0),) * len(none), overhang=none)
+    columns = _columns(x, inside)
     flat = lambda a: a.reshape(-1, a.shape[-1])
     return lax.dot_general(flat(g), flat(columns), (((0,), (0,)), ((), ())))
 
@@ -120,12 +122,6 @@ def _whole_blocks(x, g, over: Window, images: int, rows: int):
     return x, g
 
 
-def _columns(window, places: tuple[int, ...], over: Window):
+def _columns(x, over: Window):
     """The values of all windows at each position in the window, side by side."""
-    parts = []
-    for position in itertools.product(*map(range, over.size)):
-        first = [i * d for i, d in zip(position, over.dilation)]
-        stop = [i + (n - 1) * s + 1 for i, n, s in zip(first, places, over.stride)]
-        images, *_, channels = window.shape
-        parts.append(lax.slice(window, [0, *first, 0], [images, *stop, channels], [1, *over.stride, 1]))
-    return lax.concatenate(parts, window.ndim - 1)
+    return lax.concatenate(over.slides(x), x.ndim - 1)
