@@ -89,6 +89,13 @@ def axes_last(over: Window) -> Window:
     return dataclasses.replace(over, axes=tuple(axis - 1 for axis in over.axes))
 
 
+def padded_window(over: Window, x) -> Window:
+    """The window over `x`, part of an input that has its padding already."""
+    none = (0,) * len(over.axes)
+    space = tuple(x.shape[axis] for axis in over.axes)
+    return dataclasses.replace(over, space=space, padding=tuple(zip(none, none)), overhang=none)
+
+
 def reversed_window(over: Window, places: tuple[int, ...], stretch: tuple[int, ...]) -> Window:
     """The window over the `places` of the output that the gradient of the input sees.
 

@@ -7,7 +7,6 @@ position and place in the row: written as reductions of whole images it takes 4 
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import jax
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from compose.layers.conv.products import MOST_POSITIONS, one_cpu
-from compose.layers.window import Window, axes_last, reversed_window
+from compose.layers.window import Window, axes_last, padded_window, reversed_window
 
 VALUES = 8192  # in one step of the loop over rows, so that they stay in the cache
 
@@ -83,13 +82,8 @@ def _of_kernel(x, g, over: Window):
         here = lax.dynamic_slice(g, [example, *at, 0, 0], [1, *rows, places, filters])
         first = [i * s for i, s in zip(at, over.stride)]
         window = lax.dynamic_slice(padded, [example, *first, 0, 0], [1, *seen, *padded.shape[-2:]])
-        added = []
-        for position in itertools.product(*map(range, over.size)):
-            start = [i * d for i, d in zip(position, over.dilation)]
-            stop = [i + (n - 1) * s + 1 for i, n, s in zip(start, [*rows, places], over.stride)]
-            part = lax.slice(window, [0, *start, 0], [1, *stop, filters], [1, *over.stride, 1])
-            added.append(part * here)
-        return [a + b for a, b in zip(sums, added)], None
+        parts = padded_window(over, window).slides(window)
+        return [total + part * here for total, part in zip(sums, parts, strict=True)], None
 
     start = [jnp.zeros((1, *rows, places, filters), g.dtype)] * math.prod(over.size)
     # Transposed twice, without the checkpoint it would keep a copy of the input for each position.

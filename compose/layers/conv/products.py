@@ -6,14 +6,13 @@ several times as large as the input, and passing them through memory takes 2 to 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from compose.layers.window import Window
+from compose.layers.window import Window, padded_window
 
 VALUES = 2**19  # in the columns of a block, so that they stay in the cache
 MOST_POSITIONS = 128  # more slices than this take long to compile
@@ -78,9 +77,7 @@ def _sum_of_blocks(x, g, over: Window, images: int, rows: int, turns: tuple[int,
 
 def _product(x, g, over: Window):
     """The products of cotangents and the columns of a padded input, `(filters, positions * channels)`."""
-    none = (0,) * len(over.axes)
-    inside = dataclasses.replace(over, space=x.shape[1:-1], padding=((0, 0),) * len(none), overhang=none)
-    columns = _columns(x, inside)
+    columns = _columns(x, padded_window(over, x))
     flat = lambda a: a.reshape(-1, a.shape[-1])
     return lax.dot_general(flat(g), flat(columns), (((0,), (0,)), ((), ())))
 
