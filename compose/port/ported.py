@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,12 @@ class Ported(Result):
         seed: int = 0,
         tolerance: float = 1e-10,
         steps: int = 20,
+        also: Sequence[Any] = (),
     ) -> Report:
         """Prove the port equal to the source, in float64 with perturbed weights and random cotangents.
 
-        Outputs are compared at another batch size too, and at other lengths where both take them.
+        Outputs are compared at another batch size too, and at other lengths where both take them. Where the model
+        chooses by data, variants of the examples are tried until both ways of every choice were compared.
 
         Args:
             level: `"weights"` (each used once), `"outputs"`, `"gradients"` (of all weights and inputs), `"step"`
@@ -92,10 +95,12 @@ class Ported(Result):
             seed: for the perturbation and the cotangents.
             tolerance: the largest relative error.
             steps: the number of steps for `"steps"`.
+            also: further inputs, each an array or a tuple of them as the port was made with, such as those by which a
+                choice goes a way that no variant takes.
 
         Raises `PortError` on a mismatch, with the table and the first layer that differs.
         """
-        return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps)
+        return verify(self, level, optimizer, seed=seed, tolerance=tolerance, steps=steps, also=also)
 
     def save(self, folder: str | Path, report: Report | None = None) -> None:
         """Write `model.py`, the weights, `report.json` and a test that needs nothing but `compose`.

@@ -5,6 +5,7 @@ Proofs and files take this record; `compose.port.Ported` adds the methods that u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -78,6 +79,17 @@ class Result:
         """Inputs in the network's layout."""
         return [x if axes is None else x.transpose(axes) for x, axes in zip(inputs, self.graph.input_axes)]
 
+    def given(self, inputs: Sequence[Any]) -> list[list[np.ndarray]]:
+        """Inputs of users, each an array or a tuple of them in the source's layout, with the examples' dtypes."""
+        like = self.reference.inputs()
+        made = []
+        for xs in inputs:
+            arrays = [np.asarray(x) for x in (xs if isinstance(xs, (tuple, list)) else (xs,))]
+            if [x.ndim for x in arrays] != [x.ndim for x in like]:
+                raise PortError(f"inputs like the examples, {len(like)} arrays of their ranks, to prove the port with")
+            made.append([x.astype(y.dtype) for x, y in zip(arrays, like)])
+        return made
+
     def theirs_in(self, index: int, x: np.ndarray) -> np.ndarray:
         """One input in the source's layout."""
         axes = self.graph.input_axes[index]
@@ -109,7 +121,7 @@ class Result:
     @cached_property
     def exact(self) -> Layer:
         """The network as proofs run it: where it asks for float32 it gets float64, as in the `reference`."""
-        return self.net.map(_widened)
+        return exact(self.net)
 
     def without_dropout(self) -> Layer:
         """The `exact` network without random layers, so that training steps can be compared."""
@@ -119,6 +131,11 @@ class Result:
         """Whether a layer draws at random by no rate that could be 0, as `rrelu`."""
         layers = (layer for _, layer in walk(self.without_dropout()) if not isinstance(layer, Composite))
         return any(layer.draws and not _rates(layer) for layer in layers)
+
+
+def exact(net: Layer) -> Layer:
+    """A network that computes in float64 where it asks for float32."""
+    return net.map(_widened)
 
 
 def _widened(path: str, layer: Layer) -> Layer:

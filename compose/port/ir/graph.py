@@ -11,6 +11,21 @@ from compose.port.ir.weights import View
 
 
 @dataclass(frozen=True)
+class Body:
+    """What one way of a choice computes: a graph of its own within an operation.
+
+    Attributes:
+        inputs: its names for the values that it is given.
+        ops: the operations, in topological order, which read no other values.
+        outputs: the value that it returns.
+    """
+
+    inputs: tuple[int, ...]
+    ops: tuple[Op, ...]
+    outputs: int
+
+
+@dataclass(frozen=True)
 class Op:
     """One layer applied to values.
 
@@ -25,6 +40,7 @@ class Op:
         classes: the source's class for every prefix of `path`, such as `("Sequential", "BasicBlock", "Conv2d")`.
         where: the file and line in the user's code, or "".
         spreads: whether its inputs have different shapes, so that a sum is no residual.
+        bodies: for a `choose` what its two ways compute of its inputs but the first; they hold the weights.
     """
 
     layer: Layer
@@ -36,11 +52,15 @@ class Op:
     classes: tuple[str, ...] = ()
     where: str = ""
     spreads: bool = False
+    bodies: tuple[Body, ...] = ()
 
     def views(self) -> Iterator[View]:
-        """All `View`s of its weights and state."""
+        """All `View`s of its weights and state, and of those inside."""
         for view in (*self.weights.values(), *self.state.values()):
             yield from view if isinstance(view, tuple) else (view,)
+        for body in self.bodies:
+            for op in body.ops:
+                yield from op.views()
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,15 @@ class Lowering(Generic[V]):
         yield emitted
         emitted += self.ops[start:]
 
+    @contextlib.contextmanager
+    def separately(self) -> Iterator[None]:
+        """In the `with` block layers are emitted to a list of their own, which cannot edit those before."""
+        around, self.ops = self.ops, []
+        try:
+            yield
+        finally:
+            self.ops = around
+
     def replace_op(self, op: Op, **changes: Any) -> Op:
         """Change a layer that was emitted."""
         new = replace(op, **changes)

@@ -11,13 +11,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Row:
-    """One check: what was compared, the largest relative error, and where it is."""
+    """One check: what was compared, the largest relative error, and where it is.
+
+    Attributes:
+        empty: whether it failed since what was compared proves nothing.
+    """
 
     check: str
     what: str
     error: float
     ok: bool
     worst: str = ""
+    empty: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Report, Row, compare
 from compose.port.proof.sizes import compared_at, other_sizes, run_at
 from compose.port.proof.training import trainable, training
+from compose.port.proof.ways import Inputs, every_way, has_choices
 from compose.port.proof.witness import witnessed
 from compose.port.result import Result
 
@@ -24,8 +26,9 @@ LEVELS = ("weights", "outputs", "gradients", "step", "steps")
 
 
 def verify(
-    port: Result, level: str | None, optimizer: Any = None, *, seed: int, tolerance: float, steps: int
-) -> Report:
+    port: Result, level: str | None, optimizer: Any = None, *, seed: int, tolerance: float, steps: int,
+    also: Sequence[Any] = (),
+) -> Report:  # fmt: skip
     """See `Ported.verify`."""
     level = level or ("step" if trainable(port) else "gradients")
     if level not in LEVELS:
@@ -36,7 +39,7 @@ def verify(
     rows = [_weights(port)]
     if depth and rows[0].ok:
         with jax.enable_x64(True):
-            rows += (_outputs if depth == 1 else _gradients)(port, seed, tolerance)
+            rows += _everywhere(port, depth > 1, port.given(also), seed, tolerance)
             rows += witnessed(port)
             checks = {name: n for name, n in (("step", 1), ("steps", steps)) if LEVELS.index(name) <= depth}
             if checks:
@@ -54,24 +57,42 @@ def _weights(port: Result) -> Row:
     return Row("weights", f"each of {len(port.graph.arrays)} arrays used once", 0.0, not wrong, ", ".join(wrong))
 
 
-def _outputs(port: Result, seed: int, tolerance: float) -> list[Row]:
+def _everywhere(port: Result, gradients: bool, also: list[Inputs], seed: int, tolerance: float) -> list[Row]:
+    """Outputs, and gradients, for the examples, for other sizes, and for inputs by which choices go other ways."""
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
-    theirs = port.reference.outputs(arrays, inputs)
+    compared = _with_gradients if gradients else _outputs
+    rows = compared(port, arrays, inputs, seed, tolerance)
+    if not rows[0].ok:
+        return rows
     other = other_sizes(port, arrays, inputs, seed)
-    params, state = port.weights.load(arrays, jnp.asarray, True)  # frees the arrays it has read
+    ours = run_at(port, *port.weights.load(arrays, jnp.asarray), other)
+    rows.insert(1, compared_at(other, ours, tolerance))
+    if not also and not has_choices(port):
+        return rows
+    tried = [inputs, other.inputs] if other.inputs else [inputs]
+    more, missed = every_way(port, arrays, tried, also)
+    for given in more:
+        found = compared(port, arrays, given, seed, tolerance)
+        rows += [replace(row, what=f"{row.what}, other numbers") for row in found]
+    proofs = [row for row in rows if not row.empty]
+    kinds = {row.check for row in proofs}  # it is enough that one of the inputs proves something
+    rows = [*proofs, *(row for row in rows if row.empty and (not more or row.check not in kinds))]
+    return [*rows, Row("ways", "both ways of every choice", 0.0, not missed, missed)] if has_choices(port) else rows
+
+
+def _outputs(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:
+    theirs = port.reference.outputs(arrays, inputs)
+    params, state = port.weights.load(arrays, jnp.asarray)
     forward, floating = _forward(port, state, inputs)
     ours = jax.jit(forward)(params, floating)
-    rows = _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
-    return [*rows, compared_at(other, run_at(port, params, state, other), tolerance)] if rows[0].ok else rows
+    return _compared(port.theirs_out([np.asarray(y) for y in jax.tree.leaves(ours)]), theirs, tolerance)
 
 
-def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
-    arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
+def _with_gradients(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:
     theirs = port.reference.gradients(arrays, inputs, seed)
     outputs, params, xs = gradients(port, arrays, inputs, seed)
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
-        rows.append(_elsewhere(port, arrays, inputs, seed, tolerance))
         if not isinstance(theirs, Gradients):
             return rows + theirs.rows(xs, _of_source(port, params, arrays))
         every = [*theirs.inputs, *theirs.weights.values()]
@@ -81,15 +102,9 @@ def _gradients(port: Result, seed: int, tolerance: float) -> list[Row]:
         pairs = {k: (ours.get(k, np.zeros_like(g)), g) for k, g in theirs.weights.items()}
         rows.append(compare("gradients", pairs, tolerance))
         if every and theirs.exist and not any(map(np.any, every)):
-            rows.append(Row("gradients", "one that is not zero", 0.0, False, "zero everywhere, which proves nothing"))
+            said = "zero everywhere, which proves nothing"
+            rows.append(Row("gradients", "one that is not zero", 0.0, False, said, empty=True))
     return rows
-
-
-def _elsewhere(port: Result, arrays: Arrays, inputs: list[np.ndarray], seed: int, tolerance: float) -> Row:
-    """The outputs for other sizes, compared."""
-    other = other_sizes(port, arrays, inputs, seed)
-    weights = port.weights.load(arrays, jnp.asarray)
-    return compared_at(other, run_at(port, *weights, other), tolerance)
 
 
 def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
@@ -102,7 +117,8 @@ def _of_source(port: Result, gradients: Any, arrays: Arrays) -> Arrays:
 def _compared(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> list[Row]:
     rows = [compare("outputs", {f"output {i}": pair for i, pair in enumerate(zip(ours, theirs))}, tolerance)]
     if any(o.size > 1 and o.dtype.kind == "f" and np.all(o == o.flat[0]) for o in theirs):
-        rows.append(Row("outputs", "outputs that vary", 0.0, False, "a constant output, which proves nothing"))
+        said = "a constant output, which proves nothing"
+        rows.append(Row("outputs", "outputs that vary", 0.0, False, said, empty=True))
     return rows
 
 

@@ -17,17 +17,21 @@ from compose.layers.dropout import dropout
 from compose.layers.pool.global_pool import global_avg_pool, global_max_pool
 from compose.layers.shape import flatten
 from compose.layers.take import at
-from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.graph import Body, Op, SourceGraph
 from compose.port.ir.weights import Constant, View
 from compose.port.structure.recognize import recognize
 
 _ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
 
 
-def canonicalize(graph: SourceGraph, inputs: Mapping[int, Any] | None = None) -> tuple[list[Op], int]:
+def canonicalize(
+    graph: SourceGraph | Body, inputs: Mapping[int, Any] | None = None, apart: frozenset[tuple] = frozenset()
+) -> tuple[list[Op], int]:
     """The operations that the output depends on, in canonical form, and the one value that they compute.
 
-    `inputs` are the abstract values of the graph's inputs, where they are known.
+    Args:
+        inputs: the abstract values of the graph's inputs, where they are known.
+        apart: the weights that other graphs read too, whose layers stay as they are.
     """
     _check(graph)
     ops, output = _single_output([_shortest(op) for op in graph.ops], graph.outputs)
@@ -35,10 +39,24 @@ def canonicalize(graph: SourceGraph, inputs: Mapping[int, Any] | None = None) ->
     ops = recognize(_nested_concats(_live(ops, output)), output, inputs or {})
     ops, output = _without_identities(ops, output)
     ops = _padded_alike(_live(ops, output))
-    return _merged(ops, output), output
+    apart |= _read_by_several(ops)
+    ops = [replace(op, bodies=tuple(_body(body, apart) for body in op.bodies)) if op.bodies else op for op in ops]
+    return _merged(ops, output, apart), output
 
 
-def _check(graph: SourceGraph) -> None:
+def _body(body: Body, apart: frozenset[tuple]) -> Body:
+    ops, output = canonicalize(body, None, apart)
+    return Body(body.inputs, tuple(ops), output)
+
+
+def _read_by_several(ops: list[Op]) -> frozenset[tuple]:
+    """The weights that a way of a choice reads, and another graph."""
+    graphs = [[op for op in ops if not op.bodies], *(body.ops for op in ops for body in op.bodies)]
+    read = Counter(part for graph in graphs for part in {_part(view) for op in graph for view in op.views()})
+    return frozenset(part for part, times in read.items() if times > 1)
+
+
+def _check(graph: SourceGraph | Body) -> None:
     known = set(graph.inputs)
     for op in graph.ops:
         missing = [v for v in op.inputs if v not in known]
@@ -137,18 +155,18 @@ def _nested_concats(ops: list[Op]) -> list[Op]:
     return nested
 
 
-def _merged(ops: list[Op], output: int) -> list[Op]:
+def _merged(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:
     """Operations that one layer computes together: an activation becomes the argument of the layer before it.
 
     Only where nothing else reads the value between, and where each run of a shared layer is followed by the same one.
     """
-    merged = _joined(ops, output, frozenset())
+    merged = _joined(ops, output, apart)
     layers: dict[tuple, set[Layer]] = defaultdict(set)
     for op in merged:
         for view in (t for t in op.views() if not isinstance(t, Constant)):
             layers[_part(view)].add(op.layer)
-    apart = frozenset(part for part, of in layers.items() if len(of) > 1)
-    return _joined(ops, output, apart) if apart else merged
+    differ = frozenset(part for part, of in layers.items() if len(of) > 1)
+    return _joined(ops, output, apart | differ) if differ else merged
 
 
 def _joined(ops: list[Op], output: int, apart: frozenset[tuple]) -> list[Op]:

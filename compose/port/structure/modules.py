@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from compose.port.ir.graph import Op
+from compose.combinators import choose
+from compose.port.ir.graph import Body, Op
 from compose.port.structure.module_names import CONTAINERS, leaf_label, scope_label
 from compose.port.structure.piece import Piece, leaf
 from compose.port.structure.reduce import Node, as_read, one_node, reduce
@@ -39,7 +40,7 @@ class Modules:
         for name, group in groups.items():
             for call in _calls(group):
                 nodes += self.module(name, call, ops, depth, wanted)
-        nodes += [Node(_leaf(op), op.inputs, op.output) for op in ops if len(op.path) <= depth]
+        nodes += [Node(self.leaf(op), op.inputs, op.output) for op in ops if len(op.path) <= depth]
         return reduce(as_read(nodes, [op.output for op in ops]), wanted)
 
     def module(self, name: str, call: list[Op], around: list[Op], depth: int, wanted: frozenset[int]) -> list[Node]:
@@ -48,7 +49,7 @@ class Modules:
         exits = tuple(v for v in inside if v in read)
         entries = tuple(dict.fromkeys(v for op in call for v in op.inputs if v not in inside))
         if len(call) == 1:
-            single = _leaf(call[0])
+            single = self.leaf(call[0])
             if len(call[0].path) > depth + 1:
                 label = scope_label(name, *_around(call[0], depth)) if single.holds else ""
                 single = single.but(label=label or single.label)
@@ -59,6 +60,17 @@ class Modules:
             return nodes
         node = one_node(nodes, entries, exits[0])
         return [Node(self.titled(name, call[0], depth, node.piece), node.inputs, node.output)]
+
+    def leaf(self, op: Op) -> Piece:
+        """One operation; for a choice what its ways compute, each in its own structure."""
+        if not op.bodies:
+            return _leaf(op)
+        ways = tuple(self.way(body, len(op.path)) for body in op.bodies)
+        return Piece(choose(*(way.layer for way in ways)), ways)
+
+    def way(self, body: Body, depth: int) -> Piece:
+        nodes = self.region(list(body.ops), depth, frozenset({body.outputs}))
+        return one_node(nodes, body.inputs, body.outputs).piece
 
     def titled(self, name: str, op: Op, depth: int, piece: Piece) -> Piece:
         cls, around = _around(op, depth)

@@ -21,19 +21,28 @@ def follow_batch(flat: Flat, second: Flat, batch: int, other: int) -> dict[int, 
     any batch cannot say.
     """
     numbers: dict[int, BatchNumber] = {}
-    for i, (eqn, twin) in enumerate(zip(flat.eqns, second.eqns)):
+    _follow(flat.eqns, second.eqns, batch, other, numbers)
+    return numbers
+
+
+def _follow(eqns: list[Eqn], twins: list[Eqn], batch: int, other: int, numbers: dict[int, BatchNumber]) -> None:
+    """Note the numbers of operations, in place, and of the ways of choices among them."""
+    for i, (eqn, twin) in enumerate(zip(eqns, twins)):
         if eqn.name != twin.name or len(eqn.inputs) != len(twin.inputs):
             raise PortError(other_operations("jax.vmap,", user_line(eqn.where)))
         try:
             _check(eqn, twin, batch, other)
-            inputs = [_constant(a, b, eqn, batch, other, numbers) for a, b in zip(eqn.inputs, twin.inputs)]
+            constant = lambda a, b: _constant(a, b, eqn, batch, other, numbers)  # noqa: B023
+            inputs = tuple(map(constant, eqn.inputs, twin.inputs))
+            for way, second in zip(eqn.ways, twin.ways):
+                _follow(way.eqns, second.eqns, batch, other, numbers)
+                way.outputs[:] = map(constant, way.outputs, second.outputs)
         except PortError as e:
             e.add_note(f"at {user_line(eqn.where)}")
             raise
-        flat.eqns[i] = eqn.but(inputs=tuple(inputs))
-    if len(flat.eqns) != len(second.eqns):
-        raise PortError(other_operations("jax.vmap,", user_line(flat.eqns[-1].where)))
-    return numbers
+        eqns[i] = eqn.but(inputs=inputs)
+    if len(eqns) != len(twins):
+        raise PortError(other_operations("jax.vmap,", user_line((eqns or twins)[-1].where)))
 
 
 def _constant(a: Any, b: Any, eqn: Eqn, batch: int, other: int, numbers: dict[int, BatchNumber]) -> Any:

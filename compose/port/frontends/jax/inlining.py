@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,13 @@ class Var:
     dtype: Any
 
 
+class Way(NamedTuple):
+    """One way of a choice: operations that read values around it too, and what it returns."""
+
+    eqns: list[Eqn]
+    outputs: list[Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Eqn:
     """One operation: its inputs are `Var`s, constants, or random keys.
@@ -46,6 +53,7 @@ class Eqn:
         where: JAX's records of the lines that made it, and the functions around it.
         whole: for a function of JAX that is kept whole, its name and its options.
         label: another name than the primitive's.
+        ways: for a choice by data, those that it chooses from.
     """
 
     primitive: Any
@@ -56,6 +64,7 @@ class Eqn:
     where: tuple
     whole: tuple[str, dict[str, Any]] | None = None
     label: str = ""
+    ways: tuple[Way, ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,15 +93,7 @@ class Flat:
         self.inputs = [Var(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
         self.fixed = set(self.inputs[: weights or 0])
         self.outputs = self._walk(closed, list(self.inputs), -1, ())
-        self._keep_what_is_read()
-
-    def _keep_what_is_read(self) -> None:
-        needed, kept = {v for v in self.outputs if isinstance(v, Var)}, []
-        for eqn in reversed(self.eqns):
-            if not needed.isdisjoint(eqn.outputs):
-                kept.append(eqn)
-                needed.update(v for v in eqn.inputs if isinstance(v, Var))
-        self.eqns = kept[::-1]
+        self.eqns = _read(self.eqns, self.outputs)
 
     def _walk(self, closed: ClosedJaxpr, given: list, scope: int, around: tuple) -> list:
         jaxpr = closed.jaxpr
@@ -120,6 +121,10 @@ class Flat:
                 branches = eqn.params["branches"]
                 chosen = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
                 made = self._walk(closed_jaxpr(chosen), inputs[1:], within, where)
+            elif name == "cond":
+                made = tuple(Var(v.aval.shape, v.aval.dtype) for v in eqn.outvars)
+                ways = tuple(self._way(b, inputs[1:], within, where) for b in eqn.params["branches"])
+                self.eqns.append(Eqn(eqn.primitive, eqn.params, tuple(inputs), made, within, where, ways=ways))
             elif name == "while" and (turns := self._known_turns(eqn, inputs, within, where)) is not None:
                 made = turns
             else:
@@ -140,6 +145,12 @@ class Flat:
                     self.fixed.update(made)
             env.update(zip(eqn.outvars, made))
         return [read(v) for v in jaxpr.outvars]
+
+    def _way(self, branch: Any, given: list, scope: int, around: tuple) -> Way:
+        before, self.eqns = self.eqns, []
+        outputs = self._walk(closed_jaxpr(branch), given, scope, around)
+        way, self.eqns = Way(_read(self.eqns, outputs), outputs), before
+        return way
 
     def _writes_out(self, eqn: Any, inputs: list) -> bool:
         """Whether a loop is short enough to be written out; one over data needs a length that stays."""
@@ -197,6 +208,16 @@ class Flat:
 def closed_jaxpr(jaxpr: Any) -> ClosedJaxpr:
     """A jaxpr with its constants; from JAX 0.12 on every jaxpr carries them."""
     return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
+
+
+def _read(eqns: list[Eqn], outputs: list) -> list[Eqn]:
+    """The operations that the outputs need."""
+    needed, kept = {v for v in outputs if isinstance(v, Var)}, []
+    for eqn in reversed(eqns):
+        if not needed.isdisjoint(eqn.outputs):
+            kept.append(eqn)
+            needed.update(v for v in eqn.inputs if isinstance(v, Var))
+    return kept[::-1]
 
 
 def _scan_inputs(eqn: Any, inputs: list) -> tuple[list, list, list]:

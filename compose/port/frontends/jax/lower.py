@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.jax.batch import follow_batch
-from compose.port.frontends.jax.inlining import Eqn, Flat, Var
+from compose.port.frontends.jax.inlining import Eqn, Flat, Var, Way
 from compose.port.frontends.jax.limits import limits_of_float32
 from compose.port.frontends.jax.operands import Operands
 from compose.port.frontends.jax.passes.functions import Match, found
@@ -70,20 +70,17 @@ class JaxLowering(Operands):
 
     def unread(self, flat: Flat) -> tuple[View, ...]:
         """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
-        unread = []
+        unread, eqns = [], [e for e in _inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
-            readers = [
-                e for e in flat.eqns if any(v is var for v in e.inputs) and not self.uses.keys().isdisjoint(e.outputs)
-            ]
+            readers = [e for e in eqns if any(v is var for v in e.inputs)]
+            given = sum(v is var for e in readers if e.ways for v in e.inputs)  # to the ways of choices
+            readers = [e for e in readers if not e.ways]
+            uses = self.uses.get(var, 0) - given
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
-            if var not in self.uses:
+            if not uses:
                 unread.append(View(name))
-            elif (
-                array.ndim
-                and self.uses[var] == len(readers)
-                and all(_rows(e, array.shape) is not None for e in readers)
-            ):
+            elif array.ndim and uses == len(readers) and all(_rows(e, array.shape) is not None for e in readers):
                 free = np.ones(len(array), int)
                 for rows in (_rows(e, array.shape) for e in readers):
                     free[slice(*rows)] = 0  # pyright: ignore[reportOptionalIterable]
@@ -93,8 +90,19 @@ class JaxLowering(Operands):
 
     def lowered(self, flat: Flat, given: Sequence[Any]) -> list:
         """The outputs of a trace whose inputs are these values, weights and constants."""
-        self.makers.update({v: e for e in flat.eqns for v in e.outputs})
         self.env.update(zip(flat.inputs, given))
+        return self._run(flat)
+
+    def within_way(self, way: Way) -> list:
+        """The outputs of one way of a choice. No function is recognised across its ends."""
+        around, self.makers = self.makers, {}
+        try:
+            return self._run(way)
+        finally:
+            self.makers = around
+
+    def _run(self, flat: Flat | Way) -> list:
+        self.makers.update({v: e for e in flat.eqns for v in e.outputs})
         for eqn, match in self._steps(flat):
             self._lower(eqn, match)
         return [self.value(v) for v in flat.outputs]
@@ -194,7 +202,7 @@ class JaxLowering(Operands):
         arrays = [jax.ShapeDtypeStruct(a.shape, wide(a)) for a in self.model.arrays.values()]
         return arrays, [jax.ShapeDtypeStruct(s, wide(x)) for s, x in zip(shapes, self.examples)]
 
-    def _steps(self, flat: Flat) -> list[tuple[Eqn, Match | None]]:
+    def _steps(self, flat: Flat | Way) -> list[tuple[Eqn, Match | None]]:
         """The operations that the outputs need, with the known functions that they are the ends of."""
         needed = {v for v in flat.outputs if isinstance(v, Var)}
         steps: list[tuple[Eqn, Match | None]] = []
@@ -260,6 +268,14 @@ class JaxLowering(Operands):
         if not isinstance(value, Value):
             raise PortError("outputs that depend on the input, got a constant or a weight")
         return self.whole(value).index
+
+
+def _inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:
+    """The operations, and those in the ways of choices."""
+    for eqn in eqns:
+        yield eqn
+        for way in eqn.ways:
+            yield from _inside(way.eqns)
 
 
 def _rows(eqn: Eqn, shape: tuple[int, ...]) -> tuple[int, int] | None:

@@ -138,7 +138,7 @@ class Operands(Arithmetic[Value]):
     def applied(self, eqn: Eqn, given: list) -> list | None:
         """What an operation makes of values, weights and constants; broadcasting along the batch stays undone."""
         spread = [v for v in given if isinstance(v, Value) and v.own]
-        if not spread:
+        if not spread and not _widened(eqn, given):
             return self.results_of(eqn, given)
         if eqn.name not in ELEMENTWISE:
             return self.results_of(eqn, [self.whole(v) for v in given])
@@ -253,6 +253,14 @@ class Operands(Arithmetic[Value]):
 def as_type(kind: str) -> Any:
     """The conversion to booleans, whole numbers or floats, by NumPy's letter for them."""
     return word("ops.astype")(dtype="bool" if kind == "b" else word("float32" if kind == "f" else "int32"))
+
+
+def _widened(eqn: Eqn, given: list) -> bool:
+    """Whether a constant, and no value, has the shape of an operation's result."""
+    shapes = [v.shape for v in given if isinstance(v, Value) and v.ndim]
+    shape = eqn.outputs[0].shape
+    constants = [v.shape for v in given if isinstance(v, np.ndarray)]
+    return eqn.name in ELEMENTWISE and bool(shapes) and shape in constants and shape not in shapes
 
 
 def _floating(x: Value) -> bool:

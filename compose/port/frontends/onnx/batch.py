@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.choices import inside
 from compose.port.frontends.onnx.constant_folding import Graph
 from compose.port.frontends.onnx.examples import Sizes
 from compose.port.lowering.batch import SECOND
@@ -25,9 +26,10 @@ def note_varying(graph: Graph, second: Graph) -> None:
 
     Raises `PortError` for a size that follows from the batch in another way than as a multiple of it.
     """
-    if [node.outputs for node in graph.nodes] != [node.outputs for node in second.nodes]:
+    nodes, others = (list(inside(g.nodes)) for g in (graph, second))
+    if [node.outputs for node in nodes] != [node.outputs for node in others]:
         raise BatchError("operations that are the same for any batch")
-    for node in graph.nodes:
+    for node in nodes:
         for name in (*node.inputs, *node.outputs):
             sizes = zip(graph.shapes.get(name, ()), second.shapes.get(name, ()))
             if any(a != b and (a % BATCH or a // BATCH * SECOND != b) for a, b in sizes):

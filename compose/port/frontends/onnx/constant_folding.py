@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from compose.core.errors import PortError
+from compose.port.frontends.onnx.choices import chosen, inside, live
 from compose.port.frontends.onnx.exact import evaluator
 from compose.port.frontends.onnx.functions import body, is_function, type_of
 from compose.port.frontends.onnx.loops import LOOPS, unrolled
@@ -88,12 +89,11 @@ def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], expand: fr
         else:
             graph.constants[tensor.name] = value
     _walk(graph, source.node)
-    graph.nodes = _live(graph)
-    for node in graph.nodes:
-        if node.op in SUBGRAPHS:
+    graph.nodes = live(graph.nodes, graph.outputs)
+    for node in inside(graph.nodes):
+        if node.op in SUBGRAPHS and not node.ways:
             raise PortError(
-                f"a model without control flow, got {node.op} at {node.where}: "
-                "export it with both ways computed and chosen by Where, and loops written out"
+                f"loops of a known number of turns, got {node.op} at {node.where}: export the model with it written out"
             )
         if graph.vague.intersection(node.outputs):
             if named_rule(node.op) is None:
@@ -109,6 +109,9 @@ def _walk(graph: Graph, protos: Iterable[onnx.NodeProto]) -> None:
             way = node.get("then_branch" if graph.constants[node.inputs[0]].item() else "else_branch")
             ends = [helper.make_node("Identity", [o.name], [n]) for o, n in zip(way.output, node.outputs)]
             _walk(graph, [*way.node, *ends])
+        elif node.op == "onnx.If" and not graph.vague.intersection(node.inputs):
+            graph.nodes.append(chosen(graph, node, _walk))
+            graph.follow(graph.nodes[-1])
         elif node.op in LOOPS and unrolled(graph, node, _walk):
             continue
         elif not _folds(graph, node):
@@ -188,12 +191,3 @@ def evaluated(graph: Graph, node: Node, given: dict[str, np.ndarray]) -> list[np
         return evaluator(one).run(None, given)  # pyright: ignore[reportReturnType]
     except Exception as e:
         raise PortError(f"constants that {node.op} at {node.where} can be computed of: {e}") from e
-
-
-def _live(graph: Graph) -> list[Node]:
-    wanted, kept = set(graph.outputs), []
-    for node in reversed(graph.nodes):
-        if wanted & set(node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-    return kept[::-1]

@@ -32,6 +32,8 @@ def widen_node(node: onnx.NodeProto) -> None:
     for attribute in node.attribute:
         if attribute.type == onnx.AttributeProto.TENSOR:
             _widen(attribute.t)
+        for inner in attribute.g.node:
+            widen_node(inner)
         if attribute.name in ("to", "dtype") and attribute.i in _FLOATS:
             attribute.i = TensorProto.DOUBLE
     if node.op_type == "ConstantOfShape" and not node.attribute:

@@ -92,6 +92,14 @@ def _rename(graph: onnx.GraphProto, place: Place, names: dict[str, str], attribu
         value.name = names.setdefault(value.name, f"{place.prefix}/{value.name}")
 
 
+def read_from_outside(graph: onnx.GraphProto) -> set[str]:
+    """The values that a graph within a node reads from around it, as those within its own nodes do."""
+    made = {x.name for x in (*graph.input, *graph.initializer)} | {n for node in graph.node for n in node.output}
+    read = {n for node in graph.node for n in node.input if n}
+    inner = (read_from_outside(a.g) for node in graph.node for a in node.attribute if a.HasField("g"))
+    return read.union(*inner, (o.name for o in graph.output)) - made
+
+
 def type_of(kind: int, shape: tuple[int, ...]) -> onnx.TypeProto:
     return helper.make_tensor_type_proto(kind, shape)
 

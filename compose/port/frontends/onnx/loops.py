@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from compose.port.frontends.onnx.float64 import widened_tensor
-from compose.port.frontends.onnx.functions import Place, written
+from compose.port.frontends.onnx.functions import Place, read_from_outside, written
 from compose.port.frontends.onnx.model import Node
 
 LOOPS = ("onnx.Loop", "onnx.Scan")
@@ -89,10 +89,7 @@ def _turn(graph: Any, node: Node, turn: int, given: list[str], walk: Walk) -> li
     body = node.get("body")
     place = Place(f"{node.outputs[0]}/{turn}", node.name or "loop", getattr(node.proto, "metadata_props", ()))
     names = dict(zip((x.name for x in body.input), given))
-    made = {name for inner in body.node for name in inner.output}
-    own = {tensor.name for tensor in body.initializer}
-    read = {name for inner in body.node for name in inner.input}
-    names |= {name: name for name in read - made - own - set(names)}
+    names |= {name: name for name in read_from_outside(body)}
     start = [_constant(f"{place.prefix}/{t.name}", numpy_helper.to_array(widened_tensor(t))) for t in body.initializer]
     names |= {t.name: f"{place.prefix}/{t.name}" for t in body.initializer}
     walk(graph, [*start, *(written(inner, place, names, {}) for inner in body.node)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ _IMAGE_OPS = {
     )
 }  # fmt: skip
 _BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
-_READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways")
+_READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways", "onnx.If")
 
 
 class FormError(PortError):
@@ -62,10 +62,7 @@ class OnnxLowering(Operands):
     def run(self, name: str) -> SourceGraph:
         """Lower every node; those without a rule are collected in `missing`."""
         inputs = [self._input(name) for name in self.graph.inputs]
-        for node in self.graph.nodes:
-            self.node = node
-            results = self._call(node)
-            self.env.update(zip(node.outputs, results if isinstance(results, tuple) else (results,)))
+        self.walk(self.graph.nodes)
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
@@ -94,6 +91,13 @@ class OnnxLowering(Operands):
         return self._before_reshape.get(x)
 
     # The walk.
+
+    def walk(self, nodes: Iterable[Node]) -> None:
+        """Lower nodes, one after the other."""
+        for node in nodes:
+            self.node = node
+            results = self._call(node)
+            self.env.update(zip(node.outputs, results if isinstance(results, tuple) else (results,)))
 
     def _input(self, name: str) -> Value:
         shape = self.graph.shapes[name]

@@ -16,6 +16,21 @@ HALF = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True)
+class Way:
+    """One way of an If.
+
+    Attributes:
+        nodes: what it computes.
+        given: the names that it has for the inputs of the If but the first, which is the condition.
+        outputs: what it returns.
+    """
+
+    nodes: tuple[Node, ...]
+    given: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Node:
     """One operation.
 
@@ -25,6 +40,7 @@ class Node:
         attributes: by name, in Python's types; floats as they were meant.
         path, classes: the names of the modules around it, and their classes where the file says them.
         proto: as the file has it, or None.
+        ways: of an If by data, for True and for False.
     """
 
     op: str
@@ -35,6 +51,7 @@ class Node:
     classes: tuple[str, ...] = ()
     name: str = ""
     proto: Any = None
+    ways: tuple[Way, ...] = ()
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.attributes.get(name, default)

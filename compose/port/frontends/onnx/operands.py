@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 import numpy as np
+from onnx import helper
 
 from compose.core.errors import PortError
 from compose.core.registry import word
@@ -65,6 +66,10 @@ class Operands(LayoutLowering):
         """Raise `BatchError` for a constant that is another one for another batch."""
         if any(id(x) in self._varying for x in xs):
             raise BatchError(f"numbers that do not follow from the batch, at {self.node.where} ({self.node.op})")
+
+    def counts(self, name: str) -> bool:
+        """Whether a value is of whole numbers."""
+        return helper.tensor_dtype_to_np_dtype(self.graph.kinds[name]).kind in "iu"
 
     def value(self, x: Any) -> Value:
         """What a layer may read. Raises `PortError` for a weight or a constant."""

@@ -1,4 +1,4 @@
-"""Control flow that depends on no data: branches that are known, loops of a known number of steps."""
+"""Control flow: branches that are known, loops of a known number of steps, and both ways of a choice by data."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import numpy as np
 import tensorflow as tf
 
 from compose.port.frontends.tensorflow.constant_folding import Known
-from compose.port.frontends.tensorflow.inlining import Flat
+from compose.port.frontends.tensorflow.float64.nodes import operation
+from compose.port.frontends.tensorflow.inlining import ASSIGNS, Flat
 from compose.port.frontends.tensorflow.passes.tensor_lists import without_lists
 
 CHOICES = ("If", "StatelessIf")
 LOOPS = ("While", "StatelessWhile")
+WAYS = ("then", "else")
+CHOICE = "choice"  # begins the names of the nodes that take the output of one of two ways
 _MOST = 256  # steps of a loop
 
 HINTS = {
-    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase", "Switch", "Merge"), "tf.where"),
+    **dict.fromkeys(("If", "StatelessIf"), "tf.cond of a boolean whose ways assign no variables"),
+    **dict.fromkeys(("Case", "StatelessCase"), "tf.cond within tf.cond"),
+    **dict.fromkeys(("Switch", "Merge"), "tf.where"),
     **dict.fromkeys(("While", "StatelessWhile", "Enter", "Exit"), f"a loop of a known number of steps, up to {_MOST}"),
 }
 
@@ -29,7 +34,7 @@ _OF_NUMBERS = {
 
 
 def settle(flat: Flat, outputs: list[str]) -> None:
-    """Inline every branch and loop whose condition is known; those that depend on data stay."""
+    """Inline every branch and loop whose condition is known, and both ways of a choice by data; other loops stay."""
     _without_switches(flat, outputs)
     left: set[str] = set()
     while True:
@@ -40,6 +45,7 @@ def settle(flat: Flat, outputs: list[str]) -> None:
         known = Known(flat.imported(list(node.input)))
         done = _chosen(flat, node, known) if node.op in CHOICES else _unrolled(flat, node, known)
         known.close()
+        done = done or (node.op in CHOICES and _both(flat, node))
         left |= set() if done else {node.name}
     if not left:
         without_lists(flat, outputs, lambda tensor: _number(flat, tensor, None))
@@ -53,6 +59,33 @@ def _chosen(flat: Flat, node: Any, known: Known) -> bool:
     branch = flat.library[node.attr["then_branch" if which else "else_branch"].func.name]
     flat.become(node, flat.inline(branch, node.input[1:], f"{node.name}>", node.name))
     return True
+
+
+def _both(flat: Flat, node: Any) -> bool:
+    """Both ways of a choice by data, and for each output a node that takes that of one way, as `CHOICE` says.
+
+    False for a condition that is no boolean, and for ways that write to variables.
+    """
+    ways = [flat.library[node.attr[name].func.name] for name in ("then_branch", "else_branch")]
+    if node.attr["Tcond"].type != tf.bool.as_datatype_enum or any(_writes(flat, way) for way in ways):
+        return False
+    given, which = list(node.input[1:]), node.input[0]
+    results = [flat.inline(way, given, f"{node.name}>{name}>", node.name) for way, name in zip(ways, WAYS)]
+    ends = []
+    for i, (pair, dtype) in enumerate(zip(zip(*results), node.attr["Tout"].list.type)):
+        end = operation(f"{node.name}>{CHOICE}{i}", "SelectV2", [which, *pair], T=tf.as_dtype(dtype))
+        flat.nodes[end.name] = end
+        flat.before[end.name] = flat.before.get(node.name, [])
+        ends.append(f"{end.name}:0")
+    flat.become(node, ends)
+    return True
+
+
+def _writes(flat: Flat, function: Any) -> bool:
+    """Whether a function, or one that it calls, writes to variables."""
+    called = [a.func.name for n in function.node_def for a in n.attr.values() if a.HasField("func")]
+    inner = [flat.library[name] for name in called if name in flat.library]
+    return any(n.op in ASSIGNS for n in function.node_def) or any(_writes(flat, f) for f in inner)
 
 
 def _unrolled(flat: Flat, node: Any, known: Known) -> bool:

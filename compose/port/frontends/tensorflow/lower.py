@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.capture import Captured
+from compose.port.frontends.tensorflow.choices import gathered
 from compose.port.frontends.tensorflow.float64.graph import Exact
 from compose.port.frontends.tensorflow.hints import hint
 from compose.port.frontends.tensorflow.idiom_layers import IdiomLayers
@@ -30,6 +32,7 @@ class TensorFlowLowering(Operands):
     Attributes:
         exact, captured: the graph in float64, and as TensorFlow has it.
         inputs: the values of the inputs.
+        names: for each value of a layer the operation that it was emitted for.
         op: the operation that is being lowered.
     """
 
@@ -41,6 +44,7 @@ class TensorFlowLowering(Operands):
         self.output_axes: list[tuple[int, ...] | None] = []
         self.idioms = IdiomLayers(self)
         self.inputs: list[Value] = []
+        self.names: dict[int, str] = {}
         self.op: tf.Operation
 
     def run(self, name: str) -> SourceGraph:
@@ -56,6 +60,7 @@ class TensorFlowLowering(Operands):
         outputs = self._outputs(leaves)
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
+        self.ops = gathered(self.ops, self.names, {v.index for v in leaves}, self.new_index())
         self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], {v.index for v in leaves})
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(placed(self.ops)), outputs, arrays, name, input_axes,
@@ -68,6 +73,11 @@ class TensorFlowLowering(Operands):
     def shape(self) -> tuple[int, ...]:
         """The source's shape of the first output of the operation that is being lowered."""
         return self.shape_of(self.op.outputs[0])
+
+    def result(self, inputs: Sequence[Value], shape: Iterable[int] | None, ours: Iterable[int] | None = None) -> Value:
+        made = super().result(inputs, shape, ours)
+        self.names[made.index] = self.op.name
+        return made
 
     def place(self) -> Place:
         path = scopes(self.op.name)

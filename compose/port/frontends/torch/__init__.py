@@ -101,7 +101,7 @@ def read(
     low, written = lowered(exported)
     graph = on_whole_arrays(written, exported.call)
     again = lambda call: on_whole_arrays(lowered(export(model, call, exported.free))[1], call)
-    changed = graph is not written
+    changed = graph is not written or any(op.bodies for op in graph.ops)  # what a way reads, no other length shows
     graph = replace(graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes))
     axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, changed, again)
     return Read(model, pinned(graph, axes, [x.shape for x in exported.call.tensors]), exported.call, low.exact)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from compose.port.frontends.torch.branching import plain_choices
+
 
 @dataclass(frozen=True)
 class Call:
@@ -50,4 +52,6 @@ class Call:
     def run(self, model: torch.nn.Module, tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
         """The outputs for other tensors, as a flat list. The tensors are copied, since a model may write to them."""
         args, kwargs = self.of_tensors(x.clone() for x in tensors).arguments
-        return [o for o in pytree.tree_leaves(model(*args, **kwargs)) if isinstance(o, torch.Tensor)]
+        with plain_choices():
+            made = model(*args, **kwargs)
+        return [o for o in pytree.tree_leaves(made) if isinstance(o, torch.Tensor)]

@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 import compose
 from compose.core.errors import PortError
+from compose.port.frontends.torch.branching import ChoiceOfSizes, traced_choices
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
 from compose.port.frontends.torch.traceable import traceable_losses
@@ -69,7 +70,7 @@ def in_inference(model: torch.nn.Module) -> Iterator[None]:
         tensors: Any = torch.Tensor
         tensors.data = _TRACED_DATA
         try:
-            with traceable_losses():
+            with traceable_losses(), traced_choices():
                 yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
@@ -84,6 +85,8 @@ def _first_that_exports(model: torch.nn.Module, call: Call, free: bool | None) -
         try:
             with kept_whole(model) as calls, torch.enable_grad():
                 return Exported(_export(model, given, batch), calls, given, batch is not None)
+        except ChoiceOfSizes as e:
+            raise ChoiceOfSizes(f"{e}{_own_line(e)}") from e
         except Exception as e:
             errors.append(e)
     error = errors[-1]
@@ -203,7 +206,7 @@ def user_line(node) -> str:
     """The file and line of the user's code that made a node, or the module where no such code did."""
     trace = node.meta.get("stack_trace") or ""
     places = [line.strip().removeprefix('File "') for line in trace.splitlines() if line.strip().startswith("File ")]
-    own = [p for p in places if not _foreign(p)]
+    own = [p for p in places if not _foreign(p) and not p.startswith("<eval_with_key>")]
     if own:
         file, _, rest = own[-1].partition('", line ')
         return f"{file}:{rest.split(',')[0]}"

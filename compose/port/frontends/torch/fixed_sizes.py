@@ -120,8 +120,10 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        name = str(func).split(".")[1]
-        numbers = [None if isinstance(a, torch.Tensor) else a for a in pytree.tree_leaves((args, kwargs))]
+        name = str(func).partition(".")[2].partition(".")[0]
+        numbers = [
+            None if isinstance(a, torch.Tensor) or callable(a) else a for a in pytree.tree_leaves((args, kwargs))
+        ]
         if name == "slice" and len(args) > 3 and args[3] is not None and args[3] >= args[0].shape[args[1]]:
             numbers[3] = None
         self._seen.append((func, None if name in _OF_SHAPES else numbers))

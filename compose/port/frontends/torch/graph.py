@@ -27,6 +27,17 @@ def live_nodes(graph: torch.fx.Graph) -> set[torch.fx.Node]:
     return live
 
 
+def is_choice(node: torch.fx.Node) -> bool:
+    """Whether a node is a `torch.cond`."""
+    return node.op == "call_function" and node.target is torch.ops.higher_order.cond
+
+
+def branches(node: torch.fx.Node) -> list[torch.fx.Graph]:
+    """The graphs of the two ways of a choice."""
+    parts: Any = [getattr(node.graph.owning_module, way.target) for way in node.args[1:3]]  # pyright: ignore
+    return [part.graph for part in parts]
+
+
 def refuse_unknown_sizes(graph: torch.fx.Graph) -> None:
     """Raise `PortError` for a result whose size depends on the numbers of the input."""
     for node in graph.nodes:
@@ -50,6 +61,11 @@ def feeds_image(node: torch.fx.Node, depth: int = 0) -> bool:
         name = str(user.target)
         if any(op in name for op in _IMAGE_OPS):
             return True
+        if is_choice(user):
+            given: Any = user.args[3]
+            inner = [p for way in branches(user) for p, n in zip(way.find_nodes(op="placeholder"), given) if n is node]
+            if any(feeds_image(n, depth + 1) for n in inner):
+                return True
         value: Any = user.meta.get("val")
         before = node.meta["val"]
         alike = isinstance(value, torch.Tensor) and (

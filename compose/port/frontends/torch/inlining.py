@@ -9,6 +9,7 @@ import torch
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.capture import user_line
+from compose.port.frontends.torch.graph import branches, is_choice
 
 _PARTS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 
@@ -23,6 +24,8 @@ def inlined(program: torch.export.ExportedProgram) -> None:
 
 def _inline(module: torch.fx.GraphModule) -> None:
     for node in list(module.graph.nodes):
+        for way in branches(node) if is_choice(node) else ():
+            _inline(way.owning_module)  # pyright: ignore[reportArgumentType]
         name = getattr(node.target, "__name__", str(node.target))
         if node.op != "call_function" or name not in _PARTS:
             continue

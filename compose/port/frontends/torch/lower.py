@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +16,14 @@ from torch.utils import _pytree as pytree
 from compose.core.errors import PortError
 from compose.core.layer import Layer
 from compose.port.frontends.torch.capture import sizes_of, user_line
+from compose.port.frontends.torch.choose import choice, is_choice
 from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.plain import for_each, spread
+from compose.port.frontends.torch.plain import constant, spread
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
@@ -106,7 +108,9 @@ class TorchLowering(RuleApplication):
         if not any(view.source in self.known for view in op.views()):
             return op
         weights, state = ({name: fixed(view) for name, view in tree.items()} for tree in (op.weights, op.state))
-        return replace(op, weights=weights, state=state)
+        inside = lambda ops: tuple(self._with_constants(inner, buffers) for inner in ops)
+        bodies = tuple(replace(body, ops=inside(body.ops)) for body in op.bodies)
+        return replace(op, weights=weights, state=state, bodies=bodies)
 
     # Hooks.
 
@@ -119,6 +123,15 @@ class TorchLowering(RuleApplication):
 
     def location(self) -> str:
         return user_line(self.node)
+
+    @contextlib.contextmanager
+    def separately(self) -> Iterator[None]:
+        known, self.emitted_sizes = self.emitted_sizes, dict(self.emitted_sizes)
+        try:
+            with super().separately():
+                yield
+        finally:
+            self.emitted_sizes = known
 
     def stands_for_batch(self, n: int) -> bool:
         return n in self.stand_ins or super().stands_for_batch(n)
@@ -163,6 +176,9 @@ class TorchLowering(RuleApplication):
             return size
         if isinstance(sizes_of(node.meta.get("val")), int) and not isinstance(node.meta.get("val"), torch.Tensor):
             return sizes_of(node.meta["val"])
+        if is_choice(node):
+            with self.named("torch.cond"):
+                return choice(self, node)
         args = map_aggregate(node.args, self.lookup)
         kwargs = map_aggregate(node.kwargs, self.lookup)
         if node.target is operator.getitem:
@@ -223,7 +239,7 @@ class TorchLowering(RuleApplication):
             return outputs[0] if len(outputs) == 1 else outputs
         output = _value(output)
         if isinstance(output, (np.ndarray, Weight)):
-            output = self._constant(output)
+            output = constant(self, output)
         if not isinstance(output, Value):
             raise PortError(f"outputs that depend on the input, got {type(output).__name__}")
         output = self.whole(output)
@@ -236,13 +252,6 @@ class TorchLowering(RuleApplication):
         """What an output is; of a parameter with one row for several that are alike, all rows."""
         value = self.lookup(node)
         return spread(self, value, node) if isinstance(value, Weight) else value
-
-    def _constant(self, output: Any) -> Value:
-        """An output that does not depend on the input."""
-        known, self.sized = without_batch(output), True
-        if known.shape == output.shape:
-            return plain(self, known, self.inputs[0])
-        return for_each(self, known, output.shape)
 
 
 def _needed(ops: list[Op], wanted: set[int]) -> list[Op]:

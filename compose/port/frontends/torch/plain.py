@@ -12,6 +12,7 @@ import torch
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.constants import without_batch
 from compose.port.frontends.torch.operands import Operands, plain
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
@@ -44,6 +45,14 @@ def spread(low: Any, x: Any, source: Any) -> Any:
     if like is None:
         raise PortError("an input with axes")
     return emitted(low, word("ops.broadcast_to")(shape=shape), plain(low, x, like), shape=shape)
+
+
+def constant(low: Any, x: Any) -> Value:
+    """A result that does not depend on the input, as a value."""
+    known, low.sized = without_batch(x), True
+    if known.shape == x.shape:
+        return plain(low, known, low.inputs[0])
+    return for_each(low, known, x.shape)
 
 
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:

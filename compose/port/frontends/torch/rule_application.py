@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -130,24 +130,29 @@ class RuleApplication(Operands):
         if graph is None:
             raise NoRule(str(node.target))
         self.sized = True  # the parts may hold the lengths that torch has read
-        given, result = iter(node.all_input_nodes), None
         self.inside.append(node.target)
-        self.live |= live_nodes(graph)
         try:
-            for inner in graph.nodes:
-                self.node = inner
-                if inner.op == "placeholder":
-                    self.env[inner] = self.env[next(given)]
-                elif inner.op == "get_attr":
-                    self.env[inner] = wide(getattr(graph.owning_module, inner.target).numpy())
-                elif inner.op == "call_function" and inner in self.live:
-                    self.env[inner] = self.call(inner)
-                elif inner.op == "output":
-                    result = map_aggregate(inner.args[0], self.lookup)
+            made = self.through(graph, [self.env[n] for n in node.all_input_nodes])
+            return map_aggregate(made, self.lookup)
         finally:
             self.inside.pop()
             self.node = node
-        return result
+
+    def through(self, graph: torch.fx.Graph, given: Sequence[Any]) -> Any:
+        """What another graph makes of results of this one."""
+        rest = iter(given)
+        self.live |= live_nodes(graph)
+        for inner in graph.nodes:
+            self.node = inner
+            held: Any = getattr(graph.owning_module, inner.target) if inner.op == "get_attr" else None
+            if inner.op == "placeholder":
+                self.env[inner] = next(rest)
+            elif isinstance(held, torch.Tensor):
+                self.env[inner] = wide(held.numpy())
+            elif inner.op == "call_function" and inner in self.live:
+                self.env[inner] = self.call(inner)
+            elif inner.op == "output":
+                return inner.args[0]
 
     def of_weights(self, name: str, rule: Callable, values: list[Any], *args: Any, **kwargs: Any) -> Any:
         """A parameter in another shape, or an expression of parameters that is emitted where a value meets it."""

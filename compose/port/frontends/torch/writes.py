@@ -25,7 +25,8 @@ def out_of_place(program: torch.export.ExportedProgram) -> torch.export.Exported
 
     Raises `PortError` for a write to a parameter or a buffer.
     """
-    if not reaches_others(program.graph):
+    graphs = (m.graph for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule))
+    if not any(map(reaches_others, graphs)):
         return program
     with quiet():
         made = program.run_decompositions({})

@@ -6,7 +6,10 @@ What is left is recognised after the lowering.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from compose.port.frontends.onnx.constant_folding import Graph
+from compose.port.frontends.onnx.model import Way
 from compose.port.frontends.onnx.passes.activations import softplus
 from compose.port.frontends.onnx.passes.attention import attention
 from compose.port.frontends.onnx.passes.batched_matmul import unjoined
@@ -33,4 +36,10 @@ def simplified(graph: Graph) -> Graph:
             if any(node is n for n in graph.nodes):
                 pattern(graph, node)
         without_idle(graph)
+    graph.nodes = [node.but(ways=tuple(_simplified(graph, way) for way in node.ways)) for node in graph.nodes]
     return graph
+
+
+def _simplified(graph: Graph, way: Way) -> Way:
+    within = simplified(replace(graph, nodes=list(way.nodes), outputs=list(way.outputs)))
+    return replace(way, nodes=tuple(within.nodes), outputs=tuple(within.outputs))

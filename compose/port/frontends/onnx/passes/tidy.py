@@ -10,8 +10,7 @@ from onnx import numpy_helper
 
 from compose.port.frontends.onnx.model import node_of
 from compose.port.frontends.onnx.passes.dequantize import dequantized
-
-_CONSTANTS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+from compose.port.frontends.onnx.passes.initialisers import as_initialisers, set_nodes
 
 
 def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -22,7 +21,7 @@ def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
-    _constants(graph)
+    as_initialisers(graph)
     for node in graph.node:
         if node.op_type == "BatchNormalization":
             kept = [a for a in node.attribute if a.name != "training_mode"]
@@ -42,23 +41,6 @@ def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def _constants(graph: onnx.GraphProto) -> None:
-    kept = []
-    for node in graph.node:
-        attribute = node.attribute[0] if node.op_type == "Constant" and node.domain in ("", "ai.onnx") else None
-        if attribute is not None and attribute.name == "value":
-            tensor = onnx.TensorProto()
-            tensor.CopyFrom(attribute.t)
-            tensor.name = node.output[0]
-            graph.initializer.append(tensor)
-        elif attribute is not None and attribute.name in _CONSTANTS:
-            value = np.array(onnx.helper.get_attribute_value(attribute), _CONSTANTS[attribute.name])
-            graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
-        else:
-            kept.append(node)
-    _set(graph, kept)
-
-
 def _copies(graph: onnx.GraphProto) -> None:
     """An Identity of an initialiser is an initialiser: torch's exporter writes so what it stored once."""
     inits = {init.name: init for init in graph.initializer}
@@ -69,7 +51,7 @@ def _copies(graph: onnx.GraphProto) -> None:
             inits[node.output[0]] = _copy(graph, inits[node.input[0]], node.output[0])
         else:
             kept.append(node)
-    _set(graph, kept)
+    set_nodes(graph, kept)
 
 
 def _as_sums(graph: onnx.GraphProto) -> None:
@@ -84,7 +66,7 @@ def _as_sums(graph: onnx.GraphProto) -> None:
                 kept.append(onnx.helper.make_node(turned[0], [node.input[1]], [name], name=name))
             node.op_type, node.input[1] = turned[1], name
         kept.append(node)
-    _set(graph, kept)
+    set_nodes(graph, kept)
 
 
 def _apart(graph: onnx.GraphProto) -> None:
@@ -127,7 +109,7 @@ def _transposed(graph: onnx.GraphProto) -> None:
         )
         if twin is not None and name not in tables:
             node = onnx.helper.make_node("Transpose", [twin], [name], name=f"{name}/transposed", perm=[1, 0])
-            _set(graph, [node, *graph.node])
+            set_nodes(graph, [node, *graph.node])
             kept = [init for init in graph.initializer if init.name != name]
             del graph.initializer[:]
             graph.initializer.extend(kept)
@@ -158,9 +140,3 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 def _is_float(tensor: onnx.TensorProto) -> bool:
     return tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
-
-
-def _set(graph: onnx.GraphProto, nodes: list) -> None:
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)

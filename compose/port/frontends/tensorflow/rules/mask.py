@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.choices import choice_name
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.literals import number
 
 _COMPARED = {
@@ -39,6 +41,8 @@ def _both(low, op, a, b):
 
 @rules("tf.SelectV2", "tf.Select")
 def _where(low, op, condition, a, b):
+    if choice_name(op.name) is not None:
+        return low.emit(word("ops.where"), low.whole(condition), *(_result(low, op, v) for v in (a, b)))
     if isinstance(condition, Value):
         condition = low.whole(condition)
     else:
@@ -57,6 +61,20 @@ def _where(low, op, condition, a, b):
         return low.emit(word("ops.where")(y=known), condition, low.whole(a))
     plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
+
+
+def _result(low, op, x):
+    """What a way of a choice returns, of its whole shape; whole numbers in one dtype."""
+    shape, like = low.shape, low.inputs[0]
+    if isinstance(x, Value):
+        x = low.whole(x)
+    elif shape[:1] == (low.batch,):
+        x = as_value(low, x, like if like.ndim >= len(shape) else like.but(shape=shape, ours=shape))
+        x = low.emit(word("broadcast_to")(*shape[1:]), x) if x.shape != shape else x
+    else:
+        layer, arrays = layer_of(x, shape, batch=False)
+        x = low.emit(layer, low.whole(like), shape=shape, **arrays)
+    return low.emit(word("ops.astype")(dtype=word("int32")), x) if op.outputs[0].dtype.is_integer else x
 
 
 @rule("tf.MatrixBandPart")

@@ -1,0 +1,131 @@
+"""The ways of choices by data that the inputs of a proof take: a way that none takes is not proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from compose.core.context import Context
+from compose.port.ir.graph import Op
+from compose.port.ir.reference import Arrays
+from compose.port.ir.weights import Record, WeightMap
+from compose.port.result import Result, exact
+
+Inputs = list[np.ndarray]
+Way = tuple[tuple[int, ...], bool]  # a choice, by its place in the graph, and what its condition is
+
+_OF_FLOATS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+    np.negative, np.abs, lambda x: -np.abs(x), lambda x: 10 * x, lambda x: -10 * x, lambda x: 0.1 * x,
+    lambda x: x + 1, lambda x: x - 1, lambda x: x + 5, lambda x: x - 5, lambda x: x * x, np.zeros_like,
+    lambda x: 100 * x, lambda x: -100 * x,
+)  # fmt: skip
+_OF_INTEGERS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+    lambda x: x.max(initial=0) - x + x.min(initial=0), lambda x: np.roll(x, 1), lambda x: np.flip(x, -1),
+    lambda x: np.full_like(x, x.min(initial=0)), lambda x: np.full_like(x, x.max(initial=0)), np.zeros_like,
+)  # fmt: skip
+
+
+def has_choices(port: Result) -> bool:
+    return any(op.bodies for op in port.graph.ops)
+
+
+def every_way(port: Result, arrays: Arrays, tried: list[Inputs], also: Iterable[Inputs]) -> tuple[list[Inputs], str]:
+    """Inputs each of which takes a way that none before it takes, and the first choice of which no input takes a way.
+
+    Args:
+        tried: the inputs that the proof compares at anyway.
+        also: further ones, which are all returned; variants of the examples are tried after them.
+    """
+    every, also = dict(_ways(port.graph.ops, ())), list(also)
+    left = set(every).difference(*(_taken(port, arrays, inputs) for inputs in (*tried, *also)))
+    more = []
+    for inputs in _variants(tried[0]):
+        if not left:
+            break
+        taken = _taken(port, arrays, inputs) & left if _runs(port, arrays, inputs) else set()
+        if taken:
+            more.append(inputs)
+            left -= taken
+    missed = next((way for way in every if way in left), None)
+    return [*also, *more], "" if missed is None else _said(every[missed], missed[1])
+
+
+def _said(op: Op, way: bool) -> str:
+    where = f" at {op.where}" if op.where else ""
+    return (
+        f"the choice{where}: its condition is {not way} for every input that was tried, so that its other way is not "
+        "proven; give inputs for which it is not: verify(also=[inputs])"
+    )
+
+
+def _ways(ops: Iterable[Op], place: tuple[int, ...]) -> Iterator[tuple[Way, Op]]:
+    """All ways of all choices, each with its choice."""
+    for op in ops:
+        for way, body in zip((True, False), op.bodies):
+            yield ((*place, op.output), way), op
+            yield from _ways(body.ops, (*place, op.output, int(way)))
+
+
+def _taken(port: Result, arrays: Arrays, inputs: Inputs) -> set[Way]:
+    """The ways that the layers of the graph take, one after the other."""
+    taken: set[Way] = set()
+    values = dict(zip(port.graph.inputs, map(jnp.asarray, port.ours(inputs))))
+    _run(port.graph.ops, values, arrays, (), taken)
+    return taken
+
+
+def _run(
+    ops: Iterable[Op], values: dict[int, Any], arrays: Arrays, place: tuple[int, ...], taken: set[Way]
+) -> dict[int, Any]:
+    for op in ops:
+        given = [values[v] for v in op.inputs]
+        if op.bodies:
+            way = bool(np.asarray(given[0]).item())
+            taken.add(((*place, op.output), way))
+            body = op.bodies[0 if way else 1]
+            inside = dict(zip(body.inputs, given[1:]))
+            values[op.output] = _run(body.ops, inside, arrays, (*place, op.output, int(way)), taken)[body.outputs]
+        else:
+            values[op.output] = _applied(op, given, arrays)
+    return values
+
+
+def _applied(op: Op, given: list[Any], arrays: Arrays) -> Any:
+    records = []
+    for tree, views in (("params", op.weights), ("state", op.state)):
+        for name, view in views.items():
+            parts = view if isinstance(view, tuple) else (view,)
+            records += [Record(part, tree, name, (), (i, len(parts))) for i, part in enumerate(parts)]
+    params, state = WeightMap(records).load(arrays, jnp.asarray)
+    return exact(op.layer).call(params, state, given[0] if len(given) == 1 else tuple(given), Context())[0]
+
+
+def _variants(inputs: Inputs) -> Iterator[Inputs]:
+    """The inputs changed in many ways: all of them, then each alone."""
+    rng = np.random.default_rng(23)
+    for i in range(len(_OF_FLOATS)):
+        yield [_changed(x, i) for x in inputs]
+    for scale in (1.0, 3.0):
+        yield [rng.normal(size=x.shape) * scale if x.dtype.kind == "f" else _changed(x, 0) for x in inputs]
+    for j in range(len(inputs) if len(inputs) > 1 else 0):
+        for i in range(len(_OF_FLOATS)):
+            yield [_changed(x, i) if k == j else x for k, x in enumerate(inputs)]
+
+
+def _changed(x: np.ndarray, i: int) -> np.ndarray:
+    if x.dtype.kind == "b":
+        return (np.logical_not, np.ones_like, np.zeros_like)[i % 3](x)
+    fns = _OF_FLOATS if x.dtype.kind in "fc" else _OF_INTEGERS
+    return np.asarray(fns[i % len(fns)](x), x.dtype)
+
+
+def _runs(port: Result, arrays: Arrays, inputs: Inputs) -> bool:
+    """Whether the source takes such inputs, and gives numbers."""
+    try:
+        made = [np.asarray(y) for y in port.reference.outputs(arrays, inputs)]
+    except Exception:
+        return False
+    return all(np.isfinite(y).all() for y in made if y.dtype.kind in "fc")
