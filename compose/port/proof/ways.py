@@ -14,6 +14,7 @@ from compose.port.ir.reference import Arrays
 from compose.port.ir.weights import Record, WeightMap
 from compose.port.result import Result, exact
 
+_DRAWN = 30  # inputs that are drawn
 Inputs = list[np.ndarray]
 Way = tuple[tuple[int, ...], bool]  # a choice, by its place in the graph, and what its condition is
 
@@ -45,8 +46,8 @@ def every_way(port: Result, arrays: Arrays, tried: list[Inputs], also: Iterable[
     for inputs in _variants(tried[0]):
         if not left:
             break
-        taken = _taken(port, arrays, inputs) & left if _runs(port, arrays, inputs) else set()
-        if taken:
+        taken = _taken(port, arrays, inputs) & left
+        if taken and _runs(port, arrays, inputs):
             more.append(inputs)
             left -= taken
     missed = next((way for way in every if way in left), None)
@@ -108,8 +109,9 @@ def _variants(inputs: Inputs) -> Iterator[Inputs]:
     rng = np.random.default_rng(23)
     for i in range(len(_OF_FLOATS)):
         yield [_changed(x, i) for x in inputs]
-    for scale in (1.0, 3.0):
-        yield [rng.normal(size=x.shape) * scale if x.dtype.kind == "f" else _changed(x, 0) for x in inputs]
+    for i in range(_DRAWN):
+        scale, shift = 10.0 ** rng.uniform(-1, 1), rng.normal()
+        yield [scale * (rng.normal(size=x.shape) + shift) if x.dtype.kind == "f" else _changed(x, i) for x in inputs]
     for j in range(len(inputs) if len(inputs) > 1 else 0):
         for i in range(len(_OF_FLOATS)):
             yield [_changed(x, i) if k == j else x for k, x in enumerate(inputs)]

@@ -173,6 +173,8 @@ class OnnxLowering(Operands):
             either = node.op in ("onnx.Pad", "onnx.PRelu") and len(self.graph.shapes[name]) < 4
             if node.op in _IMAGE_OPS and not either:
                 return True
+            if any(name in inner.inputs and inner.op in _IMAGE_OPS for way in node.ways for inner in way.nodes):
+                return True
             alike = self.graph.shapes[node.outputs[0]] == self.graph.shapes[name]
             if alike and depth < 20 and self._feeds_image(node.outputs[0], depth + 1):
                 return True

@@ -11,6 +11,7 @@ from torch.fx.node import map_aggregate
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.capture import sizes_of
 from compose.port.frontends.torch.graph import branches, is_choice
 from compose.port.frontends.torch.plain import constant, spread
 from compose.port.frontends.torch.weight_expressions import Derived
@@ -49,6 +50,8 @@ def _results(low: Any, graph: torch.fx.Graph, given: Sequence[Any], axes: list[t
             raise PortError("ways that return tensors")
         x = spread(low, _value(low, low.lookup(source)), source)
         x = low.whole(constant(low, x) if isinstance(x, (np.ndarray, Weight)) else x)
+        if x.shape != sizes_of(source.meta["val"]):
+            raise PortError("ways that return what they compute of the input, got parameters alone spread to its size")
         dtype = source.meta["val"].dtype
         if not dtype.is_floating_point and not dtype.is_complex and dtype != torch.bool:
             x = low.emit(word("ops.astype")(dtype=word("int32")), x, shape=x.shape)

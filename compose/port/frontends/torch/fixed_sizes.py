@@ -54,7 +54,8 @@ def _free_batch(
     model: torch.nn.Module, call: Call, axes: Axes, graph: SourceGraph, again: Callable[[Call], SourceGraph]
 ) -> bool:
     """Whether a network that was read for one batch is that for others, of those that the model takes."""
-    taken = [other for other in _calls(call, axes) if _operations(model, other) is not None]
+    tried = [*_calls(call, axes), *_smaller(call, axes)]
+    taken = [other for other in tried if _operations(model, other) is not None]
     return bool(taken) and all(_is_same(graph, other, again) for other in taken)
 
 
@@ -98,6 +99,15 @@ def _calls(call: Call, axes: Axes) -> Iterator[Call]:
     arrays = [x.detach().cpu().numpy() for x in call.tensors]
     for made in resized(arrays, axes, np.random.default_rng(0)):
         yield call.of_tensors(map(torch.from_numpy, made))
+
+
+def _smaller(call: Call, axes: Axes) -> Iterator[Call]:
+    """The call with few examples, for which a model may do something else."""
+    inside = {i for i, axis in axes if axis == 0}
+    n = min((len(x) for i, x in enumerate(call.tensors) if i in inside), default=0)
+    for size in dict.fromkeys((n // 2, 2)):
+        if 0 < size < n:
+            yield call.of_tensors(x[:size] if i in inside else x for i, x in enumerate(call.tensors))
 
 
 def _operations(model: torch.nn.Module, call: Call) -> list | None:

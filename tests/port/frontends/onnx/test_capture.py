@@ -47,11 +47,18 @@ def test_a_rule_teaches_an_operation():
 
 
 def test_control_flow():
+    """An If by data is a choice; a loop of unknown length is refused."""
     inner = helper.make_graph([node("Relu", "x", "z")], "then", [], [helper.make_empty_tensor_value_info("z")])
     nodes = [node("ReduceSum", "x", "s", keepdims=0), node("Cast", "s", "c", to=TensorProto.BOOL)]
     model = written([*nodes, node("If", "c", then_branch=inner, else_branch=inner)])
-    with pytest.raises(PortError, match=r"without control flow, got onnx\.If at node the_If"):
-        port.from_onnx(model)
+    assert "choose(relu, relu)" in str(port.from_onnx(model).net)
+    boolean, number = (helper.make_tensor_value_info(*v) for v in (("go", TensorProto.BOOL, []), ("n", 7, [])))
+    ends = [helper.make_tensor_value_info("on", TensorProto.BOOL, []), helper.make_empty_tensor_value_info("w")]
+    turns = [node("Identity", "go", "on"), node("Neg", "v", "w")]
+    body = helper.make_graph(turns, "body", [number, boolean, helper.make_empty_tensor_value_info("v")], ends)
+    loop = helper.make_node("Loop", ["", "c", "x"], ["y"], name="the_Loop", body=body)
+    with pytest.raises(PortError, match=r"known number of turns, got onnx\.Loop at node the_Loop"):
+        port.from_onnx(written([*nodes, loop]))
 
 
 @pytest.mark.parametrize(

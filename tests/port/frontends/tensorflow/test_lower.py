@@ -218,7 +218,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         "function, said",
         [
-            (lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: x + 1, lambda: x - 1), "control flow.* tf.where"),
+            (
+                lambda x: tf.switch_case(tf.cast(tf.reduce_sum(x), tf.int32), [lambda: x + 1, lambda: x - 1]),
+                "control flow.* tf.cond",
+            ),
             (
                 lambda x: tf.while_loop(lambda y: tf.reduce_sum(y) < 9, lambda y: (y + 1,), (x,))[0],
                 "control flow.* loop",
