@@ -26,7 +26,7 @@ def from_jax(fn: Callable, params: Any, *inputs: Any, partial: bool = False) -> 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`. `to_jax_params` gives the
     tree of parameters back.
 
-    Raises `PortError` for a function that cannot be traced, a loop or a branch that depends on data, an operation
+    Raises `PortError` for a function that cannot be traced, a loop that depends on data, an operation
     without a rule, and a leaf of `params` that is not an array.
     """
     from compose.port.frontends.jax.capture import JaxFunction

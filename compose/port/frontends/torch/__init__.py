@@ -9,6 +9,7 @@ from compose.core.errors import LayerError, PortError
 from compose.port.frontends.torch.registry import registry
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
 
 
 def from_torch(
@@ -40,11 +41,22 @@ def from_torch(
     from compose.port.frontends.torch.reference import TorchModel
 
     options = {"channels_first": channels_first, "fixed_batch": fixed_batch, "partial": partial}
-    made = read(model, *inputs, **options, **named)
-    try:
-        return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
-    except LayerError as e:
-        raise PortError(f"a model whose operations its layers can compute, got {e}") from e
+    apart: frozenset[str] = frozenset()  # the weights that layers which differ read, each by one `parameter`
+    refusal: Unshared | None = None
+    while True:
+        try:
+            made = read(model, *inputs, **options, apart=apart, **named)
+            return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
+        except Unshared as e:
+            if e.source in apart:
+                raise
+            refusal, apart = refusal or e, apart | {e.source}
+        except PortError as e:
+            if refusal is None:
+                raise
+            raise refusal from e
+        except LayerError as e:
+            raise refusal or PortError(f"a model whose operations its layers can compute, got {e}") from e
 
 
 class Read(NamedTuple):
@@ -65,7 +77,7 @@ class Read(NamedTuple):
 
 def read(
     model: Any, *inputs: Any, channels_first: bool = False, fixed_batch: bool = False, partial: bool = False,
-    **named: Any,
+    apart: frozenset[str] = frozenset(), **named: Any,
 ) -> Read:  # fmt: skip
     """See `from_torch`."""
     try:
@@ -89,7 +101,7 @@ def read(
     model, notes = without_caches(model)
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
-        low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch)
+        low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch, apart)
         graph = low.run(type(model).__name__)
         low.refuse(partial)
         return low, graph

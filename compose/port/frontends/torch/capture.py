@@ -95,7 +95,7 @@ def _first_that_exports(model: torch.nn.Module, call: Call, free: bool | None) -
         raise PortError(f"{error}{where}") from error
     raise PortError(
         f"a model that torch.export can trace, got {type(error).__name__}{where}: {_first_lines(error)}\n"
-        "  a choice that depends on data is written torch.where(condition, a, b)"
+        "  a choice that depends on data is written torch.where(condition, a, b), one of the whole batch torch.cond"
     ) from error
 
 

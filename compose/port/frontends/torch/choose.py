@@ -26,7 +26,8 @@ def choice(low: Any, node: torch.fx.Node) -> Any:
 
     Raises `PortError` for a condition that is no data.
     """
-    condition, given = map_aggregate((node.args[0], node.args[3]), low.lookup)
+    both: Any = map_aggregate((node.args[0], node.args[3]), low.lookup)
+    condition, given = both
     if not isinstance(condition, Value):
         raise PortError("a condition that is computed from the input, got one of sizes or of parameters alone")
     low.sized = True  # the ways may hold the lengths that torch has read

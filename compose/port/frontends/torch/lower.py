@@ -21,6 +21,7 @@ from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
+from compose.port.frontends.torch.operands import alone
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.plain import constant, spread
@@ -46,6 +47,7 @@ class TorchLowering(RuleApplication):
     """The lowering of one exported program.
 
     Attributes:
+        apart: the parameters that are values from the start, since layers which differ read them.
         leaves: the weights of modules that stay whole.
         known: the buffers from which constants were computed, which therefore are constants too.
         emitted_sizes: the values of the sizes that the model computes with, by their nodes.
@@ -54,10 +56,11 @@ class TorchLowering(RuleApplication):
     example = "'aten.name'"
 
     def __init__(
-        self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool, fixed_batch: bool = False
-    ):
+        self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool,
+        fixed_batch: bool = False, apart: frozenset[str] = frozenset(),
+    ):  # fmt: skip
         super().__init__()
-        self.fixed_batch = fixed_batch
+        self.fixed_batch, self.apart = fixed_batch, apart
         inlined(program)
         program = out_of_place(program)
         self.program, self.calls, self.channels_first = program, calls, channels_first
@@ -66,6 +69,7 @@ class TorchLowering(RuleApplication):
         self.live = live_nodes(program.graph)
         self.known: set[str] = set()
         self.leaves = leaf_weights(calls)
+        self._values_of: dict[str, Value] = {}
 
     def run(self, name: str) -> SourceGraph:
         """Lower every node. Raises `PortError` for what cannot be lowered; operations without a rule are collected."""
@@ -73,12 +77,17 @@ class TorchLowering(RuleApplication):
         parameters = read_parameters(self.program, self.live, self.leaves)
         self.untrained, self.unread = parameters.untrained, parameters.unread
         self.env.update(parameters.nodes)
+        for node in self.program.graph.find_nodes(op="placeholder"):
+            self.node = node
+            if node not in self.env:
+                self.env[node] = self._input(node)
+        for node, weight in parameters.nodes.items():
+            if isinstance(weight, Weight) and weight.view.source in self.apart:
+                self.node, self.env[node] = node, self._alone(weight)
         output = None
         for node in self.program.graph.nodes:
             self.node = node
-            if node.op == "placeholder" and node not in self.env:
-                self.env[node] = self._input(node)
-            elif node.op == "call_function" and node in self.live:
+            if node.op == "call_function" and node in self.live:
                 self.env[node] = self.call(node)
             elif node.op == "output":
                 found: Any = lambda o: _ABSENT if o is None else self._found(o)
@@ -169,6 +178,13 @@ class TorchLowering(RuleApplication):
         value = Value(self.new_index(), shape, channels_last(len(shape)) if image else identity_axes(len(shape)))
         self.inputs.append(value)
         return value
+
+    def _alone(self, weight: Weight) -> Value:
+        """A weight that is read as it is, as a value from the start; all nodes of it are one."""
+        source = weight.view.source
+        if source not in self._values_of:
+            self._values_of[source] = alone(self, weight, self.inputs[0])
+        return self._values_of[source]
 
     def call(self, node: Any) -> Any:
         size = symbol(node)

@@ -48,29 +48,37 @@ def arrays_of_their_own():
 def several_outputs():
     first = way([node("MatMul", ["q", "W"], ["o"]), node("Add", ["x", "q"], ["p"])], ["o", "p"])
     second = way([node("Identity", ["x"], ["o"]), node("Neg", ["q"], ["p"])], ["o", "p"])
-    return model(
-        node("Mul", ["x", "x"], ["q"]), either(["a", "d"], first, second), node("Mul", ["a", "d"], ["y"])
-    )
+    return model(node("Mul", ["x", "x"], ["q"]), either(["a", "d"], first, second), node("Mul", ["a", "d"], ["y"]))
 
 
 def nested():
-    inner = either(["n"], way([node("MatMul", ["x", "W"], ["u"])], ["u"]), way([node("Add", ["x", "e"], ["v"])], ["v"]), "c2")
+    inner = either(
+        ["n"], way([node("MatMul", ["x", "W"], ["u"])], ["u"]), way([node("Add", ["x", "e"], ["v"])], ["v"]), "c2"
+    )
     outer = either(["y"], way([node("Exp", ["x"], ["e"]), inner], ["n"]), way([node("Sin", ["x"], ["o"])], ["o"]))
     return model(node("ReduceMax", ["x"], ["m"], keepdims=0), node("Greater", ["m", "s"], ["c2"]), outer)
 
 
 def shared():
     first = way([node("MatMul", ["h0", "W"], ["h"]), node("Relu", ["h"], ["o"])], ["o"])
-    return model(node("MatMul", ["x", "W"], ["h0"]), either(["y"], first, way([node("MatMul", ["h0", "W"], ["o"])], ["o"])))
+    return model(
+        node("MatMul", ["x", "W"], ["h0"]), either(["y"], first, way([node("MatMul", ["h0", "W"], ["o"])], ["o"]))
+    )
 
 
 def constants_alone():
-    first, second = way([], ["o"], [drawn("o", 4)], (4,)), way([node("Constant", [], ["o"], value=drawn("", 4))], ["o"], (), (4,))
+    first, second = (
+        way([], ["o"], [drawn("o", 4)], (4,)),
+        way([node("Constant", [], ["o"], value=drawn("", 4))], ["o"], (), (4,)),
+    )
     return model(either(["k"], first, second), node("Mul", ["x", "k"], ["y"]))
 
 
 def whole_numbers():
-    ways = [way([node(f"Arg{m}", ["x"], ["o"], axis=1, keepdims=0)], ["o"], (), ("b",), TensorProto.INT64) for m in ("Max", "Min")]
+    ways = [
+        way([node(f"Arg{m}", ["x"], ["o"], axis=1, keepdims=0)], ["o"], (), ("b",), TensorProto.INT64)
+        for m in ("Max", "Min")
+    ]
     return model(either(["i"], *ways), node("Gather", ["W", "i"], ["y"]))
 
 
@@ -104,6 +112,8 @@ def test_weights_of_ways_keep_their_names():
 
 def test_results_of_other_shapes_are_refused():
     first = way([node("ReduceSum", ["x"], ["o"])], ["o"], (), None)
-    file = model(either(["k"], first, way([node("Neg", ["x"], ["o"])], ["o"], (), None)), node("Add", ["x", "k"], ["y"]))
+    file = model(
+        either(["k"], first, way([node("Neg", ["x"], ["o"])], ["o"], (), None)), node("Add", ["x", "k"], ["y"])
+    )
     with pytest.raises(PortError, match="two ways whose results have one shape and type"):
         port.from_onnx(file, X)

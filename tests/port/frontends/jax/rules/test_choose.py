@@ -36,7 +36,9 @@ def shared(p, x):
 
 
 def rows(p, x):  # a part of a weight is read in one way, and weights in other forms in each
-    return lax.cond(x.sum() > 0, lambda x: x @ p["w"] + p["b"], lambda x: jnp.where(x > 0, p["w"][0], 0.0) + p["v"][0], x)
+    return lax.cond(
+        x.sum() > 0, lambda x: x @ p["w"] + p["b"], lambda x: jnp.where(x > 0, p["w"][0], 0.0) + p["v"][0], x
+    )
 
 
 def several(p, x):
