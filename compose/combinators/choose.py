@@ -19,8 +19,9 @@ class choose(Siblings):
     """`f(x)` where a condition holds, `g(x)` where it does not; what is not chosen is not computed.
 
     Shapes: `(condition, *xs)`, with one boolean for the whole batch, to the output of either layer, which must agree.
-    Of one `x` each layer gets that, of several the tuple. Under `vmap` over conditions both are computed. For a choice
-    in each element, see `ops.where`. Elsewhere: `jax.lax.cond`, `torch.cond`, ONNX `If`, Keras `ops.cond`.
+    Of one `x` each layer gets that, of several the tuple. A condition computed of a batch holds for all its examples:
+    an output may depend on what else is in the batch. For a choice in each example or element, see `ops.where`; under
+    `vmap` over conditions both are computed. Elsewhere: `jax.lax.cond`, `torch.cond`, ONNX `If`, Keras `ops.cond`.
 
     Raises `ShapeError` for a condition that is not one boolean, and for outputs that differ.
     """

@@ -9,6 +9,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.registry import registry
 from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
 
 
 def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Ported:
@@ -41,12 +42,26 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     file = load(source)
     wide: onnx.ModelProto = widened(file.read)
     name = Path(source).stem if isinstance(source, (str, Path)) else file.read.graph.name or "model"
-    examples, graph = _read(file.read, wide, inputs, name, channels_first, partial)
     forms = [wide] if file.plain is file.read else [widened(file.plain), wide]
-    return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
+    apart: frozenset[str] = frozenset()  # the weights that layers which differ read, each by one `parameter`
+    refusal: Unshared | None = None
+    while True:
+        try:
+            examples, graph = _read(file.read, wide, inputs, name, channels_first, partial, apart)
+            return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
+        except Unshared as e:
+            if e.source in apart:
+                raise
+            refusal, apart = refusal or e, apart | {e.source}
+        except PortError as e:
+            if refusal is None:
+                raise
+            raise refusal from e
 
 
-def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool) -> Any:
+def _read(
+    model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool, partial: bool, apart: frozenset[str]
+) -> Any:
     from compose.port.frontends.onnx.batch import BatchError
     from compose.port.frontends.onnx.examples import examples_and_sizes, is_open
     from compose.port.frontends.onnx.lengths import with_lengths
@@ -58,17 +73,19 @@ def _read(model: Any, wide: Any, inputs: tuple, name: str, channels_first: bool,
     for i, sizes in enumerate(attempts):
         free = i < len(attempts) - 1
         try:
-            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free)
+            low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free, apart)
         except PortError as e:
             if not free or (isinstance(e, BatchError) and is_open(model)):
                 raise
             continue
         low.refuse(partial)
-        options = {"arrays": arrays, "name": name, "channels_first": channels_first, "free": free}
+        options = {"arrays": arrays, "name": name, "channels_first": channels_first, "free": free, "apart": apart}
         return examples, with_lengths(graph, model, sizes, functools.partial(_lowered, model, wide, **options))
 
 
-def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool) -> Any:
+def _lowered(
+    model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels_first: bool, free: bool, apart: frozenset[str]
+) -> Any:
     """The graph, with those operations written out by the standard whose form no rule says."""
     from compose.port.frontends.onnx.batch import note_varying, with_second
     from compose.port.frontends.onnx.constant_folding import folded
@@ -82,7 +99,7 @@ def _lowered(model: Any, wide: Any, sizes: Any, arrays: Any, name: str, channels
             read = folded(wide, sizes, expand)
             if free:
                 note_varying(read, folded(wide, with_second(sizes), expand))
-            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first)
+            low = OnnxLowering(simplified(read), arrays, model.producer_name == "pytorch", channels_first, apart)
             graph = low.run(name)
             if not (low.missing and refusal):
                 return low, graph

@@ -48,13 +48,18 @@ class OnnxLowering(Operands):
     Attributes:
         arrays: the initialisers as the file stores them.
         from_torch: whether PyTorch exported it.
+        apart: the weights that are values from the start, since layers which differ read them.
         batch: the batch size during lowering.
     """
 
     example = "'onnx.Name'"
 
-    def __init__(self, graph: Graph, arrays: dict[str, np.ndarray], from_torch: bool, channels_first: bool):
+    def __init__(
+        self, graph: Graph, arrays: dict[str, np.ndarray], from_torch: bool, channels_first: bool,
+        apart: frozenset[str] = frozenset(),
+    ):  # fmt: skip
         super().__init__(graph)
+        self.apart = apart
         self.arrays, self.from_torch, self.channels_first = arrays, from_torch, channels_first
         self._before_reshape: dict[Value, Value] = {}
         self.batch = graph.shapes[graph.inputs[0]][0] if graph.shapes[graph.inputs[0]] else 0
@@ -62,6 +67,9 @@ class OnnxLowering(Operands):
     def run(self, name: str) -> SourceGraph:
         """Lower every node; those without a rule are collected in `missing`."""
         inputs = [self._input(name) for name in self.graph.inputs]
+        for node in self.graph.nodes[:1]:
+            self.node = node
+            self.env.update({n: self.as_value(self.env[n]) for n in self.graph.weights if n in self.apart})
         self.walk(self.graph.nodes)
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
