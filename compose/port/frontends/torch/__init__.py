@@ -9,6 +9,7 @@ from compose.core.errors import LayerError, PortError
 from compose.port.frontends.torch.registry import registry
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
 
 
 def from_torch(
@@ -40,11 +41,17 @@ def from_torch(
     from compose.port.frontends.torch.reference import TorchModel
 
     options = {"channels_first": channels_first, "fixed_batch": fixed_batch, "partial": partial}
-    made = read(model, *inputs, **options, **named)
-    try:
-        return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
-    except LayerError as e:
-        raise PortError(f"a model whose operations its layers can compute, got {e}") from e
+    apart: frozenset[str] = frozenset()
+    while True:
+        made = read(model, *inputs, **options, apart=apart, **named)
+        try:
+            return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
+        except LayerError as e:
+            raise PortError(f"a model whose operations its layers can compute, got {e}") from e
+        except Unshared as e:
+            if e.source in apart:
+                raise
+            apart |= {e.source}
 
 
 class Read(NamedTuple):
@@ -65,9 +72,13 @@ class Read(NamedTuple):
 
 def read(
     model: Any, *inputs: Any, channels_first: bool = False, fixed_batch: bool = False, partial: bool = False,
-    **named: Any,
+    apart: frozenset[str] = frozenset(), **named: Any,
 ) -> Read:  # fmt: skip
-    """See `from_torch`."""
+    """See `from_torch`.
+
+    Args:
+        apart: the weights that are read as they are, by one `parameter`, since layers that differ use them.
+    """
     try:
         import torch
     except ImportError:
@@ -89,7 +100,7 @@ def read(
     model, notes = without_caches(model)
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
-        low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch)
+        low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch, apart)
         graph = low.run(type(model).__name__)
         low.refuse(partial)
         return low, graph

@@ -18,7 +18,7 @@ from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
-from compose.port.frontends.torch.operands import plain
+from compose.port.frontends.torch.operands import alone, plain
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
 from compose.port.frontends.torch.plain import for_each, spread
@@ -52,9 +52,11 @@ class TorchLowering(RuleApplication):
     example = "'aten.name'"
 
     def __init__(
-        self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool, fixed_batch: bool = False
-    ):
+        self, program: torch.export.ExportedProgram, calls: list[Whole], channels_first: bool,
+        fixed_batch: bool = False, apart: frozenset[str] = frozenset(),
+    ):  # fmt: skip
         super().__init__()
+        self.apart = apart
         self.fixed_batch = fixed_batch
         inlined(program)
         program = out_of_place(program)
@@ -188,6 +190,8 @@ class TorchLowering(RuleApplication):
         if like is not None:
             beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
             args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
+            known: Any = lambda v: alone(self, v, like) if self.stands_apart(v) else v
+            args, kwargs = (map_aggregate(tree, known) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             self.known |= {v.view.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)

@@ -28,10 +28,12 @@ class Operands(Records):
     Attributes:
         node: the node that is being lowered.
         like: the value beside which a node that reads only parameters is lowered.
+        apart: the weights that are read as they are, by one `parameter`, since layers that differ use them.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.apart: frozenset[str] = frozenset()
         self.node: torch.fx.Node
         self.like: Value | None = None
 
@@ -48,6 +50,9 @@ class Operands(Records):
             yield
         finally:
             self.node, self.like = before
+
+    def stands_apart(self, x: Any) -> bool:
+        return isinstance(x, Weight) and x.view.source in self.apart
 
     def number(self, x: Any) -> float | None:
         x = single(x)

@@ -152,7 +152,7 @@ class RuleApplication(Operands):
     def of_weights(self, name: str, rule: Callable, values: list[Any], *args: Any, **kwargs: Any) -> Any:
         """A parameter in another shape, or an expression of parameters that is emitted where a value meets it."""
         unread = len(self.unread)
-        if not any(isinstance(v, Derived) for v in values):
+        if not any(isinstance(v, Derived) or self.stands_apart(v) for v in values):
             try:
                 return self.apply(name, rule, self.node, *args, **kwargs)
             except PortError:

@@ -60,6 +60,7 @@ class Derived(Pending):
         if isinstance(x, Derived):
             return x.beside(like)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
+        known = known or self.lowering.stands_apart(x)
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
 
 
