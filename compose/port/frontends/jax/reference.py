@@ -29,6 +29,21 @@ class JaxReference:
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
+    @property
+    def trains(self) -> bool:
+        """Whether the function has gradients: a `while_loop` has none in JAX."""
+        arrays = {name: np.asarray(a) for name, a in self.model.arrays.items()}
+        floats = {name: a for name, a in arrays.items() if np.issubdtype(a.dtype, np.floating)}
+
+        def total(floats):
+            return sum(jnp.sum(jnp.real(y)) for y in jax.tree.leaves(self.model.run({**arrays, **floats}, self.examples)[0]))
+
+        try:
+            jax.eval_shape(jax.grad(total), floats)
+        except (NotImplementedError, ValueError) as e:
+            return "ifferentiation" not in str(e)
+        return True
+
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         run = jax.jit(lambda arrays, inputs: jax.tree.leaves(self._run(arrays, inputs)[0]))
         return [np.asarray(y) for y in run(arrays, inputs)]
@@ -66,6 +81,8 @@ class JaxReference:
     def train(
         self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
     ) -> list[Arrays]:
+        if not self.trains:
+            raise PortError("a function with gradients, to train; JAX has none of a while_loop")
         if not isinstance(optimizer, optax.GradientTransformation):
             raise PortError(f"an optimizer of optax, as JAX is trained with, got {type(optimizer).__name__}")
         names = [name for name in self.model.trained if name in arrays]
