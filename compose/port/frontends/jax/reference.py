@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -29,17 +30,15 @@ class JaxReference:
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
-    @property
+    @cached_property
     def trains(self) -> bool:
         """Whether the function has gradients: a `while_loop` has none in JAX."""
-        arrays = {name: np.asarray(a) for name, a in self.model.arrays.items()}
-        floats = {name: a for name, a in arrays.items() if np.issubdtype(a.dtype, np.floating)}
-
         def total(floats):
-            return sum(jnp.sum(jnp.real(y)) for y in jax.tree.leaves(self.model.run({**arrays, **floats}, self.examples)[0]))
+            made = self.model.run({**self.model.arrays, **floats}, self.examples)[0]
+            return sum(jnp.sum(jnp.real(y)) for y in jax.tree.leaves(made))
 
         try:
-            jax.eval_shape(jax.grad(total), floats)
+            jax.eval_shape(jax.grad(total), {name: self.model.arrays[name] for name in self.model.trained})
         except (NotImplementedError, ValueError) as e:
             return "ifferentiation" not in str(e)
         return True
