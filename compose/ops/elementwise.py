@@ -124,6 +124,7 @@ NAMES = (
     "numpy.signbit",
     "numpy.subtract",
     "numpy.where",
+    "nn.leaky_relu",
     "nn.log1mexp",
     "lax.bitcast_convert_type",
     "lax.clamp",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from compose.core.errors import ComposeError
 from compose.core.layer import Layer
 from compose.core.parsing import parse
 from compose.port.ir.graph import Saved, SourceGraph
@@ -31,7 +32,7 @@ def write_source(port: Result, path: Path) -> None:
         "arrays": {name: (np.shape(a), np.asarray(a).dtype.name) for name, a in graph.arrays.items()},
         "weights": port.weights.rows(),
         "unread": [(view.source, view.rows, view.columns) for view in graph.unread],
-        "words": [(str(part), word) for part, word in port.found.words.items()],
+        "words": [(str(part), word) for part, word in port.found.words.items() if _stands_alone(part)],
     }
     if graph.saved is not None:
         tensors |= {f"rest {name}": a for name, a in graph.saved.rest.items()}
@@ -66,6 +67,14 @@ def _graph(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> SourceGra
         framework, names, fixed = content["saved"]
         saved = Saved(framework, names, _with_prefix(tensors, "rest "), frozenset(fixed))
     return SourceGraph((), (), None, arrays, content["name"], axes[0], axes[1], unread, saved)
+
+
+def _stands_alone(part: Layer) -> bool:
+    """Whether the text of a part says it; inside a `share` or a `let` it may name what is bound outside."""
+    try:
+        return parse(str(part)) == part
+    except ComposeError:
+        return False
 
 
 def _with_prefix(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

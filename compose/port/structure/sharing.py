@@ -30,8 +30,9 @@ def share_all(piece: Piece) -> Piece:
     Raises `Unshared` where one array goes to layers that differ, which no expression can state.
     """
     for uses in _repeated(piece):
-        if _still_there(piece, uses):
-            piece = _shared(piece, uses[0], {id(use): None for use in uses})
+        rest = _still_there(piece, uses)
+        if len(rest) > 1:
+            piece = _shared(piece, rest[0], {id(use): None for use in rest})
     for source, leaves in _by_source(piece).items():
         first = next((p for p, view in leaves if _is_embedding(p, view)), None)
         others = [p for p, view in leaves if p is not first]
@@ -65,10 +66,10 @@ def _repeated(piece: Piece) -> list[list[Piece]]:
     return [uses for uses in found.values() if len(uses) > 1]
 
 
-def _still_there(piece: Piece, uses: list[Piece]) -> bool:
-    """Whether none of the uses was inside a larger piece that is shared already."""
+def _still_there(piece: Piece, uses: list[Piece]) -> list[Piece]:
+    """The uses that did not go with a larger piece that is shared already, which keeps one of them."""
     inside = {id(inner) for inner in piece.walk()}
-    return all(id(use) in inside for use in uses)
+    return [use for use in uses if id(use) in inside]
 
 
 def _by_source(piece: Piece) -> dict[str, list[tuple[Piece, View]]]:

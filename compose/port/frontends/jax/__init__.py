@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from compose.core.errors import PortError
 from compose.port.frontends.jax.registry import registry
 from compose.port.ported import Ported
@@ -20,7 +22,8 @@ def from_jax(fn: Callable, params: Any, *inputs: Any, partial: bool = False) -> 
             does in inference; `jax.vmap` of a function of one example is a function of a batch.
         params: a tree of arrays: of Haiku, `equinox.partition(model, equinox.is_array)[0]`, of `nnx.split`, or one
             made by hand. Those of floating point are trained.
-        inputs: example arrays, batch first. The batch may have any size afterwards.
+        inputs: example arrays, batch first, also in trees, whose leaves are the inputs of the network. The batch may
+            have any size afterwards.
         partial: where operations are missing, list them all in one error with the lines they come from.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`. `to_jax_params` gives the
@@ -35,8 +38,8 @@ def from_jax(fn: Callable, params: Any, *inputs: Any, partial: bool = False) -> 
     from compose.port.frontends.jax.reference import JaxReference
 
     registry.load()
-    if not callable(fn) or not inputs:
+    if not callable(fn) or not jax.tree.leaves(inputs):
         raise PortError("a function and example inputs: from_jax(fn, params, x)")
-    reference = JaxReference(JaxFunction(fn, params), inputs)
+    reference = JaxReference(JaxFunction(fn, params, inputs), tuple(jax.tree.leaves(inputs)))
     lowering = lambda inputs, apart, _: JaxLowering(reference.model, inputs, apart)
     return ported(lowering, reference, "jax", partial)

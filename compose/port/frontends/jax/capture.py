@@ -20,10 +20,11 @@ class JaxFunction:
 
     Attributes:
         tree: the structure of the parameters.
+        form: that of the inputs.
     """
 
-    def __init__(self, fn: Callable, params: Any):
-        self.fn = fn
+    def __init__(self, fn: Callable, params: Any, inputs: tuple):
+        self.fn, self.form = fn, jax.tree.structure(inputs)
         self.name = _name(fn)
         leaves, self.tree = jax.tree_util.tree_flatten_with_path(params)
         self.arrays: Arrays = {}
@@ -41,7 +42,7 @@ class JaxFunction:
     def run(self, arrays: Arrays, inputs: list, train: bool = False) -> tuple[Any, Arrays]:
         """The outputs, and the arrays, which the function leaves as they are."""
         params = jax.tree.unflatten(self.tree, [arrays[name] for name in self.arrays])
-        return self.fn(params, *inputs), arrays
+        return self.fn(params, *jax.tree.unflatten(self.form, inputs)), arrays
 
 
 def _name(fn: Any) -> str:

@@ -261,6 +261,13 @@ def _computed(eqn: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [np.asarray(a) for a in (made if eqn.primitive.multiple_results else [made])]
 
 
+def within(name: str, where: tuple) -> bool:
+    """Whether a function of JAX of this name made an operation."""
+    jax_itself = os.path.dirname(str(jax.__file__)) + os.sep
+    frames = (f for info in where if info.traceback is not None for f in info.traceback.frames)
+    return any(f.function_name == name and f.file_name.startswith(jax_itself) for f in frames)
+
+
 def user_line(where: tuple) -> str:
     """The file and line of the user's code that made an operation."""
     known = [sys.modules[name] for name in _LIBRARIES if name in sys.modules]

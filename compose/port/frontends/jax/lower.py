@@ -265,9 +265,7 @@ class JaxLowering(Operands):
             self.env[var] = Value(self.new_index(), var.shape, var.dtype)
 
     def _output(self, value: Any) -> int:
-        if not isinstance(value, Value):
-            raise PortError("outputs that depend on the input, got a constant or a weight")
-        return self.whole(value).index
+        return self.whole(self.as_value(value)).index
 
 
 def _inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:

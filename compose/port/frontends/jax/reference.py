@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -28,6 +29,19 @@ class JaxReference:
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether the function has gradients: a `while_loop` has none in JAX."""
+        def total(floats):
+            made = self.model.run({**self.model.arrays, **floats}, self.examples)[0]
+            return sum(jnp.sum(jnp.real(y)) for y in jax.tree.leaves(made))
+
+        try:
+            jax.eval_shape(jax.grad(total), {name: self.model.arrays[name] for name in self.model.trained})
+        except (NotImplementedError, ValueError) as e:
+            return "ifferentiation" not in str(e)
+        return True
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         run = jax.jit(lambda arrays, inputs: jax.tree.leaves(self._run(arrays, inputs)[0]))
@@ -66,6 +80,8 @@ class JaxReference:
     def train(
         self, arrays: Arrays, inputs: list[np.ndarray], seed: int, optimizer: Any, counts: list[int]
     ) -> list[Arrays]:
+        if not self.trains:
+            raise PortError("a function with gradients, to train; JAX has none of a while_loop")
         if not isinstance(optimizer, optax.GradientTransformation):
             raise PortError(f"an optimizer of optax, as JAX is trained with, got {type(optimizer).__name__}")
         names = [name for name in self.model.trained if name in arrays]

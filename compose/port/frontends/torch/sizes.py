@@ -20,7 +20,7 @@ _SHAPED = frozenset(
         "view", "reshape", "_unsafe_view", "expand", "broadcast_to", "unflatten", "repeat", "tile", "resize", "slice",
         "select", "narrow", "split", "split_with_sizes", "zeros", "ones", "full", "empty", "new_zeros", "new_ones",
         "new_full", "new_empty", "arange", "whole", "rand", "randn", "empty_permuted", "empty_strided",
-        "new_empty_strided", "broadcast_in_dim",
+        "new_empty_strided", "broadcast_in_dim", "affine_grid_generator",
     )
 )  # fmt: skip
 _LEAST = 1000  # smaller numbers are not taken for one that depends on the stand-in

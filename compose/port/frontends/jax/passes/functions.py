@@ -73,9 +73,9 @@ KNOWN = [
     Known(jax.nn.hard_swish, "hard_swish"),
     Known(jax.nn.hard_sigmoid, "hard_sigmoid"),
     Known(jax.nn.relu6, "relu6"),
-    Known(jax.nn.hard_tanh, "hard_tanh"),
+    Known(jax.nn.hard_tanh, "clip", fixed=(("min", -1.0), ("max", 1.0))),
     Known(jax.nn.squareplus, "squareplus"),
-    Known(jax.nn.leaky_relu, "leaky_relu", ("negative_slope", 0.01)),
+    Known(jax.nn.leaky_relu, "ops.leaky_relu", ("negative_slope", 0.01)),
     Known(jax.nn.elu, "elu", ("alpha", 1.0)),
     Known(jax.nn.celu, "celu", ("alpha", 1.0)),
 ]

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from compose.core.registry import word
-from compose.port.frontends.jax.inlining import Eqn
+from compose.port.frontends.jax.inlining import Eqn, within
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.operands import as_type
 from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.rules.pool import average
 from compose.port.frontends.jax.rules.reduce import keeps, reduced
 from compose.port.frontends.jax.values import Value
-from compose.port.lowering.binary import binary, extreme
+from compose.port.lowering.binary import binary
 from compose.port.lowering.literals import number
 from compose.port.lowering.values import Operand
 
@@ -28,8 +28,13 @@ def _binary(low: JaxLowering, eqn: Eqn, a: Operand, b: Operand):
         return _of_batch(low, name, a, b) or low.op(name, a, b)
     if eqn.name not in ("max", "min"):
         return binary(low, name, a, b)
-    if isinstance(a, Value) == isinstance(b, Value) or number(a if isinstance(b, Value) else b) is not None:
-        return extreme(low, name, a, b)
+    if isinstance(a, Value) and isinstance(b, Value):
+        return low.pair(name, a, b)
+    bound = number(a if isinstance(b, Value) else b)
+    if bound is not None:
+        x: Any = a if isinstance(a, Value) else b
+        relu = bound == 0 and name == "maximum" and within("relu", eqn.where)
+        return low.each(word("relu") if relu else word(f"ops.{name}")(y=bound), x)  # whose slope is 1/2 at the bound
     like: Any = a if isinstance(a, Value) else b
     return low.emit(word(name), low.as_value(a, like), low.as_value(b, like))
 

@@ -15,7 +15,7 @@ from compose.port.frontends.jax.values import Value, Weight
 
 _PLAIN = {
     "tanh": "tanh", "logistic": "sigmoid", "exp": "ops.exp", "log": "ops.log", "sqrt": "ops.sqrt", "rsqrt": "ops.rsqrt",
-    "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf", "abs": "absolute", "sign": "ops.sign", "square": "ops.square",
+    "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf", "abs": "ops.abs", "sign": "ops.sign", "square": "ops.square",
     "acos": "ops.acos", "acosh": "ops.acosh", "asin": "ops.asin", "asinh": "ops.asinh", "atan": "ops.atan",
     "atanh": "ops.atanh", "cbrt": "ops.cbrt", "ceil": "ops.ceil", "cosh": "ops.cosh", "digamma": "ops.digamma",
     "erf_inv": "ops.erfinv", "erfc": "ops.erfc", "exp2": "ops.exp2", "expm1": "ops.expm1", "floor": "ops.floor",
@@ -32,8 +32,6 @@ _OF_TWO = {
 
 @rules(*(f"jax.{name}" for name in _PLAIN))
 def _plain(low: JaxLowering, eqn: Eqn, x: Value, **_):
-    if eqn.name == "abs" and not np.issubdtype(x.dtype, np.floating):
-        return low.emit(word("ops.abs"), x)
     return low.emit(word(_PLAIN[eqn.name]), x)
 
 
@@ -89,8 +87,8 @@ def _clamp(low: JaxLowering, eqn: Eqn, least, x, most):
         if np.issubdtype(eqn.outputs[0].dtype, np.floating):
             return low.emit(word("ops.clamp"), *bounds)
         return low.emit(word("ops.clip"), bounds[1], bounds[0], bounds[2])
-    if np.issubdtype(x.dtype, np.floating):
-        return low.emit(word("clip")(min=float(ends[0]), max=float(ends[1])), x)
+    if np.issubdtype(x.dtype, np.floating):  # it has no slope at its ends, unlike `clip`
+        return low.emit(word("hard_tanh")(min_value=float(ends[0]), max_value=float(ends[1])), x)
     return low.emit(word("ops.clip")(min=ends[0], max=ends[1]), x)
 
 

@@ -207,8 +207,10 @@ def _pad(low, eqn, x, fill):
     if not isinstance(x, Value):
         x = low.whole(low.as_value(x))
     value = low.plain_number(fill)
-    if value is None or any(inside for *_, inside in config):
-        raise PortError("a constant around a value, not between its elements")
+    if value is None:
+        raise PortError("a number around a value, got an array or a value")
+    for axis, (*_, inside) in enumerate(config):
+        x = _spread_out(low, x, axis, inside, value) if inside else x
     options = {"value": float(value)} if value else {}
     widths = tuple((int(a), int(b)) for a, b, _ in config)
     plain = not any(widths[0]) and not any(widths[-1]) and 3 <= x.ndim <= 5 and np.issubdtype(x.dtype, np.floating)
@@ -224,6 +226,22 @@ def _pad(low, eqn, x, fill):
         return x
     given = {"constant_values": value} if value else {}
     return low.emit(word("ops.pad")(pad_width=wide, **given), x)
+
+
+def _spread_out(low, x: Value, axis: int, inside: int, value: float) -> Value:
+    """The value with numbers between its elements along an axis."""
+    n, after = x.shape[axis], x.shape[axis + 1 :]
+    if not axis or n == 0:
+        raise PortError("a number between the elements of an axis that is not the batch")
+    at = lambda *sizes: (*x.shape[:axis], *sizes, *after)
+    wide = low.emit(word("ops.expand_dims")(axis=axis + 1), x, shape=at(n, 1))
+    widths = tuple((0, inside if i == axis + 1 else 0) for i in range(x.ndim + 1))
+    given = {"constant_values": value} if value else {}
+    wide = low.emit(word("ops.pad")(pad_width=widths, **given), wide, shape=at(n, inside + 1))
+    size = n * (inside + 1)
+    flat = low.emit(word("reshape")(*at(size)[1:]), wide, shape=at(size))
+    cut = ", ".join([*":" * axis, f":{size - inside}"])
+    return low.emit(word("at")(cut), flat, shape=at(size - inside)).but(dtype=x.dtype)
 
 
 def found_weight(weight: Weight | None, before: Weight) -> Weight:

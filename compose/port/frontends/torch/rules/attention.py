@@ -40,7 +40,12 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
     if known is not None:
         known = added(known, hides=False)
         causal, mask = (True, None) if is_causal(known) else (causal, known if known.any() else None)
-    if q.ndim != 4 or (mask is not None and not (isinstance(mask, Value) and boolean(_mask_node(node)))):
+    of_booleans = isinstance(mask, Value) and boolean(_mask_node(node))
+    if of_booleans and q.ndim == 3:
+        return _of_one_head(low, q, k, v, mask, causal, scale)
+    if of_booleans and q.ndim != 4:
+        raise PortError("a boolean mask for queries (batch, heads, time, features)")
+    if q.ndim != 4 or (mask is not None and not of_booleans):
         if enable_gqa:
             raise PortError("grouped heads with a boolean mask or none")
         return _by_products(low, q, k, v, mask, causal, scale)
@@ -55,6 +60,21 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
 
 def _mask_node(node: Any) -> Any:
     return node.args[3] if len(node.args) > 3 else node.kwargs["attn_mask"]
+
+
+def _of_one_head(low, q, k, v, mask: Value, causal: bool, scale: float | None):
+    """Attention without an axis of heads, for a boolean mask that broadcasts to `(batch, queries, keys)`."""
+    options = ({"causal": True} if causal else {}) | ({} if scale is None else {"scale": scale})
+    parts = [low.as_source(t) for t in (q, k, v)]
+    wide = lambda x, axis: low.emit(
+        word("ops.expand_dims")(axis=axis), x, shape=(*x.shape[:axis], 1, *x.shape[axis:]), axes=identity_axes(4)
+    )
+    shown = low.as_source(mask)
+    shown = wide(shown, 1) if shown.ndim == 3 else four_axes(low, shown)
+    y = (*q.shape[:-1], 1, v.shape[-1])
+    inputs = (*(wide(part, 2) for part in parts), shown)
+    made = low.emit(word("scaled_dot_product_attention")(**options), *inputs, shape=y, axes=identity_axes(4))
+    return low.emit(word("ops.squeeze")(axis=2), made, shape=low.shape, axes=identity_axes(3))
 
 
 def _by_products(low, q, k, v, mask, causal: bool, scale: float | None):

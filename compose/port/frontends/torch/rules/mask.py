@@ -123,11 +123,14 @@ def _compare(low, node, a, b):
 
 @rules("aten.logical_not", "aten.bitwise_not")
 def _not(low, node, x):
-    return low.emit(word("ops.logical_not"), low.whole(x))
+    return low.emit(word("ops.logical_not" if boolean(node) else "ops.bitwise_invert"), low.whole(x))
 
 
 @rules("aten.logical_and", "aten.bitwise_and", "aten.__and__")
 def _and(low, node, a, b):
+    if not boolean(node):  # of whole numbers, bit by bit
+        return each(low, "ops.bitwise_and", a, b)
+    a, b = (np.asarray(v != 0) if isinstance(v, (bool, int, float)) else v for v in (a, b))
     known, other = (a, b) if isinstance(a, np.ndarray) else (b, a)
     if not isinstance(known, np.ndarray):
         return low.emit(
@@ -140,6 +143,8 @@ def _and(low, node, a, b):
 
 @rules("aten.logical_or", "aten.bitwise_or", "aten.__or__")
 def _or(low, node, a, b):
+    if not boolean(node):
+        return each(low, "ops.bitwise_or", a, b)
     return low.emit(word("ops.logical_or"), *_alike(low, a, b))
 
 

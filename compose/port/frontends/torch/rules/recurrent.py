@@ -11,8 +11,11 @@ import numpy as np
 from compose.combinators.branch import collect
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.constants import without_batch
+from compose.port.frontends.torch.operands import as_value
 from compose.port.frontends.torch.registry import rules
 from compose.port.ir.weights import View
+from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import Pending, Value, Weight
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -27,7 +30,7 @@ def _recurrent(low, node, x, first, weights, has_biases, layers, rate, train, bo
     each = len(weights) // (layers * ways)
     rows = [weights[i : i + each] for i in range(0, len(weights), each)]
     cell = word(kind)(rows[0][0].shape[0] // _GATES[kind], **_options(name, has_biases, rows[0]))
-    starts = _starts(low, first, layers * ways)
+    starts = _starts(low, first, layers * ways, x)
     hidden: list[Callable[[], Value]] = []
     carried: list[Callable[[], Value]] = []
     reads_cell = kind == "lstm" and low.reads(2)
@@ -75,22 +78,37 @@ def _layer(low, cell: Any, x: Value, rows: list[list[Weight]], start: list) -> t
     return part(both, 0, shape=shape, axes=axes), memory
 
 
-def _starts(low, first: Any, count: int) -> list:
-    """The initial carry for each layer and direction, None for zeros."""
+def _starts(low, first: Any, count: int, beside: Value) -> list:
+    """The initial carry for each layer and direction, None for zeros; a learned one stands beside a value."""
     states = list(first) if isinstance(first, (list, tuple)) else [first]
     if all(isinstance(s, np.ndarray) and not s.any() for s in states):
         return [None] * count
-    if any(isinstance(s, (np.ndarray, Weight)) for s in states):
-        raise PortError("states to start from that are zeros or values: as an input, or another layer's last")
-    each = [[_state(low, s, i) for s in states] for i in range(count)]
+    each = [[_state(low, s, i, beside) for s in states] for i in range(count)]
     return [parts[0] if len(parts) == 1 else _together(low, *parts) for parts in each]
 
 
-def _state(low, states: Any, index: int) -> Value:
+def _state(low, states: Any, index: int, beside: Value) -> Value:
     if isinstance(states, States):
         return states.select(index)
+    if isinstance(states, (np.ndarray, Weight)):
+        layer, arrays = layer_of(_known(states, index), (states.shape[-1],))
+        return low.emit(layer, beside, shape=(beside.shape[beside.axes[0]], states.shape[-1]), axes=(0, 1), **arrays)
     states = low.as_source(states)
     return low.emit(word("at")(str(index)), states, shape=states.shape[1:], axes=(0, 1))
+
+
+def _known(states: Any, index: int) -> Any:
+    """The same state for each example, of an array `(layers, 1, size)`."""
+    array = states.array if isinstance(states, Weight) else states
+    if array.ndim != 3 or not (array == array[:, :1]).all():
+        raise PortError("states to start from that are the same for each example; others as an input")
+    row = array[index, 0]
+    if not isinstance(states, Weight):
+        return row
+    if states.view != View(states.view.source, shape=states.view.shape):
+        raise PortError("states to start from that are a parameter of their own, or an input")
+    rows = None if len(array) == 1 else (index, index + 1)
+    return Weight.of(replace(states.view, rows=rows, shape=row.shape), row, states.trained)
 
 
 def _together(low, *parts: Value) -> Value:
@@ -101,6 +119,16 @@ def _weights(row: list[Weight]) -> dict[str, View]:
     names = ["kernel", "recurrent_kernel", "bias", "recurrent_bias"][: len(row) // 2 * 2]
     names += ["projection_kernel"] * (len(row) % 2)
     return {n: replace(w.view, axes=(1, 0)) if n.endswith("kernel") else w.view for n, w in zip(names, row)}
+
+
+@rules(*(f"aten.{name}_cell" for name in RECURRENT))
+def _cell(low, node, x, first, *weights):
+    """One step, by its parts; states that are no values yet, as the zeros that it starts from, become some."""
+    nodes = node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
+    for n in nodes:
+        if isinstance(low.env[n], (np.ndarray, Weight)):
+            low.env[n] = as_value(low, without_batch(low.env[n]), x)
+    return low.in_parts(node)
 
 
 class _Part:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
+from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import plains
-from compose.port.frontends.torch.registry import rules
+from compose.port.frontends.torch.plain import emitted, plains
+from compose.port.frontends.torch.registry import rule, rules
+from compose.port.lowering.values import BATCH, Value
 
 
 @rules("aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.channel_shuffle")
@@ -46,6 +50,19 @@ def _upsample(low, node, x, size, *args):
         options = {}  # every value is repeated, wherever its middle is
     factor = factors[0] if len(set(factors)) == 1 else tuple(factors)
     return low.emit(word("upsample")(factor, **options), x)
+
+
+@rule("aten.affine_grid_generator")
+def _affine_grid(low, node, theta, size, align_corners):
+    """Places in a unit grid, each moved by its example's matrix."""
+    space, (theta,) = size[2:], plains(low, (theta,))
+    if not isinstance(theta, Value) or any(n % BATCH == 0 for n in space):
+        raise PortError("matrices that are computed, and a grid of known size")
+    ends = [1.0 if align_corners else (n - 1) / n for n in space]
+    lines = [np.linspace(-end, end, n) if n > 1 else np.zeros(1) for n, end in zip(space, ends)]
+    grid = np.stack([*np.meshgrid(*lines, indexing="ij")[::-1], np.ones(space)], -1)
+    axes = "hwd"[: len(space)]
+    return emitted(low, word("contract")(equation=f"{axes}k,bik->b{axes}i"), grid, theta)
 
 
 @rules("aten.grid_sampler", "aten.grid_sampler_2d", "aten.grid_sampler_3d")
