@@ -58,9 +58,9 @@ def examples(x: Any, y: Any, sample_weight: Any = None, net: Layer | None = None
         raise DataError("there are no examples: x and y are empty")
     for name, a in named:
         _check_range(name, a)
-    for tree, what, copes in ((x, "x", net is not None), (y, "y", False)):
+    for tree, what, tried in ((x, "x", net), (y, "y", None)):
         bad = [(name, a) for name, a in floats(tree, what) if not all_finite(a)]
-        if bad and not (copes and takes_missing(net, x)):
+        if bad and not (tried is not None and takes_missing(tried, x)):
             raise DataError(f"{where_not_finite(*bad[0])}; drop these examples or fill in the values")
     return Examples(x, with_sample_weight(y, sample_weight, count, batch), count)
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
@@ -72,7 +73,7 @@ class Missing:
 
     def look(self, x: Any = None, out: Any = None, finite: Any = True) -> None:
         """At some examples and their outputs, if these are not all finite."""
-        if isinstance(finite, jax.core.Tracer):
+        if isinstance(finite, Tracer):
             return
         if not finite:
             inputs, outputs = rows_not_finite(x), rows_not_finite(out)

@@ -229,6 +229,20 @@ def test_steps_of_several_lengths_count_for_the_auc(rng):
     assert trained.evaluate(parts)["auc"] == pytest.approx(roc_auc_score(truth, scores))
 
 
+@pytest.mark.slow
+def test_kept_scores_are_in_the_checkpoint(tmp_path):
+    def cut(event):
+        if cutting and event.step == 6:
+            raise KeyboardInterrupt
+
+    cutting, stops = True, [callbacks.every(1)(cut)]
+    options = dict(metrics="auc", class_weight={2: 3.0}, callbacks=stops)
+    with pytest.raises(KeyboardInterrupt):
+        train(in_order, checkpoint=compose.checkpoint(tmp_path, steps=1), **options)
+    cutting = False
+    same(train(in_order, checkpoint=compose.checkpoint(tmp_path, steps=1), **options), train(in_order, **options))
+
+
 def test_batches_in_which_nothing_counts():
     weighed = lambda: ((x, y, np.full(len(y), i == 1)) for i, (x, y) in enumerate(in_order(0)))
     assert np.isfinite(train(weighed).history[-1]["loss"])
