@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ from compose.core.param import Param
 from compose.core.place import locate
 from compose.core.plan import Plan, plan, specs
 from compose.core.precision import as_wide_as, call_in, compute_dtype, wide_specs
+from compose.core.warning import warn
 
 
 def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
@@ -187,8 +187,7 @@ def _warn_if_cut(dtype) -> None:
     """Warn once if JAX will truncate floats to 32 bits."""
     if jax.dtypes.canonicalize_dtype(dtype) != dtype and str(dtype) not in _warned and dtype.kind == "f":
         _warned.add(str(dtype))
-        warnings.warn(
+        warn(
             f"{dtype} input is computed as {jax.dtypes.canonicalize_dtype(dtype)}; pass float32, or set "
-            "jax.config.update('jax_enable_x64', True)",
-            stacklevel=4,
+            "jax.config.update('jax_enable_x64', True)"
         )

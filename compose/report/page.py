@@ -49,7 +49,7 @@ def report(
     loss = loss or last["loss"]
     if is_custom(loss):
         raise ConfigError("a loss of predictions and targets, for a report", "one that runs the network itself")
-    data = examples(x, y)
+    data = examples(x, y, net=trained.net)
     kept: dict[str, Any] = {name: last.get(name) for name in ("logits", "ignore_label", "loss_weights")}
     scoring = Scoring(trained.net, data, loss, (), None, **kept)
     parts = [

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 import jax
 
 from compose.core.errors import ConfigError, FileError
+from compose.core.warning import warn
 from compose.train.container import read, write
 from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.split_arrays import SPLIT, check_split, folder_of, read_split, write_split
@@ -107,7 +107,7 @@ class Checkpoints:
             if not wrong:
                 return path, *found
             if path.exists():  # another program may have deleted it
-                warnings.warn(f"{wrong}; the checkpoint before it is used, if there is one", stacklevel=7)
+                warn(f"{wrong}; the checkpoint before it is used, if there is one")
         return None
 
     def _tried(self, do: Callable[[], Any]) -> tuple[Any, str]:

@@ -51,6 +51,7 @@ class CustomScores:
     train: bool  # whether the function takes `train` as its sixth argument
     names: tuple[str, ...]
     heads = ()
+    grow = False
 
     def compute(self, net: Layer, params: Any, state: Any, x: Any, y: Any, ctx: Context, dtype: Any) -> Any:
         """The loss of a batch, the state after it, and what `add` takes."""
@@ -122,11 +123,18 @@ class CustomScoring:
     def _steps(self) -> Any:
         return evaluation_steps(self.net, self.scores, None, self.distribution)
 
-    def measure(self, params: Any, state: Any, batches: Any, compiling: Callable = nullcontext) -> dict[str, Any]:
+    def measure(
+        self,
+        params: Any,
+        state: Any,
+        batches: Any,
+        compiling: Callable = nullcontext,
+        advance: Callable[[int], None] = lambda examples: None,
+    ) -> dict[str, Any]:
         """The loss and its numbers over all batches, with the same key for each."""
         scores: Any = self.scores
         pace = StepsPerCall(self.distribution.of_first)
-        return run_epoch(self._steps, (), (params, state), batches, scores, compiling, pace)[1]
+        return run_epoch(self._steps, (), (params, state), batches, scores, compiling, pace, advance)[1]
 
 
 def parts(returned: Any) -> tuple[Any, Any, dict[str, Any]]:

@@ -39,6 +39,8 @@ class Pass:
         carry, sums: what the steps update, and the sums of the scores.
         steps, examples: how many are done.
         place: what the last chunk says of its place in the data, see `Chunk.place`.
+
+    `room(sums, y)` gives the sums room for the targets of a chunk, where they grow with data of unknown length.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class Pass:
         compiling: Callable[[], AbstractContextManager] = nullcontext,
         steps: int = 0,
         examples: int = 0,
+        room: Callable[[Any, Any], Any] | None = None,
     ):
         self.run, self.carry, self.constants, self.sums = run, carry, constants, sums
         self.steps_per_call, self.compiling = steps_per_call or StepsPerCall(), compiling
         self.steps, self.examples, self.place = steps, examples, None
-        self.chunks = chunks
+        self.chunks, self.room = chunks, room
         self._enter(next(chunks, None))
 
     def _enter(self, chunk: Chunk | None) -> None:
@@ -71,6 +74,8 @@ class Pass:
         if chunk is None:
             return 0
         began = time.perf_counter()
+        if self.room is not None:
+            self.sums = self.room(self.sums, chunk.arrays[1])
         stop = min(chunk.steps, self.at + min(self.steps_per_call.steps, most or self.steps_per_call.steps))
         batch = chunk.arrays, chunk.order, chunk.offset, self.at, stop
         self.carry, self.sums = self.run(
@@ -96,10 +101,22 @@ def run_epoch(
     scores: Scores,
     compiling: Callable[[], AbstractContextManager] = nullcontext,
     steps_per_call: StepsPerCall | None = None,
+    advance: Callable[[int], None] = lambda examples: None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`."""
+    """Run all batches in order. Returns the carry and the scores by name. Compiling happens within `compiling()`.
+
+    `advance` is told how many examples more are done.
+    """
     sums = batches.put(scores.start(batches.count or 0))
-    whole = Pass(run, carry, constants, batches.whole_pass(), sums, steps_per_call, compiling)
-    while whole.advance():
-        pass
+    chunks, room = batches.whole_pass(), room_for(batches, scores)
+    whole = Pass(run, carry, constants, chunks, sums, steps_per_call, compiling, room=room)
+    while done := whole.advance():
+        advance(done)
     return whole.carry, scores.result(whole.sums, whole.examples)
+
+
+def room_for(batches: Any, scores: Scores) -> Callable[[Any, Any], Any] | None:
+    """What gives sums room for more targets: for data of unknown length, if there are sums that grow with it."""
+    if batches.count is not None or not scores.grow:
+        return None
+    return lambda sums, y: batches.put(scores.with_room(sums, y))

@@ -14,21 +14,23 @@ from compose.train.batches import Batches
 from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.foreign import is_rows
+from compose.train.progress import counted
 from compose.train.scoring_of import scoring_of
-from compose.train.stream import Rows, Stream, check_stream_options, is_stream
+from compose.train.stream import Rows, Stream, is_stream
 
 
 def evaluate(
     net: Layer, params, state, x, y, *, loss: Any, metrics: Any, batch_size: int, precision: Any = None,
     sample_weight: Any = None, logits: bool | None = None, ignore_label: int | None = None, loss_weights: Any = None,
-    inputs: Any = None,
+    inputs: Any = None, verbose: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """See `Trained.evaluate`."""
     custom, streamed = is_custom(loss), is_stream(x) or is_rows(x)
     if streamed and (y is not None or sample_weight is not None):
         raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "evaluate(data)")
     source = Rows(x, batch_size) if is_rows(x) else x
-    data: Any = Stream(source, whole=custom) if streamed else examples(x, y, sample_weight)
+    tried = None if custom else net
+    data: Any = Stream(source, whole=custom, net=tried) if streamed else examples(x, y, sample_weight, tried)
     inputs = inputs if custom else data.specs(1)
     check_params(net, plan(net, inputs), params, state)
     scoring = scoring_of(
@@ -36,9 +38,10 @@ def evaluate(
         logits=logits, ignore_label=ignore_label, loss_weights=loss_weights,
     )  # fmt: skip
     if streamed:
-        check_stream_options(scoring.scores, None)
         data.check = scoring.check
     scoring.check(data)
     params, state = local((params, state))
     scoring.check_end(data, params, state)
-    return scoring.measure(params, state, data if streamed else Batches(data, min(batch_size, data.count), 2 << 30))
+    batches = data if streamed else Batches(data, min(batch_size, data.count), 2 << 30)
+    with counted(verbose, data.count) as advance:
+        return scoring.measure(params, state, batches, advance=advance)

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.errors import DataError
+from compose.core.layer import Layer
 from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
+from compose.train.finite import all_finite, floats, takes_missing, where_not_finite
 from compose.train.foreign import as_array
 from compose.train.weights import with_sample_weight
 
@@ -38,10 +40,11 @@ class Examples:
         return sum(a.nbytes for a in jax.tree.leaves((self.x, self.y)))
 
 
-def examples(x: Any, y: Any, sample_weight: Any = None) -> Examples:
+def examples(x: Any, y: Any, sample_weight: Any = None, net: Layer | None = None, batch: bool = False) -> Examples:
     """Check `x` and `y`, each an array or a tuple or dict of arrays; `y` may be None. Weights go along with `y`.
 
-    Raises `DataError` if there are no examples, lengths differ, or values are not real numbers, NaN or infinite.
+    Raises `DataError` if there are no examples, lengths differ, or values are not real numbers, NaN or infinite. Inputs
+    may be, if `net` has finite outputs for them. The weights of a `batch` may all be 0.
     """
     x, y = arrays(x, "x"), None if y is None else arrays(y, "y")
     named = [*_named(x, "x"), *_named(y, "y")]
@@ -54,8 +57,12 @@ def examples(x: Any, y: Any, sample_weight: Any = None) -> Examples:
     if count == 0:
         raise DataError("there are no examples: x and y are empty")
     for name, a in named:
-        _check_numbers(name, a)
-    return Examples(x, with_sample_weight(y, sample_weight, count), count)
+        _check_range(name, a)
+    for tree, what, tried in ((x, "x", net), (y, "y", None)):
+        bad = [(name, a) for name, a in floats(tree, what) if not all_finite(a)]
+        if bad and not (tried is not None and takes_missing(tried, x)):
+            raise DataError(f"{where_not_finite(*bad[0])}; drop these examples or fill in the values")
+    return Examples(x, with_sample_weight(y, sample_weight, count, batch), count)
 
 
 def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
@@ -109,15 +116,9 @@ def _refuse_complex(named: list[tuple[str, Any]]) -> None:
             )
 
 
-def _check_numbers(name: str, a: Any) -> None:
+def _check_range(name: str, a: Any) -> None:
     if jnp.issubdtype(a.dtype, jnp.floating):
         _warn_if_cut(np.dtype(a.dtype))
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = a.sum()  # finite only if every number is, and cheaper than checking each
-        if not np.isfinite(total) and len(bad := np.argwhere(~np.isfinite(np.asarray(a)))):
-            at = tuple(map(int, bad[0]))
-            many = f", the first of {len(bad)}" if len(bad) > 1 else ""
-            raise DataError(f"{name} has {a[at]} at {list(at)}{many}; drop these examples or fill in the values")
     elif a.size and jnp.issubdtype(a.dtype, jnp.integer):
         kept = np.iinfo(_dtype(a))
         low, high = int(a.min()), int(a.max())

@@ -180,7 +180,7 @@ def fit(
         _at_least(1, steps_per_epoch=steps_per_epoch)
     distribution = distribution_of(devices, mesh, sharding)
     dtype, regime = compute_dtype(precision), regime_of(l1, l2, ema, accumulate)
-    data, held_out = _parts(x, y, sample_weight, validation, options)
+    data, held_out = _parts(net, x, y, sample_weight, validation, options)
     batches = steps_of(data, options)
     steps = None if batches is None else epochs * batches // accumulate
     rate, anew = sized(learning_rate, steps)
@@ -195,7 +195,9 @@ def fit(
         if isinstance(part, Stream):
             part.check = scoring.check
     if isinstance(data, Stream):
-        check_stream_options(scoring.scores, class_weight)
+        check_stream_options(class_weight)
+        scoring.with_class_weight(data.first, class_weight)  # raises for weights that do not fit
+        data.weighed = lambda part: scoring.with_class_weight(part, class_weight)
     else:
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
@@ -206,13 +208,14 @@ def fit(
         return train(task)
 
 
-def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+def _parts(net: Layer, x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     """The data to train on and to validate with: `Examples` or streams."""
     whole = is_custom(options["loss"])
+    tried = None if whole else net
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-        held_out: Any = examples(*validation)
+        held_out: Any = examples(*validation, net=tried)
     elif validation is not None and (is_stream(validation) or is_rows(validation)):
-        held_out = stream_of(validation, None, options, whole)
+        held_out = stream_of(validation, None, options, whole, tried)
     else:
         held_out = None
     if is_stream(x) or is_rows(x):
@@ -220,10 +223,10 @@ def _parts(x: Any, y: Any, sample_weight: Any, validation: Any, options: dict[st
             raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "fit(data, loss=...)")
         if validation is not None and held_out is None:
             raise DataError(f"validation of a stream must be a pair (x, y), or a stream; got {validation!r}")
-        return stream_of(x, options["steps_per_epoch"], options, whole), held_out
+        return stream_of(x, options["steps_per_epoch"], options, whole, tried), held_out
     if options["steps_per_epoch"] is not None:
         raise ConfigError("steps_per_epoch only for a stream of batches", repr(options["steps_per_epoch"]))
-    data = examples(x, y, sample_weight)
+    data = examples(x, y, sample_weight, tried)
     return (data, held_out) if held_out is not None or validation is None else hold_out(data, validation)
 
 

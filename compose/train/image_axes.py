@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import jax
 
+from compose.core.warning import warn
 from compose.layers.conv.conv import conv, depthwise_conv, separable_conv
 from compose.train.logits import Outputs
 
@@ -19,9 +18,8 @@ def warn_of_images(outputs: Outputs) -> None:
         given = next((x for x in inputs if x is call.x), None)
         if given is not None and given.ndim == 3 and given.shape[1] == given.shape[2] >= 8:
             size = given.shape[1]
-            warnings.warn(
+            warn(
                 f"{call.layer} convolves (n, {size}, {size}) along one axis, with {size} channels. Images of one "
                 f"channel need an axis for it: x[..., None], or reshape({size}, {size}, 1) as the first layer. If "
-                f"these are sequences, say so by the kernel ({call.layer.kernel},)",
-                stacklevel=5,
+                f"these are sequences, say so by the kernel ({call.layer.kernel},)"
             )

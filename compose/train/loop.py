@@ -6,7 +6,6 @@ import contextlib
 import math
 import signal
 import time
-import warnings
 from typing import Any
 
 import jax
@@ -15,13 +14,14 @@ import numpy as np
 
 from compose.core.plan import plan
 from compose.core.run import check_params
+from compose.core.warning import warn
 from compose.distributed.peers import together
 from compose.train.agreement import agreed, own_place, same_answer
 from compose.train.batches import batches_of
 from compose.train.callbacks.event import Answer, Event
 from compose.train.callbacks.running import Running
 from compose.train.checkpoints import Checkpoints
-from compose.train.epoch import Pass, StepsPerCall
+from compose.train.epoch import Pass, StepsPerCall, room_for
 from compose.train.freezing import resting
 from compose.train.interrupt import Interrupt
 from compose.train.optimizers import merge, split
@@ -138,7 +138,7 @@ class Training:
         self.epoch += 1
         if not np.isfinite(record["loss"]):
             message = f"training stopped: the loss is {record['loss']}; try a lower learning rate"
-            warnings.warn(message, stacklevel=5)
+            warn(message)
             self.stopped, self.folder = True, None  # the last checkpoint is from before
         self.save()
 
@@ -155,7 +155,7 @@ class Training:
         chunks = self.batches.epoch(self.options["seed"], self.epoch - 1, steps, place)
         return Pass(
             self.run, self.carry, (self.fixed, self.key), chunks, sums, self.steps_per_call, shown.compiling,
-            steps, examples,
+            steps, examples, room_for(self.batches, self.task.scoring.scores),
         )  # fmt: skip
 
     def seconds(self) -> float:

@@ -87,7 +87,7 @@ def lr_find(
     """
     if not 0 < lowest < highest or steps < 10:
         raise ConfigError("0 < lowest < highest and 10 steps or more", f"{lowest}, {highest} and {steps} steps")
-    data = examples(x, y)
+    data = examples(x, y, net=None if is_custom(loss) else net)
     size = min(batch_size, data.count)
 
     def batches() -> Iterator[Any]:

@@ -17,6 +17,7 @@ from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, arguments, as_arrays
 from compose.train.examples import arrays
+from compose.train.finite import Missing, floats
 from compose.train.foreign import is_array, is_rows
 from compose.train.limits import check_limits, limits_of
 from compose.train.progress import counted
@@ -28,7 +29,7 @@ def predict(
 ) -> Any:
     """See `Trained.predict`."""
     check_batch_size(batch_size)
-    run = functools.partial(forward(net, compute_dtype(precision)), params, state)
+    run = functools.partial(_watched(net, compute_dtype(precision)), params, state)
     if is_stream(x) or is_rows(x):
         read, total = opened(Rows(x, batch_size) if is_rows(x) else x), None
         parts: Iterator[Any] = (_check(net, arrays(_inputs_of(batch, inputs), "x")) for batch in read)
@@ -38,14 +39,19 @@ def predict(
         if total:
             _check(net, x)  # all of them at once, so that an error names the example
         parts = (jax.tree.map(operator.itemgetter(slice(i, i + batch_size)), x) for i in range(0, total, batch_size))
-    outs = []
+    outs, last, missing = [], (), Missing()
     with counted(verbose, total) as advance:
         for part in parts:
             count = len(jax.tree.leaves(part)[0])
-            outs.append(run(as_arrays(part)))
+            out, finite = run(as_arrays(part))
+            outs.append(out)
+            missing.look(*last)  # while the next ones are computed
+            last = part, out, finite
             if verbose:
-                jax.block_until_ready(outs[-1])
+                jax.block_until_ready(out)
             advance(count)
+    missing.look(*last)
+    missing.tell()
     if not outs:
         raise DataError("no examples to predict")
     return outs[0] if len(outs) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *outs)
@@ -92,3 +98,15 @@ def forward(net: Layer, dtype: Any) -> Any:
         return apply(net, params, state, *arguments(x), precision=dtype)[0]
 
     return jax.jit(forward)
+
+
+@functools.lru_cache(maxsize=128)
+def _watched(net: Layer, dtype: Any) -> Any:
+    """As `forward`, with whether all outputs are finite."""
+
+    def watched(params, state, x):
+        out = forward(net, dtype)(params, state, x)
+        finite = [jnp.isfinite(a).all() for _, a in floats(out, "")]
+        return out, jnp.stack(finite).all() if finite else True
+
+    return jax.jit(watched)

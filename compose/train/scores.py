@@ -56,6 +56,22 @@ class Scores:
             for head in self.heads
         )
 
+    @property
+    def grow(self) -> bool:
+        """Whether sums grow with the data."""
+        return any(metric.room is not None for head in self.heads for metric in head.metrics)
+
+    def with_room(self, sums: Any, y: Any) -> Any:
+        """The sums with room for a batch of these targets, in those that grow with the data."""
+
+        def one(head: Head, metric: Any, value: Any) -> Any:
+            return value if metric.room is None else metric.room(value, head.about.rows_of(head.targets(apart(y)[0])))
+
+        return tuple(
+            (loss, tuple(one(head, m, value) for m, value in zip(head.metrics, values)))
+            for head, (loss, values) in zip(self.heads, sums)
+        )
+
     def add(self, sums: Any, found: tuple[Scored, ...]) -> Any:
         """The sums with a batch added."""
         return tuple(

@@ -61,6 +61,7 @@ class Scoring:
         self.ignore, self.logits, self.distribution = _label(ignore_label), logits, distribution
         y, weights = apart(data.y)
         self.out = plan(net, self.inputs).out
+        self._whole = isinstance(data, Examples)
         self._decided, self._others = _by_step(weights) or ignore_label is not None, {}
         self.outputs, masks = _traced(net, self.inputs, self._decided)
         self.limits = limits(self.outputs)
@@ -83,7 +84,7 @@ class Scoring:
     def _head(self, part: Given, y: Any, weights: Any, masks: tuple[bool, ...]) -> Head:
         targets = y if part.key is None else y[part.key]
         outputs, loss = self.outputs.at(part.place), loss_of(part.loss)
-        check_targets(loss, _at(self.out, part.place), targets, self.ignore)
+        check_targets(loss, _at(self.out, part.place), targets, self.ignore, not self._whole)
         metrics = tuple(map(metric_of, part.metrics))
         if not hasattr(outputs.value, "shape") or len(jax.tree.leaves(targets)) != 1:
             if self.logits is not None:
@@ -120,7 +121,7 @@ class Scoring:
         y, weights = apart(data.y)
         for head in self.scores.heads:
             targets = _part(y, head, what)
-            check_targets(head.loss, _at(out, head.place), targets, self.ignore)
+            check_targets(head.loss, _at(out, head.place), targets, self.ignore, not what)
             _check_values(head.loss, outputs.at(head.place), targets, weight_for(weights, head.name), head.about)
 
     def _for(self, inputs: Any) -> tuple[Any, Outputs]:
@@ -180,10 +181,17 @@ class Scoring:
     def _steps(self) -> Any:
         return evaluation_steps(self.net, self.scores, self.dtype, self.distribution)
 
-    def measure(self, params, state, batches: Batches, compiling: Callable = nullcontext) -> dict[str, Any]:
+    def measure(
+        self,
+        params,
+        state,
+        batches: Batches,
+        compiling: Callable = nullcontext,
+        advance: Callable[[int], None] = lambda examples: None,
+    ) -> dict[str, Any]:
         """The loss and metrics over all batches. Compiling happens within `compiling()`."""
         pace = StepsPerCall(self.distribution.of_first)
-        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling, pace)[1]
+        return run_epoch(self._steps, (), (params, state), batches, self.scores, compiling, pace, advance)[1]
 
     def numbers_only(self) -> None:
         """Raise `ConfigError` for a metric that is not one number, which has no place in the history."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params
+from compose.core.warning import warn
 from compose.train.distribution import Distribution
 from compose.train.loss_scale import first_scale
 from compose.train.optimizer_state import Stored
@@ -31,10 +31,9 @@ def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribu
     check_params(net, plan(net, inputs), start.params, start.state)
     params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
     if start.session is None and start.history:
-        warnings.warn(
+        warn(
             "the optimizer starts anew: its state is not in what training starts from, only parameters are; "
-            "save(path, optimizer=True) keeps it. Starting from the pair (params, state) says that this is meant",
-            stacklevel=6,
+            "save(path, optimizer=True) keeps it. Starting from the pair (params, state) says that this is meant"
         )
     return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
 
@@ -47,7 +46,7 @@ def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int, ane
     training, fixed = split(task.net, before.params, task.freeze)
     session, scale, rate, average = before.session, first_scale(task.scoring.dtype), None, None
     if not jax.tree.leaves(training):
-        warnings.warn("nothing trains: all parameters of the network are frozen, or it has none", stacklevel=6)
+        warn("nothing trains: all parameters of the network are frozen, or it has none")
     if task.regime is not None:
         task.regime.check(training)
         if task.regime.ema is not None:

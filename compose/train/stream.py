@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from compose.core.errors import ConfigError, DataError
+from compose.core.layer import Layer
 from compose.train.chunk import Chunk
 from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.examples import Examples, examples
@@ -42,12 +43,13 @@ class Stream:
 
     count = None
 
-    def __init__(self, source: Any, steps: int | None = None, whole: bool = False):
-        self.source, self.whole = source, whole
+    def __init__(self, source: Any, steps: int | None = None, whole: bool = False, net: Layer | None = None):
+        self.source, self.whole, self.net = source, whole, net
         self.goes_on = steps is not None or hasattr(source, "__next__")
         self.limit = steps
         self.steps = _length(source) if steps is None else steps
         self.check: Callable[[Examples], None] = lambda batch: None
+        self.weighed: Callable[[Examples], Examples] = lambda batch: batch
         self.where: Distribution = ONE_DEVICE
         self.opened: Any = None
         self.source_left = self._read(0)
@@ -87,8 +89,10 @@ class Stream:
         while self.limit is None or done < self.limit:
             batch, after = next(read, (None, None))
             part = None if after is None else self._examples(batch)
-            if part is not None and part.count:
-                self.check(part)
+            if part is not None:
+                if part.count:
+                    self.check(part)
+                part = self.weighed(part)
             chunk = self.where.joined(part and (part.x, part.y), part and part.count)
             if chunk is None:
                 if done == 0 or self.limit is not None:
@@ -145,7 +149,7 @@ class Stream:
         if isinstance(batch, _NoneOf):
             return self._examples(batch.like).part(0, 0)
         if isinstance(batch, (tuple, list)) and len(batch) in (2, 3) and not self.whole:
-            return examples(*(tuples(part) for part in batch))
+            return examples(*(tuples(part) for part in batch), net=self.net, batch=True)
         if self.whole:
             return examples(tuples(batch), None)
         got = f"a {type(batch).__name__} of {len(batch)}" if isinstance(batch, (tuple, list)) else type(batch).__name__
@@ -199,24 +203,22 @@ class _NoneOf:
     like: Any
 
 
-def stream_of(x: Any, steps: int | None, options: dict[str, Any], whole: bool = False) -> Stream:
-    """The stream for the first argument of `fit`."""
+def stream_of(
+    x: Any, steps: int | None, options: dict[str, Any], whole: bool = False, net: Layer | None = None
+) -> Stream:
+    """The stream for the first argument of `fit`; `net` is a network that may take inputs that are not finite."""
     if not is_stream(x):
         x = Rows(x, options["batch_size"], options["seed"])
-    return Stream(x, steps, whole)
+    return Stream(x, steps, whole, net)
 
 
-def check_stream_options(scores: Any, class_weight: Any) -> None:
+def check_stream_options(class_weight: Any) -> None:
     """Raise `ConfigError` for what needs all examples at once."""
-    if class_weight is not None:
-        raise ConfigError("class_weight only with arrays", "a stream", "batches (x, y, sample_weight) weigh examples")
-    for head in scores.heads:
-        for metric in head.metrics:
-            if not metric.live:
-                raise ConfigError(
-                    "metrics that are sums over batches, for a stream whose length is not known", metric.name,
-                    f"trained.evaluate(x, y, metrics={metric.name!r}) gives it for arrays",
-                )  # fmt: skip
+    if class_weight == "balanced" or (isinstance(class_weight, dict) and "balanced" in class_weight.values()):
+        raise ConfigError(
+            "a weight for each class, for a stream whose classes are not counted", "class_weight='balanced'",
+            "as in class_weight={0: 1.0, 1: 5.0}; balanced weights are n / (classes · occurrences)",
+        )  # fmt: skip
 
 
 def _length(source: Any) -> int | None:

@@ -157,13 +157,15 @@ class Trained:
         logits: bool | None = KEPT,
         batch_size: int = 1024,
         precision: Precision = None,
+        verbose: bool = False,
     ) -> dict[str, Any]:
         """The loss and the metrics on examples, over all of them; None for those of the last `fit`.
 
         `x` may be a stream of batches (x, y) or (x, y, sample_weight), as in `compose.fit`, which is read to its end;
         for a network that was trained on a table, a data frame or a dict of columns with the target among them. A
         metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
-        float32, unless `precision` is `"bfloat16"` or `"float16"`.
+        float32, unless `precision` is `"bfloat16"` or `"float16"`. `verbose` shows a progress bar on a terminal, one
+        line at the end elsewhere.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
@@ -179,7 +181,7 @@ class Trained:
         check_batch_size(batch_size)
         return evaluate(
             self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
-            batch_size=batch_size, precision=precision, inputs=self.inputs, **kept,
+            batch_size=batch_size, precision=precision, inputs=self.inputs, verbose=verbose, **kept,
         )  # fmt: skip
 
     def predict(

@@ -28,13 +28,16 @@ def weight_for(weights: dict[str, Any], output: str) -> Any:
     return weights.get(output, weights.get(""))
 
 
-def with_sample_weight(y: Any, given: Any, count: int) -> Any:
-    """The targets with weights of examples: an array, or a dict of arrays by output. Raises `DataError`."""
+def with_sample_weight(y: Any, given: Any, count: int, batch: bool = False) -> Any:
+    """The targets with weights of examples: an array, or a dict of arrays by output; those of a batch may all be 0.
+
+    Raises `DataError`.
+    """
     if given is None:
         return y
     by_output = given if isinstance(given, Mapping) else {"": given}
     names = {name: f"sample_weight[{name!r}]" if name else "sample_weight" for name in by_output}
-    return Weighted(y, {name: _sample_weight(w, count, names[name]) for name, w in by_output.items()})
+    return Weighted(y, {name: _sample_weight(w, count, names[name], batch) for name, w in by_output.items()})
 
 
 def with_class_weight(y: Any, output: str, given: Any, labels: np.ndarray) -> Weighted:
@@ -46,7 +49,7 @@ def with_class_weight(y: Any, output: str, given: Any, labels: np.ndarray) -> We
     return Weighted(targets, {**weights, output: own})
 
 
-def _sample_weight(given: Any, count: int, name: str) -> Any:
+def _sample_weight(given: Any, count: int, name: str, batch: bool) -> Any:
     try:
         weights = given if isinstance(given, jax.Array) else np.asarray(given)
     except ValueError as e:
@@ -56,7 +59,7 @@ def _sample_weight(given: Any, count: int, name: str) -> Any:
     if weights.dtype.kind not in "fiub":
         raise DataError(f"{name} must hold numbers; got {weights.dtype}")
     weights = weights.astype(jax.dtypes.canonicalize_dtype(np.float64))
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+    if not np.isfinite(weights).all() or (weights < 0).any() or not (batch or weights.any()):
         raise DataError(f"{name} must be finite, not negative and not all 0")
     return weights
 

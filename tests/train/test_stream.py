@@ -5,11 +5,13 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import compose
-from compose import callbacks, compose_seq, dropout, fc, relu, schedules
+from compose import callbacks, compose_seq, dropout, fc, relu, schedules, sigmoid
 from compose.core.errors import ConfigError, DataError
 from compose.train import fit
+from compose.train.metrics import ranking
 
 NET = compose_seq(fc(8, relu), dropout(0.2), fc(3))
 X = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
@@ -189,8 +191,8 @@ def test_what_is_no_stream():
         with pytest.raises(DataError, match=message):
             train(data)
     for options, message in [
-        (dict(metrics="auc"), "sums over batches, for a stream whose length is not known, got auc"),
-        (dict(class_weight="balanced"), "class_weight only with arrays"), (dict(sample_weight=Y), "in the batches"),
+        (dict(class_weight="balanced"), "a weight for each class, for a stream whose classes are not counted"),
+        (dict(class_weight={"a": 2.0}), "class_weight for integer classes"), (dict(sample_weight=Y), "in the batches"),
         (dict(learning_rate=schedules.cosine(0.1)), "a number of steps for the schedule"),
     ]:  # fmt: skip
         with pytest.raises(ConfigError, match=message):
@@ -203,6 +205,51 @@ def test_what_is_no_stream():
         train(Endless(), Y)
     with pytest.raises(DataError, match=r"y gives examples by index, as a Endless; a data set of pairs is fit\(data\)"):
         train(X, Endless())
+
+
+def test_scores_of_all_examples_are_kept_however_many_come(monkeypatch):
+    monkeypatch.setattr(ranking, "ROOM", 16)  # so that it grows twice
+    options = dict(metrics=["auc", "average_precision"], class_weight={2: 3.0})
+    streamed = train(in_order, validation=lambda: in_order(0), **options)
+    arrays = train(X, Y, validation=(X, Y), **options)
+    for a, b in zip(streamed.history, arrays.history, strict=True):
+        assert {**a, "seconds": 0} == pytest.approx({**b, "seconds": 0}, rel=1e-6)
+    assert streamed.evaluate(in_order(0)) == pytest.approx(arrays.evaluate(X, Y), rel=1e-6)
+    mixed = train(X, Y, validation=lambda: in_order(0), **options)
+    assert mixed.history[-1]["val_auc"] == pytest.approx(arrays.history[-1]["val_auc"])
+
+
+def test_steps_of_several_lengths_count_for_the_auc(rng):
+    x, y = rng.normal(size=(30, 7, 3)).astype(np.float32), rng.integers(0, 2, (30, 7, 1))
+    parts = lambda: ((x[at : at + 8, at // 8 :], y[at : at + 8, at // 8 :]) for at in range(0, 30, 8))
+    trained = fit(fc(1, sigmoid), parts, loss="binary_cross_entropy", metrics="auc", verbose=False)
+    truth, scores = (np.concatenate([a.ravel() for a in each]) for each in zip(*(
+        (t, np.asarray(trained.predict(v))) for v, t in parts()
+    )))  # fmt: skip
+    assert trained.evaluate(parts)["auc"] == pytest.approx(roc_auc_score(truth, scores))
+
+
+@pytest.mark.slow
+def test_kept_scores_are_in_the_checkpoint(tmp_path):
+    def cut(event):
+        if cutting and event.step == 6:
+            raise KeyboardInterrupt
+
+    cutting, stops = True, [callbacks.every(1)(cut)]
+    options = dict(metrics="auc", class_weight={2: 3.0}, callbacks=stops)
+    with pytest.raises(KeyboardInterrupt):
+        train(in_order, checkpoint=compose.checkpoint(tmp_path, steps=1), **options)
+    cutting = False
+    same(train(in_order, checkpoint=compose.checkpoint(tmp_path, steps=1), **options), train(in_order, **options))
+
+
+def test_batches_in_which_nothing_counts():
+    weighed = lambda: ((x, y, np.full(len(y), i == 1)) for i, (x, y) in enumerate(in_order(0)))
+    assert np.isfinite(train(weighed).history[-1]["loss"])
+    ignored = lambda: ((x, np.where(i == 1, y, -1)) for i, (x, y) in enumerate(in_order(0)))
+    one = list(in_order(0))[1]
+    trained = train(ignored, ignore_label=-1)
+    assert trained.evaluate(ignored)["loss"] == pytest.approx(trained.evaluate(*one)["loss"], rel=1e-6)
 
 
 def test_lines_without_a_count(capsys):

@@ -6,15 +6,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from compose.core.errors import ConfigError, DataError, shape_text
 from compose.train.losses.loss import Loss
 
 
-def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None) -> None:
+def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None, batch: bool = False) -> None:
     """Raise `DataError` or `ConfigError` unless the loss can compare targets `y` with outputs shaped as `out`.
 
-    Targets equal to `ignore` may have any value.
+    Targets equal to `ignore` may have any value; all those of a `batch` may be.
     """
     several = len(jax.tree.leaves(out)) > 1 or len(jax.tree.leaves(y)) != 1
     if loss.targets in ("pairs", "none") and ignore is None:
@@ -31,7 +32,7 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None) -> No
             raise ConfigError("ignore_label only for one output and one array of targets", f"ignore_label={ignore}")
         return None
     (out,), (y,) = jax.tree.leaves(out), jax.tree.leaves(y)
-    counted = _counted(y, ignore)
+    counted = _counted(y, ignore, batch)
     if loss.targets in ("classes", "distribution"):
         return _check_classes(loss, out, y, counted)
     if loss.targets == "sequence":
@@ -63,10 +64,12 @@ def sums_to_1(y: Any) -> bool:
     return bool((y >= 0).all()) and bool((abs(y.astype(float).sum(-1) - 1) <= 1e-3).all())
 
 
-def _counted(y: Any, ignore: int | None) -> Any:
+def _counted(y: Any, ignore: int | None, batch: bool) -> Any:
     if ignore is None:
         return y
     counted = y[y != ignore]
+    if counted.size == 0 and batch:
+        return np.zeros(1, y.dtype)  # which fits every loss
     if counted.size == 0:
         raise DataError(f"all targets are {ignore}, the ignore_label")
     return counted

@@ -31,7 +31,7 @@ class Subject:
         middle: the value between the two binary targets.
         outputs, targets: their shapes without the batch.
         partial: whether some targets do not count: padding, or an ignored label.
-        count: the number of examples in the data.
+        count: the number of examples in the data; 0 at the start of a stream.
     """
 
     kind: str
@@ -52,6 +52,10 @@ class Subject:
     def rows(self) -> int:
         """The number of targets in all the data, those of the last axis as one."""
         return self.count * math.prod(self.outputs[:-1])
+
+    def rows_of(self, targets: Any) -> int:
+        """The number of them in a batch of targets, which may have another number of steps."""
+        return targets.size if len(self.targets) < len(self.outputs) else targets.size // max(self.columns, 1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ class Metric:
         live: whether its result is cheap enough to show it while an epoch runs.
         alike: whether the targets must have the shape of the outputs.
         whole: whether it takes whatever the outputs and targets are, several of them too.
+        room: `room(value, rows)`, on the host: the value with room for so many targets more, for a stream, whose length
+            is not known; None for what does not grow with the data.
     """
 
     name: str
@@ -124,6 +130,7 @@ class Metric:
     live: bool = True
     alike: bool = False
     whole: bool = False
+    room: Callable[[Any, int], Any] | None = None
 
 
 def averaged(

@@ -1,6 +1,7 @@
 """Metrics of how scores rank positive above negative targets. They are exact: the scores of all examples are kept.
 
-That takes 5 bytes for each target and class (9 in float64).
+That takes 5 bytes for each target and class (9 in float64). For a stream, whose length is not known, the room for them
+is doubled when it is full.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import numpy as np
 
 from compose.train.metrics.metric import BINARY, CLASSES, Batch, Metric, Subject, like
 
+ROOM = 1 << 18  # scores that there is room for at first in a stream
+
 
 def auc(*, name: str = "auc") -> Metric:
     """The area under the ROC curve: how likely a positive target scores above a negative one.
 
-    For several classes, the mean over each class against the rest; for several binary outputs, the mean over them. NaN
-    if the data has only one class. Elsewhere: scikit-learn `roc_auc_score(multi_class="ovr")`.
+    Of two classes the positive one is class 1. For more classes it is the mean over each class against the rest; for
+    several binary outputs, the mean over them. NaN if a class does not occur in the data. Elsewhere: scikit-learn
+    `roc_auc_score(multi_class="ovr")`.
     """
     return _ranking(name, _area)
 
@@ -33,15 +37,25 @@ def average_precision(*, name: str = "average_precision") -> Metric:
 def _ranking(name: str, of: Callable[[Any, Any], float]) -> Metric:
     def result(value: Any, about: Subject) -> float:
         scores, truth, real, _ = value
-        columns = (of(scores[keep, i], truth[keep, i]) for i, keep in enumerate(real.T))
-        return float(np.mean(list(columns)))
+        columns = [of(scores[keep, i], truth[keep, i]) for i, keep in enumerate(real.T)]
+        two = about.kind == CLASSES and about.columns == 2  # of which one is the positive
+        return float(columns[1] if two else np.mean(columns))
 
-    return Metric(name, _nothing, _add, result, (CLASSES, BINARY), live=False)
+    return Metric(name, _nothing, _add, result, (CLASSES, BINARY), live=False, room=_room)
 
 
 def _nothing(about: Subject) -> Any:
     shape = (about.rows, about.columns)
     return jnp.zeros(shape, float), jnp.zeros(shape, bool), jnp.zeros(shape, bool), jnp.int32(0)
+
+
+def _room(value: Any, rows: int) -> Any:
+    *kept, at = value
+    length, needed = len(kept[0]), int(at) + rows
+    if needed <= length:
+        return value
+    more = max(2 * length, needed, ROOM // max(kept[0].shape[1], 1)) - length
+    return *(np.pad(np.asarray(a), ((0, more), (0, 0))) for a in kept), at
 
 
 def _add(value: Any, batch: Batch) -> Any:

@@ -69,6 +69,14 @@ def test_areas_of_several_classes(scores, batch, rng):
     agree(evaluated(softmax, scores, y, batch, loss="cross_entropy", metrics=list(expected)), expected)
 
 
+def test_of_two_classes_one_is_the_positive(scores, batch, rng):
+    z, y = scores[:, :2], rng.integers(0, 2, N)
+    p = np.asarray(jax.nn.softmax(z))[:, 1]
+    expected = {"auc": sk.roc_auc_score(y, p), "average_precision": sk.average_precision_score(y, p)}
+    expected |= {"f1": sk.f1_score(y, p > 0.5), "confusion": sk.confusion_matrix(y, p > 0.5)}
+    agree(evaluated(softmax, z, y, batch, loss="cross_entropy", metrics=list(expected)), expected)
+
+
 @pytest.mark.slow
 def test_binary_targets(scores, batch, rng):
     z, y = scores[:, :1], rng.integers(0, 2, (N, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.core.warning import warn
 from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import Known, is_custom, traced
@@ -195,10 +195,9 @@ class KerasLowering(Arithmetic[GraphValue]):
         known = self.keywords(node)
         if is_custom(op):
             if any(isinstance(v, keras.random.SeedGenerator) for v in vars(op).values()):
-                warnings.warn(
+                warn(
                     f"{op.name} draws random numbers by code of its own, which is read as in inference: where it draws "
-                    "in training alone, put a layer of compose in its place by @compose.port.rule",
-                    stacklevel=2,
+                    "in training alone, put a layer of compose in its place by @compose.port.rule"
                 )
             return self._or_through_jax(lambda: self._custom(op, node, known, read), op, node, read)
         args: Any = keras.tree.map_structure(read, node.arguments.args)

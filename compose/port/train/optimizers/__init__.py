@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 import optax
 
 from compose.core.errors import ConfigError
+from compose.core.warning import warn
 from compose.port.train.frameworks import numbers, source_of
 from compose.port.train.optimizers.clip import clip_grad_norm
 
@@ -72,9 +72,7 @@ def _torch(source, kind: str, learning_rate, labels, momentum) -> optax.Gradient
     from compose.port.train.optimizers.torch import cycled, group_transformation
 
     if any(slots.get("step", 1) for slots in source.state.values()):
-        warnings.warn(
-            f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it", stacklevel=3
-        )
+        warn(f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it")
     groups = [{key: numbers(value) for key, value in group.items() if key != "params"} for group in source.param_groups]
     if learning_rate is None and any("initial_lr" in group for group in groups):
         raise ConfigError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import optax
 
 from compose.core.errors import ConfigError
+from compose.core.warning import warn
 from compose.port.train.optimizers import keras_rules as rules
 from compose.port.train.optimizers.clip import clip_all_norm, clip_each_norm
 from compose.port.train.optimizers.torch_rules import nadam
@@ -25,9 +25,7 @@ def transformation(opt: Any, kind: str, learning_rate: Rate | None, decay: Any) 
     if kind in REFUSED or kind not in WHOLE | DIRECTIONS:
         raise ConfigError("an optimizer with an exact optax equivalent", f"keras {kind}", REFUSED.get(kind, ""))
     if opt.built and _value(opt._iterations):
-        warnings.warn(
-            f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it", stacklevel=4
-        )
+        warn(f"the state of this used {kind} is not carried over; use p.optimizer(...) to keep it")
     every = opt.gradient_accumulation_steps or 1
     rate = _at_updates(_rate(opt) if learning_rate is None else learning_rate, every)
     if kind in WHOLE:
