@@ -56,11 +56,7 @@ class Batcher:
     async def __call__(self, arrays: Arrays) -> list[np.ndarray]:
         """The outputs for the examples of one request. Raises `ServeError` if too many are waiting."""
         rows, loop = len(arrays[0]), asyncio.get_running_loop()
-        if self._closing:
-            raise ServeError(503, "the model is being unloaded", 1)
-        if self.waiting and self.waiting + rows > self.queue:
-            seconds = math.ceil(self.waiting * self._seconds)
-            raise ServeError(503, "too many requests are waiting", min(max(1, seconds), 60))
+        self.check(rows)
         if self._task is None:
             self._task = loop.create_task(self._work())
         request = _Request(arrays, rows, loop.create_future(), loop.time())
@@ -68,6 +64,14 @@ class Batcher:
         self.waiting += rows
         self._wake.set()
         return await request.future
+
+    def check(self, rows: int = 1) -> None:
+        """Raise `ServeError` if there is no room for so many examples."""
+        if self._closing:
+            raise ServeError(503, "the model is being unloaded", 1)
+        if self.waiting and self.waiting + rows > self.queue:
+            seconds = math.ceil(self.waiting * self._seconds)
+            raise ServeError(503, "too many requests are waiting", min(max(1, seconds), 60))
 
     async def close(self) -> None:
         """Answer the requests that wait, and end the thread."""

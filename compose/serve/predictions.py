@@ -75,11 +75,10 @@ async def _predicted(
     """Read the body, run, write the answer; counted by its status."""
     start, status = time.perf_counter(), 500
     try:
-        engine, batcher = served.current()
+        served.current()[1].check()  # under overload, refused requests must cost little
         body = await _whole(request)
         start = time.perf_counter()
-        asked = await _aside(len(body), read, engine, body)
-        arrays = await served.run(engine, batcher, asked.arrays)
+        engine, asked, arrays = await _run(served, read, body)
         response = await _aside(sum(a.nbytes for a in arrays), write, engine, asked, arrays)
         status = response.status_code
         return response
@@ -88,6 +87,15 @@ async def _predicted(
         raise
     finally:
         request.app.state.metrics.asked(served.source, status, time.perf_counter() - start)
+
+
+async def _run(served: Served, read: Callable[[Engine, bytes], Any], body: bytes) -> tuple[Engine, Any, Any]:
+    """The engine that answers, what was asked of it, and its outputs."""
+    while True:
+        engine, batcher = served.current()
+        asked = await _aside(len(body), read, engine, body)
+        if batcher is served.batcher:  # else the model was reloaded while a thread read the body
+            return engine, asked, await served.run(engine, batcher, asked.arrays)
 
 
 async def _whole(request: Request) -> bytes:

@@ -21,6 +21,7 @@ from compose.serve.sources import Source
 logger = logging.getLogger("compose.serve")
 
 KEEP_ALIVE = 15  # seconds that a connection may be idle between two requests
+BACKLOG = 4096  # connections that the system takes before the server does; Linux bounds it by net.core.somaxconn
 DRAIN = 30  # seconds that requests have to end after SIGTERM
 
 
@@ -59,8 +60,8 @@ def server(
         if file is not None and not os.access(file, os.R_OK):
             raise ConfigError("files with the certificate and its key", f"{file}, which cannot be read")
     config = uvicorn.Config(
-        app(sources, options), host, port, http=protocol(options.header_timeout), ws="none", access_log=False,
-        log_config=_logging(), server_header=False, proxy_headers=False, limit_concurrency=options.max_connections,
+        app(sources, options), host, port, http=protocol(options.header_timeout, options.max_connections), ws="none",
+        access_log=False, log_config=_logging(), server_header=False, proxy_headers=False, backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=DRAIN, ssl_certfile=cert, ssl_keyfile=key,
     )  # fmt: skip
     if not options.tokens and not _local(host):

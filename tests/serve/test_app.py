@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import compose
+from compose import compose_seq, fc
 from compose.serve.sources import Source
 from tests.serve.client import Client, serve
+from tests.serve.models import trained
 
 
 def asked(x, name="input", datatype="FP32", **more):
@@ -276,6 +278,35 @@ def test_a_full_queue_is_said_with_a_time_to_come_back(files):
         assert f'compose_batch_examples_sum{{model="kinds",version="1"}} {4 * statuses.count(200)}.0' in text
 
     serve(scenario, files("kinds"), max_queue=8)
+
+
+def test_a_full_queue_is_said_before_the_body_is_read(files):
+    async def scenario(client):
+        waits = asyncio.create_task(client.post("/v2/models/kinds/infer", asked(np.zeros((2, 4)))))
+        await asyncio.sleep(0.05)
+        assert (await client.post("/v2/models/kinds/infer", b"no JSON")).status == 503
+        assert (await waits).status == 200
+        assert (await client.post("/v2/models/kinds/infer", b"no JSON")).status == 400
+
+    serve(scenario, files("kinds"), max_queue=2, max_delay=0.3)
+
+
+def test_a_reload_while_a_body_comes_loses_no_request(files, tmp_path):
+    """The network that is there when the body is answers, whatever it was before."""
+    file = tmp_path / "net.safetensors"
+    before, after = (trained(compose_seq(fc(2)), size) for size in (3, 4))
+    before.save(file)
+
+    async def scenario(client):
+        coming = asyncio.create_task(client.post("/v2/models/net/infer", asked(X), pause=0.3))
+        await asyncio.sleep(0.05)
+        after.save(file)
+        await client.app.state.models.look()
+        answer = await coming
+        assert answer.status == 200
+        np.testing.assert_allclose(answer.json["outputs"][0]["data"], np.ravel(after.predict(X)), atol=1e-6)
+
+    serve(scenario, [Source("net", "1", file)])
 
 
 def test_an_unforeseen_error_says_nothing_about_this_machine(files, monkeypatch):

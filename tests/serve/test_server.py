@@ -13,7 +13,8 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +146,24 @@ def test_under_ten_times_its_load_every_request_is_answered_and_memory_stays(fol
 
 @pytest.mark.slow
 def test_connections_beyond_the_limit_are_refused(files):
+    """They are told when to come back, and those within the limit are still answered."""
     with in_a_thread(files("kinds"), max_connections=5) as port:
-        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+        held = [HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(5)]
+        asked = lambda c: (c.request("POST", INFER, BODY), c.getresponse())[1]
+        try:
+            for connection in held:
+                assert (answer := asked(connection)).status == 200 and answer.read()
+            for _ in range(3):
+                with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as more:
+                    answer = asked(more)
+                    assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1
+                    assert set(json.load(answer)) == {"error"} and answer.headers["Connection"] == "close"
+            assert [asked(connection).read()[:13] for connection in held] == [b'{"predictions'] * 5
+        finally:
+            for connection in held:
+                connection.close()
         time.sleep(0.2)
-        assert request(port, "GET", "/v2/health/live")[0] == 503
-        for s in idle:
-            s.close()
-        time.sleep(0.2)
-        assert request(port, "GET", "/v2/health/live")[0] == 200
+        assert request(port, "POST", INFER, BODY)[0] == 200
 
 
 @pytest.mark.slow
