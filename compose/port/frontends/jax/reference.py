@@ -33,6 +33,7 @@ class JaxReference:
     @cached_property
     def trains(self) -> bool:
         """Whether the function has gradients: a `while_loop` has none in JAX."""
+
         def total(floats):
             made = self.model.run({**self.model.arrays, **floats}, self.examples)[0]
             return sum(jnp.sum(jnp.real(y)) for y in jax.tree.leaves(made))

@@ -40,12 +40,12 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
     if known is not None:
         known = added(known, hides=False)
         causal, mask = (True, None) if is_causal(known) else (causal, known if known.any() else None)
-    of_booleans = isinstance(mask, Value) and boolean(_mask_node(node))
-    if of_booleans and q.ndim == 3:
-        return _of_one_head(low, q, k, v, mask, causal, scale)
-    if of_booleans and q.ndim != 4:
+    shown = mask if isinstance(mask, Value) and boolean(_mask_node(node)) else None
+    if shown is not None and q.ndim == 3:
+        return _of_one_head(low, q, k, v, shown, causal, scale)
+    if shown is not None and q.ndim != 4:
         raise PortError("a boolean mask for queries (batch, heads, time, features)")
-    if q.ndim != 4 or (mask is not None and not of_booleans):
+    if q.ndim != 4 or (mask is not None and shown is None):
         if enable_gqa:
             raise PortError("grouped heads with a boolean mask or none")
         return _by_products(low, q, k, v, mask, causal, scale)
@@ -54,7 +54,7 @@ def _attention(low, node, q, k, v, mask=None, rate=0.0, causal=False, scale=None
     groups = [ungrouped(low, n) for n in node.args[1:3]]
     k, v = (k, v) if None in groups else groups
     inputs = [low.moved(t, (0, 2, 1, 3)) for t in (q, k, v)]
-    inputs += [] if mask is None else [low.key_mask(mask) or four_axes(low, mask)]
+    inputs += [] if shown is None else [low.key_mask(shown) or four_axes(low, shown)]
     return low.emit(word("scaled_dot_product_attention")(**options), *inputs, shape=shape, axes=(0, 2, 1, 3))
 
 
