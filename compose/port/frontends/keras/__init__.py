@@ -70,5 +70,8 @@ def read(
     graph = replace(graph, saved=walk.saved(model, graph.arrays), notes=training_notes(model))
     if hasattr(getattr(model, "_functional", None) or model, "_nodes_by_depth"):
         flat = keras.tree.flatten(inputs) or examples_for(whole)
+        named = getattr(getattr(model, "_functional", None) or model, "_inputs_struct", None)
+        if isinstance(named, dict) and len(keras.tree.flatten(named)) == len(flat):
+            return graph, (keras.tree.pack_sequence_as(named, flat),)
         inputs = (flat[0] if len(flat) == 1 else flat,)
     return graph, inputs

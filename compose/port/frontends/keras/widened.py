@@ -31,6 +31,11 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
     except Exception as e:
         raise PortError(f"a model that get_config and from_config can rebuild, to prove it, got {e}") from e
     names: dict[int, str] = {}
+    if len(model.variables) != len(made.variables):
+        raise PortError(
+            "a model that rebuilds alike, to prove it: Keras makes a layer again that is also used outside of the "
+            "model it is in; use that model, or its layer, in one place"
+        )
     for old, new in zip(model.variables, made.variables, strict=True):
         if old.shape != new.shape:
             raise PortError(f"a model that rebuilds alike, got {old.path} {old.shape} and {new.path} {new.shape}")

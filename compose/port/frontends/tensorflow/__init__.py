@@ -6,6 +6,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.ported import Ported
+from compose.port.structure.sharing import Unshared
 
 
 def from_tf(
@@ -44,6 +45,18 @@ def from_tf(
     except ImportError:
         raise PortError("TensorFlow, to read its models: pip install 'compose-jax[tensorflow]'") from None
     from compose.port.frontends.tensorflow.sources import read_source, read_training
+    from compose.port.frontends.tensorflow.waiting import NoValue
 
     read = read_source(source, inputs, outputs, signature)
-    return Ported.of(*read.lowered(partial, read_training(source, inputs, outputs, training)), "tensorflow")
+    apart: frozenset[str] = frozenset()
+    first: PortError | None = None
+    while True:
+        try:
+            made = read.lowered(partial, read_training(source, inputs, outputs, training), apart)
+            return Ported.of(*made, "tensorflow")
+        except (NoValue, Unshared) as e:  # a variable that no layer of its own has
+            if e.source in apart:
+                raise first or e from None
+            first, apart = first or e, apart | {e.source}
+        except PortError as e:
+            raise first or e from e

@@ -33,10 +33,13 @@ class Facts:
         idioms: tensors that are a layer by their formula.
         wanted: tensors that the outputs need, and that are no constants.
         batch: which constants follow from the size of the batch; None for a graph of one size.
+        apart: the variables that are read as values from the start.
     """
 
-    def __init__(self, exact: Exact, captured: Captured, second: Exact | None = None):
-        self.exact = exact
+    def __init__(
+        self, exact: Exact, captured: Captured, second: Exact | None = None, apart: frozenset[str] = frozenset()
+    ):
+        self.exact, self.apart = exact, apart
         self.batch = None if second is None else FreeBatch(exact, second)
         self.graph = exact.imported()
         self.known = Known(self.graph)
@@ -79,7 +82,10 @@ class Facts:
             kinds = [made[t.name] for t in op.inputs]
             kind = "data" if any(kinds) or op.name in self.exact.inputs or op.type in RANDOM else ""
             renamed = op.type in _RENAMED and kinds[0] == "weight" and not any(kinds[1:])
-            if f"{op.name}:0" in self.variables or renamed:
+            variable = self.variables.get(f"{op.name}:0")
+            if variable is not None:
+                kind = "data" if variable.name in self.apart else "weight"
+            elif renamed:
                 kind = "weight"
             elif op.type in _SHAPES and all(t.shape.is_fully_defined() for t in op.inputs):
                 kind = ""

@@ -20,7 +20,7 @@ from compose.port.frontends.tensorflow.operands import Operands
 from compose.port.frontends.tensorflow.passes.idioms import Idiom
 from compose.port.frontends.tensorflow.registry import named_rule
 from compose.port.frontends.tensorflow.scopes import as_ours, placed, puts_channels_first, scopes
-from compose.port.frontends.tensorflow.values import Value
+from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
@@ -38,8 +38,10 @@ class TensorFlowLowering(Operands):
 
     example = "'tf.Name'"
 
-    def __init__(self, exact: Exact, captured: Captured, second: Exact | None = None):
-        super().__init__(Facts(exact, captured, second), exact.batch)
+    def __init__(
+        self, exact: Exact, captured: Captured, second: Exact | None = None, apart: frozenset[str] = frozenset()
+    ):
+        super().__init__(Facts(exact, captured, second, apart), exact.batch)
         self.exact, self.captured = exact, captured
         self.output_axes: list[tuple[int, ...] | None] = []
         self.idioms = IdiomLayers(self)
@@ -52,6 +54,9 @@ class TensorFlowLowering(Operands):
         inputs = [self._input(node) for node in self.exact.inputs]
         self.inputs = [self._of_one_size(x) if self.facts.batch is None else x for x in inputs]
         self.env.update(zip((f"{node}:0" for node in self.exact.inputs), self.inputs))
+        self.env.update(
+            {t: self._alone(self.env[t]) for t, v in self.facts.variables.items() if v.name in self.facts.apart}
+        )
         for op in self.facts.ops:
             self.op = op
             if op.name not in self.exact.inputs and any(t.name in self.facts.wanted for t in op.outputs):
@@ -147,6 +152,14 @@ class TensorFlowLowering(Operands):
         value = Value(self.new_index(), shape, shape)
         self.env[f"{node}:0"] = value
         return value
+
+    def _alone(self, weight: Weight) -> Value:
+        """A variable as a value from the start."""
+        layer: Any = word("parameter")(*weight.shape, batch=False)
+        layer = layer if weight.trained else word("frozen")(layer)
+        made = Value(self.new_index(), weight.shape, weight.shape)
+        self.ops.append(Op(layer, (self.inputs[0].index,), made.index, {"value": weight.view}))
+        return made
 
     def _of_one_size(self, x: Value) -> Value:
         """An input that must have the shape of its example, as the network then says."""

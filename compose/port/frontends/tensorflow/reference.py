@@ -105,7 +105,7 @@ class TensorFlowModel:
         given = self._feeds(weights, [tf.constant(x) for x in inputs], self.training)
         ends = [*self.training.outputs, *self.training.updates.values()]
         made = tf.graph_util.import_graph_def(self.training.graph, given, ends, name="source")
-        loss = tf.add_n([tf.reduce_mean((o - a) ** 2) for o, a in zip(made, aims)])
+        loss = tf.add_n([tf.reduce_mean((tf.cast(o, tf.float64) - a) ** 2) for o, a in zip(made, aims)])
         return loss, dict(zip(self.training.updates, made[len(self.training.outputs) :]))
 
 

@@ -24,6 +24,7 @@ from compose.port.frontends.tensorflow.capture import (
     title,
 )
 from compose.port.frontends.tensorflow.control_flow import HINTS
+from compose.port.frontends.tensorflow.custom_gradients import refuse_custom_gradients
 from compose.port.frontends.tensorflow.float64.graph import Exact, exact
 from compose.port.frontends.tensorflow.hints import hint
 from compose.port.frontends.tensorflow.lower import TensorFlowLowering
@@ -57,6 +58,7 @@ class Read:
         The new values of the variables `assigned` are computed too.
         """
         captured = self.capture(batch)
+        refuse_custom_gradients(captured)
         shapes = []
         for (_, fixed), x in zip(captured.inputs.values(), self.examples, strict=True):
             first = fixed[0] if fixed and fixed[0] is not None else batched(x.shape, batch, self.examples)[0]
@@ -70,11 +72,14 @@ class Read:
         refuse(left, True, "'tf.Name'")
         return made, captured
 
-    def lowered(self, partial: bool, training: Read | None = None) -> tuple[SourceGraph, TensorFlowModel]:
+    def lowered(
+        self, partial: bool, training: Read | None = None, apart: frozenset[str] = frozenset()
+    ) -> tuple[SourceGraph, TensorFlowModel]:
         """The layers, and the graphs on which the proof runs.
 
         Args:
             training: the same in training, where that differs: its layers know how they train.
+            apart: the variables that are read as values from the start, since no layer of their own has them.
         """
         made, captured = self.graph(None)
         fixed = {v.name for v in captured.variables.values() if not v.trained}
@@ -83,10 +88,10 @@ class Read:
             free = [read.graph(batch, assigned) for batch in (BATCH, SECOND)]
         except PortError:
             low = TensorFlowLowering(
-                *read.graph(None, assigned)
+                *read.graph(None, assigned), apart=apart
             )  # made for its own batch alone; else this says why not
         else:
-            low = TensorFlowLowering(*free[0], free[1][0])
+            low = TensorFlowLowering(*free[0], free[1][0], apart)
         graph = low.run(self.name)
         refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "'tf.Name'")
         variables = {

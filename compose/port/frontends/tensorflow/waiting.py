@@ -12,8 +12,20 @@ from compose.core.layer import Layer
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
-from compose.port.ir.weights import View
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.binary import Arithmetic
+
+
+class NoValue(PortError):
+    """An operation reads a variable where its rule knows values.
+
+    Attributes:
+        source: the variable's name.
+    """
+
+    def __init__(self, source: str):
+        super().__init__(f"values that depend on the input, got a variable, {source}")
+        self.source = source
 
 
 class WaitingLowering(Arithmetic[Value]):
@@ -73,9 +85,10 @@ class WaitingLowering(Arithmetic[Value]):
 
     def whole(self, x: Any) -> Value:
         """A value in the source's shape."""
+        if isinstance(x, Weight) and not isinstance(x.view, Constant):
+            raise NoValue(x.view.source)
         if not isinstance(x, Value):
-            got = f"a variable, {x.view.source}" if isinstance(x, Weight) else "a number"
-            raise PortError(f"values that depend on the input, got {got}")
+            raise PortError("values that depend on the input, got a number")
         return x if x.ours == x.shape else self.emit(self.reshaping(x.ours, x.shape), x, shape=x.shape)
 
     def reshaping(self, before: tuple[int, ...], after: tuple[int, ...]) -> Any:

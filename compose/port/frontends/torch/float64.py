@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Exact(TorchDispatchMode):
-    """Float64 for float32: in tensors that a model makes, in casts, in torch's own slope 1/6 of `hardsigmoid`."""
+    """Float64 for float32: in tensors that a model makes or keeps, in casts, in torch's slope 1/6 of `hardsigmoid`."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -19,12 +20,24 @@ class Exact(TorchDispatchMode):
         if func is torch.ops.aten.hardsigmoid_backward.default:
             grad, x = args
             return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
-        return func(*map(_wide, args), **kwargs)
+        args = tuple(map(_wide, args))
+        if not func._schema.is_mutable:  # a tensor that is no buffer of the model keeps its float32
+            args, kwargs = _promoted(args, kwargs)
+        return func(*args, **kwargs)
 
 
 def _wide(x: Any) -> Any:
     """The dtype of more digits for one of fewer; anything else as it is."""
     return _WIDE.get(x, x) if isinstance(x, torch.dtype) else x
+
+
+def _promoted(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """The arguments with float64 for tensors of float32 beside tensors of float64."""
+    tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+    if {torch.float32, torch.float64} <= {x.dtype for x in tensors}:
+        wide: Any = lambda x: x.double() if isinstance(x, torch.Tensor) and x.dtype == torch.float32 else x
+        args, kwargs = pytree.tree_map(wide, (args, kwargs))
+    return args, kwargs
 
 
 _WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128}

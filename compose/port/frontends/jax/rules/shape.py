@@ -224,8 +224,21 @@ def _pad(low, eqn, x, fill):
     wide = tuple((max(a, 0), max(b, 0)) for a, b in widths)
     if not any(map(any, wide)):
         return x
-    given = {"constant_values": value} if value else {}
-    return low.emit(word("ops.pad")(pad_width=wide, **given), x)
+    return _around(low, x, wide, value)
+
+
+def _around(low, x: Value, widths: tuple[tuple[int, int], ...], value: float) -> Value:
+    """Numbers around a value."""
+    if not value:
+        return low.emit(word("ops.pad")(pad_width=widths), x)
+    if any(widths[0]) or x.ndim > 4 or not np.issubdtype(x.dtype, np.floating):
+        raise PortError(
+            f"numbers other than 0 around floats, along one to three axes that are not the batch, got {value}"
+        )
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths))
+    x = low.emit(word("ops.expand_dims")(axis=-1), x, shape=(*x.shape, 1))  # `pad` is for all axes but the last
+    y = low.emit(word("pad")(widths[1:], value=float(value)), x, shape=(*shape, 1))
+    return low.emit(word("ops.squeeze")(axis=-1), y, shape=shape)
 
 
 def _spread_out(low, x: Value, axis: int, inside: int, value: float) -> Value:
@@ -236,8 +249,7 @@ def _spread_out(low, x: Value, axis: int, inside: int, value: float) -> Value:
     at = lambda *sizes: (*x.shape[:axis], *sizes, *after)
     wide = low.emit(word("ops.expand_dims")(axis=axis + 1), x, shape=at(n, 1))
     widths = tuple((0, inside if i == axis + 1 else 0) for i in range(x.ndim + 1))
-    given = {"constant_values": value} if value else {}
-    wide = low.emit(word("ops.pad")(pad_width=widths, **given), wide, shape=at(n, inside + 1))
+    wide = _around(low, wide, widths, value)
     size = n * (inside + 1)
     flat = low.emit(word("reshape")(*at(size)[1:]), wide, shape=at(size))
     cut = ", ".join([*":" * axis, f":{size - inside}"])

@@ -19,7 +19,7 @@ PLAIN = {
     "hardsigmoid": "hard_sigmoid", "mish": "mish", "relu6": "relu6", "selu": "selu", "log_sigmoid": "log_sigmoid",
     "softsign": "soft_sign", "exp": "ops.exp", "log": "ops.log", "sqrt": "ops.sqrt", "rsqrt": "ops.rsqrt",
     "abs": "absolute", "square": "ops.square", "sin": "ops.sin", "cos": "ops.cos", "erf": "ops.erf",
-    "reciprocal": "ops.reciprocal", "sign": "ops.sign", "log1p": "ops.log1p", "expm1": "ops.expm1", "log2": "ops.log2",
+    "reciprocal": "ops.reciprocal", "log1p": "ops.log1p", "expm1": "ops.expm1", "log2": "ops.log2",
     "log10": "ops.log10", "exp2": "ops.exp2", "floor": "ops.floor", "ceil": "ops.ceil", "trunc": "ops.trunc",
     "tan": "ops.tan", "asin": "ops.asin", "acos": "ops.acos", "atan": "ops.atan", "sinh": "ops.sinh",
     "cosh": "ops.cosh", "asinh": "ops.asinh", "acosh": "ops.acosh", "atanh": "ops.atanh", "erfc": "ops.erfc",
@@ -37,6 +37,14 @@ def _plain(lowering: LayoutLowering, node: Any, x: Value):
 
 
 rules(*(f"aten.{name}" for name in PLAIN))(_plain)
+
+
+@rules("aten.sign", "aten.sgn")
+def _sign(lowering: LayoutLowering, node: Any, x: Value):
+    """The sign, which is 0 of NaN in torch, and NaN in JAX."""
+    y = lowering.emit(word("ops.sign"), x)
+    floats = node.meta["val"].dtype.is_floating_point
+    return lowering.emit(word("ops.nan_to_num"), y) if floats else y
 
 
 @rule("aten.round")

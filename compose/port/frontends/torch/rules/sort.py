@@ -34,12 +34,14 @@ def _largest(low, node, x: Value, k: int, axis: int = -1, largest=True, sorted=T
     if not x.ndim:
         return x, emitted(low, word("ops.argmax"), x, shape=())
     axis = axis % x.ndim
+    if not largest:  # the first of all in order: NaN are the largest in torch, also where it looks for the smallest
+        x = low.whole(x)
+        text = ", ".join([":"] * x.axis(axis) + [f":{k}"])
+        ordered = (low.emit(word(f"ops.{name}")(axis=x.axis(axis)), x, shape=x.shape) for name in ("sort", "argsort"))
+        return tuple(low.emit(word("at")(text), each, shape=shape, axes=x.axes) for each in ordered)
     x = low.moved(x, (*(a for a in low.whole(x).axes if a != axis), axis))
-    both = low.emit(
-        word("ops.top_k")(k=k), x if largest else low.emit(word("scale")(by=-1), x, shape=x.shape), shape=shape
-    )
-    values, places = (low.emit(word("at")(str(i)), both, shape=shape, axes=x.axes) for i in (0, 1))
-    return values if largest else low.emit(word("scale")(by=-1), values, shape=shape), places
+    both = low.emit(word("ops.top_k")(k=k), x, shape=shape)
+    return tuple(low.emit(word("at")(str(i)), both, shape=shape, axes=x.axes) for i in (0, 1))
 
 
 @rules("aten.cumprod", "aten.logcumsumexp", "aten.cumsum")
@@ -81,8 +83,13 @@ def _kth(low, node, x: Value, *args: Any, keepdim: bool = False):
     at = (x.shape[axis] - 1) // 2 if median else k - 1
     text = ", ".join([":"] * axis + [f"{at}:{at + 1}" if keepdim else str(at)])
     shape = sizes_of(node.meta["val"][0])
-    ordered = (emitted(low, word(f"ops.{name}")(axis=axis), x, shape=x.shape) for name in ("sort", "argsort"))
-    return tuple(emitted(low, word("at")(text), each, shape=shape) for each in ordered)
+    ordered = [emitted(low, word(f"ops.{name}")(axis=axis), x, shape=x.shape) for name in ("sort", "argsort")]
+    found = tuple(emitted(low, word("at")(text), each, shape=shape) for each in ordered)
+    if not median or not node.args[0].meta["val"].is_floating_point():
+        return found
+    last = ", ".join([":"] * axis + ["-1:" if keepdim else "-1"])
+    ends = [emitted(low, word("at")(last), each, shape=shape) for each in ordered]
+    return tuple(_or_nan(low, ends[0], end, each) for end, each in zip(ends, found))
 
 
 @rule("aten.median.default")
@@ -92,7 +99,17 @@ def _median(low, node, x: Value):
     if n % BATCH == 0:
         raise PortError("a median of each example")
     flat = emitted(low, word("ops.sort")(axis=0), emitted(low, word("ops.ravel"), x, shape=(n,)), shape=(n,))
-    return emitted(low, word("at")(str((n - 1) // 2)), flat)
+    middle = emitted(low, word("at")(str((n - 1) // 2)), flat)
+    if not node.args[0].meta["val"].is_floating_point():
+        return middle
+    last = emitted(low, word("at")("-1"), flat)
+    return _or_nan(low, last, last, middle)
+
+
+def _or_nan(low: Any, largest: Value, last: Value, middle: Value) -> Value:
+    """What is found at the middle, or at the end if NaN lie there: their median is NaN in torch."""
+    isnan = emitted(low, word("ops.isnan"), largest, shape=middle.shape)
+    return emitted(low, word("ops.where"), isnan, last, middle, shape=middle.shape)
 
 
 @rule("aten.nanmedian.default")

@@ -13,7 +13,7 @@ from compose.port.lowering.values import Value
 
 _OF_ONE = {
     "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e", "special_ndtri": "ndtri",
-    "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "sgn": "sign", "angle": "angle", "signbit": "signbit",
+    "special_erfcx": "erfcx", "special_log_ndtr": "log_ndtr", "angle": "angle", "signbit": "signbit",
     "isposinf": "isposinf", "isneginf": "isneginf", "_conj": "conj", "_conj_physical": "conj", "conj": "conj",
     "conj_physical": "conj", "special_entr": "entr", "real": "real", "imag": "imag",
 }  # fmt: skip
