@@ -204,13 +204,13 @@ def transformer(name: str) -> tuple[Any, ...]:
     return Reads(made(made.config_class(**options)), names, field).eval(), *(inputs[n] for n in names)
 
 
-def timm_model(name: str) -> tuple[Any, ...]:
+def timm_model(name: str, **options: Any) -> tuple[Any, ...]:
     import torch
 
     torchvision()
     import timm
 
     torch.manual_seed(0)
-    model = timm.create_model(name, pretrained=False).eval()
-    fixed = model.default_cfg.get("fixed_input_size")
+    model = timm.create_model(name, pretrained=False, **options).eval()
+    fixed = model.default_cfg.get("fixed_input_size") and "img_size" not in options
     return model, torch.randn(2, *(model.default_cfg["input_size"] if fixed else (3, 64, 64)))

@@ -25,6 +25,7 @@ from compose.train.callbacks.event import stop
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.standard_normal((42, 48)), RNG.integers(0, 4, 42)
 NET = c.compose_seq(c.fc(64, c.relu), c.batch_norm(), c.dropout(0.2), c.fc(64, c.relu), c.fc(4))
+EPOCHS = 16  # of the trainings that are cut
 OPTIONS = dict(loss="cross_entropy", metrics="accuracy", epochs=1, batch_size=16, verbose=False)  # 16, 16 and 10
 
 
@@ -191,15 +192,16 @@ def damage(folder):
 def slow(folder):
     """A training that prints its epochs until it is killed."""
     tell = lambda event: (print("epoch", event.epoch, flush=True), time.sleep(0.1))[2:] or None
-    fit(epochs=40, checkpoint=c.checkpoint(folder, steps=5), sharding="fsdp", callbacks=[tell])
+    fit(epochs=EPOCHS, checkpoint=c.checkpoint(folder, steps=5), sharding="fsdp", callbacks=[tell])
     return {}
 
 
 def go_on(folder):
     """The same, started again: its end, beside that of a training that was never cut."""
     tell = lambda event: None
-    cut = fit(epochs=40, checkpoint=c.checkpoint(folder, steps=5), sharding="fsdp", callbacks=[tell])
-    return {"resumed": difference(fit(epochs=40, sharding="fsdp"), cut), "steps": float(cut.session.steps != 120)}
+    cut = fit(epochs=EPOCHS, checkpoint=c.checkpoint(folder, steps=5), sharding="fsdp", callbacks=[tell])
+    whole = fit(epochs=EPOCHS, sharding="fsdp")
+    return {"resumed": difference(whole, cut), "steps": float(cut.session.steps != whole.session.steps)}
 
 
 def asleep():

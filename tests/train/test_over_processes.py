@@ -68,7 +68,7 @@ def test_checkpoints_go_on_with_other_devices_and_after_damage():
 def test_a_process_that_is_killed(tmp_path, dead):
     """The other one leaves in time and says why; started again, the training ends as one that was never cut."""
     with processes([*PROGRAM, f"slow={tmp_path}"]) as started:
-        wait_for("epoch 8", started[dead])
+        wait_for("epoch 4", started[dead])
         started[dead].kill()
         began = time.monotonic()
         status, _, said = ended([started[1 - dead]], 30)[0]
@@ -99,7 +99,7 @@ def test_a_process_that_is_killed_while_the_other_one_computes_by_itself(dead):
 def test_a_signal_to_one_stops_all_after_the_same_step(tmp_path):
     """With a checkpoint, from which they go on."""
     with processes([*PROGRAM, f"slow={tmp_path}"]) as started:
-        wait_for("epoch 8", started[1])
+        wait_for("epoch 4", started[1])
         started[1].process.terminate()
         told = ended(started, 60)
     assert [status for status, _, _ in told] == [143, 143], told[0][2][-3000:]

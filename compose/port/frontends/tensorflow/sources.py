@@ -58,7 +58,6 @@ class Read:
         The new values of the variables `assigned` are computed too.
         """
         captured = self.capture(batch)
-        refuse_custom_gradients(captured)
         shapes = []
         for (_, fixed), x in zip(captured.inputs.values(), self.examples, strict=True):
             first = fixed[0] if fixed and fixed[0] is not None else batched(x.shape, batch, self.examples)[0]
@@ -70,6 +69,7 @@ class Read:
             if n.op in (*HINTS, "XlaCallModule")
         ]
         refuse(left, True, "'tf.Name'")
+        refuse_custom_gradients(captured)  # after what has a hint of its own: code of JAX carries such a gradient, too
         return made, captured
 
     def lowered(

@@ -15,6 +15,7 @@ X = RNG.normal(size=(6, 4)).astype(np.float32)
 CASES = {
     "tied": lambda x, w, b: tf.tanh(x @ w) @ tf.transpose(w) + w[0],
     "a norm": lambda x, w, b: x @ (w / tf.norm(w, axis=0, keepdims=True) * b) + tf.reduce_mean(w),
+    "its magnitude": lambda x, w, b: x @ w * tf.abs(b),
     "a sum": lambda x, w, b: (x @ w + b) * tf.reduce_sum(b),
 }
 

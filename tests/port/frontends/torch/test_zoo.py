@@ -12,7 +12,7 @@ from compose.core.errors import PortError
 from tests import zoo
 
 zoo.needs("torchvision", "timm", "transformers")
-TIMM = ("vit_tiny_patch16_224", "mixer_s32_224", "repvgg_a0")
+TIMM = {"vit_tiny_patch16_224": {"img_size": 64}, "mixer_s32_224": {"img_size": 64}, "repvgg_a0": {}}
 REFUSED = {"swin": "the same numbers for each example", "wav2vec2": "weight_norm over what reaches one output"}
 
 
@@ -79,5 +79,5 @@ def test_caches_are_left_out_and_the_report_says_so():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TIMM)
 def test_timm(name):
-    model, x = timm_model(name)
+    model, x = timm_model(name, **TIMM[name])
     assert port.from_torch(model, x).verify("gradients").ok

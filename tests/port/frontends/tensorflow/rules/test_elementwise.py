@@ -49,7 +49,6 @@ def test_the_clipped_is_one_word():
         (lambda x: tf.math.divide_no_nan(x, x), "tf.where"),
         (lambda x: tf.gather_nd(x, [[0, 1]]), "tf.gather"),
         (lambda x: x[:2], "all of the batch"),
-        (lambda x: x * tf.abs(B), "got a variable, B"),
     ],
 )
 def test_what_is_refused_says_what_to_do(function, said):
