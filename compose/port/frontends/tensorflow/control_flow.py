@@ -64,7 +64,7 @@ def _chosen(flat: Flat, node: Any, known: Known) -> bool:
 def _both(flat: Flat, node: Any) -> bool:
     """Both ways of a choice by data, and for each output a node that takes that of one way, as `CHOICE` says.
 
-    False for a condition that is no boolean, and for ways that write to variables.
+    False if the condition is not boolean or a branch writes to variables.
     """
     ways = [flat.library[node.attr[name].func.name] for name in ("then_branch", "else_branch")]
     if node.attr["Tcond"].type != tf.bool.as_datatype_enum or any(_writes(flat, way) for way in ways):

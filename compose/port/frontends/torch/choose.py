@@ -24,7 +24,7 @@ __all__ = ["choice", "is_choice"]
 def choice(low: Any, node: torch.fx.Node) -> Any:
     """The results of a choice, as the tuple that the node is.
 
-    Raises `PortError` for a condition that is no data.
+    Raises `PortError` if the condition does not depend on data.
     """
     both: Any = map_aggregate((node.args[0], node.args[3]), low.lookup)
     condition, given = both

@@ -21,7 +21,7 @@ class Exact(TorchDispatchMode):
             grad, x = args
             return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
         args = tuple(map(_wide, args))
-        if not func._schema.is_mutable:  # a tensor that is no buffer of the model keeps its float32
+        if not func._schema.is_mutable:  # a tensor that is not a buffer of the model stays float32
             args, kwargs = _promoted(args, kwargs)
         return func(*args, **kwargs)
 
