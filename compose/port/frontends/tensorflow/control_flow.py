@@ -1,4 +1,4 @@
-"""Control flow: branches that are known, loops of a known number of steps, and both ways of a choice by data."""
+"""Control flow: branches that are known, loops with a known number of steps, and both branches of a choice by data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_NUMBERS = {
 
 
 def settle(flat: Flat, outputs: list[str]) -> None:
-    """Inline every branch and loop whose condition is known, and both ways of a choice by data; other loops stay."""
+    """Inline branches and loops whose condition is known, and both branches of a choice by data; other loops stay."""
     _without_switches(flat, outputs)
     left: set[str] = set()
     while True:
