@@ -32,12 +32,9 @@ def _wide(x: Any) -> Any:
 
 
 def _promoted(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """The arguments with float64 for tensors of float32 beside tensors of float64."""
-    tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
-    if {torch.float32, torch.float64} <= {x.dtype for x in tensors}:
-        wide: Any = lambda x: x.double() if isinstance(x, torch.Tensor) and x.dtype == torch.float32 else x
-        args, kwargs = pytree.tree_map(wide, (args, kwargs))
-    return args, kwargs
+    """The arguments with float64 for tensors of float32, as `torch.tensor(2, dtype=torch.float32)` makes them."""
+    wide: Any = lambda x: x.to(_WIDE[x.dtype]) if isinstance(x, torch.Tensor) and x.dtype in _WIDE else x
+    return pytree.tree_map(wide, (args, kwargs))
 
 
 _WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128}
