@@ -24,7 +24,7 @@ from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import alone
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.plain import constant, spread
+from compose.port.frontends.torch.plain import constant, of_batch, spread
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
@@ -32,7 +32,7 @@ from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
 from compose.port.frontends.torch.unread import unread_parts
-from compose.port.frontends.torch.weight_expressions import Derived
+from compose.port.frontends.torch.weight_expressions import Derived, beside_of
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant
@@ -220,14 +220,19 @@ class TorchLowering(RuleApplication):
         values = _leaves((args, kwargs))
         like = next((v for v in values if isinstance(v, Value)), None)
         if like is not None:
-            beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
-            args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
+            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             self.known |= {v.view.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
         args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
+        if like is None:  # of parameters, and of a constant that has rows for each example
+            args, kwargs = (map_aggregate(tree, lambda v: of_batch(self, v)) for tree in (args, kwargs))
+            values = _leaves((args, kwargs))
+            like = next((v for v in values if isinstance(v, Value)), None)
+            if like is not None:
+                args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match

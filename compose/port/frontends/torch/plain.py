@@ -55,6 +55,17 @@ def constant(low: Any, x: Any) -> Value:
     return for_each(low, known, x.shape)
 
 
+def of_batch(low: Any, x: Any) -> Any:
+    """A constant that has rows for each example, the same for all, as a value; anything else as it is."""
+    if not isinstance(x, np.ndarray) or not x.ndim or not len(x) or len(x) % BATCH:
+        return x
+    parts = x.reshape(BATCH, len(x) // BATCH, *x.shape[1:])
+    if (parts != parts[:1]).any():
+        return x
+    wide = for_each(low, parts[:1], parts.shape)
+    return low.reshaped(wide, x.shape, BATCH, flattens=False)
+
+
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     """A constant or a parameter with one row as that of all examples, of this shape, whatever axis is the batch's.
 

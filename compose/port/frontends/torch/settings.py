@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from compose.port.frontends.torch.untouched import kept_tensors
+
 CACHES = (
     "config.use_cache was set to False: the keys and values of earlier tokens are no outputs here; compose.generate "
     "keeps its own"
@@ -27,9 +29,8 @@ def with_settings(model: torch.nn.Module) -> tuple[torch.nn.Module, tuple[str, .
     caches, experts = bool(list(_with_caches(model))), bool(list(_with_experts(model)))
     if not caches and not experts:
         return model, ()
-    memo = {id(x): x for x in (*model.parameters(), *model.buffers())}
-    held = (v for m in model.modules() for v in vars(m).values() if isinstance(v, torch.Tensor))
-    made = copy.deepcopy(model, memo | {id(v): v for v in held})
+    held = (*model.parameters(), *model.buffers(), *kept_tensors(model))
+    made = copy.deepcopy(model, {id(x): x for x in held})
     for config in _with_caches(made):
         config.use_cache = False
     for config in _with_experts(made):

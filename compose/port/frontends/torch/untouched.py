@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 
 @contextlib.contextmanager
@@ -32,6 +33,13 @@ def caches_cleared(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for cache in caches:
             cache.cache_clear()
+
+
+def kept_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
+    """The tensors that modules keep beside their parameters and buffers, as attributes or in lists and dicts."""
+    own = ("_parameters", "_buffers", "_modules")
+    kept = [[v for name, v in vars(m).items() if name not in own] for m in model.modules()]
+    return [v for v in pytree.tree_leaves(kept) if isinstance(v, torch.Tensor)]
 
 
 def _caches(model: torch.nn.Module) -> Iterator[Any]:

@@ -50,8 +50,8 @@ class Derived(Pending):
         args = list(self.args)
         alone = 0 if self.name in _OF_TABLES else 1 if self.name in _OF_THE_FIRST else len(args)
         for i, arg in enumerate(args):
-            given = self._given if i < alone else _beside
-            args[i] = map_aggregate(arg, lambda v, given=given: given(v, like))  # pyright: ignore[reportArgumentType]
+            given: Any = (lambda v: self._given(v, like)) if i < alone else beside_of(like)
+            args[i] = map_aggregate(arg, given)
         with self.lowering.at(self.node, like):
             made = self.rule(self.lowering, self.node, *args, **self.kwargs)
             several = isinstance(made, (tuple, list))
@@ -69,13 +69,14 @@ class Derived(Pending):
 
     def _given(self, x: Any, like: Value) -> Any:
         if isinstance(x, Derived):
-            return _beside(x, like)
+            return x.beside(like)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
 
 
-def _beside(x: Any, like: Value) -> Any:
-    return x.beside(like) if isinstance(x, Derived) else x
+def beside_of(like: Value) -> Callable[[Any], Any]:
+    """What gives the value of an expression, with another value as its input, and anything else as it is."""
+    return lambda x: x.beside(like) if isinstance(x, Derived) else x
 
 
 def rows(lowering: Operands, table: Weight, places: np.ndarray) -> Value:
