@@ -69,6 +69,22 @@ def test_a_mask_of_each_window_beside_a_bias():
     assert ported.verify("gradients").ok
 
 
+class Standardized(nn.Conv2d):
+    """A convolution of a kernel that has mean 0 and variance 1 (Kolesnikov et al., 2020)."""
+
+    def forward(self, x):
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        kernel = nn.functional.batch_norm(rows, None, None, training=True, momentum=0.0, eps=1e-6)
+        return nn.functional.conv2d(x, kernel.reshape_as(self.weight), self.bias, padding=self.padding)
+
+
+@pytest.mark.slow
+def test_a_standardized_kernel():
+    torch.manual_seed(0)
+    model = nn.Sequential(Standardized(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3)).eval()
+    assert port.from_torch(model, torch.randn(2, 3, 6, 7)).verify("step").ok
+
+
 LAYERS = {
     "conv": (lambda: nn.Conv1d(4, 6, 3, groups=2, padding=1), (2, 4, 9), (0, 1, 2, None)),
     "fc": (lambda: nn.Linear(4, 6), (2, 4), (0, 1, None)),
