@@ -117,7 +117,7 @@ class Engine:
         return jax.tree.unflatten(self._tree, arrays)
 
     def _examples(self, seed: int, factor: float | None = None) -> list[np.ndarray]:
-        """A batch of random examples of the largest size; with a factor, of its sign and size where there is no limit."""
+        """A batch of random examples of the largest size; with a factor, of its sign and size within the limits."""
         noise = np.random.default_rng(seed)
         most: dict[int, Limit] = {limit.place: limit for limit in self._limits}
         made = []
