@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from compose.combinators.steps import masked
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.errors import ExportError
@@ -56,7 +57,7 @@ class Report:
         rows, dtype = [], "float32"
         predict = jax.jit(lambda params, state, *given: net.apply(params, state, *given)[0])
         for n in BATCHES if batch is None else (batch,):
-            examples = tuple(jax.tree.map(lambda a, n=n: example(a, n), given) for given in inputs)
+            examples = examples_of(net, inputs, n)
             y = jax.tree.leaves(predict(params, state, *examples))
             leaves = [np.asarray(a) for a in jax.tree.leaves(as_arrays(examples))]
             made = run(*leaves)
@@ -80,7 +81,13 @@ class Report:
         return "\n".join(lines)
 
 
-def example(given: Any, batch: int) -> Any:
+def examples_of(net: Layer, inputs: tuple, batch: int) -> tuple:
+    """A batch of this size of every input; random sequences end in padding where a layer takes a value for it."""
+    padding = tuple(layer.value for _, layer in net.walk() if isinstance(layer, masked))
+    return tuple(jax.tree.map(lambda a: example(a, batch, padding), given) for given in inputs)
+
+
+def example(given: Any, batch: int, padding: tuple[float, ...] = ()) -> Any:
     """A batch of this size of the given examples, or of random ones for a shape; integers are then 0 and 1."""
     if not given.shape:
         return given if not isinstance(given, jax.ShapeDtypeStruct) else np.zeros((), given.dtype)
@@ -89,7 +96,10 @@ def example(given: Any, batch: int) -> Any:
         return jnp.asarray(np.asarray(given)[rows])
     noise, shape = np.random.default_rng(batch), (batch, *given.shape[1:])
     if jnp.issubdtype(given.dtype, jnp.floating):
-        return noise.normal(size=shape).astype(given.dtype)
+        drawn = noise.normal(size=shape)
+        for i in range(batch if padding and len(shape) > 2 else 0):
+            drawn[i, 1 + i % shape[1] :] = padding[i % len(padding)]
+        return drawn.astype(given.dtype)
     return noise.integers(0, 2, shape).astype(given.dtype)
 
 

@@ -149,7 +149,7 @@ def lookup(table, ids, ctx):
             )
             outside.path = ctx.path
             raise outside
-    return table.at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+    return jnp.asarray(table).at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
 def expect_ids(x) -> None:

@@ -151,7 +151,7 @@ class fixed_rows(StatefulLayer):
         yield "index", Param(self.shape, zeros, jnp.int32)
 
     def forward(self, p, s, x, ctx):
-        return p["embedding"][s["index"]], s
+        return jnp.asarray(p["embedding"])[s["index"]], s
 
 
 def broadcastable(shape: tuple[int, ...] | None, init: Initializer, x) -> Param:

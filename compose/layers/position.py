@@ -59,7 +59,7 @@ class learned_positions(Positions):
     def rows(self, p, at, x):
         if self.cache is None:
             return p["embedding"][: x.shape[1]]
-        return p["embedding"].at[at].get(mode="fill", fill_value=jnp.nan)
+        return jnp.asarray(p["embedding"]).at[at].get(mode="fill", fill_value=jnp.nan)
 
 
 @layer
@@ -165,7 +165,7 @@ class relative_bias(Layer):
 
     def forward(self, p, x, ctx):
         scores, distance = _distances(x)
-        bias = p["embedding"][self._bucket(distance)]
+        bias = jnp.asarray(p["embedding"])[self._bucket(distance)]
         return scores + jnp.moveaxis(bias, -1, 0)
 
     def _bucket(self, distance):

@@ -21,6 +21,7 @@ from compose.train.predict import forward
 from compose.train.trained import Trained
 
 TOLERANCE = 1e-3  # between one example alone and among others: rounding is far below it
+FACTORS = (1e3, -1e2, 0.0)  # of other examples, of one sign: a choice for the whole batch depends on how large they are
 
 
 class Engine:
@@ -90,11 +91,17 @@ class Engine:
                 return False
             if any(not _close(y[i], own[0]) for i in (0, size - 1) for y, own in zip(ys, alone[i])):
                 return False
-        if most == 1:
-            return True
-        mixed = [np.where(_rows(np.arange(most) % 2 == 0, a), a, b) for a, b in zip(given, others)]
-        pairs = zip(self._predict(given), self._predict(mixed))
-        return all(_close(a[::2], b[::2], 1e-6) for a, b in pairs)
+        kinds = (given, *(self._examples(1, factor) for factor in FACTORS))
+        return most == 1 or all(self._keeps(own, [k for k in kinds if k is not own]) for own in kinds)
+
+    def _keeps(self, own: list[np.ndarray], others: list[list[np.ndarray]]) -> bool:
+        """Whether every second example has the same outputs where the ones between are other examples."""
+        place, mixed = np.arange(self.sizes[-1]), own
+        for i, other in enumerate(others):
+            here = place % (2 * len(others)) == 2 * i + 1
+            mixed = [np.where(_rows(here, a), b, a) for a, b in zip(mixed, other)]
+        pairs = zip(self._predict(own), self._predict(mixed))
+        return all(_close(a[::2], b[::2], 1e-6, least=0.0) for a, b in pairs)
 
     def _alone(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         try:
@@ -109,18 +116,20 @@ class Engine:
     def _joined(self, arrays: Sequence[np.ndarray]) -> Any:
         return jax.tree.unflatten(self._tree, arrays)
 
-    def _examples(self, seed: int) -> list[np.ndarray]:
-        """A batch of random examples of the largest size."""
+    def _examples(self, seed: int, factor: float | None = None) -> list[np.ndarray]:
+        """A batch of random examples of the largest size; with a factor, of its sign and size within the limits."""
         noise = np.random.default_rng(seed)
         most: dict[int, Limit] = {limit.place: limit for limit in self._limits}
         made = []
         for i, slot in enumerate(self.inputs):
             shape = (self.sizes[-1], *slot.shape)
             if jnp.issubdtype(slot.dtype, jnp.floating):
-                made.append(noise.normal(size=shape).astype(slot.dtype))
+                drawn = noise.normal(size=shape)
+                made.append((drawn if factor is None else factor * np.abs(drawn)).astype(slot.dtype))
             else:
-                top = most[i].most if i in most else 1
-                made.append(noise.integers(0, top, shape, endpoint=True).astype(slot.dtype))
+                low, high = (0, most[i].most) if i in most else _ends(slot.dtype, factor)
+                drawn = noise.integers(low, high, shape, endpoint=True)
+                made.append((drawn if factor != 0 else np.zeros(shape)).astype(slot.dtype))
         return made
 
     def _traced(self) -> tuple[tuple[Slot, ...], bool]:
@@ -156,8 +165,19 @@ def _rows(mask: np.ndarray, array: np.ndarray) -> np.ndarray:
     return mask.reshape(-1, *(1,) * (array.ndim - 1))
 
 
-def _close(a: np.ndarray, b: np.ndarray, tolerance: float = TOLERANCE) -> bool:
-    if a.dtype.kind not in "f":
+def _ends(dtype: np.dtype, factor: float | None) -> tuple[int, int]:
+    """The range of integers that are drawn for this factor, within what the dtype holds."""
+    if factor is None or dtype.kind == "b":
+        return 0, 1
+    holds = np.iinfo(dtype)
+    low, high = sorted((0, int(factor)))
+    return max(low, int(holds.min)), min(high, int(holds.max))
+
+
+def _close(a: np.ndarray, b: np.ndarray, tolerance: float = TOLERANCE, least: float = 1.0) -> bool:
+    """Whether floats differ by no more than the tolerance of the largest, which counts as `least` at least."""
+    if not jnp.issubdtype(a.dtype, jnp.floating):
         return bool(np.array_equal(a, b))
-    scale = max(1.0, float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))))
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    scale = max(least, float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))))
     return bool(np.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True))

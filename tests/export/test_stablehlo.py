@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from compose import batch_norm, compose_seq, conv, fc, flatten, lstm, relu, reshape, spec
+from compose import batch_norm, compose_seq, conv, embedding, fc, flatten, learned_positions, lstm, relu, reshape, spec
 from compose.export import ExportError, to_stablehlo
 
 pytest.importorskip("flatbuffers")
@@ -46,6 +46,13 @@ def test_is_one_file_for_every_platform_without_paths():
     assert set(made.program.platforms) == {"cpu", "cuda", "rocm", "tpu"}
     assert b".py" not in made.data and str(Path(__file__).parents[2]).encode() not in made.data
     assert "StableHLO for cpu" in str(made)
+
+
+def test_tables_are_looked_up():
+    net = compose_seq(embedding(9, 4), learned_positions(5), flatten, fc(2))
+    params, state = net.init(0, spec(5, dtype=int))
+    made = to_stablehlo(net, params, state, spec(5, dtype=int), platforms=("cpu",))
+    assert made.report is not None and made.report.largest < 1e-6
 
 
 def test_weights_may_lie_beside_it():

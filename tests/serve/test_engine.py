@@ -55,6 +55,10 @@ CROSS = {
     "first example": lambda x: x + x[:1] * 0.01,
     "one number": lambda x: x.sum(),
     "transposed": lambda x: x.T,
+    "a choice by the largest": lambda x: jax.numpy.where(x.max() > 50, x / 255, x),
+    "a choice by the mean": lambda x: jax.lax.cond(x.mean() < -10, lambda x: -x, lambda x: x, x),
+    "a choice by all zeros": lambda x: jax.numpy.where((x == 0).all(), 1.0, x),
+    "small numbers": lambda x: (x - x.mean(0)) * 1e-7,
 }
 
 
@@ -64,6 +68,11 @@ def test_networks_that_look_across_the_batch_run_each_request_alone(name):
     engine, x = warm(model), rows(5, 4)
     assert engine.independent is False
     np.testing.assert_array_equal(engine.run([x])[0], model.predict(x))
+
+
+def test_a_choice_by_the_largest_integer_of_a_batch_is_seen():
+    model = trained(compose_seq(lambda x: jax.numpy.where(x.max() > 1, x / 255, x), fc(2)), spec(3, dtype="uint8"))
+    assert warm(model).independent is False
 
 
 def test_several_inputs_and_outputs_have_names():

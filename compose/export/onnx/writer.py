@@ -10,15 +10,21 @@ import jax
 import numpy as np
 from jax.errors import InconclusiveDimensionOperation
 
+from compose.combinators.over_time import OverTime
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
+from compose.core.padding import has_steps
 from compose.core.plan import plan
 from compose.export.errors import ExportError
 from compose.export.onnx import registry
 from compose.export.onnx.dims import is_symbolic, linear, static
 from compose.export.onnx.graph import Graph, Operand, Value, onnx_dtype
 from compose.export.walk import Walk
+from compose.layers.attention.multi_head import multi_head_attention
+from compose.layers.norm.batch import batch_norm
+from compose.layers.norm.renorm import batch_renorm
 
+KNOW_MASK = (OverTime, multi_head_attention, batch_norm, batch_renorm)  # whose rules read it, or need it in training
 FIXED = "export it for a fixed batch size, as in batch=1"
 
 
@@ -35,7 +41,8 @@ class Writer(Walk):
         with self.at(key):
             try:
                 rule = registry.rule_of(layer)
-                y = NotImplemented if rule is None else rule(self, layer, params, state, x)
+                written = rule is not None and not self._leaves_out_padding(layer, x)
+                y = rule(self, layer, params, state, x) if written else NotImplemented
                 if y is NotImplemented:
                     from compose.export.onnx.program import written_as_program
 
@@ -46,6 +53,12 @@ class Writer(Walk):
             except LayerError as e:
                 raise e.locate(layer, path=self.path)
             return y
+
+    def _leaves_out_padding(self, layer: Layer, x: Any) -> bool:
+        """Whether a layer must know the mask, of which its rule knows nothing."""
+        if self.mask is None or isinstance(layer, KNOW_MASK) or not layer.knows_mask(x):
+            return False
+        return any(has_steps(part, self.mask) for part in jax.tree.leaves(x))
 
     @contextlib.contextmanager
     def masked(self, mask: Any) -> Iterator[None]:

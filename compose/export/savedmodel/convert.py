@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from compose.core.layer import Layer
 from compose.export.errors import ExportError
-from compose.export.proof import Report, difference, example
+from compose.export.proof import Report, difference, examples_of
 from compose.export.savedmodel.module import Loaded, write
 from compose.export.savedmodel.network import of_network, of_piece, open_batch
 from compose.export.suspect import Piece, named, refused
@@ -43,7 +43,7 @@ def proven(net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str,
 def culprit(net: Layer, params: Any, state: Any, inputs: tuple, batch: int | str, refusal: Any) -> Any:
     """The layer that fails on its own, see `suspect.refused`."""
     size = batch if isinstance(batch, int) else BATCH
-    examples = tuple(jax.tree.map(lambda a: example(a, size), given) for given in inputs)
+    examples = examples_of(net, inputs, size)
     return refused(net, params, state, open_batch(inputs, batch), examples, refusal)
 
 

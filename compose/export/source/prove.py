@@ -12,7 +12,7 @@ import numpy as np
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.errors import ExportError
-from compose.export.proof import Report, example
+from compose.export.proof import Report, examples_of
 
 TOLERANCE = 1e-10
 BATCH = 3
@@ -64,7 +64,7 @@ def _gradients(
     net: Layer, params: Any, state: Any, inputs: tuple, run: Run, weights_of: Callable[..., dict], batch: int
 ) -> None:
     """Compare the gradients of all parameters under a random cotangent; those found are led back to the network's."""
-    examples = tuple(jax.tree.map(lambda a: example(a, batch), given) for given in inputs)
+    examples = examples_of(net, inputs, batch)
     if not jax.tree.leaves(params):
         return
     output = lambda params: _floats(net.apply(params, state, *examples)[0])

@@ -22,7 +22,9 @@ from compose import (
     flatten,
     global_avg_pool,
     graph,
+    group_norm,
     lstm,
+    masked,
     max_pool,
     ops,
     relu,
@@ -33,6 +35,7 @@ from compose import (
 )
 from compose.core.errors import ConfigError
 from compose.export import ExportError, to_onnx
+from compose.export.proof import examples_of
 from compose.train import Trained
 
 onnx = pytest.importorskip("onnx")
@@ -106,6 +109,15 @@ def test_a_fixed_batch_and_another_opset():
     assert made.report is not None and [row.batch for row in made.report.rows] == [4]
     with pytest.raises(ConfigError, match="an opset from 20"):
         written(fc(3), 2, opset=9)
+
+
+def test_layers_that_know_the_mask_leave_padding_out():
+    """The proof has padding of its own, which random numbers would never be."""
+    net = masked(compose_seq(fc(3), conv(4, 3), group_norm(2), global_avg_pool, relu), value=-1.0)
+    made = written(net, 5, 3)
+    assert made.report is not None and made.report.largest < 1e-6
+    (x,) = examples_of(net, (spec(5, 3),), 3)
+    assert [int((row == -1).all(-1).sum()) for row in x] == [4, 3, 2]
 
 
 def test_what_onnx_cannot_say_names_the_path_and_the_expression():

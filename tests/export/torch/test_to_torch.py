@@ -19,18 +19,23 @@ from compose import (
     encoder_block,
     fc,
     flatten,
+    float32,
     frozen,
     global_avg_pool,
     graph,
     lstm,
     max_pool,
+    one_hot,
     ops,
     random_flip,
     relu,
     repeat,
+    rescale,
     residual,
     share,
+    softplus,
     spec,
+    standardize,
 )
 from compose.core.errors import ConfigError
 from compose.export import ExportError, to_torch
@@ -210,3 +215,31 @@ def test_the_format_is_asked_for(tmp_path: Path):
     params, state = IMAGES.init(0, (4, 4, 3))
     with pytest.raises(ConfigError, match="a format, one of onnx, stablehlo, savedmodel, litert, torch, keras"):
         Trained(IMAGES, params, state, (), spec(4, 4, 3)).export(tmp_path / "net.py")
+
+
+INTEGERS = {
+    "bytes of an image": (compose_seq(rescale(1 / 255), conv(2, 3)), spec(5, 5, 3, dtype="uint8")),
+    "converted": (compose_seq(ops.astype(dtype=float32), fc(2)), spec(4, dtype=bool)),
+    "one-hot": (compose_seq(one_hot(size=4), flatten, fc(2)), spec(3, dtype=int)),
+    "statistics": (graph(lambda x: (ops.mean(axis=1)(x), ops.std(axis=1)(x))), spec(4, dtype=int)),
+    "normalised": (compose_seq(standardize(3.0, 2.0), fc(2)), spec(4, dtype=int)),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_become_floats_in_the_proof_too(name):
+    net, x = INTEGERS[name]
+    made = to_torch(net, *net.init(0, x), x)
+    assert made.report is not None and made.report.largest < 1e-12
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_softplus_of_large_numbers_is_finite_in_float32():
+    y = written(compose_seq(softplus, softplus(beta=2.0)), 1).module()(torch.tensor([[1e4]]))
+    assert y.item() == 1e4
+
+
+def test_the_largest_of_equal_numbers_come_in_their_order():
+    x = torch.tensor([[1.0, 2.0, 2.0, 1.0, 2.0, 2.0]])
+    values, places = written(ops.top_k(k=3), 6).module()(x)
+    assert values.tolist() == [[2, 2, 2]] and places.tolist() == [[1, 2, 4]]

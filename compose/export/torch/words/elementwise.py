@@ -9,6 +9,7 @@ from compose import ops
 from compose.export.source.registry import follows
 from compose.export.source.text import arguments, number, options
 from compose.export.torch.registry import writes
+from compose.export.torch.words.reduce import in_floats
 from compose.layers.activation import basic, smooth
 from compose.layers.activation.slopes import prelu, rrelu
 from compose.layers.activation.softmax import glu, log_softmax, maxout, soft_min, softmax, sparsemax
@@ -92,6 +93,7 @@ FUNCTIONS = [
     "imag",
     "angle",
 ]
+LINEAR = 40.0  # from here on softplus is its argument in float64 too; torch's formula overflows from 89 on in float32
 OTHER = {"fabs": "abs", "rint": "round", "expit": "sigmoid", "logit": "logit", "gammaln": "lgamma", "i0": "i0"}
 
 
@@ -138,7 +140,7 @@ def rectified(w, layer, p, s, x):
 def soft(w, layer, p, s, x):
     given = options(layer)
     beta, limit = given.get("beta", 1.0), given.get("threshold")
-    text = f"beta={beta!r}, threshold={number(float('inf') if limit is None else limit)}"
+    text = f"beta={beta!r}, threshold={number(LINEAR if limit is None else limit)}"
     return w.call(x, f"F.softplus({{}}, {text})", f"nn.Softplus({text})")
 
 
@@ -216,7 +218,7 @@ def standardized(w, layer, p, s, x):
     if layer.channels_first and x.ndim > 2:
         tail = f".view(-1{', 1' * (x.ndim - 2)})"
         mean, std = (t + tail if "new_tensor" in t else t for t in (mean, std))
-    x = x if x.floats else w.call(x, "{}.to(torch.get_default_dtype())", dtype="float32")
+    x = in_floats(w, x)
     if isinstance(layer, unstandardize):
         return w.call(x, f"{{}} * {std} + {mean}")
     return w.call(x, f"({{}} - {mean}) / {std}")

@@ -33,6 +33,11 @@ def along(w, x, layer, *, known=KNOWN, axis: Any = None) -> tuple[Any, str, str]
     )
 
 
+def in_floats(w, x) -> Any:
+    """The input, in floats where it is integers."""
+    return x if x.floats else w.call(x, "{}.to(torch.get_default_dtype())", dtype="float32")
+
+
 @writes(*(getattr(ops, name) for name in NAMES if hasattr(ops, name)))
 @follows
 def reduced(w, layer, p, s, x):
@@ -41,6 +46,7 @@ def reduced(w, layer, p, s, x):
     name = NAMES[layer.kind]
     if name == "prod" and axes.startswith("("):
         raise ExportError("a product over one axis, as torch's", f"{layer}")
+    x = in_floats(w, x) if name == "mean" else x
     if not axes and options(layer).get("keepdims"):
         axes, keep = str(tuple(range(x.ndim))), ", keepdim=True"
     return w.call(x, f"{{}}.{name}({axes}{keep})", shape=out.shape, dtype=out.dtype)
@@ -51,9 +57,9 @@ def reduced(w, layer, p, s, x):
 def spread(w, layer, p, s, x):
     out, ddof = w.out(layer, x), options(layer).get("ddof", 0)
     x, axes, keep = along(w, x, layer)
-    dim = f"dim={axes}, " if axes else ""
+    x, dim = in_floats(w, x), f"dim={axes}, " if axes else ""
     name = "var" if layer.kind == "var" else "std"
-    return w.call(x, f"{{}}.{name}({dim}correction={ddof}{keep})", shape=out.shape)
+    return w.call(x, f"{{}}.{name}({dim}correction={ddof}{keep})", shape=out.shape, dtype=out.dtype)
 
 
 @writes(norm)
@@ -98,11 +104,13 @@ def sorted_(w, layer, p, s, x):
 
 @writes(ops.top_k)
 def largest(w, layer, p, s, x):
+    """Sorted, since `torch.topk` takes any of equal numbers."""
     out = w.out(layer, x)
     if set(options(layer)) - {"k"}:
         raise ExportError("a number k", f"{layer}")
     like = tuple(x.but(base="", steps=(), shape=o.shape, dtype=o.dtype) for o in out)
-    return w.results(w.call(x, f"torch.topk({{}}, {options(layer)['k']})").text, like)
+    text = f"tuple(y[..., :{options(layer)['k']}] for y in torch.sort({{}}, descending=True, stable=True))"
+    return w.results(w.call(x, text).text, like)
 
 
 @writes(ops.take_along_axis)
