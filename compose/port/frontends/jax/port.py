@@ -54,9 +54,9 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
         try:
             return Ported.of(graph, reference, frontend)
         except Unshared as e:
-            if e.source in apart or e.source not in low.plain:
+            if e.sources <= apart or not e.sources <= low.plain:
                 raise
-            apart |= {e.source}
+            apart |= e.sources
 
 
 def _read(low: Any) -> SourceGraph:

@@ -78,8 +78,12 @@ def _functional(layer: Any, args: Any, kwargs: Any, values: list, batch: int | N
         if mask is not None:
             inputs[id(v)]._keras_mask = inputs[id(mask)]
     given: Any = keras.tree.map_structure(lambda v: inputs.get(id(v), v), (args, kwargs))
-    with _weights_are_symbolic(inputs[id(values[0])]):
-        return keras.Model(list(inputs.values()), layer.call(*given[0], **given[1]))
+    anchor = inputs[id(values[0])]
+    with _weights_are_symbolic(anchor):
+        outputs = keras.tree.map_structure(
+            lambda v: Known(v)(anchor) if isinstance(v, keras.Variable) else v, layer.call(*given[0], **given[1])
+        )
+        return keras.Model(list(inputs.values()), outputs)
 
 
 @contextlib.contextmanager

@@ -50,9 +50,9 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
             examples, graph = _read(file.read, wide, inputs, name, channels_first, partial, apart)
             return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
         except Unshared as e:
-            if e.source in apart:
+            if e.sources <= apart:
                 raise
-            refusal, apart = refusal or e, apart | {e.source}
+            refusal, apart = refusal or e, apart | e.sources
         except PortError as e:
             if refusal is None:
                 raise

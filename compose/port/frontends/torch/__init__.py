@@ -48,9 +48,9 @@ def from_torch(
             made = read(model, *inputs, **options, apart=apart, **named)
             return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
         except Unshared as e:
-            if e.source in apart:
+            if e.sources <= apart:
                 raise
-            refusal, apart = refusal or e, apart | {e.source}
+            refusal, apart = refusal or e, apart | e.sources
         except PortError as e:
             if refusal is None:
                 raise

@@ -19,7 +19,7 @@ def _patches(walk, op, x):
     if layout(op) or one(op.dilation_rate) != 1:
         raise PortError("patches of images whose channels are last, without dilation")
     sizes = (op.size,) * 2 if isinstance(op.size, int) else tuple(op.size)
-    channels = walk.node.input_tensors[0].shape[-1]
+    channels = walk.given.shape[-1]
     stride = one(op.size if op.strides is None else op.strides)
     padding = {} if op.padding == "valid" else {"padding": op.padding}
     y = walk.emit(word("unfold")(one(sizes), stride=stride, **padding), x)  # the values of one channel together
@@ -123,4 +123,4 @@ def _conv_function(walk, op, x, kernel):
 
 
 def _channels(walk: Any, op: Any) -> int:
-    return walk.node.input_tensors[0].shape[1 if layout(op) else -1]
+    return walk.given.shape[1 if layout(op) else -1]

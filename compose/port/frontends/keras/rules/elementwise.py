@@ -208,8 +208,8 @@ def _negative(walk, op, x):
 
 @rule("keras.ops.Power")
 def _power(walk, op, x, exponent):
-    if not isinstance(exponent, (int, float)) or not isinstance(x, GraphValue):
-        raise PortError("a value to the power of a number")
+    if not is_number(walk, exponent) or not isinstance(x, GraphValue):
+        return walk.emit(word("ops.power"), as_value(walk, x), as_value(walk, exponent))
     return walk.emit(word("ops.square") if exponent == 2 else word("ops.power")(x2=float(exponent)), x)
 
 
