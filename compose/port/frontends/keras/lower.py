@@ -24,6 +24,7 @@ from compose.port.ir.weights import Constant, View
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
+from compose.port.lowering.gathered import Choice, gathered
 from compose.port.lowering.unsupported import NoValue
 from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
@@ -40,6 +41,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         masks: for each node by `id`, its keyword arguments with the masks of its values.
         apart: the weights that are read as they are, each by one `parameter`.
         alone: the values of those that were read.
+        choices: the values that are taken from one of two ways, by the choice.
         idle: weights that a call leaves unread.
     """
 
@@ -49,6 +51,7 @@ class KerasLowering(Arithmetic[GraphValue]):
         super().__init__()
         self.apart = apart
         self.alone: dict[str, GraphValue] = {}
+        self.choices: dict[Any, list[int]] = {}
         self.inputs: list[GraphValue] = []
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
@@ -65,6 +68,8 @@ class KerasLowering(Arithmetic[GraphValue]):
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
         outputs = [as_value(self, made).index for made in self._model(model, inputs)]
+        choices = [Choice(tuple(ends)) for ends in self.choices.values()]
+        self.ops = gathered(self.ops, choices, set(outputs), self.new_index())
         taken = {t.source for op in self.ops for t in op.views()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}

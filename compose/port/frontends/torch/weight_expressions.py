@@ -11,7 +11,7 @@ from torch.fx.node import map_aggregate
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import Operands, alone
+from compose.port.frontends.torch.operands import Operands, alone, is_complex, plain
 from compose.port.ir.weights import Constant
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -40,15 +40,22 @@ class Derived(Pending):
     shape: tuple[int, ...]
     emitted: Value | None = field(default=None)
 
-    def beside(self, like: Value) -> Value:
-        """The value; its parameters are emitted with another value as their input, which they ignore."""
+    def beside(self, like: Value, real: bool = False) -> Value:
+        """The value; its parameters are emitted with another value as their input, of which they have the dtype alone.
+
+        Args:
+            real: whether that is known to be of real numbers.
+        """
         if self.emitted is not None:
             return self.emitted
+        if not real and any(map(is_complex, self.lowering.node.all_input_nodes)):
+            like = self.lowering.emit(word("ops.real"), like, shape=like.shape)
         args = list(self.args)
         for i in range(0 if self.name in _OF_TABLES else 1 if self.name in _OF_THE_FIRST else len(args)):
             args[i] = map_aggregate(args[i], lambda v: self._given(v, like))  # pyright: ignore[reportArgumentType]
         with self.lowering.at(self.node, like):
-            value: Value = self.lowering.as_source(self.rule(self.lowering, self.node, *args, **self.kwargs))
+            made = self.rule(self.lowering, self.node, *args, **self.kwargs)
+            value = self.lowering.as_source(made if isinstance(made, Value) else plain(self.lowering, made, like))
         self.emitted = value
         return value
 
@@ -58,7 +65,7 @@ class Derived(Pending):
 
     def _given(self, x: Any, like: Value) -> Any:
         if isinstance(x, Derived):
-            return x.beside(like)
+            return x.beside(like, real=True)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
 

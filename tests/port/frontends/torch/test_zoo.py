@@ -31,6 +31,13 @@ def test_transformers(name):
 
 
 @pytest.mark.slow
+def test_attention_with_relative_positions_is_one_layer():
+    model, *inputs = transformer("t5_encoder")
+    source = port.from_torch(model, *inputs).source
+    assert "multi_head_attention(" in source and "softmax" not in source
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_transformers_that_no_layer_computes_yet_are_refused(name):
     model, *inputs = transformer(name)
