@@ -19,7 +19,6 @@ from compose.layers.shape import flatten
 from compose.layers.take import at
 from compose.port.ir.graph import Body, Op, SourceGraph
 from compose.port.ir.weights import Constant, View
-from compose.port.structure.quotients import with_products
 from compose.port.structure.recognize import recognize
 
 _ACTIVATIONS = {family.__name__ for family in (basic, slopes, smooth, softmax)}
@@ -35,7 +34,7 @@ def canonicalize(
         apart: the weights that other graphs read too, whose layers stay as they are.
     """
     _check(graph)
-    ops, output = _single_output([_shortest(op) for op in with_products(graph.ops)], graph.outputs)
+    ops, output = _single_output([_shortest(op) for op in graph.ops], graph.outputs)
     ops, output = _without_identities(ops, output)
     ops = recognize(_nested_concats(_live(ops, output)), output, inputs or {})
     ops, output = _without_identities(ops, output)

@@ -45,6 +45,10 @@ class Chooses(keras.Model):
         self.way, self.a, self.b = way, L.Dense(4), L.Dense(4, use_bias=False)
         self.w = self.add_weight(shape=(4,), name="w")
 
+    def build(self, shape):
+        self.a.build(shape)
+        self.b.build(shape)
+
     def call(self, x):
         return self.ways[self.way](self, x) * self.w
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from compose import port
 
+OFFSETS = (torch.arange(4)[:, None] - torch.arange(4)[None]).abs()
 X = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32))
 
 
@@ -31,6 +32,7 @@ CASES = {
     "a table and a product": lambda x, w, b: nn.functional.embedding(x.argmax(-1), w) @ w + x * b,
     "a norm's scale": lambda x, w, b: nn.functional.group_norm(x[:, :, None] * w[0, 0], 2, b.exp(), b)[..., 0] @ w,
     "a complex number": lambda x, w, b: (torch.fft.rfft(x) * torch.complex(w[:3, 0], w[:3, 1])).abs() @ w[:3] * b,
+    "offsets": lambda x, w, b: (x[:, None] * b[OFFSETS]).sum(-1) @ w * w[0, OFFSETS[0]],
     "distances": lambda x, w, b: torch.cdist(x, w) @ w * b,
     "two ways": lambda x, w, b: torch.cond(x.sum() > 0, lambda x: x @ w + b, lambda x: x * w.sum(0), (x,)),
 }
