@@ -73,6 +73,12 @@ def _activation(walk, layer, x):
     return walk.emit(_as_word(layer), x)
 
 
+@rule("keras.ops.ReLU")
+def _relu(walk, op, x):
+    """What `keras.activations.relu` runs."""
+    return walk.emit(_rectifier(float(op.negative_slope), float(op.threshold), op.max_value), x)
+
+
 @rules("keras.layers.InputLayer", "keras.layers.Identity", "keras.layers.ActivityRegularization", "keras.ops.Identity")
 def _nothing(walk, layer, x):
     return x
@@ -170,7 +176,7 @@ _PLAIN = {
     "HardSilu": "hard_swish", "TanhShrink": "tanh_shrink", "SparsePlus": "sparse_plus", "HardTanh": "hard_tanh",
     "Exp": "ops.exp", "Log": "ops.log", "Sqrt": "ops.sqrt", "Rsqrt": "ops.rsqrt", "Square": "ops.square",
     "Sin": "ops.sin", "Cos": "ops.cos", "Erf": "ops.erf", "Reciprocal": "ops.reciprocal", "Absolute": "absolute",
-    "Abs": "absolute", "Sign": "ops.sign",
+    "Abs": "absolute", "Sign": "ops.sign", "Mish": "mish",
 }  # fmt: skip
 
 
