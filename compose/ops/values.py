@@ -24,6 +24,8 @@ def option_value(label: str, name: str, value: Any) -> Any:
         return tuple(option_value(label, name, part) for part in value)
     if isinstance(value, np.generic):
         value = value.item()
+    if name == "dtype" and isinstance(value, str) and value in constants.DTYPES:
+        return getattr(constants, value)
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, float):

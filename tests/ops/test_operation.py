@@ -44,6 +44,11 @@ def test_several_outputs_are_a_plain_tuple():
     assert type(ops.eigh(jnp.eye(2))) is tuple
 
 
+def test_a_dtype_is_the_same_by_its_name():
+    assert ops.astype(dtype="float32") == ops.astype(dtype=jnp.float32) == parse("ops.astype(dtype=float32)")
+    assert str(ops.astype(dtype="bool")) == 'ops.astype(dtype="bool")'
+
+
 @pytest.mark.parametrize(
     "build,message",
     [

@@ -122,10 +122,28 @@ def _four_axes(mask, batch: int, heads: int, queries: int, keys: int) -> Any:
     return jnp.expand_dims(mask, tuple(a for a in (1, 2) if a not in axes))
 
 
+def is_added(mask) -> bool:
+    """Whether a mask is numbers that are added to the scores."""
+    return mask is not None and jnp.issubdtype(mask.dtype, jnp.inexact)
+
+
+def added_to(scores: Callable | None, numbers) -> Callable:
+    """The scores with numbers added, after what else is done to them. Raises `ShapeError` for other shapes."""
+
+    def run(s):
+        s = s if scores is None else scores(s)
+        if len(numbers.shape) != 4 or any(n not in (1, m) for n, m in zip(numbers.shape, s.shape)):
+            raise ShapeError(f"numbers to add to scores of {shape_text(s)}, 1 to broadcast", shape_text(numbers))
+        return s + numbers
+
+    return run
+
+
 def split_attention(x) -> tuple[Any, Any, Any, Any, bool]:
     """Query, key, value, mask or None, and whether query, key and value are the same array."""
     parts = list(x) if isinstance(x, tuple) else [x]
-    mask = parts.pop() if len(parts) > 1 and not jnp.issubdtype(parts[-1].dtype, jnp.inexact) else None
+    last = not jnp.issubdtype(parts[-1].dtype, jnp.inexact) or len(parts[-1].shape) == 4
+    mask = parts.pop() if len(parts) > 1 and last else None
     if not 1 <= len(parts) <= 3:
         raise ShapeError("x, (x, memory) or (query, key, value), optionally with a mask", shape_text(x))
     q, k, v = (parts * 3)[:3] if len(parts) != 2 else (parts[0], parts[1], parts[1])
@@ -138,12 +156,14 @@ def split_attention(x) -> tuple[Any, Any, Any, Any, bool]:
 def scaled_dot_product_attention(q, k, v, mask=None, causal: bool = False, scale: float | None = None):
     """`softmax(q @ kᵀ · scale) @ v`, with scale 1/√n by default, for `q, k, v (batch, time, heads, n)`.
 
-    A mask, as in `multi_head_attention`, may come fourth. Shapes: `(batch, queries, heads, n), (batch, keys, heads, n),
-    (batch, keys, heads, m) -> (batch, queries, heads, m)`. Elsewhere: torch
-    `functional.scaled_dot_product_attention` has the heads before the time; Flax `dot_product_attention` and that of
-    `jax.nn` have this layout.
+    A mask, or numbers to add to the scores, may come fourth, as in `multi_head_attention`. Shapes:
+    `(batch, queries, heads, n), (batch, keys, heads, n), (batch, keys, heads, m) -> (batch, queries, heads, m)`.
+    Elsewhere: torch `functional.scaled_dot_product_attention` has the heads before the time; Flax
+    `dot_product_attention` and that of `jax.nn` have this layout.
     """
 
     if mask is None:
         return unmasked(q, k, v, causal, scale)
+    if is_added(mask):
+        return attend(q, k, v, scores=added_to(None, mask), mask=allowed(None, q, k, causal, None), scale=scale)[0]
     return attend(q, k, v, mask=allowed(mask, q, k, causal, None), empty_rows=True, scale=scale)[0]

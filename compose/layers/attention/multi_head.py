@@ -13,7 +13,7 @@ from compose.core.errors import ConfigError, ShapeError, expect_float, expect_ra
 from compose.core.initializer import Initializer
 from compose.core.layer import Layer, StatefulLayer, layer
 from compose.core.param import Param
-from compose.layers.attention.dot_product import allowed, attend, split_attention, unmasked
+from compose.layers.attention.dot_product import added_to, allowed, attend, is_added, split_attention, unmasked
 from compose.layers.initializers import glorot_uniform, zeros
 from compose.layers.product import product
 
@@ -29,7 +29,8 @@ class multi_head_attention(StatefulLayer):
     a query may attend, as in Keras, Flax and torch's `scaled_dot_product_attention`; in torch's `MultiheadAttention`,
     True means ignore. Its shape is `(batch, keys)`, `(batch, queries, keys)` or `(batch, heads, queries, keys)`.
     `apply(..., mask=)` masks the keys of self-attention. A query with every key masked gets zeros from the heads, as in
-    torch; in Keras and Flax it gets the mean of all values: `empty="mean"`.
+    torch; in Keras and Flax it gets the mean of all values: `empty="mean"`. Floats in place of the mask, of four axes,
+    are added to the scores, as T5's relative positions, which all of its layers read, are.
 
     Parameters: `query_kernel (n, heads · head_size)`, `key_kernel`, `value_kernel`,
     `out_kernel (heads · value_size, n)`, and `query_bias`, `key_bias`, `value_bias`, `out_bias`.
@@ -154,11 +155,14 @@ class multi_head_attention(StatefulLayer):
             self.scores, p, scores if positions is None else (scores, positions), "scores"
         )
         dropout = (self.dropout, ctx.rng) if ctx.train and self.dropout else None
-        masked = mask is not None or positions is not None or self.window is not None
+        added = mask if is_added(mask) else None
+        mask = None if added is not None else mask
+        masked = added is not None or mask is not None or positions is not None or self.window is not None
         if masked or self.scores is not identity or self.return_weights or dropout is not None:
+            scores = None if self.scores is identity else run
             y, weights = attend(
                 q, k, v,
-                scores=None if self.scores is identity else run,
+                scores=scores if added is None else added_to(scores, added),
                 mask=allowed(mask, q, k, self.causal, self.window, positions),
                 empty_rows=mask is not None and self.empty == "zeros",
                 scale=self.scale,

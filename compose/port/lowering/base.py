@@ -13,7 +13,7 @@ from compose.core.errors import ComposeError, PortError
 from compose.core.layer import Layer, as_layer
 from compose.core.registry import word
 from compose.port.ir.graph import Op
-from compose.port.ir.weights import View
+from compose.port.ir.weights import Constant, View
 from compose.port.lowering.stand_ins import refuse_stand_ins
 from compose.port.lowering.unsupported import Missing, refuse
 from compose.port.lowering.values import BATCH, GraphValue, GraphWeight
@@ -67,11 +67,13 @@ class Lowering(Generic[V]):
 
     def view(self, weight: Any) -> View | tuple[View, ...]:
         """How a weight that a rule gives is taken."""
+        if isinstance(weight, np.ndarray):
+            return Constant(array=weight)
         return weight.view if isinstance(weight, GraphWeight) else weight
 
     def trains(self, weight: Any) -> bool:
         """Whether the source trains a weight that a rule gives."""
-        return not isinstance(weight, GraphWeight) or weight.trained
+        return not isinstance(weight, np.ndarray) and (not isinstance(weight, GraphWeight) or weight.trained)
 
     def any_trains(self, layer: Layer, weights: Mapping[str, Any]) -> bool:
         """Whether the source trains any weight of a layer."""

@@ -8,6 +8,18 @@ from dataclasses import dataclass
 from compose.core.errors import PortError
 
 
+class NoValue(PortError):
+    """An operation reads weights where its rule knows values.
+
+    Attributes:
+        sources: their names.
+    """
+
+    def __init__(self, message: str, *sources: str):
+        super().__init__(message)
+        self.sources = frozenset(sources)
+
+
 @dataclass(frozen=True)
 class Missing:
     """An operation without a rule, the user's line or the node that needs it, and what to do instead."""

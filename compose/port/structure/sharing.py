@@ -13,15 +13,16 @@ from compose.port.structure.piece import Piece
 
 
 class Unshared(PortError):
-    """One array goes to layers that differ.
+    """Arrays go to layers that differ.
 
     Attributes:
-        source: its name.
+        sources: their names.
     """
 
-    def __init__(self, source: str, layers: str):
-        super().__init__(f"the weight {source!r} is used by layers that differ, and cannot be shared: {layers}")
-        self.source = source
+    def __init__(self, layers: dict[str, str]):
+        (first, used), *_ = layers.items()
+        super().__init__(f"the weight {first!r} is used by layers that differ, and cannot be shared: {used}")
+        self.sources = frozenset(layers)
 
 
 def share_all(piece: Piece) -> Piece:
@@ -33,13 +34,16 @@ def share_all(piece: Piece) -> Piece:
         rest = _still_there(piece, uses)
         if len(rest) > 1:
             piece = _shared(piece, rest[0], {id(use): None for use in rest})
+    differ: dict[str, str] = {}
     for source, leaves in _by_source(piece).items():
         first = next((p for p, view in leaves if _is_embedding(p, view)), None)
         others = [p for p, view in leaves if p is not first]
         if first is None or not all(_is_projection(p, source) for p in others):
-            layers = ", ".join(f"{p.layer} at {'/'.join(p.op.path)}" for p, _ in leaves if p.op)
-            raise Unshared(source, layers)
+            differ[source] = ", ".join(f"{p.layer} at {'/'.join(p.op.path)}" for p, _ in leaves if p.op)
+            continue
         piece = _shared(piece, first, {id(first): None} | {id(p): "attend" for p in others})
+    if differ:
+        raise Unshared(differ)
     return piece
 
 

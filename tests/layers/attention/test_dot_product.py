@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compose import multi_head_attention, scaled_dot_product_attention
+from compose.core.errors import ShapeError
 from compose.core.platform import tracing_for
 from compose.layers.attention.dot_product import allowed, attend
 from tests.derivatives import expect_equal_derivatives
@@ -57,3 +58,24 @@ def test_any_number_of_steps_compiles_to_one_program():
     )
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 128, 8)), jnp.float32)
     np.testing.assert_allclose(program.call(x), net.apply(params, state, x)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5, 5), (1, 4, 5, 5), (2, 1, 1, 5)])
+def test_floats_in_place_of_a_mask_are_added_to_the_scores(shape, x64):
+    q, k, v = arrays(5)
+    numbers = jnp.asarray(np.random.default_rng(1).normal(size=shape))
+    weights = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", q, k) / 3**0.5 + numbers)
+    wanted = jnp.einsum("bhqk,bkhd->bqhd", weights, v)
+    np.testing.assert_allclose(scaled_dot_product_attention(q, k, v, numbers), wanted, rtol=1e-12)
+    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 5, 8)))
+    net = multi_head_attention(4)
+    params, state = net.init(0, (x, numbers))
+    masked, by_mask = jnp.where(numbers > 0, 0.0, -1e300), multi_head_attention(4, empty="mean")
+    got = net.apply(params, state, (x, x, masked))[0]
+    np.testing.assert_allclose(got, by_mask.apply(params, state, (x, numbers > 0))[0], rtol=1e-12)
+
+
+def test_floats_to_add_have_the_shape_of_the_scores():
+    q, k, v = arrays(5)
+    with pytest.raises(ShapeError, match="numbers to add to scores of"):
+        scaled_dot_product_attention(q, k, v, jnp.zeros((2, 4, 5, 4)))

@@ -6,7 +6,7 @@ from compose.combinators.branch import identity
 from compose.export.errors import ExportError
 from compose.export.keras.registry import writes
 from compose.export.source.text import number, options
-from compose.layers.attention.dot_product import scaled_dot_product_attention, split_attention
+from compose.layers.attention.dot_product import is_added, scaled_dot_product_attention, split_attention
 from compose.layers.attention.multi_head import multi_head_attention
 from compose.layers.attention.score import additive_attention, dot_attention
 from compose.layers.attention.window import Windowed, window_bias
@@ -27,6 +27,8 @@ def multi_head(w, layer, p, s, x):
     if layer.gate:
         raise ExportError("attention without a gate", "gate=True")
     query, key, value, mask, _ = split_attention(x)
+    if is_added(mask):
+        raise ExportError("attention without numbers that are added to its scores", str(layer))
     out = w.out(layer, x)
     query, key, value = (w.named(v) for v in (query, key, value))
     if mask is None and usual(layer, query, key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -12,8 +12,8 @@ import jax
 from compose.core.errors import PortError
 from compose.port.frontends.flax.leaf_modules import Call, Recorder, opens
 from compose.port.frontends.flax.registry import class_rule
-from compose.port.frontends.jax.inlining import Eqn
-from compose.port.frontends.jax.lower import JaxLowering
+from compose.port.frontends.jax.inlining import Eqn, Flat
+from compose.port.frontends.jax.lower import JaxLowering, inside
 from compose.port.frontends.jax.port import Refused
 from compose.port.lowering.base import Place
 
@@ -74,6 +74,15 @@ class FlaxLowering(JaxLowering):
 
     def outputs_of(self, arrays: dict[str, Any], inputs: list) -> Any:
         return self.model.run(arrays, inputs, seen=self.recorder)[0]
+
+    def held(self, flat: Flat, names: Sequence[str]) -> dict[str, dict[tuple[str, ...], bool]]:
+        held: dict[str, dict[tuple[str, ...], bool]] = {}
+        for eqn in inside(flat.eqns):
+            if eqn.name == "flax_module":
+                call = self.recorder.calls[eqn.params["call"]]
+                for name in (n for v, n in zip(flat.inputs, names) if any(v is x for x in eqn.inputs)):
+                    held.setdefault(name, {})[call.path] = opens(call.module)
+        return held
 
     def begin_trace(self) -> None:
         self.recorder = Recorder(opened=self.opened)

@@ -35,7 +35,7 @@ class JaxLowering(Operands):
     Attributes:
         sized: whether the function takes batches of the examples' size alone.
         apart: the weights that are read as they are, each by one `parameter`.
-        plain: the weights that could be, since no module is kept whole with them.
+        holders: for weights of modules that are kept whole, the places of these modules and whether they can be opened.
     """
 
     framework: ClassVar[str] = "jax"
@@ -44,7 +44,8 @@ class JaxLowering(Operands):
     def __init__(self, model: Any, inputs: list[np.ndarray], apart: frozenset[str] = frozenset()):
         super().__init__()
         self.model, self.examples = model, inputs
-        self.sized, self.apart, self.plain = False, apart, set(model.arrays)
+        self.sized, self.apart = False, apart
+        self.holders: dict[str, dict[tuple[str, ...], bool]] = {}
 
     def run(self) -> SourceGraph:
         """Trace the function and lower what it does."""
@@ -53,8 +54,7 @@ class JaxLowering(Operands):
         weights = [Weight.stored(n, v.shape, n in self.model.trained) for v, n in zip(flat.inputs, names)]
         inputs = [Value(self.new_index(), v.shape, v.dtype) for v in flat.inputs[len(names) :]]
         self.inputs = [self._of_one_size(x) if self.sized else x for x in inputs]
-        whole = {v for e in flat.eqns if e.name == "flax_module" for v in e.inputs if isinstance(v, Var)}
-        self.plain -= {n for v, n in zip(flat.inputs, names) if v in whole}
+        self.holders = self.held(flat, names)
         given = [self.alone(w) if n in self.apart else w for w, n in zip(weights, names)]
         leaves = [self._output(v) for v in self.lowered(flat, [*given, *self.inputs])]
         outputs = leaves[0] if len(leaves) == 1 else jax.tree.unflatten(out_tree, leaves)
@@ -70,7 +70,7 @@ class JaxLowering(Operands):
 
     def unread(self, flat: Flat) -> tuple[View, ...]:
         """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
-        unread, eqns = [], [e for e in _inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
+        unread, eqns = [], [e for e in inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
             readers = [e for e in eqns if any(v is var for v in e.inputs)]
             given = sum(v is var for e in readers if e.ways for v in e.inputs)  # to the ways of choices
@@ -108,6 +108,10 @@ class JaxLowering(Operands):
         return [self.value(v) for v in flat.outputs]
 
     # Hooks for front ends that have more than a trace.
+
+    def held(self, flat: Flat, names: Sequence[str]) -> dict[str, dict[tuple[str, ...], bool]]:
+        """What `holders` are for a trace, whose first inputs are the weights."""
+        return {}
 
     def outputs_of(self, arrays: dict[str, Any], inputs: list) -> Any:
         """What is traced."""
@@ -268,12 +272,12 @@ class JaxLowering(Operands):
         return self.whole(self.as_value(value)).index
 
 
-def _inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:
+def inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:
     """The operations, and those in the ways of choices."""
     for eqn in eqns:
         yield eqn
         for way in eqn.ways:
-            yield from _inside(way.eqns)
+            yield from inside(way.eqns)
 
 
 def _rows(eqn: Eqn, shape: tuple[int, ...]) -> tuple[int, int] | None:

@@ -28,7 +28,8 @@ class Refused(PortError):
 def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> Ported:
     """The port of a model.
 
-    A weight that layers of different kinds read is first read as it is, by one `parameter`.
+    A weight that layers of different kinds read is then read as it is, by one `parameter`, and the modules that have it
+    by their operations.
 
     Args:
         lowering: of the model, given inputs, the names of such weights, and the places of modules that are opened.
@@ -54,9 +55,11 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
         try:
             return Ported.of(graph, reference, frontend)
         except Unshared as e:
-            if e.source in apart or e.source not in low.plain:
+            holders = {path: can for n in e.sources for path, can in low.holders.get(n, {}).items()}
+            if e.sources <= apart or not all(holders.values()):
                 raise
-            apart |= {e.source}
+            apart |= e.sources
+            opened |= dict.fromkeys(holders, e)
 
 
 def _read(low: Any) -> SourceGraph:

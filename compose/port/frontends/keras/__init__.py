@@ -8,6 +8,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.frontends.keras.registry import registry
 from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.unsupported import NoValue
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -33,13 +34,13 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
 
     apart: frozenset[str] = frozenset()
     while True:
-        graph, examples = read(model, *inputs, partial=partial, apart=apart)
         try:
+            graph, examples = read(model, *inputs, partial=partial, apart=apart)
             return Ported.of(graph, KerasModel(model, examples, graph), "keras")
-        except Unshared as e:
-            if e.source in apart:
+        except (NoValue, Unshared) as e:
+            if e.sources <= apart:
                 raise
-            apart |= {e.source}
+            apart |= e.sources
 
 
 def read(
@@ -48,7 +49,7 @@ def read(
     """The model as the graph that `Ported` is made from, and examples of its call's arguments.
 
     Args:
-        apart: the weights that are read as they are, by one `parameter`, where a call is read by JAX's operations.
+        apart: the weights that are read as they are, each by one `parameter`.
     """
     try:
         import keras

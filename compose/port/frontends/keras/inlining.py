@@ -22,6 +22,7 @@ from compose.port.lowering.values import BATCH
 
 _OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "pow": "power", "matmul": "matmul",
+    "floordiv": "floor_divide", "mod": "mod", "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal",
 }  # fmt: skip
 
 
@@ -37,6 +38,34 @@ class Known(keras.Operation):
 
     def compute_output_spec(self, x: Any) -> Any:
         return keras.KerasTensor(self.value.shape, keras.backend.standardize_dtype(self.value.dtype))
+
+
+class Chosen(keras.Operation):
+    """A result of one of two ways, by a boolean; the results of one choice have the same `choice`."""
+
+    def __init__(self, choice: Any):
+        super().__init__()
+        self.choice = choice
+
+    def call(self, condition: Any, a: Any, b: Any) -> Any:
+        return keras.ops.where(condition, a, b)
+
+    def compute_output_spec(self, condition: Any, a: Any, b: Any) -> Any:
+        return keras.KerasTensor(a.shape, keras.backend.standardize_dtype(a.dtype))
+
+
+def _either(condition: Any, first: Any, second: Any) -> Any:
+    """The results of two ways, of which one is taken."""
+    choice = object()
+    return keras.tree.map_structure(lambda a, b: Chosen(choice)(condition, a, b), first, second)
+
+
+def _one_of(index: Any, branches: Any, operands: tuple, at: int = 0) -> Any:
+    """The results of the branch of this number, the first and the last for numbers beyond them."""
+    made = branches[at](*operands)
+    if at == len(branches) - 1:
+        return made
+    return _either(keras.ops.less_equal(index, at), made, _one_of(index, branches, operands, at + 1))
 
 
 def traced(layer: Any, args: Any, kwargs: Any) -> tuple[Any, list]:
@@ -78,8 +107,12 @@ def _functional(layer: Any, args: Any, kwargs: Any, values: list, batch: int | N
         if mask is not None:
             inputs[id(v)]._keras_mask = inputs[id(mask)]
     given: Any = keras.tree.map_structure(lambda v: inputs.get(id(v), v), (args, kwargs))
-    with _weights_are_symbolic(inputs[id(values[0])]):
-        return keras.Model(list(inputs.values()), layer.call(*given[0], **given[1]))
+    anchor = inputs[id(values[0])]
+    with _weights_are_symbolic(anchor):
+        outputs = keras.tree.map_structure(
+            lambda v: Known(v)(anchor) if isinstance(v, keras.Variable) else v, layer.call(*given[0], **given[1])
+        )
+        return keras.Model(list(inputs.values()), outputs)
 
 
 @contextlib.contextmanager
@@ -90,7 +123,8 @@ def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
     operation: Any = keras.Operation
     layer: Any = keras.Layer
     variable: Any = keras.Variable
-    names = [f"__{r}{name}__" for name in _OPERATORS for r in ("", "r")] + ["__neg__", "__getitem__"]
+    names = [f"__{r}{name}__" for name in _OPERATORS for r in ("", "r")]
+    names = [name for name in names if hasattr(variable, name)] + ["__neg__", "__abs__", "__getitem__"]
     kept = [(operation, "symbolic_call"), (layer, "__call__"), (layer, "add_loss"), *((variable, n) for n in names)]
     held = {(cls, name): getattr(cls, name) for cls, name in kept}
     own = {(cls, name) for cls, name in kept if name in vars(cls)}
@@ -105,6 +139,10 @@ def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
 
     def symbolic_call(op, *args, **kwargs):
         if not in_stateless_scope():
+            if type(op).__name__ == "Cond":
+                return _either(args[0], args[1](), args[2]())
+            if type(op).__name__ == "Switch":
+                return _one_of(args[0], args[1], args[2:])
             given: Any = keras.tree.map_structure(known, (args, kwargs))
             args, kwargs = given
             if type(op).__name__ == "GetItem" and isinstance(args[-1], slice):
@@ -136,7 +174,7 @@ def _through_ops(name: str, before: Any) -> Any:
     """An operator of a variable as the operation of `keras.ops`, outside of Keras's own inference of shapes."""
     bare = name.strip("_")
     whole = lambda x, key: keras.ops.get_item(x, key if isinstance(key, tuple) else (key,))
-    fn = {"neg": keras.ops.negative, "getitem": whole}.get(bare)
+    fn = {"neg": keras.ops.negative, "abs": keras.ops.absolute, "getitem": whole}.get(bare)
     turned = fn is None and bare not in _OPERATORS
     fn = fn or getattr(keras.ops, _OPERATORS[bare.removeprefix("r") if turned else bare])
 

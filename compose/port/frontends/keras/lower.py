@@ -24,6 +24,8 @@ from compose.port.ir.weights import Constant, View
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.binary import Arithmetic
+from compose.port.lowering.gathered import Choice, gathered
+from compose.port.lowering.unsupported import NoValue
 from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
 
@@ -37,7 +39,9 @@ class KerasLowering(Arithmetic[GraphValue]):
         node: the node that is being lowered.
         within: the model whose nodes are lowered.
         masks: for each node by `id`, its keyword arguments with the masks of its values.
-        apart: the weights that JAX's operations read as they are, by one `parameter`.
+        apart: the weights that are read as they are, each by one `parameter`.
+        alone: the values of those that were read.
+        choices: the values that are taken from one of two ways, by the choice.
         idle: weights that a call leaves unread.
     """
 
@@ -46,6 +50,8 @@ class KerasLowering(Arithmetic[GraphValue]):
     def __init__(self, apart: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self.apart = apart
+        self.alone: dict[str, GraphValue] = {}
+        self.choices: dict[Any, list[int]] = {}
         self.inputs: list[GraphValue] = []
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
@@ -62,6 +68,8 @@ class KerasLowering(Arithmetic[GraphValue]):
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
         outputs = [as_value(self, made).index for made in self._model(model, inputs)]
+        choices = [Choice(tuple(ends)) for ends in self.choices.values()]
+        self.ops = gathered(self.ops, choices, set(outputs), self.new_index())
         taken = {t.source for op in self.ops for t in op.views()}
         trained = {self.names[id(v)] for v in model.trainable_variables}
         arrays = {n: keras.ops.convert_to_numpy(v.value) for n, v in self.variables.items() if n in taken | trained}
@@ -135,7 +143,13 @@ class KerasLowering(Arithmetic[GraphValue]):
     @property
     def rank(self) -> int:
         """How many axes the first input of the operation being read has."""
-        return len(self.node.input_tensors[0].shape)
+        return len(self.given.shape)
+
+    @property
+    def given(self) -> Any:
+        """The symbolic value or the weight that is the first input of the operation being read."""
+        leaves = keras.tree.flatten((self.node.arguments.args, self.node.arguments.kwargs))
+        return next(v for v in leaves if isinstance(v, (keras.KerasTensor, keras.Variable)))
 
     def keywords(self, node: Any) -> dict[str, Any]:
         """The keyword arguments of a call, with the masks that its values have as Keras runs."""
@@ -175,7 +189,7 @@ class KerasLowering(Arithmetic[GraphValue]):
 
         def read(v: Any) -> Any:
             if not isinstance(v, keras.KerasTensor):
-                return v
+                return self._alone(v) if isinstance(v, keras.Variable) and self._name(v) in self.apart else v
             if id(v) not in env:  # a mask that hangs on a value, of which the model's own list knows nothing
                 history = v._keras_history  # pyright: ignore[reportAttributeAccessIssue]
                 hanging = history.operation._inbound_nodes[history.node_index]
@@ -185,11 +199,18 @@ class KerasLowering(Arithmetic[GraphValue]):
 
         op = node.operation
         outer, self.path = self.path, (*self.path, (op.name, type(op).__name__))
-        result = op.value if isinstance(op, Known) else self._apply(op, node, read)
+        result = read(op.value) if isinstance(op, Known) else self._apply(op, node, read)
         self.path = outer
         results = list(result) if isinstance(result, (list, tuple)) else [result]
         for tensor, value in zip(node.output_tensors, results):
             env[id(tensor)] = value.but(shape=tuple(tensor.shape)) if isinstance(value, GraphValue) else value
+
+    def _alone(self, variable: Any) -> GraphValue:
+        """A weight that is read as it is."""
+        name = self._name(variable)
+        if name not in self.alone:
+            self.alone[name] = as_value(self, variable)
+        return self.alone[name]
 
     def _apply(self, op: Any, node: Any, read: Any) -> Any:
         known = self.keywords(node)
@@ -210,6 +231,8 @@ class KerasLowering(Arithmetic[GraphValue]):
                     f"masks within one model, got one that enters {op.name}: call its layers in the outer one"
                 )
             return self._model(inner, keras.tree.flatten(args))
+        if isinstance(op, keras.Layer) and not self.apart.isdisjoint(map(self._name, op.weights)):
+            return self._or_through_jax(lambda: self._opened(op, node, known, read), op, node, read)
         if isinstance(op, keras.layers.Lambda):
             if op._fn_expects_training_arg:
                 raise PortError(f"a function that is the same in training, got {op.name} with an argument of it")
@@ -219,15 +242,39 @@ class KerasLowering(Arithmetic[GraphValue]):
         self.node = node
         with self.located():
             check_options(op)
-            if family == "keras.ops" and not any(isinstance(v, GraphValue) for v in keras.tree.flatten((args, kwargs))):
-                return known_result(self, op, args, kwargs)
+            leaves = keras.tree.flatten((args, kwargs))
+            if family == "keras.ops" and not any(isinstance(v, GraphValue) for v in leaves):
+                return self._needing_values(lambda: known_result(self, op, args, kwargs), leaves)
             if rule is None:
                 try:
                     return through_jax(self, op, node, args, kwargs)
                 except Exception as e:  # also of the call itself, on inputs of another batch
                     hint = str(e).partition("\n")[0] if keras.backend.backend() == "jax" else ""
                     return self._unknown(f"{family}.{type(op).__name__}", node, hint)
-            return self._or_through_jax(lambda: self._ruled(rule, op, args, kwargs), op, node, read)
+            ruled = lambda: self._ruled(rule, op, args, kwargs)
+            return self._needing_values(lambda: self._or_through_jax(ruled, op, node, read), leaves)
+
+    def _needing_values(self, lower: Callable, operands: list) -> Any:
+        """What a rule makes. Where it refuses, weights among its operands are read as they are, at the next try."""
+        try:
+            return lower()
+        except NoValue:
+            raise
+        except PortError as e:
+            weights = [w for w in map(self.weight, operands) if w is not None]
+            if not weights:
+                raise
+            made = NoValue(str(e), *(w.view.source for w in weights))
+            for note in getattr(e, "__notes__", ()):
+                made.add_note(note)
+            raise made from e
+
+    def _opened(self, op: Any, node: Any, known: Any, read: Any) -> list:
+        """A layer of Keras, one of whose weights is read as it is, by the operations of its call."""
+        check_options(op)
+        if op.non_trainable_weights and "training" in inspect.signature(op.call).parameters:
+            raise PortError(f"a layer whose weights no other reads, got {op.name}, which is another one in training")
+        return self._custom(op, node, known, read)
 
     def _custom(self, op: Any, node: Any, known: Any, read: Any) -> list:
         """A layer of the user's own, by the nodes of its call."""
@@ -245,6 +292,8 @@ class KerasLowering(Arithmetic[GraphValue]):
         start = len(self.ops)
         try:
             return lower()
+        except NoValue:
+            raise
         except PortError as e:
             masked = any(getattr(x, "_keras_mask", None) is not None for x in node.input_tensors)
             if keras.backend.backend() != "jax" or (masked and "mask" not in self.keywords(node)):

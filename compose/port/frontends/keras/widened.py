@@ -12,6 +12,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.keras.float64 import NARROW
+from compose.port.frontends.keras.inlining import functional
 from compose.port.ir.reference import Arrays
 
 
@@ -28,6 +29,8 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
         if not made.built:
             tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
             made(*tensors)
+            if len(model.variables) != len(made.variables):  # layers of a way that was not taken are not built
+                functional(made, inputs)
     except Exception as e:
         raise PortError(f"a model that get_config and from_config can rebuild, to prove it, got {e}") from e
     names: dict[int, str] = {}

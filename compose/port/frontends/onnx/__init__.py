@@ -8,6 +8,7 @@ from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.registry import registry
+from compose.port.lowering.unsupported import NoValue
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -44,15 +45,15 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     name = Path(source).stem if isinstance(source, (str, Path)) else file.read.graph.name or "model"
     forms = [wide] if file.plain is file.read else [widened(file.plain), wide]
     apart: frozenset[str] = frozenset()  # the weights that layers which differ read, each by one `parameter`
-    refusal: Unshared | None = None
+    refusal: PortError | None = None
     while True:
         try:
             examples, graph = _read(file.read, wide, inputs, name, channels_first, partial, apart)
             return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
-        except Unshared as e:
-            if e.source in apart:
+        except (NoValue, Unshared) as e:
+            if e.sources <= apart:
                 raise
-            refusal, apart = refusal or e, apart | {e.source}
+            refusal, apart = refusal or e, apart | e.sources
         except PortError as e:
             if refusal is None:
                 raise
@@ -74,6 +75,8 @@ def _read(
         free = i < len(attempts) - 1
         try:
             low, graph = _lowered(model, wide, sizes, arrays, name, channels_first, free, apart)
+        except NoValue:
+            raise
         except PortError as e:
             if not free or (isinstance(e, BatchError) and is_open(model)):
                 raise
@@ -106,5 +109,7 @@ def _lowered(
             raise refusal
         except FormError as e:
             refusal, expand = refusal or e.refusal, expand | {e.output}
+        except NoValue:
+            raise
         except PortError as e:
             raise (refusal or e) from None

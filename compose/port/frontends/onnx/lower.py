@@ -17,6 +17,7 @@ from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
+from compose.port.lowering.unsupported import NoValue
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
 _IMAGE_OPS = {
@@ -72,6 +73,7 @@ class OnnxLowering(Operands):
             self.env.update({n: self.as_value(self.env[n]) for n in self.graph.weights if n in self.apart})
         self.walk(self.graph.nodes)
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
+        self._check_origins()
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         outputs = tuple(v.index for v in leaves)
         return SourceGraph(
@@ -150,17 +152,32 @@ class OnnxLowering(Operands):
             if result is not None:
                 return result
         if node.op == "onnx.Reshape":  # whose shape may be said elsewhere
-            return self.own(node.outputs[0], self.known(inputs[0]).reshape(self.shape))
+            return self.own(node.outputs[0], self._array(inputs[0]).reshape(self.shape), inputs[0])
         if node.op == "onnx.compose.Repeat":
-            array = self.known(inputs[0])
+            array = self._array(inputs[0])
             for axis, times in node.get("times").items():
                 array = np.repeat(array, times, axis)
-            return self.own(node.outputs[0], array)
+            return self.own(node.outputs[0], array, inputs[0])
         kind = node.op.removeprefix("onnx.")  # written again, since passes may have moved its inputs
         proto = node.proto if "." in kind else helper.make_node(kind, node.inputs, node.outputs, **node.attributes)
-        given = {n: self.known(x) for n, x in zip(node.inputs, inputs) if n}
+        given = {n: self._array(x) for n, x in zip(node.inputs, inputs) if n}
         arrays = evaluated(self.graph, node.but(proto=proto), given)
-        return tuple(self.own(n, a) if _float(a) else a for n, a in zip(node.outputs, arrays))
+        return tuple(self.own(n, a, *inputs) if _float(a) else a for n, a in zip(node.outputs, arrays))
+
+    def _array(self, x: Any) -> np.ndarray:
+        """The numbers of a weight or a constant; those of a weight that is computed from others are not used yet."""
+        return x.array if isinstance(x, Weight) and x.view.source in self.derived else self.known(x)
+
+    def _check_origins(self) -> None:
+        """Raise `NoValue` for a weight that layers read in several forms, each of which would learn by itself."""
+        taken = {view.source for op in self.ops for view in op.views()} | (self.constant & self.derived.keys())
+        forms: dict[str, set[str]] = {}
+        for name in taken:
+            for source in self.origins.get(name, {name}):
+                forms.setdefault(source, set()).add(name)
+        several = [n for n, read in forms.items() if len(read) > 1 and n in self.arrays and self.arrays[n].size > 1]
+        if several:
+            raise NoValue(f"a weight that layers read in one form, got {several[0]!r} in several", *several)
 
     def _output(self, output: Any) -> Value:
         if isinstance(output, np.ndarray):

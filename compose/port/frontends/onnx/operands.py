@@ -26,6 +26,7 @@ class Operands(LayoutLowering):
         env: what each name of the graph is.
         node: the node that is being lowered.
         derived: weights that are computed from others.
+        origins: for each of these, the file's weights that it is computed from.
         constant: the weights that are used as constants.
     """
 
@@ -36,6 +37,7 @@ class Operands(LayoutLowering):
         self.env.update({n: Weight.of(View(n), w) for n, w in graph.weights.items()})
         self.node: Any = None
         self.derived: dict[str, np.ndarray] = {}
+        self.origins: dict[str, frozenset[str]] = {}
         self.constant: set[str] = set()
         self._varying = {id(graph.constants[name]): second for name, second in graph.varying.items()}
 
@@ -99,7 +101,7 @@ class Operands(LayoutLowering):
         if isinstance(x, Value):
             raise PortError(f"weights, got a value of the model for them, at {self.node.where} ({self.node.op})")
         name = next(n for n in (*self.node.inputs, *self.graph.outputs) if self.env.get(n) is x)
-        return self.own(name, x.array if isinstance(x, Weight) else x)
+        return self.own(name, x.array if isinstance(x, Weight) else x, x)
 
     def is_repeated(self, x: Any) -> bool:
         """Whether the file repeats a weight for each example, which is left undone here."""
@@ -113,9 +115,11 @@ class Operands(LayoutLowering):
             return x if x.view == reshaped else self.weight(x)
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
-    def own(self, name: str, array: np.ndarray) -> Weight:
+    def own(self, name: str, array: np.ndarray, *computed_from: Any) -> Weight:
         """A weight that the file has under no name of an initialiser, as one."""
         self.derived[name] = np.asarray(array, np.float64)
+        sources = [x.view.source for x in computed_from if isinstance(x, Weight) and not isinstance(x.view, Constant)]
+        self.origins[name] = frozenset().union(*(self.origins.get(source, {source}) for source in sources))
         weight = Weight.of(View(name), self.derived[name])
         self.env[name] = weight
         return weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
+from compose.port.lowering.unsupported import NoValue
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -45,7 +46,6 @@ def from_tf(
     except ImportError:
         raise PortError("TensorFlow, to read its models: pip install 'compose-jax[tensorflow]'") from None
     from compose.port.frontends.tensorflow.sources import read_source, read_training
-    from compose.port.frontends.tensorflow.waiting import NoValue
 
     read = read_source(source, inputs, outputs, signature)
     apart: frozenset[str] = frozenset()
@@ -55,8 +55,8 @@ def from_tf(
             made = read.lowered(partial, read_training(source, inputs, outputs, training), apart)
             return Ported.of(*made, "tensorflow")
         except (NoValue, Unshared) as e:  # a variable that no layer of its own has
-            if e.source in apart:
+            if e.sources <= apart:
                 raise first or e from None
-            first, apart = first or e, apart | {e.source}
+            first, apart = first or e, apart | e.sources
         except PortError as e:
             raise first or e from e

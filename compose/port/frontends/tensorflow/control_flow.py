@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from compose.port.frontends.tensorflow.constant_folding import Known
-from compose.port.frontends.tensorflow.float64.nodes import operation
+from compose.port.frontends.tensorflow.float64.nodes import constant, operation
 from compose.port.frontends.tensorflow.inlining import ASSIGNS, Flat
 from compose.port.frontends.tensorflow.passes.tensor_lists import without_lists
 
-CHOICES = ("If", "StatelessIf")
+CASES = ("Case", "StatelessCase")
+CHOICES = ("If", "StatelessIf", *CASES)
 LOOPS = ("While", "StatelessWhile")
 WAYS = ("then", "else")
 CHOICE = "choice"  # begins the names of the nodes that take the output of one of two ways
@@ -20,7 +22,7 @@ _MOST = 256  # steps of a loop
 
 HINTS = {
     **dict.fromkeys(("If", "StatelessIf"), "tf.cond of a boolean whose ways assign no variables"),
-    **dict.fromkeys(("Case", "StatelessCase"), "tf.cond within tf.cond"),
+    **dict.fromkeys(CASES, "tf.switch_case whose ways assign no variables"),
     **dict.fromkeys(("Switch", "Merge"), "tf.where"),
     **dict.fromkeys(("While", "StatelessWhile", "Enter", "Exit"), f"a loop of a known number of steps, up to {_MOST}"),
 }
@@ -56,34 +58,69 @@ def _chosen(flat: Flat, node: Any, known: Known) -> bool:
     which = _number(flat, node.input[0], known)
     if which is None:
         return False
-    branch = flat.library[node.attr["then_branch" if which else "else_branch"].func.name]
+    ways = _ways(flat, node)
+    branch = ways[int(which) if 0 <= which < len(ways) else -1] if node.op in CASES else ways[0 if which else 1]
     flat.become(node, flat.inline(branch, node.input[1:], f"{node.name}>", node.name))
     return True
 
 
+def _ways(flat: Flat, node: Any) -> list[Any]:
+    """The functions that a choice is among: of a case by their numbers, else that of a condition which holds first."""
+    if node.op in CASES:
+        return [flat.library[f.name] for f in node.attr["branches"].list.func]
+    return [flat.library[node.attr[name].func.name] for name in ("then_branch", "else_branch")]
+
+
 def _both(flat: Flat, node: Any) -> bool:
-    """Both ways of a choice by data, and for each output a node that takes that of one way, as `CHOICE` says.
+    """All ways of a choice by data, and for each output a node that takes that of one of two ways, as `CHOICE` says.
 
     False if the condition is not boolean or a branch writes to variables.
     """
-    ways = [flat.library[node.attr[name].func.name] for name in ("then_branch", "else_branch")]
-    if node.attr["Tcond"].type != tf.bool.as_datatype_enum or any(_writes(flat, way) for way in ways):
+    ways = _ways(flat, node)
+    number = node.op in CASES
+    if any(_writes(flat, way) for way in ways) or not (number or node.attr["Tcond"].type == tf.bool.as_datatype_enum):
         return False
-    given, which = list(node.input[1:]), node.input[0]
-    results = [flat.inline(way, given, f"{node.name}>{name}>", node.name) for way, name in zip(ways, WAYS)]
+    if not number:
+        flat.become(
+            node,
+            _of_two(flat, node, node.name, node.input[0], ways[0], lambda prefix: _way(flat, node, ways[1], prefix)),
+        )
+        return True
+
+    def among(i: int, name: str, prefix: str) -> list[str]:
+        """What the case makes of its ways from a number on."""
+        if i == len(ways) - 1:
+            return _way(flat, node, ways[i], prefix)
+        at = constant(f"{name}>number{i}", np.int32(i), wide=False)
+        here = operation(f"{name}>is{i}", "Equal", [node.input[0], f"{at.name}:0"], T=tf.int32)
+        flat.nodes.update({n.name: n for n in (at, here)})
+        rest = lambda prefix: among(i + 1, f"{prefix}case", prefix)
+        return _of_two(flat, node, name, f"{here.name}:0", ways[i], rest)
+
+    flat.become(node, among(0, node.name, f"{node.name}>"))
+    return True
+
+
+def _way(flat: Flat, node: Any, way: Any, prefix: str) -> list[str]:
+    return flat.inline(way, node.input[1:], prefix, node.name)
+
+
+def _of_two(flat: Flat, node: Any, name: str, which: str, way: Any, other: Callable[[str], list[str]]) -> list[str]:
+    """The outputs of a way where a condition holds, else of another, by nodes that are called as those of `name`."""
+    first, second = WAYS
+    results = [_way(flat, node, way, f"{name}>{first}>"), other(f"{name}>{second}>")]
     ends = []
     for i, (pair, dtype) in enumerate(zip(zip(*results), node.attr["Tout"].list.type)):
-        end = operation(f"{node.name}>{CHOICE}{i}", "SelectV2", [which, *pair], T=tf.as_dtype(dtype))
+        end = operation(f"{name}>{CHOICE}{i}", "SelectV2", [which, *pair], T=tf.as_dtype(dtype))
         flat.nodes[end.name] = end
         flat.before[end.name] = flat.before.get(node.name, [])
         ends.append(f"{end.name}:0")
-    flat.become(node, ends)
-    return True
+    return ends
 
 
 def _writes(flat: Flat, function: Any) -> bool:
     """Whether a function, or one that it calls, writes to variables."""
-    called = [a.func.name for n in function.node_def for a in n.attr.values() if a.HasField("func")]
+    called = [f.name for n in function.node_def for a in n.attr.values() for f in (a.func, *a.list.func)]
     inner = [flat.library[name] for name in called if name in flat.library]
     return any(n.op in ASSIGNS for n in function.node_def) or any(_writes(flat, f) for f in inner)
 

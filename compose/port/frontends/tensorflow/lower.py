@@ -12,7 +12,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.capture import Captured
-from compose.port.frontends.tensorflow.choices import gathered
+from compose.port.frontends.tensorflow.choices import choices
 from compose.port.frontends.tensorflow.float64.graph import Exact
 from compose.port.frontends.tensorflow.hints import hint
 from compose.port.frontends.tensorflow.idiom_layers import IdiomLayers
@@ -22,8 +22,11 @@ from compose.port.frontends.tensorflow.registry import named_rule
 from compose.port.frontends.tensorflow.scopes import as_ours, placed, puts_channels_first, scopes
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.graph import Op, SourceGraph
+from compose.port.ir.weights import Constant
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
+from compose.port.lowering.gathered import gathered
+from compose.port.lowering.unsupported import NoValue
 
 
 class TensorFlowLowering(Operands):
@@ -65,8 +68,9 @@ class TensorFlowLowering(Operands):
         outputs = self._outputs(leaves)
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
-        self.ops = gathered(self.ops, self.names, {v.index for v in leaves}, self.new_index())
-        self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], {v.index for v in leaves})
+        returned = {v.index for v in leaves}
+        self.ops = gathered(self.ops, choices(self.ops, self.names), returned, self.new_index())
+        self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], returned)
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(placed(self.ops)), outputs, arrays, name, input_axes,
             tuple(self.output_axes),
@@ -138,7 +142,16 @@ class TensorFlowLowering(Operands):
             self.lacks(f"tf.{op.type}", self.captured.where(op.name) or op.name, hint(op.type))
         if rule is None or self.missing:  # from here on only other operations without a rule are looked for
             return [self._unknown() for _ in op.outputs]
-        return rule(self, op, *(self._argument(t) for t in op.inputs))
+        given = [self._argument(t) for t in op.inputs]
+        try:
+            return rule(self, op, *given)
+        except NoValue:
+            raise
+        except Exception as e:  # a rule may expect that one of what it is given is a value
+            variables = [w.view.source for w in given if isinstance(w, Weight) and not isinstance(w.view, Constant)]
+            if not variables or not (isinstance(e, PortError) or not any(isinstance(x, Value) for x in given)):
+                raise
+            raise NoValue(str(e), *variables) from e  # they are read as they are, at the next try
 
     def _unknown(self) -> Value:
         return Value(self.new_index(), (), ())
@@ -170,7 +183,9 @@ class TensorFlowLowering(Operands):
     def _outputs(self, leaves: list[Value]) -> Any:
         outputs = []
         for name in self.exact.outputs:
-            value = self.env.get(name) if self.facts.depends[name] else None
+            value = self.env.get(name)
+            if isinstance(value, Weight) and not isinstance(value.view, Constant):
+                raise NoValue(f"outputs that are values, got a variable, {value.view.source}", value.view.source)
             if not isinstance(value, Value):
                 raise PortError(f"outputs that depend on the input, got {name}")
             self.op = self.facts.graph.get_tensor_by_name(name).op

@@ -39,6 +39,8 @@ class Operands(WaitingLowering):
 
     def with_known(self, operation: str, x: Value, known: Known) -> Value:
         x = x if isinstance(x, Value) else self.whole(x)
+        if _is_of_rows(self, known, x):
+            return self.pair(operation, x, as_value(self, known, x))
         weight = known if isinstance(known, Weight) else Weight.constant(for_each_example(np.asarray(known), x))
         if operation == "add":
             return self.with_bias(x, weight)
@@ -57,6 +59,9 @@ def as_value(lowering: WaitingLowering, known: Any, like: Value) -> Value:
     """A variable or an array as a value, the same for each example, that broadcasts with another."""
     if isinstance(known, Value):
         return lowering.whole(known)
+    if _is_of_rows(lowering, known, like):
+        layer, arrays = layer_of(Weight.constant(known), known.shape, batch=False)
+        return lowering.emit(layer, lowering.whole(like), shape=known.shape, **arrays)
     weight = Weight.constant(for_each_example(known, like)) if isinstance(known, np.ndarray) else known
     sizes = (1,) * (like.ndim - 1 - len(weight.shape)) + tuple(weight.shape)
     if len(sizes) > like.ndim - 1:
@@ -68,9 +73,21 @@ def as_value(lowering: WaitingLowering, known: Any, like: Value) -> Value:
 def for_each_example(array: np.ndarray, x: Value) -> np.ndarray:
     """The part of an array that each example reads. Raises `PortError` if it is not the same for all."""
     if array.ndim == x.ndim and array.shape[0] > 1:
-        if np.ptp(array, 0).any():
+        if _varies(array):
             raise PortError(f"an array that is the same for each example, got one of shape {array.shape}")
         array = array[:1]
     while array.ndim > 1 and array.shape[0] == 1:
         array = array[0]
     return array
+
+
+def _is_of_rows(lowering: WaitingLowering, known: Any, x: Value) -> bool:
+    """Whether an array has other numbers in each row of a value without a batch, as of a variable."""
+    if not isinstance(known, np.ndarray) or not known.ndim or known.ndim != x.ndim or known.shape[0] != x.shape[0]:
+        return False
+    return x.shape[0] % lowering.batch != 0 and _varies(known)
+
+
+def _varies(array: np.ndarray) -> bool:
+    """Whether the first axis makes a difference."""
+    return bool((array != array[:1]).any())

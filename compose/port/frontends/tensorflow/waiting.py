@@ -14,18 +14,7 @@ from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant, View
 from compose.port.lowering.binary import Arithmetic
-
-
-class NoValue(PortError):
-    """An operation reads a variable where its rule knows values.
-
-    Attributes:
-        source: the variable's name.
-    """
-
-    def __init__(self, source: str):
-        super().__init__(f"values that depend on the input, got a variable, {source}")
-        self.source = source
+from compose.port.lowering.unsupported import NoValue
 
 
 class WaitingLowering(Arithmetic[Value]):
@@ -86,7 +75,8 @@ class WaitingLowering(Arithmetic[Value]):
     def whole(self, x: Any) -> Value:
         """A value in the source's shape."""
         if isinstance(x, Weight) and not isinstance(x.view, Constant):
-            raise NoValue(x.view.source)
+            name = x.view.source
+            raise NoValue(f"values that depend on the input, got a variable, {name}", name)
         if not isinstance(x, Value):
             raise PortError("values that depend on the input, got a number")
         return x if x.ours == x.shape else self.emit(self.reshaping(x.ours, x.shape), x, shape=x.shape)

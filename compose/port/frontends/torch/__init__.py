@@ -49,9 +49,9 @@ def from_torch(
             made = read(model, *inputs, **options, apart=apart, **named)
             return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
         except Unshared as e:
-            if e.source in apart:
+            if e.sources <= apart:
                 raise
-            refusal, apart = refusal or e, apart | {e.source}
+            refusal, apart = refusal or e, apart | e.sources
         except PortError as e:
             if refusal is None:
                 raise
@@ -89,6 +89,7 @@ def read(
     from compose.port.frontends.torch.capture import Exported, export
     from compose.port.frontends.torch.fixed_sizes import fixed_axes, specs
     from compose.port.frontends.torch.lower import TorchLowering
+    from compose.port.frontends.torch.own_gradients import own_gradients
     from compose.port.frontends.torch.precision import widened
     from compose.port.frontends.torch.settings import with_settings
     from compose.port.frontends.torch.state_dict import saved
@@ -110,11 +111,13 @@ def read(
     def on_whole_arrays(graph: SourceGraph, call: Call) -> SourceGraph:
         return without_rows(graph, dict(zip(graph.inputs, specs(graph, call))))
 
-    exported = export(model, call, False if fixed_batch else None)
+    exported = export(model, call, fixed=fixed_batch)
     low, written = lowered(exported)
     graph = on_whole_arrays(written, exported.call)
-    again = lambda call: on_whole_arrays(lowered(export(model, call, exported.free))[1], call)
+    again = lambda call: on_whole_arrays(lowered(export(model, call, exported))[1], call)
     changed = graph is not written or any(op.bodies for op in graph.ops)  # what a way reads, no other length shows
-    graph = replace(graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes))
+    graph = replace(
+        graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes, *own_gradients(model, call))
+    )
     axes = fixed_axes(model, exported.call, graph, exported.free, low.sized, changed, again)
     return Read(model, pinned(graph, axes, [x.shape for x in exported.call.tensors]), exported.call, low.exact)

@@ -19,6 +19,7 @@ from compose.core.errors import PortError
 from compose.port.frontends.torch.branching import ChoiceOfSizes, traced_choices
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
+from compose.port.frontends.torch.numbered import exported_by_number
 from compose.port.frontends.torch.traceable import traceable_losses
 from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
 from compose.port.frontends.torch.untouched import left_as_it_was
@@ -32,22 +33,25 @@ class Exported(NamedTuple):
 
     Attributes:
         free: whether the batch may have any size.
+        numbered: whether the model reads that size as a number, so that one stands for it.
     """
 
     program: Any
     calls: list[Whole]
     call: Call
     free: bool
+    numbered: bool
 
 
-def export(model: torch.nn.Module, call: Call, free: bool | None = None) -> Exported:
+def export(model: torch.nn.Module, call: Call, like: Exported | None = None, fixed: bool = False) -> Exported:
     """Export in inference mode, not decomposed, with a batch of any size where the model allows it.
 
     Modules whose class has a rule are kept whole. A batch of one is doubled, since the exporter takes a size of
     one for a constant.
 
     Args:
-        free: whether the batch is any; by default it is if the model can be exported so.
+        like: the model was exported so for another call; by default the batch is any if that can be.
+        fixed: whether the batch has the size of the call.
 
     Raises `PortError` with the user's line where the model cannot be exported.
     """
@@ -55,7 +59,7 @@ def export(model: torch.nn.Module, call: Call, free: bool | None = None) -> Expo
     _refuse_cumulative_mean(model)
     import_triton_beside_tensorflow()
     with in_inference(model), quiet():
-        return _first_that_exports(model, call, free)
+        return _first_that_exports(model, call, like, fixed)
 
 
 @contextlib.contextmanager
@@ -77,14 +81,16 @@ def in_inference(model: torch.nn.Module) -> Iterator[None]:
             del functions._pack_padded_sequence, tensors.data
 
 
-def _first_that_exports(model: torch.nn.Module, call: Call, free: bool | None) -> Exported:
+def _first_that_exports(model: torch.nn.Module, call: Call, like: Exported | None, fixed: bool) -> Exported:
     errors = []
-    for given, batch in _attempts(call):
-        if free is not None and free != (batch is not None):
+    for given, batch, numbered in _attempts(call):
+        kind = batch is not None, numbered
+        if (like is not None and kind != (like.free, like.numbered)) or (fixed and kind[0]):
             continue
         try:
             with left_as_it_was(model), kept_whole(model) as calls, torch.enable_grad():
-                return Exported(_export(model, given, batch), calls, given, batch is not None)
+                export_it = exported_by_number if numbered else _export
+                return Exported(export_it(model, given, batch), calls, given, *kind)
         except ChoiceOfSizes as e:
             raise ChoiceOfSizes(f"{e}{_own_line(e)}") from e
         except Exception as e:
@@ -136,15 +142,18 @@ def _refuse_packed(*args: Any) -> None:
     )
 
 
-def _attempts(call: Call) -> Iterator[tuple[Call, int | None]]:
-    """Calls, and the size that is their batch: of all, of those that share the first's, none."""
+def _attempts(call: Call) -> Iterator[tuple[Call, int | None, bool]]:
+    """Calls, the size that is their batch, of those that share the first's, or none, and whether it is a number."""
     tensors = [x for x in call.tensors if x.ndim]
     sizes = {len(x) for x in tensors}
     if sizes == {1}:
-        yield call.of_tensors(_doubled(x) if x.ndim else x for x in call.tensors), 2
+        doubled = call.of_tensors(_doubled(x) if x.ndim else x for x in call.tensors)
+        yield doubled, 2, False
+        yield doubled, 2, True
     elif sizes:
-        yield call, len(tensors[0])
-    yield call, None
+        yield call, len(tensors[0]), False
+        yield call, len(tensors[0]), True
+    yield call, None, False
 
 
 def _doubled(x: torch.Tensor) -> torch.Tensor:

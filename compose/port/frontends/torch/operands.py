@@ -19,6 +19,7 @@ from compose.port.lowering.layout_lowering import LayoutLowering, laid_out
 from compose.port.lowering.literals import single
 from compose.port.lowering.values import Known, Pending, Value, Weight, identity_axes
 
+_IDLE = {"add": 0, "multiply": 1}
 _OF_ONE_NUMBER = {name: f"ops.{name}" for name in ("add", "subtract", "multiply", "divide")}  # of shapes that differ
 
 
@@ -77,6 +78,8 @@ class Operands(Records):
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
         if not self.node.meta["val"].is_floating_point():  # whole numbers stay so, as places have to
             return self.pair(operation, x, plain(self, known, x))
+        if isinstance(known, np.ndarray) and self.shape == x.shape and (known == _IDLE.get(operation)).all():
+            return x
         if operation == "add" and (made := added(self, x, known)) is not None:
             return made
         if operation in ("add", "multiply") and x.ndim and len(known.shape) <= x.ndim and self.shape == x.shape:
@@ -140,7 +143,7 @@ def plain(low: Any, x: Any, like: Value) -> Value:
         x = x.value()
     if isinstance(x, Value):
         return low.as_source(x)
-    if any(_is_complex(n) for n in low.node.all_input_nodes):  # a parameter has the dtype of what it stands beside
+    if any(is_complex(n) for n in low.node.all_input_nodes):  # a parameter has the dtype of what it stands beside
         like = low.emit(word("ops.real"), like, shape=like.shape)
     if isinstance(x, Weight) and x.trained:
         return alone(low, x, like)
@@ -153,6 +156,7 @@ def plain(low: Any, x: Any, like: Value) -> Value:
     return alone(low, array, like)
 
 
-def _is_complex(node: torch.fx.Node) -> bool:
+def is_complex(node: torch.fx.Node) -> bool:
+    """Whether the value of a node is of complex numbers."""
     value = node.meta.get("val")
     return isinstance(value, torch.Tensor) and value.is_complex()

@@ -12,17 +12,9 @@ from torch.utils import _pytree as pytree
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.numbered import SHAPED
 from compose.port.lowering.values import BATCH, Value
 
-# Operations that read sizes as shapes and places; whatever else reads one computes with it.
-_SHAPED = frozenset(
-    (
-        "view", "reshape", "_unsafe_view", "expand", "broadcast_to", "unflatten", "repeat", "tile", "resize", "slice",
-        "select", "narrow", "split", "split_with_sizes", "zeros", "ones", "full", "empty", "new_zeros", "new_ones",
-        "new_full", "new_empty", "arange", "whole", "rand", "randn", "empty_permuted", "empty_strided",
-        "new_empty_strided", "broadcast_in_dim", "affine_grid_generator",
-    )
-)  # fmt: skip
 _LEAST = 1000  # smaller numbers are not taken for one that depends on the stand-in
 _NUMBERS = ("Tensor", "number", "float")  # types of arguments that are computed with
 
@@ -79,9 +71,9 @@ def computed(low: Any, node: torch.fx.Node, args: Any, kwargs: Any) -> tuple[Any
     by_name = {a.name: kind for a, kind in zip(schema.arguments, kinds)}
     found = [(a, kind) for a, kind in zip(args, kinds) if isinstance(a, OfBatch)]
     found += [(a, by_name[n]) for n, a in kwargs.items() if isinstance(a, OfBatch)]
-    if name == "arange" or not (found or (name not in _SHAPED and _inside((args, kwargs)))):
+    if name == "arange" or not (found or (name not in SHAPED and _inside((args, kwargs)))):
         return args, kwargs
-    if not found or (name not in _SHAPED and any(kind not in _NUMBERS for _, kind in found)):
+    if not found or (name not in SHAPED and any(kind not in _NUMBERS for _, kind in found)):
         raise PortError(f"{name} of sizes that do not depend on the batch")
     if name == "scalar_tensor" or (name == "full" and not args[0]):
         return value(low, found[0][0].node)

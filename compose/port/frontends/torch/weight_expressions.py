@@ -11,7 +11,7 @@ from torch.fx.node import map_aggregate
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.operands import Operands, alone
+from compose.port.frontends.torch.operands import Operands, alone, is_complex, plain
 from compose.port.ir.weights import Constant
 from compose.port.lowering.values import Pending, Value, Weight, identity_axes
 
@@ -40,13 +40,18 @@ class Derived(Pending):
     shape: tuple[int, ...]
     emitted: Any = field(default=None)
 
-    def beside(self, like: Value) -> Any:
-        """The value; its parameters are emitted with another value as their input, which they ignore.
+    def beside(self, like: Value, real: bool = False) -> Any:
+        """The value; its parameters are emitted with another value as their input, of which they have the dtype alone.
 
         Of a node that gives several it is the tuple of them, see `part`.
+
+        Args:
+            real: whether that is known to be of real numbers.
         """
         if self.emitted is not None:
             return self.emitted
+        if not real and any(map(is_complex, self.lowering.node.all_input_nodes)):
+            like = self.lowering.emit(word("ops.real"), like, shape=like.shape)
         args = list(self.args)
         alone = 0 if self.name in _OF_TABLES else 1 if self.name in _OF_THE_FIRST else len(args)
         for i, arg in enumerate(args):
@@ -55,8 +60,11 @@ class Derived(Pending):
         with self.lowering.at(self.node, like):
             made = self.rule(self.lowering, self.node, *args, **self.kwargs)
             several = isinstance(made, (tuple, list))
-            self.emitted = tuple(map(self.lowering.as_source, made)) if several else self.lowering.as_source(made)
+            self.emitted = tuple(self._value(y, like) for y in made) if several else self._value(made, like)
         return self.emitted
+
+    def _value(self, made: Any, like: Value) -> Value:
+        return self.lowering.as_source(made if isinstance(made, Value) else plain(self.lowering, made, like))
 
     def part(self, i: int, node: Any) -> Derived:
         """One of several results; `node` is the one that takes it."""
@@ -69,7 +77,7 @@ class Derived(Pending):
 
     def _given(self, x: Any, like: Value) -> Any:
         if isinstance(x, Derived):
-            return x.beside(like)
+            return x.beside(like, real=True)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
 

@@ -117,11 +117,3 @@ def test_results_of_other_shapes_are_refused():
     )
     with pytest.raises(PortError, match="two branches whose results have one shape and type"):
         port.from_onnx(file, X)
-
-
-@pytest.mark.slow
-def test_a_weight_that_is_read_in_two_forms_is_one():
-    turned = [node("Transpose", ["W"], ["t"], perm=[1, 0]), node("MatMul", ["x", "t"], ["b"])]
-    ported = port.from_onnx(model(node("MatMul", ["x", "W"], ["a"]), *turned, node("Add", ["a", "b"], ["y"])), X)
-    assert ported.verify("gradients").ok
-    assert [record.view.source for record in ported.weights] == ["W"]

@@ -37,8 +37,18 @@ def bias(x):  # which is no bias of the product, since the other way has none
     return tf.cond(tf.reduce_max(x) > 2.0, lambda: h + B, lambda: h)
 
 
+def numbered(x):
+    number = tf.cast(tf.reduce_sum(x) > 0, tf.int32) + tf.cast(tf.reduce_max(x) > 2, tf.int32)
+    return tf.switch_case(number, [lambda: x @ W, lambda: tf.tanh(x @ V), lambda: x + B])
+
+
+def numbered_below(x):  # what is no number of a branch is that of the last
+    number = tf.cast(tf.reduce_sum(x) > 0, tf.int32) - 1
+    return tf.switch_case(number, [lambda: (x @ W, x), lambda: (x * B, x @ V)])[0]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fn", [two, several, shared, nested, bias])
+@pytest.mark.parametrize("fn", [two, several, shared, nested, bias, numbered, numbered_below])
 def test_both_ways_are_those_of_the_function(fn):
     ported = port.from_tf(tf.function(fn), X)
     assert ported.verify("gradients").rows[-1].check == "branches"

@@ -219,10 +219,6 @@ class TestErrors:
         "function, said",
         [
             (
-                lambda x: tf.switch_case(tf.cast(tf.reduce_sum(x), tf.int32), [lambda: x + 1, lambda: x - 1]),
-                "control flow.* tf.cond",
-            ),
-            (
                 lambda x: tf.while_loop(lambda y: tf.reduce_sum(y) < 9, lambda y: (y + 1,), (x,))[0],
                 "control flow.* loop",
             ),

@@ -17,6 +17,10 @@ CASES = {
     "a norm": lambda x, w, b: x @ (w / tf.norm(w, axis=0, keepdims=True) * b) + tf.reduce_mean(w),
     "its magnitude": lambda x, w, b: x @ w * tf.abs(b),
     "a sum": lambda x, w, b: (x @ w + b) * tf.reduce_sum(b),
+    "an output": lambda x, w, b: (x @ w, 2.0 * w, b),
+    "joined": lambda x, w, b: x @ tf.concat([w, tf.transpose(w)], -1) + tf.reduce_sum(b),
+    "numbers for each row": lambda x, w, b: x @ (w * np.arange(16.0, dtype=np.float32).reshape(4, 4)) + w[0] * b,
+    "half of it": lambda x, w, b: x @ tf.linalg.band_part(w, -1, 0) * b,
 }
 
 

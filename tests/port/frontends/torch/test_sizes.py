@@ -63,6 +63,7 @@ READ = {
     "unbind": lambda h: sum(h.unbind(0)),
     "half": lambda h: h[: h.shape[0] // 2],
     "all but the last": lambda h: h[: h.shape[0] - 1],
+    "another for few": lambda h: (h if len(h) > 2 else -h).view(len(h), 2, 3).sum(1),
     "norm of each half": lambda h: torch.cat([c - c.mean(0) for c in h.chunk(2)]),
 }
 
@@ -78,6 +79,25 @@ def test_a_batch_that_python_reads(name):
     for other in (3, 5, 8):
         with pytest.raises(ShapeError, match=r"ensure_shape.*\(4, any\).*got \(\d, 6\)"):
             ported.net.apply(ported.params, ported.state, torch.randn(other, 6).numpy())
+
+
+READ_AS_A_SIZE = {
+    "rows": lambda h: h.view(len(h), 2, 3).sum(1),
+    "zeros": lambda h: torch.cat([h, torch.zeros(len(h), 2)], 1),
+    "ones": lambda h: h * torch.ones(len(h), 1),
+    "heads": lambda h: h.reshape(len(h), 3, 2).transpose(1, 2).reshape(len(h), -1),
+    "each matrix": lambda h: torch.bmm(torch.eye(6).expand(len(h), 6, 6), h[:, :, None])[:, :, 0],
+}
+
+
+@pytest.mark.parametrize("name", READ_AS_A_SIZE)
+def test_a_batch_that_python_reads_as_a_size_is_free(name):
+    torch.manual_seed(0)
+    model = Of(READ_AS_A_SIZE[name]).eval()
+    ported = port.from_torch(model, torch.randn(4, 6))
+    assert "ensure_shape" not in str(ported.net) and "7919" not in str(ported.net)
+    assert any("(7, 6)" in row.what for row in ported.verify("gradients").rows)
+    equal(ported, model, torch.randn(9, 6))
 
 
 LENGTHS = {

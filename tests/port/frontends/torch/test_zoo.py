@@ -32,6 +32,13 @@ def test_transformers(name):
 
 
 @pytest.mark.slow
+def test_attention_with_relative_positions_is_one_layer():
+    model, *inputs = transformer("t5_encoder")
+    source = port.from_torch(model, *inputs).source
+    assert "multi_head_attention(" in source and "softmax" not in source
+
+
+@pytest.mark.slow
 def test_results_whose_sizes_depend_on_data_are_refused():
     model, *inputs = transformer("xmod")
     with pytest.raises(PortError, match="sizes do not depend on the input's numbers"):

@@ -53,6 +53,16 @@ def test_another_scale_is_an_option():
     assert text.startswith("multi_head_attention(2, scale=0.5") or "scaled_dot_product_attention(scale=0.5" in text
 
 
+def test_numbers_added_to_the_scores_are_an_input():
+    def biased(b, x, numbers):
+        q, k, v = (heads(b, b(fc(6), x)) for _ in range(3))
+        scores = b(scale(by=3**-0.5), b(matmul, q, b(permute(0, 1, 3, 2), k)))
+        y = b(matmul, b(softmax, b(add, scores, numbers)), v)
+        return chain(b, y, permute(0, 2, 1, 3), reshape(-1, 6), fc(6))
+
+    assert recognized(biased, (5, 6), (2, 5, 5)) == "multi_head_attention(2)"
+
+
 NEAR_MISSES = {"softmax over the queries": {"axis": 2}, "weights that are read elsewhere": {"twice": True}}
 
 

@@ -12,6 +12,7 @@ from compose.core.registry import word
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.dense import adapted
 from compose.port.frontends.keras.rules.elementwise import activation
+from compose.port.lowering.values import GraphValue
 
 
 @rule("keras.ops.ExtractPatches")
@@ -19,7 +20,7 @@ def _patches(walk, op, x):
     if layout(op) or one(op.dilation_rate) != 1:
         raise PortError("patches of images whose channels are last, without dilation")
     sizes = (op.size,) * 2 if isinstance(op.size, int) else tuple(op.size)
-    channels = walk.node.input_tensors[0].shape[-1]
+    channels = walk.given.shape[-1]
     stride = one(op.size if op.strides is None else op.strides)
     padding = {} if op.padding == "valid" else {"padding": op.padding}
     y = walk.emit(word("unfold")(one(sizes), stride=stride, **padding), x)  # the values of one channel together
@@ -113,8 +114,10 @@ def _depthwise(walk, layer, x):
 
 @rule("keras.ops.Conv")
 def _conv_function(walk, op, x, kernel):
+    if isinstance(kernel, GraphValue):
+        return _convolved(walk, op, x, kernel)
     if not isinstance(kernel, keras.Variable):
-        raise PortError("a convolution whose kernel is a weight")
+        raise PortError("a convolution whose kernel is a weight or a value")
     made = word("conv")(
         kernel.shape[-1], one(kernel.shape[:-2]), stride=one(op.strides), padding=op.padding,
         dilation=one(op.dilation_rate), groups=_channels(walk, op) // kernel.shape[-2], bias=False, **layout(op),
@@ -122,5 +125,27 @@ def _conv_function(walk, op, x, kernel):
     return walk.emit(made, x, weights={"kernel": kernel})
 
 
+def _convolved(walk: Any, op: Any, x: GraphValue, kernel: GraphValue) -> GraphValue:
+    """A convolution with another value."""
+    space, sizes = x.shape[1:-1], kernel.shape[:-2]
+    each = lambda v: tuple(v) if isinstance(v, (tuple, list)) else (v,) * len(sizes)
+    steps, gaps = each(op.strides), each(op.dilation_rate)
+    if layout(op) or None in space:
+        raise PortError("a convolution with a value along axes of known length, the channels last")
+    reach = [(k - 1) * gap for k, gap in zip(sizes, gaps)]
+    if op.padding == "causal":
+        widths = [(r, 0) for r in reach]
+    elif op.padding == "same":
+        widths = [max((-(-n // s) - 1) * s + r + 1 - n, 0) for n, s, r in zip(space, steps, reach)]
+        widths = [(w // 2, w - w // 2) for w in widths]
+    else:
+        widths = []
+    if any(map(any, widths)):
+        padded = (x.shape[0], *(n + sum(w) for n, w in zip(space, widths)), x.shape[-1])
+        x = walk.emit(word("pad")(tuple(widths)), x, shape=padded)
+    options = {"stride": one(steps), "dilation": one(gaps), "groups": x.shape[-1] // kernel.shape[-2]}
+    return walk.emit(word("convolve_with")(**{k: v for k, v in options.items() if v != 1}), x, kernel)
+
+
 def _channels(walk: Any, op: Any) -> int:
-    return walk.node.input_tensors[0].shape[1 if layout(op) else -1]
+    return walk.given.shape[1 if layout(op) else -1]

@@ -10,6 +10,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.keras.float64 import float64
+from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.constant_folding import positions
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.registry import rule, rules
@@ -130,11 +131,15 @@ def _matmul(lowering: KerasLowering, op: Any, a: Operand, b: Operand) -> GraphVa
 @rule("keras.ops.Einsum")
 def _einsum(walk, op, *operands):
     equation = op.subscripts.replace(" ", "")
-    if len(operands) != 2 or not isinstance(operands[0], GraphValue):
-        raise PortError(f"an einsum of two values, or of a value and a weight after it, got {equation!r}")
-    a, b = operands
-    if isinstance(b, keras.Variable):
-        return walk.emit(word("einsum")(equation, new_sizes(equation, b.shape)), a, weights={"kernel": b})
+    if "->" not in equation:
+        raise PortError(f"an einsum that says what it makes, as 'ij,jk->ik', got {equation!r}")
+    if len(operands) == 2 and isinstance(operands[0], GraphValue) and isinstance(operands[1], keras.Variable):
+        kernel = operands[1]
+        made = word("einsum")(equation, new_sizes(equation, kernel.shape))
+        return walk.emit(made, operands[0], weights={"kernel": kernel})
+    if len(operands) != 2:
+        return walk.emit(word("contract")(equation=equation), *(as_value(walk, x) for x in operands))
+    a, b = (as_value(walk, x) for x in operands)
     left, right, out = equation.replace("->", ",").split(",")
     same = [c for c in left if c in right and c in out]
     rows, sums, columns = (
@@ -142,8 +147,9 @@ def _einsum(walk, op, *operands):
         [c for c in left if c in right and c not in out],
         [c for c in right if c not in left],
     )
-    if any(len(group) != 1 for group in (rows, sums, columns)) or "." in equation:
-        raise PortError(f"an einsum that is one matrix product, got {equation!r}; write it as ops.matmul")
+    repeated = any(len({*term}) < len(term) for term in (left, right))
+    if any(len(group) != 1 for group in (rows, sums, columns)) or "." in equation or repeated:
+        return walk.emit(word("contract")(equation=equation), a, b)
     a = _ordered(walk, a, left, [*same, *rows, *sums])
     b = _ordered(walk, b, right, [*same, *sums, *columns])
     return _ordered(walk, walk.emit(word("matmul"), a, b), [*same, *rows, *columns], list(out))

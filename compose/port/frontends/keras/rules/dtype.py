@@ -8,7 +8,7 @@ from compose.port.frontends.keras.registry import rule
 
 @rule("keras.ops.Cast")
 def _cast(walk, op, x):
-    given = walk.node.input_tensors[0].dtype
+    given = walk.given.dtype
     if given == "bool" and "float" in op.dtype:
         return walk.emit(word("scale")(by=1.0), x)
     if op.dtype == "bool":

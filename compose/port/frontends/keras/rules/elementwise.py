@@ -73,6 +73,12 @@ def _activation(walk, layer, x):
     return walk.emit(_as_word(layer), x)
 
 
+@rule("keras.ops.ReLU")
+def _relu(walk, op, x):
+    """What `keras.activations.relu` runs."""
+    return walk.emit(_rectifier(float(op.negative_slope), float(op.threshold), op.max_value), x)
+
+
 @rules("keras.layers.InputLayer", "keras.layers.Identity", "keras.layers.ActivityRegularization", "keras.ops.Identity")
 def _nothing(walk, layer, x):
     return x
@@ -170,7 +176,7 @@ _PLAIN = {
     "HardSilu": "hard_swish", "TanhShrink": "tanh_shrink", "SparsePlus": "sparse_plus", "HardTanh": "hard_tanh",
     "Exp": "ops.exp", "Log": "ops.log", "Sqrt": "ops.sqrt", "Rsqrt": "ops.rsqrt", "Square": "ops.square",
     "Sin": "ops.sin", "Cos": "ops.cos", "Erf": "ops.erf", "Reciprocal": "ops.reciprocal", "Absolute": "absolute",
-    "Abs": "absolute", "Sign": "ops.sign",
+    "Abs": "absolute", "Sign": "ops.sign", "Mish": "mish",
 }  # fmt: skip
 
 
@@ -208,8 +214,8 @@ def _negative(walk, op, x):
 
 @rule("keras.ops.Power")
 def _power(walk, op, x, exponent):
-    if not isinstance(exponent, (int, float)) or not isinstance(x, GraphValue):
-        raise PortError("a value to the power of a number")
+    if not is_number(walk, exponent) or not isinstance(x, GraphValue):
+        return walk.emit(word("ops.power"), as_value(walk, x), as_value(walk, exponent))
     return walk.emit(word("ops.square") if exponent == 2 else word("ops.power")(x2=float(exponent)), x)
 
 

@@ -30,7 +30,7 @@ def _discretization(walk, layer, x):
 
 def _encoded(walk: Any, x: Any, mode: str, size: int) -> Any:
     """Keras's output modes of integers: each row of ids gives one vector, except in one-hot mode."""
-    given = walk.node.input_tensors[0].shape
+    given = walk.given.shape
     if mode == "int":
         return x
     if mode == "one_hot":
@@ -94,9 +94,12 @@ def _index(part: Any) -> str:
 def _take(walk, op, x, indices):
     if isinstance(x, keras.Variable) and isinstance(indices, GraphValue) and op.axis == 0 and len(x.shape) == 2:
         return walk.emit(word("embedding")(*x.shape), indices, weights={"embedding": x})
-    if not isinstance(x, GraphValue) or isinstance(indices, GraphValue) or op.axis is None:
-        raise PortError("rows of a weight by ids, or parts of a value by numbers that depend on no data")
-    rank = len(walk.node.input_tensors[0].shape)
+    if not isinstance(x, GraphValue) or op.axis is None:
+        raise PortError("rows of a weight by ids, or parts of a value along one axis")
+    rank = len(x.shape)
+    if isinstance(indices, GraphValue):
+        axes = (op.axis % rank,)
+        return walk.emit(word("index_axes")(**({"axes": axes} if axes != (0,) else {})), x, indices)
     lead = ":, " * (op.axis % rank)
     if isinstance(indices, int):
         return walk.emit(word("at")(f"{lead}{indices}"), x)

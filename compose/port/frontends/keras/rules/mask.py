@@ -59,6 +59,13 @@ def _where(walk, op, condition, a, b):
     return walk.emit(word("ops.where"), *(as_value(walk, v) for v in (condition, a, b)))
 
 
+@rule("keras.ops.Chosen")
+def _chosen(walk, op, condition, a, b):
+    made = walk.emit(word("ops.where"), *(as_value(walk, v) for v in (condition, a, b)))
+    walk.choices.setdefault(op.choice, []).append(made.index)
+    return made
+
+
 @rule("keras.layers.Masking")
 def _masking(walk, layer, x):
     made = walk.node.outputs[0]

@@ -177,7 +177,7 @@ def _shear(walk, layer, x):
 @rule("keras.layers.RandomCrop")
 def _crop(walk, layer, x):
     """In inference Keras leaves the images whole, whatever its documentation says."""
-    space = walk.node.input_tensors[0].shape[2:] if layout(layer) else walk.node.input_tensors[0].shape[1:3]
+    space = walk.given.shape[2:] if layout(layer) else walk.given.shape[1:3]
     size = (layer.height, layer.width)
     if None in space or any(n <= m for n, m in zip(space, size)):
         raise PortError(f"a crop to less than the images' height and width, got {size} of {tuple(space)}")
@@ -204,7 +204,7 @@ def _clahe(walk, layer, x):
 
 @rule("keras.layers.Pipeline")
 def _pipeline(walk, layer, x):
-    shape = walk.node.input_tensors[0].shape[1:]
+    shape = walk.given.shape[1:]
     for inner in layer.layers:
         x = walk.inside(inner, x, shape)
         shape = x.shape[1:]
@@ -229,7 +229,7 @@ def _drawn(walk: Any, layer: Any, made: Any, x: Any) -> Any:
     """A layer of images with their channels last, around which those of others are moved."""
     if walk.rank != 4:
         raise PortError(f"{type(layer).__name__} of a batch of images, got {walk.rank} axes")
-    if "float" not in walk.node.input_tensors[0].dtype:
+    if "float" not in walk.given.dtype:
         x = walk.emit(word("ops.astype")(dtype=word("float32")), x)
     if not layout(layer):
         return walk.emit(made, x)

@@ -56,9 +56,12 @@ def _argmax(walk, op, x):
 @rules("keras.ops.Norm", "keras.ops.Normalize")
 def _vector_norm(walk, op, x):
     order = op.order if type(op).__name__ == "Normalize" else op.ord
-    axis = op.axis[0] if isinstance(op.axis, (list, tuple)) and len(op.axis) == 1 else op.axis
-    if order not in (None, 2, "fro") or not isinstance(axis, int):
-        raise PortError("the Euclidean norm along one axis")
+    axis = tuple(range(walk.rank)) if op.axis is None else op.axis
+    axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+    matrix = order == 2 and not isinstance(axis, int) and (op.axis is not None or walk.rank == 2)
+    if order not in (None, 2, "fro") or matrix:
+        raise PortError(f"the Euclidean norm of a vector, got order {order} along {axis}")
+    axis = axis if isinstance(axis, int) else tuple(axis)
     if type(op).__name__ == "Normalize":
         return walk.emit(word("unit_norm")(axis=axis), x)
     return walk.emit(word("norm")(axis=axis, **({"keepdims": True} if op.keepdims else {})), x)

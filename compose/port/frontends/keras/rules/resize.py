@@ -39,7 +39,7 @@ def _resize(walk, layer, x):
 
 def _resized(walk: Any, op: Any, size: tuple[int, int], x: Any) -> Any:
     """A batch of images of another size, cropped or padded before where the ratio of its sides is kept."""
-    shape = walk.node.input_tensors[0].shape
+    shape = walk.given.shape
     if op.interpolation not in METHODS or len(shape) != 4:
         raise PortError(f"resizing of a batch of images by {', '.join(METHODS)}, got {op.interpolation} of {shape}")
     if op.crop_to_aspect_ratio or op.pad_to_aspect_ratio:

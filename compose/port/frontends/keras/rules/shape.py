@@ -59,7 +59,7 @@ def _alike(walk, op, x, fill_value=None):
 
 @rule("keras.ops.BroadcastTo")
 def _broadcast_to(walk, op, x):
-    given = walk.node.input_tensors[0].shape
+    given = walk.given.shape
     if len(given) != len(op.shape) or op.shape[0] not in (None, BATCH, given[0]):
         raise PortError(f"a value broadcast along its own axes, the batch apart, got {given} to {op.shape}")
     return walk.emit(word("broadcast_to")(*op.shape[1:]), x)
@@ -143,7 +143,7 @@ def _stack(walk, op, xs):
 def _split(walk, op, x):
     parts = op.indices_or_sections
     if not isinstance(parts, int):
-        length = walk.node.input_tensors[0].shape[op.axis]
+        length = walk.given.shape[op.axis]
         ends = (*parts, length)
         parts = tuple(end - start for start, end in zip((0, *parts), ends))
     made = walk.emit(word("split")(parts=parts, axis=op.axis), x)

@@ -26,7 +26,7 @@ def _gemm(low, node, x, matrix, bias=None):
         return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
     a, b = (low.as_source(low.as_value(v)) for v in (x, matrix))
     a, b = (_transposed(low, v) if node.get(f"trans{k}", 0) else v for v, k in ((a, "A"), (b, "B")))
-    y = low.emit(word("matmul"), a, b, axes=(0, 1))
+    y = low.emit(word("matmul"), a, b, axes=identity_axes(len(low.shape)))
     y = y if alpha == 1 else low.emit(word("scale")(by=alpha), y)
     if bias is None:
         return y
@@ -40,6 +40,8 @@ def _transposed(low, x: Value) -> Value:
 
 @rule("onnx.compose.Linear")
 def _linear(low, node, x, matrix, bias=None):
+    if isinstance(matrix, Value):
+        return _gemm(low, node, x, matrix, bias)
     return linear(low, x, matrix, bias, out_first=bool(node.get("transB", 0)))
 
 

@@ -219,6 +219,9 @@ def _addcmul(lowering: LayoutLowering, node: Any, a: Operand, b: Operand, c, val
 def _div(lowering: Operands, node: Any, a: Operand, b: Operand, rounding_mode=None):
     if rounding_mode == "floor":
         return each(lowering, "ops.floor_divide", a, b)
+    if rounding_mode == "trunc" and not node.meta["val"].is_floating_point():  # without floats, which round
+        rest = each(lowering, "ops.fmod", a, b)
+        return each(lowering, "ops.floor_divide", each(lowering, "ops.subtract", a, rest), b)
     made = binary(lowering, "divide", a, b)
     return made if rounding_mode is None else lowering.each(word("ops.trunc"), made)
 

@@ -60,8 +60,11 @@ def _of_places(low: Any, x: Any, where: list) -> Value:
 def _of_table(low: Any, x: Weight, where: list) -> Any:
     """Rows or columns of a parameter at constant indices."""
     given = [(axis, p) for axis, p in enumerate(where) if p is not None]
-    if len(given) != 1 or not isinstance(given[0][1], np.ndarray) or len(x.shape) != 2:
+    if not all(isinstance(places, np.ndarray) for _, places in given):
         raise PortError("a table of parameters indexed with an array of integers")
+    if len(given) != 1 or len(x.shape) != 2:
+        axes = tuple(axis for axis, _ in given)
+        return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *(p for _, p in given))
     ((axis, index),) = given
     if axis == 0:
         return places(low, x, index)

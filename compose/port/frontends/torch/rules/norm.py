@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.norm.batch import batch_norm, layer_norm
+from compose.port.frontends.torch.operands import plain
+from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule
+from compose.port.lowering.values import Value
 
 
 @rule("aten.batch_norm")
@@ -18,6 +23,10 @@ def _batch_norm(low, node, x, scale, bias, mean, var, training, momentum, epsilo
     if training or mean is None:
         raise PortError("batch norm with running statistics; track_running_stats=False normalises by each batch")
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)
+    if _are_values(scale, bias):
+        options = {"momentum": 1 - momentum, "epsilon": epsilon, "unbiased": True}
+        normed = low.emit(batch_norm(**options, scale=False, bias=False), x, state={"mean": mean, "var": var})
+        return _then(low, normed, scale, bias, x.ndim - 2)
     layer = batch_norm(
         momentum=1 - momentum, epsilon=epsilon, unbiased=True, scale=scale is not None, bias=bias is not None
     )
@@ -30,11 +39,32 @@ def _layer_norm(low, node, x, shape, scale=None, bias=None, epsilon=1e-5, cudnn=
     x = low.whole(x)
     if x.axes[-axes:] != tuple(range(x.ndim - axes, x.ndim)):
         x = low.as_source(x)
+    if _are_values(scale, bias):
+        return _then(low, low.emit(layer_norm(axes=axes, epsilon=epsilon, scale=False, bias=False), x), scale, bias)
     layer = layer_norm(axes=axes, epsilon=epsilon, scale=scale is not None, bias=bias is not None)
     return low.emit(layer, x, weights={"scale": scale, "bias": bias})
 
 
+def _are_values(*affine: Any) -> bool:
+    """Whether a scale or a bias is computed, so that it is no weight of a layer."""
+    return any(isinstance(v, Value) for v in affine)
+
+
+def _then(low: Any, y: Value, scale: Any, bias: Any, after: int = 0) -> Value:
+    """A value times a scale plus a bias, which may be values, with so many axes after theirs."""
+    for operation, v in (("multiply", scale), ("add", bias)):
+        if v is None:
+            continue
+        v = plain(low, v, y)
+        shape = (*v.shape, *(1,) * after)
+        y = low.pair(operation, y, emitted(low, word("reshape")(*shape, batch=False), v, shape=shape) if after else v)
+    return y
+
+
 def _group(low, x, groups, scale, bias, epsilon):
+    if _are_values(scale, bias):
+        normed = low.emit(word("group_norm")(groups, epsilon=epsilon, scale=False, bias=False), low.channels_last(x))
+        return _then(low, normed, scale, bias, x.ndim - 2)
     layer = word("group_norm")(groups, epsilon=epsilon, scale=scale is not None, bias=bias is not None)
     return low.emit(layer, low.channels_last(x), weights={"scale": scale, "bias": bias})
 
@@ -48,6 +78,9 @@ def _group_norm(low, node, x, groups, scale=None, bias=None, epsilon=1e-5, cudnn
 def _instance_norm(low, node, x, scale, bias, mean, var, by_input, momentum, epsilon, cudnn=False):
     if mean is not None:
         raise PortError("an instance norm without running statistics")
+    if _are_values(scale, bias):
+        normed = low.emit(word("instance_norm")(epsilon=epsilon, scale=False, bias=False), low.channels_last(x))
+        return _then(low, normed, scale, bias, x.ndim - 2)
     layer = word("instance_norm")(epsilon=epsilon, scale=scale is not None, bias=bias is not None)
     return low.emit(layer, low.channels_last(x), weights={"scale": scale, "bias": bias})
 
@@ -59,4 +92,6 @@ def _rms_norm(low, node, x, shape, scale=None, epsilon=None):
     x = low.whole(x)
     x = x if x.axes[-1] == x.ndim - 1 else low.as_source(x)
     epsilon = torch.finfo(node.meta["val"].dtype).eps if epsilon is None else epsilon
+    if _are_values(scale):
+        return _then(low, low.emit(word("rms_norm")(epsilon=epsilon, scale=False), x), scale, None)
     return low.emit(word("rms_norm")(epsilon=epsilon, scale=scale is not None), x, weights={"scale": scale})

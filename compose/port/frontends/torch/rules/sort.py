@@ -165,15 +165,24 @@ def _counts(low, node, x: Value, bins: int = 100, least: float = 0, most: float 
 
 
 @rule("aten.bucketize")
-def _bins(low, node, x: Value, boundaries: Any, out_int32=False, right=False):
-    if not isinstance(boundaries, np.ndarray):
-        raise PortError("bins whose boundaries depend on no data")
-    if right:
+def _bins(low, node, x: Any, boundaries: Any, out_int32=False, right=False):
+    if right and isinstance(x, Value) and isinstance(boundaries, np.ndarray):
         return low.emit(word("bucketize")(boundaries=tuple(map(float, boundaries))), x)
-    above = low.emit(word("scale")(by=-1.0), x, shape=x.shape)  # the number of boundaries below x
-    rest = low.emit(word("bucketize")(boundaries=tuple(-float(b) for b in boundaries[::-1])), above, shape=x.shape)
-    turned = low.emit(word("scale")(by=-1), rest, shape=x.shape)
-    return low.emit(word("add_constant")(value=len(boundaries)), turned)
+    return _rank(low, boundaries, x, right)
+
+
+@rule("aten.searchsorted")
+def _sorted_in(low, node, rows: Any, x: Any, out_int32=False, right=False, side=None, sorter=None):
+    if sorter is not None:
+        raise PortError("values that are sorted, got a sorter")
+    return _rank(low, rows, x, right or side == "right")
+
+
+def _rank(low: Any, rows: Any, x: Any, right: bool) -> Value:
+    """Where values would stand in sorted ones; NaN stands behind them all."""
+    if len(rows.shape) != 1:
+        raise PortError(f"one row of sorted values, got them of shape {tuple(rows.shape)}")
+    return emitted(low, word("ops.searchsorted")(**({"side": "right"} if right else {})), rows, x)
 
 
 @rule("aten.one_hot")

@@ -19,7 +19,7 @@ _OF_ONE = {
 }  # fmt: skip
 _OF_TWO = {
     "atan2": "arctan2", "fmod": "fmod", "remainder": "remainder", "fmax": "fmax", "fmin": "fmin", "hypot": "hypot",
-    "copysign": "copysign", "heaviside": "heaviside", "logaddexp": "logaddexp",
+    "copysign": "copysign", "logaddexp": "logaddexp",
     "logaddexp2": "logaddexp2", "igamma": "gammainc", "igammac": "gammaincc", "special_gammainc": "gammainc",
     "special_gammaincc": "gammaincc", "xlogy": "xlogy", "special_xlog1py": "xlog1py",
     "bitwise_xor": "bitwise_xor", "logical_xor": "logical_xor", "bitwise_left_shift": "bitwise_left_shift",
@@ -43,6 +43,13 @@ def _two(low, node, a, b):
     if "igamma" in str(node.target) and isinstance(a, Value):
         raise PortError("an incomplete gamma function of a constant order, by which torch has no gradient")
     return each(low, f"ops.{_OF_TWO[_named(node)]}", a, b)
+
+
+@rule("aten.heaviside")
+def _step(low, node, x, middle):
+    """Zero for NaN, as torch has it."""
+    known = low.each(word("ops.nan_to_num")(nan=-1.0), low.whole(x)) if isinstance(x, Value) else x
+    return each(low, "ops.heaviside", known, middle)
 
 
 @rule("aten.polygamma")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -81,3 +82,16 @@ def test_a_column_of_weights():
 def test_slopes_after_a_matrix():
     ported = port.from_torch(nn.Sequential(nn.Linear(3, 4), nn.PReLU(4)), torch.randn(5, 3))
     assert ported.verify("step").ok
+
+
+def test_quotients_of_whole_numbers_are_exact():
+    class Quotients(nn.Module):
+        def forward(self, n):
+            return torch.div(n, 7, rounding_mode="trunc"), torch.div(n, n.abs() + 1, rounding_mode="trunc"), n // 7
+
+    n = torch.arange(-343, 343, 7)[:, None]
+    ported = port.from_torch(Quotients(), n)
+    assert ported.verify("outputs").ok
+    for ours, theirs in zip(ported.net.apply(ported.params, ported.state, n.numpy())[0], Quotients()(n), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == np.int32

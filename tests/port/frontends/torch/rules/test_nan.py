@@ -11,6 +11,7 @@ from torch import nn
 from compose import port
 
 NAN, INF = float("nan"), float("inf")
+BINS = torch.tensor([-1.0, 0.25, 1.0], dtype=torch.float64)
 FUNCTIONS = {
     "sign": torch.sign,
     "sgn": torch.sgn,
@@ -22,6 +23,9 @@ FUNCTIONS = {
     "smallest": lambda x: x.topk(2, largest=False),
     "smallest along another axis": lambda x: x.topk(2, 1, largest=False),
     "sorted": lambda x: (x.sort(-1), x.sort(-1, descending=True)),
+    "bins": lambda x: (torch.bucketize(x, BINS), torch.bucketize(x, BINS, right=True)),
+    "places": lambda x: (torch.searchsorted(BINS, x), torch.searchsorted(BINS, x, side="right")),
+    "a step": lambda x: torch.heaviside(x, torch.tensor(0.5, dtype=x.dtype)),
     "reduced": lambda x: (x.amax(-1), x.max(-1), x.argmin(1), x.logsumexp(-1), x.any(-1)),
     "clamped": lambda x: (x.clamp(-1, 1), x.clamp(min=0), torch.maximum(x, 2 * x), torch.fmax(x, x.abs())),
     "activations": lambda x: (
