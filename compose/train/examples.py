@@ -86,6 +86,8 @@ def arrays(tree: Any, what: str) -> Any:
         return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
     if hasattr(tree, "toarray") and hasattr(tree, "nnz"):
         raise DataError(f"{what} is a sparse matrix; {what}.toarray() makes it an array")
+    if isinstance(tree, np.ma.MaskedArray):
+        raise DataError(f"{what} is a masked array; {what}.filled(value) gives what is masked a value")
     if not isinstance(tree, (np.ndarray, jax.Array)):
         array = as_array(tree, what)
         by_default = isinstance(tree, list) or hasattr(tree, "to_numpy")  # of Python and tables: it was not asked for
@@ -103,8 +105,18 @@ def _kind_of(array: Any, what: str) -> str:
         array.dtype == object and array.size > 0 and all(isinstance(v, str) for v in array.flat)
     )  # fmt: skip
     if words and array.size:
-        return f"text such as {str(array.flat[0])!r}; names, {what} = np.unique({what}, return_inverse=True) numbers it"
+        text = str(array.flat[0])
+        hint = f"names, {what} = np.unique({what}, return_inverse=True) numbers it"
+        return f"text such as {text!r}; " + (f"{what}.astype('float32') reads it" if _is_number(text) else hint)
     return str(array.dtype)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_complex(named: list[tuple[str, Any]]) -> None:

@@ -44,7 +44,13 @@ DATA = {
         dict(y=np.array(["a"] * 20)),
         "y must hold numbers; got text such as 'a'; names, y = np.unique(y, return_inverse=True) numbers it",
     ),
-    "a ragged list": (dict(x=[[1.0], [1.0, 2.0]]), "x must be an array, or a tuple of arrays: setting an array"),
+    "a ragged list": (
+        dict(x=[[1.0], [1.0, 2.0]]),
+        "x must be an array, but its rows have 1 to 2 values; pad them to one length, and masked(...)",
+    ),
+    "a list ragged within": (dict(x=[[[1.0], [1.0, 2.0]]] * 2), "x must be an array, or a tuple of arrays: setting"),
+    "numbers as words": (dict(x=X.astype(str)), "; x.astype('float32') reads it"),
+    "a masked array": (dict(x=np.ma.array(X, mask=X > 1)), "x is a masked array; x.filled(value) gives what is masked"),
     "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop these examples or fill in the values"),
     "infinity": (dict(x=with_value(-np.inf)), "x has -inf at [7, 2]; drop"),
     "nan on the device": (dict(x=jnp.asarray(with_value(np.nan))), "x has nan at [7, 2]; drop"),
@@ -127,6 +133,7 @@ OPTIONS = {
         dict(learning_rate="fast"),
         "expected a learning_rate above 0, or a schedule, got 'fast'",
     ),
+    "no targets": (dict(y=None), "expected targets for the loss cross_entropy, got none: y is None"),
     "several outputs by name": (
         dict(y=(Y, Y)),
         "expected one output and one array of targets for cross_entropy",
@@ -205,8 +212,12 @@ def test_the_network_says_what_does_not_fit_it():
     trained = fit(NET, X, Y, loss="cross_entropy", batch_size=10, verbose=False)
     with pytest.raises(LayerError, match=r"fc_0: expected kernel of shape \(4, 8\) for this input, got \(5, 8\)"):
         trained.predict(X[:, :4])
-    with pytest.raises(ParamsError, match=r"kernel of shape \(4, 8\)"):
+    with pytest.raises(ParamsError, match=r"kernel of shape \(4, 8\)") as caught:
         trained.evaluate(X[:, :4], Y)
+    assert "fix      give examples like those trained on, (5,) each; these are (4,)" in str(caught.value)
+    for x in (X[0], iter([X[0]])):
+        with pytest.raises(DataError, match=r"like those trained on, \(5,\) each; got \(5,\); x\[None\] makes a batch"):
+            trained.predict(x)
     with pytest.raises(DataError, match="no examples to predict"):
         trained.predict(X[:0])
 

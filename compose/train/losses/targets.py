@@ -20,6 +20,10 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None, batch
     several = len(jax.tree.leaves(out)) > 1 or len(jax.tree.leaves(y)) != 1
     if loss.targets in ("pairs", "none") and ignore is None:
         return _check_several(loss, out, y)
+    if y is None and not loss.own:
+        raise ConfigError(
+            f"targets for the loss {loss.name}", "none: y is None", "fit(x, y, ...), or a stream of (x, y)"
+        )
     if several:
         if not loss.own and ignore is None:
             raise ConfigError(
