@@ -113,6 +113,11 @@ def test_data_that_cannot_be_trained_on(options, text):
     assert text in said(DataError, **options)
 
 
+def of(module: str, name: str) -> type:
+    """A class that another library seems to have."""
+    return type(name, (), {"__module__": module, "__call__": lambda self, *arrays: None})
+
+
 OPTIONS = {
     "epochs": (dict(epochs=0), "expected epochs to be an integer of at least 1, got 0"),
     "batch_size": (dict(batch_size=2.5), "expected batch_size to be an integer of at least 1, got 2.5"),
@@ -120,6 +125,17 @@ OPTIONS = {
     "loss": (dict(loss="crossentropy"), "fix      did you mean cross_entropy"),
     "Keras's loss": (dict(loss="sparse_categorical_crossentropy"), "did you mean cross_entropy?"),
     "another of Keras": (dict(loss="mean_squared_error"), "did you mean mse?"),
+    "initials": (dict(loss="BCE"), "did you mean binary_cross_entropy?"),
+    "torch's name": (dict(loss="MSELoss"), "did you mean mse?"),
+    "nothing": (dict(loss=None), "function of (predictions, targets), got None"),
+    "a loss of another library": (
+        dict(loss=of("torch.nn", "CrossEntropyLoss")()),
+        "fix      did you mean cross_entropy?",
+    ),
+    "a metric of another library": (dict(metrics=[of("sklearn.metrics", "f1_score")]), "did you mean f1?"),
+    "an optimizer of another library": (dict(optimizer=of("keras.optimizers", "Adam")()), "did you mean adam?"),
+    "capitals": (dict(optimizer="RMSprop"), "did you mean rmsprop?"),
+    "a beginning": (dict(metrics="acc"), "did you mean accuracy"),
     "metric": (dict(metrics="acuracy"), "did you mean accuracy"),
     "the same metric twice": (dict(metrics=("accuracy", "accuracy")), "expected metrics whose names differ"),
     "optimizer": (dict(optimizer="rms_prop"), "did you mean rmsprop"),
