@@ -82,7 +82,7 @@ class Trained:
         accumulate: int = KEPT,
         ema: float | None = KEPT,
         freeze: str | Sequence[str] = KEPT,
-        callbacks: Sequence[Any] = (),
+        callbacks: Any = (),
         checkpoint: str | os.PathLike | Checkpoint | None = None,
         seed: int = KEPT,
         inputs: Any = None,

@@ -85,6 +85,10 @@ DATA = {
         dict(validation=0.99),
         "validation=0.99 of 20 examples leaves one of the two parts empty",
     ),
+    "validation without targets": (
+        dict(validation=(X,)),
+        "validation must be a fraction between 0 and 1, or a pair (x, y); got ((20, 5))",
+    ),
     "bad validation data": (
         dict(validation=(X, Y + 1)),
         "labels must be between 0 and 2, one for each output; they range from 1 to 3",
@@ -149,6 +153,8 @@ OPTIONS = {
         dict(learning_rate="fast"),
         "expected a learning_rate above 0, or a schedule, got 'fast'",
     ),
+    "freeze": (dict(freeze=5), "expected freeze to be patterns of paths"),
+    "a name as callbacks": (dict(callbacks="early_stopping"), "callbacks that are functions of an event"),
     "no targets": (dict(y=None), "expected targets for the loss cross_entropy, got none: y is None"),
     "several outputs by name": (
         dict(y=(Y, Y)),
@@ -202,6 +208,17 @@ def test_a_batch_of_nothing_is_refused_everywhere():
     for use in (lambda: trained.predict(X, batch_size=0), lambda: trained.evaluate(X, Y, batch_size=0)):
         with pytest.raises(ConfigError, match="batch_size to be an integer of at least 1, got 0"):
             use()
+
+
+def test_one_callback_needs_no_list():
+    seen = []
+    fit(NET, X, Y, loss="cross_entropy", verbose=False, callbacks=lambda event: seen.append(event.epoch))
+    assert seen == [1]
+
+
+def test_fewer_batches_than_are_accumulated_are_warned_of():
+    with pytest.warns(UserWarning, match="nothing is learned: accumulate=9 is more than the 4 batches there are"):
+        fit(NET, X, Y, loss="cross_entropy", batch_size=10, epochs=2, accumulate=9, verbose=False)
 
 
 def test_it_starts_from_what_has_parameters_and_state():
