@@ -47,7 +47,8 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None, clip: Any = None, ac
         if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not clip > 0:
             raise ConfigError("clip, the largest norm of the gradients, above 0", repr(clip))
         update = optax.chain(optax.clip_by_global_norm(clip), update)
-    return update if accumulate == 1 else optax.MultiSteps(update, accumulate)
+    # its own accumulator is in float32
+    return update if accumulate == 1 else optax.MultiSteps(update, accumulate, accumulator_dtype=jnp.result_type(float))
 
 
 def _update(optimizer: Any, learning_rate: Any) -> Any:

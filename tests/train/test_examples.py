@@ -227,6 +227,8 @@ def test_it_starts_from_what_has_parameters_and_state():
     options = dict(loss="cross_entropy", verbose=False)
     a, b = (fit(NET, X, Y, start=start, **options) for start in (port, (params, state)))
     np.testing.assert_array_equal(a.params["fc_0"]["kernel"], b.params["fc_0"]["kernel"])
+    new = said(ParamsError, net=compose_seq(NET[0], fc(4)), start=(params, state))
+    assert "start with its own parameters: {**params, 'fc_1': net.init(0, x)[0]['fc_1']}" in new
     assert "expected start to be a Trained, a port, or a pair (params, state), got str" in said(ConfigError, start="m")
 
 

@@ -44,6 +44,8 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None, batch
     want, got = out.shape[1:], y.shape[1:]
     if want != got and (not loss.own or _squeezed(want) == _squeezed(got)):
         hint = "y[:, None] adds the axis" if (*got, 1) == want else ("y[:, 0]" if (*want, 1) == got else "")
+        if hint and loss.over == "elements" and got == () and not loss.own:
+            hint += "; for labels 0 and 1 as they are, end the network in fc(2, softmax) and use cross_entropy"
         raise DataError(
             f"targets must have the shape of the outputs, {_batch(want)}, for {loss.name}; got {_batch(got)}"
             + (f" ({hint})" if hint else "")
