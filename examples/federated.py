@@ -59,13 +59,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args(arguments)
 
+    client = federated.client(net, own, epochs=EPOCHS, **options)
     for i, rows in enumerate(parts(args.clients)):
         print(f"client {i}: {len(rows)} images, by kind {np.bincount(train.y[rows], minlength=10)}")
     central = net.fit(train, epochs=EPOCHS * args.rounds, validation=test, verbose=False, **options)
-    averaged(args.clients, args.rounds, [row["val_accuracy"] for row in central.history[EPOCHS - 1 :: EPOCHS]])
+    averaged(client, args.clients, args.rounds, [row["val_accuracy"] for row in central.history[EPOCHS - 1 :: EPOCHS]])
 
 
-def averaged(clients: int, rounds: int, central: list[float]) -> None:
+def averaged(client, clients: int, rounds: int, central: list[float]) -> None:
     """Simulate the server and its clients on this machine."""
     from flwr.app import MetricRecord
     from flwr.serverapp import ServerApp
@@ -88,7 +89,6 @@ def averaged(clients: int, rounds: int, central: list[float]) -> None:
         first = federated.to_arrays(*net.init(0, test.x))
         strategy.start(grid=grid, initial_arrays=first, num_rounds=rounds, evaluate_fn=measure)
 
-    client = federated.client(net, own, epochs=EPOCHS, **options)
     resources = {"client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
     run_simulation(server_app=server, client_app=client, num_supernodes=clients, backend_config=resources)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.core.errors import DataError
+from compose.core.errors import DataError, shape_text
 from compose.core.layer import Layer
 from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
@@ -71,7 +71,7 @@ def hold_out(data: Examples, fraction: Any) -> tuple[Examples, Examples]:
     Raises `DataError` if one of the two parts would be empty.
     """
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.number)) or not 0 < fraction < 1:
-        raise DataError(f"validation must be a fraction between 0 and 1, or a pair (x, y); got {fraction!r}")
+        raise DataError(f"validation must be a fraction between 0 and 1, or a pair (x, y); got {brief(fraction)}")
     at = int(data.count * (1 - fraction))
     if at in (0, data.count):
         raise DataError(f"validation={fraction} of {data.count} examples leaves one of the two parts empty")
@@ -86,6 +86,8 @@ def arrays(tree: Any, what: str) -> Any:
         return {key: arrays(part, f"{what}[{key!r}]") for key, part in tree.items()}
     if hasattr(tree, "toarray") and hasattr(tree, "nnz"):
         raise DataError(f"{what} is a sparse matrix; {what}.toarray() makes it an array")
+    if isinstance(tree, np.ma.MaskedArray):
+        raise DataError(f"{what} is a masked array; {what}.filled(value) gives what is masked a value")
     if not isinstance(tree, (np.ndarray, jax.Array)):
         array = as_array(tree, what)
         by_default = isinstance(tree, list) or hasattr(tree, "to_numpy")  # of Python and tables: it was not asked for
@@ -103,8 +105,18 @@ def _kind_of(array: Any, what: str) -> str:
         array.dtype == object and array.size > 0 and all(isinstance(v, str) for v in array.flat)
     )  # fmt: skip
     if words and array.size:
-        return f"text such as {str(array.flat[0])!r}; names, {what} = np.unique({what}, return_inverse=True) numbers it"
+        text = str(array.flat[0])
+        hint = f"names, {what} = np.unique({what}, return_inverse=True) numbers it"
+        return f"text such as {text!r}; " + (f"{what}.astype('float32') reads it" if _is_number(text) else hint)
     return str(array.dtype)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_complex(named: list[tuple[str, Any]]) -> None:
@@ -124,6 +136,12 @@ def _check_range(name: str, a: Any) -> None:
         low, high = int(a.min()), int(a.max())
         if low < kept.min or high > kept.max:
             raise DataError(f"{name} ranges from {low} to {high}, which does not fit in {kept.dtype}")
+
+
+def brief(value: Any) -> str:
+    """A value in an error; arrays by their shapes."""
+    leaves = jax.tree.leaves(value)
+    return shape_text(value) if leaves and all(hasattr(leaf, "shape") for leaf in leaves) else f"{value!r:.80}"
 
 
 def _named(tree: Any, what: str) -> list[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from compose.core.errors import ConfigError, DataError
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
+from compose.core.warning import warn
 from compose.data.dataset import Dataset
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
@@ -22,7 +23,7 @@ from compose.train.checkpoints import checkpoint_of
 from compose.train.custom import is_custom
 from compose.train.disk_cache import disk_cache
 from compose.train.distribution_of import distribution_of
-from compose.train.examples import examples, hold_out
+from compose.train.examples import brief, examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
 from compose.train.loop import train
@@ -61,7 +62,7 @@ def fit(
     accumulate: int = 1,
     ema: float | None = None,
     freeze: str | Sequence[str] = (),
-    callbacks: Sequence[Any] = (),
+    callbacks: Any = (),
     checkpoint: str | os.PathLike | Checkpoint | None = None,
     seed: int = 0,
     start: Trained | tuple[dict[str, Any], dict[str, Any]] | Any = None,
@@ -125,7 +126,7 @@ def fit(
             the average; a later `fit` goes on with the parameters themselves.
         freeze: patterns of paths of parameters to leave as they are. A layer all of whose parameters are frozen runs in
             inference mode, as in `frozen(layer)`.
-        callbacks: functions of an event, called at the end of every epoch, and those of `compose.callbacks`.
+        callbacks: a function of an event, called at the end of every epoch, or one of `compose.callbacks`, or several.
         checkpoint: a folder for checkpoints, or `compose.checkpoint(folder, steps=..., minutes=..., keep=...)`. If
             there is one in it, training continues from the latest, in mid-epoch too, and ends with the same bits as a
             training that was never cut. SIGTERM saves one and ends the program. Several processes need a folder that
@@ -183,6 +184,10 @@ def fit(
     data, held_out = _parts(net, x, y, sample_weight, validation, options)
     batches = steps_of(data, options)
     steps = None if batches is None else epochs * batches // accumulate
+    if steps == 0 and not isinstance(start, Trained):
+        warn(
+            f"nothing is learned: accumulate={accumulate} is more than the {epochs * (batches or 0)} batches there are"
+        )
     rate, anew = sized(learning_rate, steps)
     update = optimizer_of(optimizer, rate, clip, accumulate)
     inputs = _inputs(inputs, loss, start, data)
@@ -202,7 +207,7 @@ def fit(
         data = scoring.with_class_weight(data, class_weight)
     task = Task(
         net, inputs, data, held_out, scoring, update, anew, start, epochs, options, regime, freeze_of(freeze),
-        tuple(callbacks), checkpoint_of(checkpoint), names,
+        _tuple(callbacks), checkpoint_of(checkpoint), names,
     )  # fmt: skip
     with disk_cache(cache):
         return train(task)
@@ -222,7 +227,7 @@ def _parts(net: Layer, x: Any, y: Any, sample_weight: Any, validation: Any, opti
         if y is not None or sample_weight is not None:
             raise ConfigError("y and sample_weight in the batches of a stream", "them beside it", "fit(data, loss=...)")
         if validation is not None and held_out is None:
-            raise DataError(f"validation of a stream must be a pair (x, y), or a stream; got {validation!r}")
+            raise DataError(f"validation of a stream must be a pair (x, y), or a stream; got {brief(validation)}")
         return stream_of(x, options["steps_per_epoch"], options, whole, tried), held_out
     if options["steps_per_epoch"] is not None:
         raise ConfigError("steps_per_epoch only for a stream of batches", repr(options["steps_per_epoch"]))
@@ -250,6 +255,10 @@ def _weights(start: Any) -> Any:
     if isinstance(start, (tuple, list)) and len(start) == 2:
         return tuple(start)
     raise ConfigError("start to be a Trained, a port, or a pair (params, state)", type(start).__name__)
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
 def _at_least(least: int, **options: Any) -> None:

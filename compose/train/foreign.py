@@ -45,12 +45,25 @@ def as_array(value: Any, what: str) -> Any:
     try:
         return np.asarray(value)
     except ValueError as e:
-        raise DataError(f"{what} must be an array, or a tuple of arrays: {e}") from None
+        raise DataError(_ragged(value, what) or f"{what} must be an array, or a tuple of arrays: {e}") from None
     except (TypeError, RuntimeError) as e:  # on a GPU, or of a dtype that NumPy does not know
         try:
             return jax.dlpack.from_dlpack(value)
         except Exception:  # whatever the other library raises
             raise DataError(f"{what} cannot be read as an array: {e}") from None
+
+
+def _ragged(value: Any, what: str) -> str:
+    """What to say of a list whose rows have several lengths; nothing for another value."""
+    if not isinstance(value, list) or not all(hasattr(row, "__len__") for row in value):
+        return ""
+    shortest, longest = min(map(len, value)), max(map(len, value))
+    if shortest == longest:
+        return ""
+    return (
+        f"{what} must be an array, but its rows have {shortest} to {longest} values; pad them to one length, "
+        "and masked(...) leaves the padding out"
+    )
 
 
 def _frame(frame: Any, what: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from compose.core.plan import plan
 
 def freeze_of(given: Any) -> tuple[str, ...]:
     """The patterns for the argument of `fit`: one, or several. Raises `ConfigError`."""
-    patterns = (given,) if isinstance(given, str) else tuple(given or ())
+    patterns = tuple(given or ()) if isinstance(given, (tuple, list, type(None))) else (given,)
     if not all(isinstance(pattern, str) for pattern in patterns):
         raise ConfigError('freeze to be patterns of paths, such as "body/**"', repr(given))
     return patterns

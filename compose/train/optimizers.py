@@ -14,7 +14,7 @@ import optax
 from compose.core.errors import ConfigError
 from compose.core.layer import Layer
 from compose.core.patterns import chosen, paths
-from compose.train.by_name import unknown
+from compose.train.by_name import of_another_library, unknown
 from compose.train.freezing import held
 
 OPTIMIZERS = {
@@ -47,7 +47,8 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None, clip: Any = None, ac
         if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not clip > 0:
             raise ConfigError("clip, the largest norm of the gradients, above 0", repr(clip))
         update = optax.chain(optax.clip_by_global_norm(clip), update)
-    return update if accumulate == 1 else optax.MultiSteps(update, accumulate)
+    # its own accumulator is in float32
+    return update if accumulate == 1 else optax.MultiSteps(update, accumulate, accumulator_dtype=jnp.result_type(float))
 
 
 def _update(optimizer: Any, learning_rate: Any) -> Any:
@@ -57,7 +58,8 @@ def _update(optimizer: Any, learning_rate: Any) -> Any:
         each = {pattern: _named(optimizer, rate) for pattern, rate in learning_rate.items()}
         return optax.partition(each, functools.partial(_patterns, tuple(learning_rate)))
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        hint = "call it with its learning rate, as in optax.adam(1e-3)" if callable(optimizer) else ""
+        uncalled = callable(optimizer) and not of_another_library(optimizer)
+        hint = "call it with its learning rate, as in optax.adam(1e-3)" if uncalled else ""
         error = unknown("an optimizer", optimizer, OPTIMIZERS, "an optax transformation")
         error.hint = hint or error.hint
         raise error

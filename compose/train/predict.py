@@ -16,6 +16,7 @@ from compose.core.layer import Layer
 from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, arguments, as_arrays
+from compose.train.alike import check_axes
 from compose.train.examples import arrays
 from compose.train.finite import Missing, floats
 from compose.train.foreign import is_array, is_rows
@@ -32,18 +33,19 @@ def predict(
     run = functools.partial(_watched(net, compute_dtype(precision)), params, state)
     if is_stream(x) or is_rows(x):
         read, total = opened(Rows(x, batch_size) if is_rows(x) else x), None
-        parts: Iterator[Any] = (_check(net, arrays(_inputs_of(batch, inputs), "x")) for batch in read)
+        parts: Iterator[Any] = (_check(net, inputs, arrays(_inputs_of(batch, inputs), "x")) for batch in read)
     else:
         x = arrays(x, "x")
         total = len(jax.tree.leaves(x)[0])
         if total:
-            _check(net, x)  # all of them at once, so that an error names the example
+            _check(net, inputs, x)  # all of them at once, so that an error names the example
         parts = (jax.tree.map(operator.itemgetter(slice(i, i + batch_size)), x) for i in range(0, total, batch_size))
     outs, last, missing = [], (), Missing()
     with counted(verbose, total) as advance:
         for part in parts:
             count = len(jax.tree.leaves(part)[0])
-            out, finite = run(as_arrays(part))
+            with np.errstate(over="ignore"):  # `missing` tells of it
+                out, finite = run(as_arrays(part))
             outs.append(out)
             missing.look(*last)  # while the next ones are computed
             last = part, out, finite
@@ -57,9 +59,11 @@ def predict(
     return outs[0] if len(outs) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *outs)
 
 
-def _check(net: Layer, x: Any) -> Any:
-    """The same, if all integers are within the limits of the layers that read them."""
-    one = as_arrays(jax.tree.map(lambda a: a[:1], x))
+def _check(net: Layer, inputs: Any, x: Any) -> Any:
+    """The same, if it is a batch and all integers are within the limits of the layers that read them."""
+    check_axes(inputs, x)
+    with np.errstate(over="ignore"):
+        one = as_arrays(jax.tree.map(lambda a: a[:1], x))
     check_limits(limits_of(net, wide_specs(specs(one))), x)
     return x
 

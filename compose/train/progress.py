@@ -43,6 +43,7 @@ class Lines(Silent):
 
     def __init__(self, first: int, last: int, count: int | None):
         self.first, self.last, self.count, self.seen = first, last, count, 0
+        self.noted = ""
 
     def begin(self, epoch: int) -> None:
         self.seen = 0
@@ -55,7 +56,7 @@ class Lines(Silent):
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
-        late = threading.Timer(PATIENCE, self.note, ("compiling",))
+        late = threading.Timer(PATIENCE, self._tell)
         late.daemon = True
         late.start()
         try:
@@ -63,7 +64,13 @@ class Lines(Silent):
         finally:
             late.cancel()
 
+    def _tell(self) -> None:
+        """Say that it compiles, once for programs that follow each other."""
+        if self.noted != "compiling":
+            self.note("compiling")
+
     def note(self, text: str) -> None:
+        self.noted = text
         print(text, flush=True)
 
     def line(self, record: dict[str, float]) -> str:

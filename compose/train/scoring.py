@@ -242,8 +242,9 @@ def _check_values(loss: Loss, outputs: Outputs, targets: Any, weights: Any, abou
         )  # fmt: skip
     if weights is not None and weights.shape[1:] != values.shape[1 : weights.ndim]:
         raise DataError(
-            f"sample_weight must have one weight for each example, or for each value of the loss, (n"
-            f"{''.join(f', {n}' for n in values.shape[1:])}); got {tuple(weights.shape)}"
+            "sample_weight must have one weight for each example, (n,)"
+            + (f", or for each value of the loss, (n, {', '.join(map(str, values.shape[1:]))})" * (values.ndim > 1))
+            + f"; got {tuple(weights.shape)}"
         )
 
 

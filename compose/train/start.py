@@ -7,10 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from compose.core.errors import ParamsError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.core.run import check_params
 from compose.core.warning import warn
+from compose.train.alike import like_trained
 from compose.train.distribution import Distribution
 from compose.train.loss_scale import first_scale
 from compose.train.optimizer_state import Stored
@@ -28,7 +30,8 @@ def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribu
     if not isinstance(start, Trained):
         params, state = start
         start = Trained(net, params, state, (), inputs)
-    check_params(net, plan(net, inputs), start.params, start.state)
+    with like_trained(start.inputs):
+        _check(net, inputs, start)
     params, state = jax.tree.map(jnp.asarray, (start.params, start.state))
     if start.session is None and start.history:
         warn(
@@ -36,6 +39,16 @@ def begin(net: Layer, inputs: Any, seed: int, start: Any, distribution: Distribu
             "save(path, optimizer=True) keeps it. Starting from the pair (params, state) says that this is meant"
         )
     return Trained(net, params, state, start.history, inputs, start.session if start.net == net else None)
+
+
+def _check(net: Layer, inputs: Any, start: Trained) -> None:
+    try:
+        check_params(net, plan(net, inputs), start.params, start.state)
+    except ParamsError as e:
+        if e.path:
+            fresh = f"{{**params, {e.path[0]!r}: net.init(0, x)[0][{e.path[0]!r}]}}"
+            e.hint = f"if this layer is new, start with its own parameters: {fresh}"
+        raise
 
 
 def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int, anew: bool) -> tuple[Carry, Any]:

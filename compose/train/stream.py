@@ -247,8 +247,8 @@ def _stacked(*values: Any) -> np.ndarray:
 
 
 def tuples(part: Any) -> Any:
-    """Lists of arrays, as loaders of torch give them, as tuples."""
-    if isinstance(part, (tuple, list)) and part and all(hasattr(p, "__array__") for p in part):
+    """Lists of arrays, as loaders of torch give them, as tuples. A list of numbers, NumPy's too, is an array."""
+    if isinstance(part, (tuple, list)) and part and all(hasattr(p, "__array__") and np.ndim(p) for p in part):
         return tuple(part)
     return part
 

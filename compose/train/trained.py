@@ -19,6 +19,7 @@ from compose.data.dataset import Dataset
 from compose.distributed.exchange import local
 from compose.sharding.mesh import Devices
 from compose.sharding.rules import Rules
+from compose.train.alike import like_trained
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.file import save
@@ -81,7 +82,7 @@ class Trained:
         accumulate: int = KEPT,
         ema: float | None = KEPT,
         freeze: str | Sequence[str] = KEPT,
-        callbacks: Sequence[Any] = (),
+        callbacks: Any = (),
         checkpoint: str | os.PathLike | Checkpoint | None = None,
         seed: int = KEPT,
         inputs: Any = None,
@@ -179,10 +180,11 @@ class Trained:
             for name, value in (("loss_weights", loss_weights), ("ignore_label", ignore_label), ("logits", logits))
         }
         check_batch_size(batch_size)
-        return evaluate(
-            self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
-            batch_size=batch_size, precision=precision, inputs=self.inputs, verbose=verbose, **kept,
-        )  # fmt: skip
+        with like_trained(self.inputs):
+            return evaluate(
+                self.net, self.params, self.state, x, y, loss=loss, metrics=metrics, sample_weight=sample_weight,
+                batch_size=batch_size, precision=precision, inputs=self.inputs, verbose=verbose, **kept,
+            )  # fmt: skip
 
     def predict(
         self,
@@ -208,7 +210,8 @@ class Trained:
         """
         x = pair(raw(x, self.names, targets=False), None)[0]
         params, state = local((self.params, self.state))
-        return predict(self.net, params, state, self.inputs, x, batch_size, precision, verbose)
+        with like_trained(self.inputs):
+            return predict(self.net, params, state, self.inputs, x, batch_size, precision, verbose)
 
     def save(self, path: str | os.PathLike, optimizer: bool = False) -> None:
         """Write the model file, which `compose.load` reads.

@@ -44,7 +44,13 @@ DATA = {
         dict(y=np.array(["a"] * 20)),
         "y must hold numbers; got text such as 'a'; names, y = np.unique(y, return_inverse=True) numbers it",
     ),
-    "a ragged list": (dict(x=[[1.0], [1.0, 2.0]]), "x must be an array, or a tuple of arrays: setting an array"),
+    "a ragged list": (
+        dict(x=[[1.0], [1.0, 2.0]]),
+        "x must be an array, but its rows have 1 to 2 values; pad them to one length, and masked(...)",
+    ),
+    "a list ragged within": (dict(x=[[[1.0], [1.0, 2.0]]] * 2), "x must be an array, or a tuple of arrays: setting"),
+    "numbers as words": (dict(x=X.astype(str)), "; x.astype('float32') reads it"),
+    "a masked array": (dict(x=np.ma.array(X, mask=X > 1)), "x is a masked array; x.filled(value) gives what is masked"),
     "nan": (dict(x=with_value(np.nan)), "x has nan at [7, 2]; drop these examples or fill in the values"),
     "infinity": (dict(x=with_value(-np.inf)), "x has -inf at [7, 2]; drop"),
     "nan on the device": (dict(x=jnp.asarray(with_value(np.nan))), "x has nan at [7, 2]; drop"),
@@ -79,6 +85,10 @@ DATA = {
         dict(validation=0.99),
         "validation=0.99 of 20 examples leaves one of the two parts empty",
     ),
+    "validation without targets": (
+        dict(validation=(X,)),
+        "validation must be a fraction between 0 and 1, or a pair (x, y); got ((20, 5))",
+    ),
     "bad validation data": (
         dict(validation=(X, Y + 1)),
         "labels must be between 0 and 2, one for each output; they range from 1 to 3",
@@ -107,6 +117,11 @@ def test_data_that_cannot_be_trained_on(options, text):
     assert text in said(DataError, **options)
 
 
+def of(module: str, name: str) -> type:
+    """A class that another library seems to have."""
+    return type(name, (), {"__module__": module, "__call__": lambda self, *arrays: None})
+
+
 OPTIONS = {
     "epochs": (dict(epochs=0), "expected epochs to be an integer of at least 1, got 0"),
     "batch_size": (dict(batch_size=2.5), "expected batch_size to be an integer of at least 1, got 2.5"),
@@ -114,6 +129,17 @@ OPTIONS = {
     "loss": (dict(loss="crossentropy"), "fix      did you mean cross_entropy"),
     "Keras's loss": (dict(loss="sparse_categorical_crossentropy"), "did you mean cross_entropy?"),
     "another of Keras": (dict(loss="mean_squared_error"), "did you mean mse?"),
+    "initials": (dict(loss="BCE"), "did you mean binary_cross_entropy?"),
+    "torch's name": (dict(loss="MSELoss"), "did you mean mse?"),
+    "nothing": (dict(loss=None), "function of (predictions, targets), got None"),
+    "a loss of another library": (
+        dict(loss=of("torch.nn", "CrossEntropyLoss")()),
+        "fix      did you mean cross_entropy?",
+    ),
+    "a metric of another library": (dict(metrics=[of("sklearn.metrics", "f1_score")]), "did you mean f1?"),
+    "an optimizer of another library": (dict(optimizer=of("keras.optimizers", "Adam")()), "did you mean adam?"),
+    "capitals": (dict(optimizer="RMSprop"), "did you mean rmsprop?"),
+    "a beginning": (dict(metrics="acc"), "did you mean accuracy"),
     "metric": (dict(metrics="acuracy"), "did you mean accuracy"),
     "the same metric twice": (dict(metrics=("accuracy", "accuracy")), "expected metrics whose names differ"),
     "optimizer": (dict(optimizer="rms_prop"), "did you mean rmsprop"),
@@ -127,6 +153,9 @@ OPTIONS = {
         dict(learning_rate="fast"),
         "expected a learning_rate above 0, or a schedule, got 'fast'",
     ),
+    "freeze": (dict(freeze=5), "expected freeze to be patterns of paths"),
+    "a name as callbacks": (dict(callbacks="early_stopping"), "callbacks that are functions of an event"),
+    "no targets": (dict(y=None), "expected targets for the loss cross_entropy, got none: y is None"),
     "several outputs by name": (
         dict(y=(Y, Y)),
         "expected one output and one array of targets for cross_entropy",
@@ -181,12 +210,25 @@ def test_a_batch_of_nothing_is_refused_everywhere():
             use()
 
 
+def test_one_callback_needs_no_list():
+    seen = []
+    fit(NET, X, Y, loss="cross_entropy", verbose=False, callbacks=lambda event: seen.append(event.epoch))
+    assert seen == [1]
+
+
+def test_fewer_batches_than_are_accumulated_are_warned_of():
+    with pytest.warns(UserWarning, match="nothing is learned: accumulate=9 is more than the 4 batches there are"):
+        fit(NET, X, Y, loss="cross_entropy", batch_size=10, epochs=2, accumulate=9, verbose=False)
+
+
 def test_it_starts_from_what_has_parameters_and_state():
     params, state = NET.init(3, X)
     port = SimpleNamespace(params=params, state=state)
     options = dict(loss="cross_entropy", verbose=False)
     a, b = (fit(NET, X, Y, start=start, **options) for start in (port, (params, state)))
     np.testing.assert_array_equal(a.params["fc_0"]["kernel"], b.params["fc_0"]["kernel"])
+    new = said(ParamsError, net=compose_seq(NET[0], fc(4)), start=(params, state))
+    assert "start with its own parameters: {**params, 'fc_1': net.init(0, x)[0]['fc_1']}" in new
     assert "expected start to be a Trained, a port, or a pair (params, state), got str" in said(ConfigError, start="m")
 
 
@@ -205,8 +247,12 @@ def test_the_network_says_what_does_not_fit_it():
     trained = fit(NET, X, Y, loss="cross_entropy", batch_size=10, verbose=False)
     with pytest.raises(LayerError, match=r"fc_0: expected kernel of shape \(4, 8\) for this input, got \(5, 8\)"):
         trained.predict(X[:, :4])
-    with pytest.raises(ParamsError, match=r"kernel of shape \(4, 8\)"):
+    with pytest.raises(ParamsError, match=r"kernel of shape \(4, 8\)") as caught:
         trained.evaluate(X[:, :4], Y)
+    assert "fix      give examples like those trained on, (5,) each; these are (4,)" in str(caught.value)
+    for x in (X[0], iter([X[0]])):
+        with pytest.raises(DataError, match=r"like those trained on, \(5,\) each; got \(5,\); x\[None\] makes a batch"):
+            trained.predict(x)
     with pytest.raises(DataError, match="no examples to predict"):
         trained.predict(X[:0])
 

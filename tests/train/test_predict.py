@@ -50,6 +50,7 @@ def close(a, b):
         lambda: lambda: ((X[rows],) for rows in PLACES),
         lambda: lambda epoch: ((X[rows], Y[rows], np.ones(len(Y[rows]))) for rows in PLACES),
         lambda: lambda: (X[rows].tolist() for rows in PLACES),
+        lambda: lambda: ((list(X[rows]), list(Y[rows])) for rows in PLACES),
         lambda: Items(lambda i: (X[i], Y[i])),
         lambda: Items(lambda i: [X[i].tolist(), Y[i]]),
         lambda: Items(lambda i: X[i]),

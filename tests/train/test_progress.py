@@ -111,3 +111,12 @@ def test_a_narrow_terminal_has_the_bar_and_the_time_left():
         line = out.getvalue().replace("\x1b[2K", "").strip("\x00\r\n").split("\r")[0]
         assert re.match(r"epoch 2/20 +[━╸]", line) and "loss 0.1250  accuracy 0.1" in line, line
         assert re.search(r"\d:\d\d:\d\d|-:--:--", line) and len(line) <= width
+
+
+def test_a_line_says_so_once_for_programs_that_follow_each_other(capsys, monkeypatch):
+    monkeypatch.setattr(shown, "PATIENCE", 0.01)
+    lines = Lines(1, 2, 100)
+    for _ in range(2):
+        with lines.compiling():
+            time.sleep(0.1)
+    assert capsys.readouterr().out == "compiling\n"

@@ -165,7 +165,7 @@ DATA = {
     "negative": (-np.ones(N), "finite, not negative"),
     "nothing": (np.zeros(N), "not all 0"),
     "words": (np.array(["a"] * N), "must hold numbers"),
-    "too many axes": (np.ones((N, 5)), "or for each value of the loss"),
+    "too many axes": (np.ones((N, 5)), r"one weight for each example, \(n,\); got"),
 }
 
 

@@ -25,7 +25,7 @@ class Row:
     empty: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """All checks of one proof; `ok` if all passed. `notes` say what the source does that the network does not."""
 
@@ -50,6 +50,8 @@ class Report:
         how = f"seed {self.seed}, tolerance {self.tolerance:.0e}"
         lines.append(f"  float64, perturbed weights, random cotangents, {how}")
         return "\n".join(lines)
+
+    __repr__ = __str__  # so that prompts and notebooks show it as print does
 
     def json(self) -> str:
         return json.dumps({**asdict(self), "ok": self.ok}, indent=2, ensure_ascii=False)

@@ -14,7 +14,7 @@ import optax
 from compose.core.errors import ConfigError
 from compose.layers.activation.softmax import log_softmax
 from compose.train import losses
-from compose.train.by_name import unknown
+from compose.train.by_name import of_another_library, unknown
 from compose.train.logits import Outputs
 from compose.train.losses.loss import Loss, Over
 
@@ -50,7 +50,7 @@ def loss_of(loss: Any) -> Loss:
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
-    if not callable(loss):
+    if not callable(loss) or of_another_library(loss):
         raise unknown("a loss", loss, LOSSES, "a function of (predictions, targets)")
     plain = loss.func if isinstance(loss, functools.partial) else loss
     keywords = loss.keywords if isinstance(loss, functools.partial) else {}

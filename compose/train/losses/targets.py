@@ -20,6 +20,10 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None, batch
     several = len(jax.tree.leaves(out)) > 1 or len(jax.tree.leaves(y)) != 1
     if loss.targets in ("pairs", "none") and ignore is None:
         return _check_several(loss, out, y)
+    if y is None and not loss.own:
+        raise ConfigError(
+            f"targets for the loss {loss.name}", "none: y is None", "fit(x, y, ...), or a stream of (x, y)"
+        )
     if several:
         if not loss.own and ignore is None:
             raise ConfigError(
@@ -40,6 +44,8 @@ def check_targets(loss: Loss, out: Any, y: Any, ignore: int | None = None, batch
     want, got = out.shape[1:], y.shape[1:]
     if want != got and (not loss.own or _squeezed(want) == _squeezed(got)):
         hint = "y[:, None] adds the axis" if (*got, 1) == want else ("y[:, 0]" if (*want, 1) == got else "")
+        if hint and loss.over == "elements" and got == () and not loss.own:
+            hint += "; for labels 0 and 1 as they are, end the network in fc(2, softmax) and use cross_entropy"
         raise DataError(
             f"targets must have the shape of the outputs, {_batch(want)}, for {loss.name}; got {_batch(got)}"
             + (f" ({hint})" if hint else "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from compose.core.errors import ConfigError
 from compose.train import metrics
-from compose.train.by_name import unknown
+from compose.train.by_name import of_another_library, unknown
 from compose.train.losses.known import LOSSES
 from compose.train.losses.loss import Loss
 from compose.train.metrics.metric import BINARY, CLASSES, NUMBERS, Batch, Metric, Subject, averaged
@@ -30,7 +30,7 @@ def metric_of(metric: Any) -> Metric:
         return _of_loss(LOSSES[metric])
     if isinstance(metric, Loss):
         return _of_loss(metric)
-    if callable(metric):
+    if callable(metric) and not of_another_library(metric):
         known = next((word for word in METRICS.values() if word is metric), None)
         if known is not None:
             return known()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compose.port.proof.report import compare
+from compose.port.proof.report import Report, compare
 
 A = np.array([1.0, np.inf, np.nan, -2.0])
 
@@ -25,3 +25,8 @@ def test_an_array_without_a_finite_number_proves_nothing():
     made = row([np.nan, np.nan], [np.nan, np.nan])
     assert not made.ok and "proves nothing" in made.worst
     assert "proves nothing" not in row([1.0, 2.0], [np.nan, np.nan]).worst
+
+
+def test_a_prompt_shows_what_print_does():
+    report = Report("net", "outputs", 0, 1e-10, (row(A, A),))
+    assert repr(report) == str(report) and "port proven equal" in repr(report)
