@@ -12,7 +12,7 @@ from compose.port.ir.weights import View
 
 @dataclass(frozen=True)
 class Body:
-    """What one way of a choice computes: a graph of its own within an operation.
+    """What one branch of a choice computes: a graph of its own within an operation.
 
     Attributes:
         inputs: its names for the values that it is given.
@@ -40,7 +40,7 @@ class Op:
         classes: the source's class for every prefix of `path`, such as `("Sequential", "BasicBlock", "Conv2d")`.
         where: the file and line in the user's code, or "".
         spreads: whether its inputs have different shapes, so that a sum is no residual.
-        bodies: for a `choose` what its two ways compute of its inputs but the first; they hold the weights.
+        bodies: for a `choose` what its two branches compute of its inputs but the first; they hold the weights.
     """
 
     layer: Layer

@@ -16,7 +16,7 @@ Way = Callable[[], Sequence[V]]  # emits layers, and gives the results
 
 
 def chosen(lowering: Lowering[V], condition: V, ways: tuple[Way, Way]) -> list[V]:
-    """The results of the first way where a condition holds, of the second where it does not, by `choose`.
+    """The results of the first branch where a condition holds, of the second where it does not, by `choose`.
 
     Args:
         condition: one boolean for the whole batch.
@@ -27,7 +27,7 @@ def chosen(lowering: Lowering[V], condition: V, ways: tuple[Way, Way]) -> list[V
     (first, values), (second, others) = (_lowered(lowering, way) for way in ways)
     indices = [[v.index for v in of] for of in (values, others)]
     if [v.but(index=0) for v in values] != [v.but(index=0) for v in others]:
-        raise PortError("two ways whose results have the same shapes and dtypes")
+        raise PortError("two branches whose results have the same shapes and dtypes")
     if len(values) > 1:
         for ops, of in zip((first, second), indices):
             ops.append(Op(word("collect"), tuple(of), lowering.new_index()))
@@ -45,13 +45,13 @@ def chosen(lowering: Lowering[V], condition: V, ways: tuple[Way, Way]) -> list[V
 
 
 def choice_of(bodies: tuple[Body, ...]) -> Layer:
-    """The layer for two ways, as they were emitted; `structure` finds better ones."""
+    """The layer for two branches, as they were emitted; `structure` finds better ones."""
     layer: Any = word("choose")
     return layer(*map(_layer, bodies))
 
 
 def one_of(lowering: Lowering[V], index: V, ways: Sequence[Way], compare: Callable[[V, int], V]) -> list[V]:
-    """The results of the way of this number, the first and the last for numbers beyond them.
+    """The results of the branch of this number, the first and the last for numbers beyond them.
 
     Args:
         compare: emits whether a value is larger than a number.
@@ -64,14 +64,14 @@ def one_of(lowering: Lowering[V], index: V, ways: Sequence[Way], compare: Callab
 
 
 def _lowered(lowering: Lowering[V], way: Way) -> tuple[list[Op], list[V]]:
-    """The layers that a way emits, apart from those around it, and its results."""
+    """The layers that a branch emits, apart from those around it, and its results."""
     with lowering.separately():
         values = list(way())
         return lowering.ops, values
 
 
 def _read(ops: list[Op], output: int) -> list[int]:
-    """The values that a way reads from around it."""
+    """The values that a branch reads from around it."""
     made = {op.output for op in ops}
     return [v for v in (*(v for op in ops for v in op.inputs), output) if v not in made]
 

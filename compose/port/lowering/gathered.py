@@ -1,4 +1,4 @@
-"""Choices by data of graphs that compute both ways: what only one way needs is gathered within it, as a `choose`.
+"""Choices by data of graphs that compute both branches: what only one of them needs is gathered, as a `choose`.
 
 Such a graph takes one of two results. A `choose` computes one alone, so that no infinity or NaN of the other reaches a
 gradient.
@@ -19,8 +19,8 @@ class Choice(NamedTuple):
     """A choice by one condition.
 
     Attributes:
-        ends: the values that are taken from one of two ways, by `ops.where`.
-        inside: whether a value can be one of a way, 0 or 1.
+        ends: the values that are taken from one of two branches, by `ops.where`.
+        inside: whether a value can be one of a branch, 0 or 1.
     """
 
     ends: tuple[int, ...]
@@ -28,7 +28,7 @@ class Choice(NamedTuple):
 
 
 def gathered(ops: list[Op], choices: Iterable[Choice], outputs: set[int], free: int) -> list[Op]:
-    """The layers, with those of each way of a choice within it.
+    """The layers, with those of each branch of a choice within it.
 
     Args:
         choices: those inside others first.
@@ -74,7 +74,7 @@ def _one(ops: list[Op], choice: Choice, outputs: set[int], free: int, alias: dic
 def _only_there(
     ops: list[Op], way: int, results: list[int], choice: Choice, outputs: set[int], alias: dict[int, int]
 ) -> list[Op]:
-    """The layers of a way, which nothing else reads."""
+    """The layers of a branch, which nothing else reads."""
     own: list[Op] = []
     outside, reached = set(outputs), set(results)
     for op in reversed(ops):

@@ -50,7 +50,7 @@ def _body(body: Body, apart: frozenset[tuple]) -> Body:
 
 
 def _read_by_several(ops: list[Op]) -> frozenset[tuple]:
-    """The weights that a way of a choice reads, and another graph."""
+    """The weights that a branch of a choice reads, and another graph."""
     graphs = [[op for op in ops if not op.bodies], *(body.ops for op in ops for body in op.bodies)]
     read = Counter(part for graph in graphs for part in {_part(view) for op in graph for view in op.views()})
     return frozenset(part for part, times in read.items() if times > 1)

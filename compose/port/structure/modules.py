@@ -62,7 +62,7 @@ class Modules:
         return [Node(self.titled(name, call[0], depth, node.piece), node.inputs, node.output)]
 
     def leaf(self, op: Op) -> Piece:
-        """One operation; for a choice what its ways compute, each in its own structure."""
+        """One operation; for a choice what its branches compute, each in its own structure."""
         if not op.bodies:
             return _leaf(op)
         ways = tuple(self.way(body, len(op.path)) for body in op.bodies)

@@ -26,7 +26,7 @@ def follow_batch(flat: Flat, second: Flat, batch: int, other: int) -> dict[int, 
 
 
 def _follow(eqns: list[Eqn], twins: list[Eqn], batch: int, other: int, numbers: dict[int, BatchNumber]) -> None:
-    """Note the numbers of operations, in place, and of the ways of choices among them."""
+    """Note the numbers of operations, in place, and of the branches of choices among them."""
     for i, (eqn, twin) in enumerate(zip(eqns, twins)):
         if eqn.name != twin.name or len(eqn.inputs) != len(twin.inputs):
             raise PortError(other_operations("jax.vmap,", user_line(eqn.where)))

@@ -38,7 +38,7 @@ class Var:
 
 
 class Way(NamedTuple):
-    """One way of a choice: operations that read values around it too, and what it returns."""
+    """One branch of a choice: operations that read values around it too, and what it returns."""
 
     eqns: list[Eqn]
     outputs: list[Any]

@@ -73,7 +73,7 @@ class JaxLowering(Operands):
         unread, eqns = [], [e for e in inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
             readers = [e for e in eqns if any(v is var for v in e.inputs)]
-            given = sum(v is var for e in readers if e.ways for v in e.inputs)  # to the ways of choices
+            given = sum(v is var for e in readers if e.ways for v in e.inputs)  # to the branches of choices
             readers = [e for e in readers if not e.ways]
             uses = self.uses.get(var, 0) - given
             if name not in self.model.trained or any(v is var for v in flat.outputs):
@@ -94,7 +94,7 @@ class JaxLowering(Operands):
         return self._run(flat)
 
     def within_way(self, way: Way) -> list:
-        """The outputs of one way of a choice. No function is recognised across its ends."""
+        """The outputs of one branch of a choice. No function is recognised across its ends."""
         around, self.makers = self.makers, {}
         try:
             return self._run(way)
@@ -273,7 +273,7 @@ class JaxLowering(Operands):
 
 
 def inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:
-    """The operations, and those in the ways of choices."""
+    """The operations, and those in the branches of choices."""
     for eqn in eqns:
         yield eqn
         for way in eqn.ways:

@@ -41,7 +41,7 @@ class Known(keras.Operation):
 
 
 class Chosen(keras.Operation):
-    """A result of one of two ways, by a boolean; the results of one choice have the same `choice`."""
+    """A result of one of two branches, by a boolean; the results of one choice have the same `choice`."""
 
     def __init__(self, choice: Any):
         super().__init__()
@@ -55,7 +55,7 @@ class Chosen(keras.Operation):
 
 
 def _either(condition: Any, first: Any, second: Any) -> Any:
-    """The results of two ways, of which one is taken."""
+    """The results of two branches, of which one is taken."""
     choice = object()
     return keras.tree.map_structure(lambda a, b: Chosen(choice)(condition, a, b), first, second)
 

@@ -29,7 +29,7 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
         if not made.built:
             tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
             made(*tensors)
-            if len(model.variables) != len(made.variables):  # layers of a way that was not taken are not built
+            if len(model.variables) != len(made.variables):  # layers of a branch that was not taken are not built
                 functional(made, inputs)
     except Exception as e:
         raise PortError(f"a model that get_config and from_config can rebuild, to prove it, got {e}") from e

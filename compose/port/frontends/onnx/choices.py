@@ -42,7 +42,7 @@ def chosen(graph: Any, node: Node, walk: Walk) -> Node:
 
 
 def _way(graph: Any, node: Node, i: int, way: onnx.GraphProto, walk: Walk) -> Way:
-    """One way, its values renamed, since both may have the same names."""
+    """One branch, its values renamed, since both may have the same names."""
     place = Place(f"{node.outputs[0]}/{'else' if i else 'then'}", node.name or "if", node.proto.metadata_props)
     names = {name: name for name in read_from_outside(way)}
     nodes = [written(inner, place, names, {}) for inner in way.node]
@@ -66,7 +66,7 @@ def live(nodes: list[Node], outputs: Iterable[str]) -> list[Node]:
 
 
 def inside(nodes: Iterable[Node]) -> Iterable[Node]:
-    """The nodes, and those of the ways of choices among them."""
+    """The nodes, and those of the branches of choices among them."""
     for node in nodes:
         yield node
         for way in node.ways:

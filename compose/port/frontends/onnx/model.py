@@ -17,7 +17,7 @@ HALF = ("float16", "bfloat16")
 
 @dataclass(frozen=True)
 class Way:
-    """One way of an If.
+    """One branch of an If.
 
     Attributes:
         nodes: what it computes.

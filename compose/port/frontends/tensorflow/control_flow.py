@@ -17,12 +17,12 @@ CASES = ("Case", "StatelessCase")
 CHOICES = ("If", "StatelessIf", *CASES)
 LOOPS = ("While", "StatelessWhile")
 WAYS = ("then", "else")
-CHOICE = "choice"  # begins the names of the nodes that take the output of one of two ways
+CHOICE = "choice"  # begins the names of the nodes that take the output of one of two branches
 _MOST = 256  # steps of a loop
 
 HINTS = {
-    **dict.fromkeys(("If", "StatelessIf"), "tf.cond of a boolean whose ways assign no variables"),
-    **dict.fromkeys(CASES, "tf.switch_case whose ways assign no variables"),
+    **dict.fromkeys(("If", "StatelessIf"), "tf.cond of a boolean whose branches assign no variables"),
+    **dict.fromkeys(CASES, "tf.switch_case whose branches assign no variables"),
     **dict.fromkeys(("Switch", "Merge"), "tf.where"),
     **dict.fromkeys(("While", "StatelessWhile", "Enter", "Exit"), f"a loop of a known number of steps, up to {_MOST}"),
 }
@@ -72,7 +72,7 @@ def _ways(flat: Flat, node: Any) -> list[Any]:
 
 
 def _both(flat: Flat, node: Any) -> bool:
-    """All ways of a choice by data, and for each output a node that takes that of one of two ways, as `CHOICE` says.
+    """All branches of a choice by data, and for each output a node that takes that of one of two, as `CHOICE` says.
 
     False if the condition is not boolean or a branch writes to variables.
     """
@@ -88,7 +88,7 @@ def _both(flat: Flat, node: Any) -> bool:
         return True
 
     def among(i: int, name: str, prefix: str) -> list[str]:
-        """What the case makes of its ways from a number on."""
+        """What the case makes of its branches from a number on."""
         if i == len(ways) - 1:
             return _way(flat, node, ways[i], prefix)
         at = constant(f"{name}>number{i}", np.int32(i), wide=False)
@@ -106,7 +106,7 @@ def _way(flat: Flat, node: Any, way: Any, prefix: str) -> list[str]:
 
 
 def _of_two(flat: Flat, node: Any, name: str, which: str, way: Any, other: Callable[[str], list[str]]) -> list[str]:
-    """The outputs of a way where a condition holds, else of another, by nodes that are called as those of `name`."""
+    """The outputs of a branch where a condition holds, else of another, by nodes that are called as those of `name`."""
     first, second = WAYS
     results = [_way(flat, node, way, f"{name}>{first}>"), other(f"{name}>{second}>")]
     ends = []

@@ -115,7 +115,7 @@ def read(
     low, written = lowered(exported)
     graph = on_whole_arrays(written, exported.call)
     again = lambda call: on_whole_arrays(lowered(export(model, call, exported))[1], call)
-    changed = graph is not written or any(op.bodies for op in graph.ops)  # what a way reads, no other length shows
+    changed = graph is not written or any(op.bodies for op in graph.ops)  # what a branch reads, no other length shows
     graph = replace(
         graph, saved=saved(model, graph.arrays, low), notes=(*graph.notes, *notes, *own_gradients(model, call))
     )

@@ -21,14 +21,14 @@ class ChoiceOfSizes(PortError):
 
 @contextlib.contextmanager
 def plain_choices() -> Iterator[None]:
-    """In the `with` block a way is called; both are where no numbers tell which one."""
+    """In the `with` block a branch is called; both are where no numbers tell which one."""
     with mock.patch.object(torch, "cond", _taken):
         yield
 
 
 @contextlib.contextmanager
 def traced_choices() -> Iterator[None]:
-    """In the `with` block the exporter does not take one way where the size of the batch decides."""
+    """In the `with` block the exporter does not take one branch where the size of the batch decides."""
     with mock.patch.object(torch, "cond", _traced):
         yield
 

@@ -33,7 +33,7 @@ def is_choice(node: torch.fx.Node) -> bool:
 
 
 def branches(node: torch.fx.Node) -> list[torch.fx.Graph]:
-    """The graphs of the two ways of a choice."""
+    """The graphs of the two branches of a choice."""
     parts: Any = [getattr(node.graph.owning_module, way.target) for way in node.args[1:3]]  # pyright: ignore
     return [part.graph for part in parts]
 

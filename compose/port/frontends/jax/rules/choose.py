@@ -27,7 +27,7 @@ def _cond(low: JaxLowering, eqn: Eqn, index: Value, *given):
 
 
 def _converted(low: JaxLowering) -> Value | None:
-    """The boolean that the number of the way was converted from."""
+    """The boolean that the number of the branch was converted from."""
     maker = low.maker(0)
     before: Any = maker.inputs[0] if maker is not None and maker.name == "convert_element_type" else None
     made = low.seen(before) if isinstance(before, Var) and before.dtype == jnp.bool_ else None
@@ -35,7 +35,7 @@ def _converted(low: JaxLowering) -> Value | None:
 
 
 def _results(low: JaxLowering, eqn: Eqn, way: Way) -> list[Value]:
-    """What a way returns; whole numbers in one dtype, since the two ways may count in others."""
+    """What a branch returns; whole numbers in one dtype, since the two branches may count in others."""
     results = []
     for x, out in zip(low.within_way(way), eqn.outputs):
         made = low.whole(low.as_value(x)).but(shape=out.shape)

@@ -1,4 +1,4 @@
-"""Constants as initialisers of the model, those within the ways of an If too: they are weights like all others."""
+"""Constants as initialisers of the model, those within the branches of an If too: they are weights like all others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONSTANTS = {"value_float": np.float32, "value_floats": np.float32, "value_int"
 
 
 def as_initialisers(graph: onnx.GraphProto) -> None:
-    """Make constants initialisers, in place, and those of ways the model's, under names that no others have."""
+    """Make constants initialisers, in place, and those of branches the model's, under names that no others have."""
     _constants(graph)
     _hoist(graph, graph, Counter(_made(graph)))
 
@@ -42,7 +42,7 @@ def _constants(graph: onnx.GraphProto) -> None:
 
 
 def _hoist(graph: onnx.GraphProto, whole: onnx.GraphProto, taken: Counter[str]) -> None:
-    """Move the constants of the ways in a graph, innermost first."""
+    """Move the constants of the branches in a graph, innermost first."""
     for node in graph.node:
         for attribute in node.attribute if node.op_type == "If" else ():
             way, names = attribute.g, {}

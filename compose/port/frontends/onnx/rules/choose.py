@@ -24,7 +24,7 @@ def _if(low: OnnxLowering, node: Node, condition: Value, *given):
 
 
 def _results(low: OnnxLowering, node: Node, way: Way, axes: list[tuple[int, ...]]) -> list[Value]:
-    """What a way returns, in the layout that its twin returned; whole numbers in one dtype."""
+    """What a branch returns, in the layout that its twin returned; whole numbers in one dtype."""
     low.env.update({own: low.env[name] for own, name in zip(way.given, node.inputs[1:])})
     low.walk(way.nodes)
     low.node = node
@@ -32,7 +32,7 @@ def _results(low: OnnxLowering, node: Node, way: Way, axes: list[tuple[int, ...]
     for name, output in zip(way.outputs, node.outputs):
         x = low.whole(low.as_value(low.env[name]))
         if x.shape != low.graph.shapes[output]:
-            raise PortError(f"ways whose results are as large as the file says, at {node.where} ({node.op})")
+            raise PortError(f"branches whose results are as large as the file says, at {node.where} ({node.op})")
         made.append(low.emit(word("ops.astype")(dtype=word("int32")), x, shape=x.shape) if low.counts(output) else x)
     twins = axes or [x.axes for x in made]
     axes[:] = twins

@@ -64,7 +64,7 @@ def _where(low, op, condition, a, b):
 
 
 def _result(low, op, x):
-    """What a way of a choice returns, of its whole shape; whole numbers in one dtype."""
+    """What a branch of a choice returns, of its whole shape; whole numbers in one dtype."""
     shape, like = low.shape, low.inputs[0]
     if isinstance(x, Value):
         x = low.whole(x)
