@@ -1,13 +1,16 @@
 """Small models of torchvision, keras.applications, transformers and timm with random weights, for benchmarks and tests.
 
-Nothing is downloaded: a transformer is built from a small configuration, and timm has one small model of each family.
+Nothing is downloaded: a transformer is built from a small configuration of `transformers.json`, and timm has one small
+model of each family.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 SIDE = 64
@@ -26,71 +29,9 @@ KERAS_MILLIONS = {
 }  # fmt: skip
 SIZED = {"vit_h_14": 56, "vit": 64}  # these take the size of their images as an argument
 
-# Of each transformer: its module and class, its configuration, what it is fed, and what is read of its output.
-WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
-TEXT = {**WIDE, "vocab_size": 61, "max_position_embeddings": 32, "pad_token_id": 0}
-LLAMA = {**TEXT, "num_key_value_heads": 2, "use_cache": False}
-T5 = {"vocab_size": 61, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "use_cache": False}
-BART = {
-    "vocab_size": 61, "d_model": 32, "max_position_embeddings": 32, "encoder_layers": 2, "decoder_layers": 2,
-    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48,
-    "use_cache": False, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
-IMAGE = {**WIDE, "image_size": 32, "patch_size": 8}
-GPT2 = {"vocab_size": 61, "n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4, "use_cache": False}
-DISTIL = {"vocab_size": 61, "max_position_embeddings": 32, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48}
-OPT = {**TEXT, "ffn_dim": 48, "word_embed_proj_dim": 32, "use_cache": False}
-SOUND = {
-    **WIDE, "vocab_size": 32, "conv_dim": (16, 16, 16), "conv_stride": (4, 2, 2), "conv_kernel": (8, 3, 3),
-    "num_feat_extract_layers": 3, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
-}  # fmt: skip
-WHISPER = {
-    **BART,
-    "num_mel_bins": 8,
-    "max_source_positions": 16,
-    "max_target_positions": 32,
-    "decoder_start_token_id": 1,
-}
-MASKED, CAUSAL = ("input_ids", "attention_mask"), ("input_ids", "attention_mask")
-PAIR = ("input_ids", "attention_mask", "decoder_input_ids")
-TRANSFORMERS = {
-    "bert": ("bert.BertForSequenceClassification", TEXT, MASKED, "logits"),
-    "distilbert": ("distilbert.DistilBertModel", DISTIL, MASKED, "last_hidden_state"),
-    "roberta": ("roberta.RobertaForMaskedLM", TEXT, MASKED, "logits"),
-    "albert": ("albert.AlbertModel", {**TEXT, "embedding_size": 16}, MASKED, "last_hidden_state"),
-    "electra": ("electra.ElectraModel", {**TEXT, "embedding_size": 16}, MASKED, "last_hidden_state"),
-    "mpnet": ("mpnet.MPNetModel", TEXT, MASKED, "last_hidden_state"),
-    "gpt2": ("gpt2.GPT2LMHeadModel", GPT2, CAUSAL, "logits"),
-    "gpt_neox": ("gpt_neox.GPTNeoXForCausalLM", {**TEXT, "use_cache": False}, CAUSAL, "logits"),
-    "opt": ("opt.OPTForCausalLM", OPT, CAUSAL, "logits"),
-    "llama": ("llama.LlamaForCausalLM", LLAMA, CAUSAL, "logits"),
-    "mistral": ("mistral.MistralForCausalLM", {**LLAMA, "sliding_window": 4}, CAUSAL, "logits"),
-    "qwen2": ("qwen2.Qwen2ForCausalLM", LLAMA, CAUSAL, "logits"),
-    "qwen3": ("qwen3.Qwen3ForCausalLM", {**LLAMA, "head_dim": 8}, CAUSAL, "logits"),
-    "gemma": ("gemma.GemmaForCausalLM", {**LLAMA, "head_dim": 8}, CAUSAL, "logits"),
-    "phi": ("phi.PhiForCausalLM", LLAMA, CAUSAL, "logits"),
-    "t5_encoder": ("t5.T5EncoderModel", T5, MASKED, "last_hidden_state"),
-    "t5": ("t5.T5ForConditionalGeneration", T5, PAIR, "logits"),
-    "bart": ("bart.BartForConditionalGeneration", BART, PAIR, "logits"),
-    "vit": ("vit.ViTForImageClassification", IMAGE, ("pixel_values",), "logits"),
-    "deit": ("deit.DeiTForImageClassification", IMAGE, ("pixel_values",), "logits"),
-    "dinov2": ("dinov2.Dinov2Model", IMAGE, ("pixel_values",), "last_hidden_state"),
-    "swin": (
-        "swin.SwinForImageClassification",
-        {"image_size": 32, "patch_size": 2, "embed_dim": 16, "depths": (2, 2), "num_heads": (2, 4), "window_size": 4},
-        ("pixel_values",), "logits",
-    ),
-    "convnext": (
-        "convnext.ConvNextForImageClassification",
-        {"hidden_sizes": (8, 16, 24, 32), "depths": (1, 1, 2, 1), "image_size": 32}, ("pixel_values",), "logits",
-    ),
-    "wav2vec2": ("wav2vec2.Wav2Vec2ForCTC", SOUND, ("input_values",), "logits"),
-    "clip_text": ("clip.CLIPTextModelWithProjection", {**TEXT, "eos_token_id": 2}, MASKED, "text_embeds"),
-    "clip_vision": ("clip.CLIPVisionModelWithProjection", IMAGE, ("pixel_values",), "image_embeds"),
-    "whisper": (
-        "whisper.WhisperForConditionalGeneration", WHISPER, ("input_features", "decoder_input_ids"), "logits",
-    ),
-}  # fmt: skip
+_TRANSFORMERS = json.loads((Path(__file__).parent / "transformers.json").read_text())
+# Of each transformer: its class, a configuration that others share, its own, what it is fed, and what is read of it.
+TRANSFORMERS: dict[str, list[Any]] = _TRANSFORMERS["families"]
 TIMM = (
     "resnetv2_18", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224",
     "swin_tiny_patch4_window7_224", "mixer_s32_224", "resmlp_12_224", "gmlp_ti16_224", "levit_128s",
@@ -192,16 +133,21 @@ def transformer(name: str) -> tuple[Any, ...]:
 
     torchvision()
     torch.manual_seed(0)
-    where, options, names, field = TRANSFORMERS[name]
-    module, _, cls = where.partition(".")
-    made = getattr(importlib.import_module(f"transformers.models.{module}.modeling_{module}"), cls)
+    where, base, own, fed, field = TRANSFORMERS[name]
+    family, *file, cls = where.split(".")
+    module = importlib.import_module(f"transformers.models.{family}.{file[0] if file else f'modeling_{family}'}")
+    made, options = getattr(module, cls), {**_TRANSFORMERS["bases"].get(base, {}), **own}
     ids = torch.randint(3, 60, (3, 7))
     inputs = {
         "input_ids": ids, "attention_mask": (torch.arange(7) < torch.tensor([[7], [5], [3]])).long(),
         "decoder_input_ids": ids[:, :5], "pixel_values": torch.randn(3, 3, 32, 32),
         "input_values": torch.randn(3, 400), "input_features": torch.randn(3, 8, 32),
     }  # fmt: skip
-    return Reads(made(made.config_class(**options)), names, field).eval(), *(inputs[n] for n in names)
+    given = {}
+    for part in fed.split():  # a name, and the shape of an example where it is another
+        key, _, shape = part.partition("@")
+        given[key] = torch.randn(3, *map(int, shape.split(","))) if shape else inputs[key]
+    return Reads(made(made.config_class(**options)), tuple(given), field).eval(), *given.values()
 
 
 def timm_model(name: str, **options: Any) -> tuple[Any, ...]:

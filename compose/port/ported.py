@@ -85,7 +85,7 @@ class Ported(Result):
         """Prove the port equal to the source, in float64 with perturbed weights and random cotangents.
 
         Outputs are compared at another batch size too, and at other lengths where both take them. Where the model
-        chooses by data, variants of the examples are tried until both ways of every choice were compared.
+        chooses by data, variants of the examples are tried until both branches of every choice were compared.
 
         Args:
             level: `"weights"` (each used once), `"outputs"`, `"gradients"` (of all weights and inputs), `"step"`
@@ -95,8 +95,8 @@ class Ported(Result):
             seed: for the perturbation and the cotangents.
             tolerance: the largest relative error.
             steps: the number of steps for `"steps"`.
-            also: further inputs, each an array or a tuple of them as the port was made with, such as those by which a
-                choice goes a way that no variant takes.
+            also: further inputs, each an array or a tuple of them as the port was made with, such as those that take
+                a branch no variant takes.
 
         Raises `PortError` on a mismatch, with the table and the first layer that differs.
         """

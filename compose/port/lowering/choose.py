@@ -1,4 +1,4 @@
-"""A choice by data: each way is lowered to a graph of its own, within one operation."""
+"""A choice by data: each branch is lowered to a graph of its own, within one operation."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -145,9 +146,25 @@ def laid_out(known: Weight | np.ndarray, shape: tuple[int, ...], axes: tuple[int
         return Constant(array=np.asarray(known).reshape(shape).transpose(axes).reshape(ours))
     view = known.view
     if view.axes is not None:
-        raise PortError("a parameter in the order of axes in which it is stored")
+        return replace(view, axes=_both_orders(known, shape, axes), shape=ours)
     order = [a for a in axes if shape[a] != 1]
     if order == sorted(order):
         stored = view.shape is None and ours == known.array.shape
         return View(view.source, view.rows, shape=None if stored else ours)
     return View(view.source, view.rows, split=shape, axes=axes, shape=ours)
+
+
+def _both_orders(known: Weight, shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The transpose of a weight whose axes were moved before, as `shape`, and are moved again.
+
+    Raises `PortError` if it was reshaped in between: then it is no longer one transpose.
+    """
+    view = known.view
+    moves = view.axes or ()
+    split = view.split or tuple(known.array.shape[moves.index(a)] for a in range(len(moves)) if view.shape is None)
+    before = [a for a in moves if split and split[a] != 1]
+    wide = [a for a, n in enumerate(shape) if n != 1]
+    if view.flip or not split or [split[a] for a in before] != [shape[a] for a in wide]:
+        raise PortError("a parameter in the order of axes in which it is stored")
+    moved = [before[wide.index(a)] for a in axes if shape[a] != 1]
+    return (*moved, *(a for a, n in enumerate(split) if n == 1))

@@ -19,7 +19,7 @@ def first_divergence(port: Result, report: Report, seed: int) -> str:
     failed = next(row for row in report.rows if not row.ok)
     if failed.check == "weights":
         return f"weights that are not used exactly once: {failed.worst}"
-    if failed.check == "ways":
+    if failed.check == "branches":
         return failed.worst
     if failed.check == "witness":
         return f"the reference itself computes something else than {failed.what}: one of them misreads the source"

@@ -13,12 +13,12 @@ from jax.dtypes import float0
 
 from compose.core.errors import PortError
 from compose.port.ir.reference import Arrays, Gradients
+from compose.port.proof.branches import Inputs, every_branch, has_choices
 from compose.port.proof.divergence import first_divergence
 from compose.port.proof.reference import cotangents, perturbed
 from compose.port.proof.report import Report, Row, compare
 from compose.port.proof.sizes import compared_at, other_sizes, run_at
 from compose.port.proof.training import trainable, training
-from compose.port.proof.ways import Inputs, every_way, has_choices
 from compose.port.proof.witness import witnessed
 from compose.port.result import Result
 
@@ -58,7 +58,7 @@ def _weights(port: Result) -> Row:
 
 
 def _everywhere(port: Result, gradients: bool, also: list[Inputs], seed: int, tolerance: float) -> list[Row]:
-    """Outputs, and gradients, for the examples, for other sizes, and for inputs by which choices go other ways."""
+    """Outputs, and gradients, for the examples, for other sizes, and for inputs that take other branches of choices."""
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
     compared = _with_gradients if gradients else _outputs
     rows = compared(port, arrays, inputs, seed, tolerance)
@@ -70,14 +70,18 @@ def _everywhere(port: Result, gradients: bool, also: list[Inputs], seed: int, to
     if not also and not has_choices(port):
         return rows
     tried = [inputs, other.inputs] if other.inputs else [inputs]
-    more, missed = every_way(port, arrays, tried, also)
+    more, missed = every_branch(port, arrays, tried, also)
     for given in more:
         found = compared(port, arrays, given, seed, tolerance)
         rows += [replace(row, what=f"{row.what}, other numbers") for row in found]
     proofs = [row for row in rows if not row.empty]
     kinds = {row.check for row in proofs}  # it is enough that one of the inputs proves something
     rows = [*proofs, *(row for row in rows if row.empty and (not more or row.check not in kinds))]
-    return [*rows, Row("ways", "both ways of every choice", 0.0, not missed, missed)] if has_choices(port) else rows
+    return (
+        [*rows, Row("branches", "both branches of every choice", 0.0, not missed, missed)]
+        if has_choices(port)
+        else rows
+    )
 
 
 def _outputs(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:

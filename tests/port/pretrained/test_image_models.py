@@ -36,7 +36,7 @@ def test_timm(tmp_path):
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     given = {"weights": tmp_path / "model.safetensors", "folder": tmp_path / "ports", "level": "outputs"}
     p = port.from_pretrained("timm/repvgg_a0.rvgg_in1k", num_classes=7, **given)
-    close(p, model, 224)
+    close(p, model, 64)
     with pytest.raises(RuntimeError, match="size mismatch"):
         port.from_pretrained("timm/repvgg_a0.rvgg_in1k", **given)
     with pytest.raises(PortError, match="did you mean"):
@@ -50,7 +50,7 @@ def test_torchvision(tmp_path, monkeypatch):
     file = tmp_path / "weights.pt"
     torch.save(model.state_dict(), file)
     p = port.from_pretrained("torchvision/shufflenet_v2_x0_5", weights=file, folder=tmp_path / "ports", level="outputs")
-    close(p, model, 224)
+    close(p, model, 64)
 
     def absent(*args: Any, **kwargs: Any) -> None:
         raise urllib.error.URLError("Name or service not known")

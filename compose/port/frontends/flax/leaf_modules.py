@@ -37,7 +37,9 @@ def _mapped(args: Any, dims: Any, *, shapes: tuple, call: int, weights: int, eac
     places = {d for d in dims[weights:] if d is not None}
     (at,) = places if len(places) == 1 else (-1,)
     if at < 0 or None in dims[weights:] or not (each and at < args[-1].ndim - 1):
-        raise PortError("under vmap with shared weights a layer on the last axis, or weights of its own for each turn")
+        raise PortError(
+            "under vmap with shared weights a layer on the last axis, or with weights of their own for each iteration"
+        )
     wider = tuple(ShapedArray((*s.shape[:at], size, *s.shape[at:]), s.dtype) for s in shapes)
     return WHOLE.bind(*args, shapes=wider, **options), [at] * len(shapes)
 

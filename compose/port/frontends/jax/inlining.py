@@ -24,7 +24,7 @@ _INSIDE = {
 }  # fmt: skip
 SCOPE = "compose-scope-"  # marks in JAX's name stack which module an operation is in
 _LIBRARIES = ("jax", "flax", "equinox", "haiku", "keras", "penzai")
-_TURNS = 128  # a loop over the model's arrays of more turns stays a loop
+_TURNS = 128  # a loop over the model's arrays with more iterations stays a loop
 _STEPS = 64  # as does one over the input
 _LARGEST = 1 << 24  # a constant of more elements is not computed while tracing
 
@@ -159,7 +159,7 @@ class Flat:
         return self.written_out and eqn.params["length"] <= (_TURNS if fixed else _STEPS)
 
     def _known_turns(self, eqn: Any, inputs: list, scope: int, around: tuple) -> list | None:
-        """A `while` loop written out; None where what it goes on by depends on data, or its turns are too many."""
+        """A `while` loop unrolled; None if its condition depends on data, or it has too many iterations."""
         p, start = eqn.params, len(self.eqns)
         n, m = p["cond_nconsts"], p["cond_nconsts"] + p["body_nconsts"]
         carry = inputs[m:]

@@ -1,4 +1,4 @@
-"""If by data: its ways, read as graphs of their own, which see the values around them."""
+"""If by data: its branches, read as graphs of their own, which see the values around them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def ways_of(node: Node) -> list[onnx.GraphProto]:
 
 
 def chosen(graph: Any, node: Node, walk: Walk) -> Node:
-    """The node with its ways read, and with all that they read from around them among its inputs.
+    """The node with its branches read, and with all that they read from around them among its inputs.
 
-    Raises `PortError` for ways whose results have other shapes or types.
+    Raises `PortError` if the results of the branches differ in shape or type.
     """
     ways = [_way(graph, node, i, way, walk) for i, way in enumerate(ways_of(node))]
     for name, *made in zip(node.outputs, *(way.outputs for way in ways)):
@@ -32,7 +32,7 @@ def chosen(graph: Any, node: Node, walk: Walk) -> Node:
         shapes, kinds = ([of(n) for n in made] for of in (lambda n: graph.shapes[n], lambda n: _kind(graph, n)))
         if shapes[0] != shapes[1] or kinds[0] != kinds[1]:
             raise PortError(
-                f"two ways whose results have one shape and type, got {shapes} for {node.op} at {node.where}"
+                f"two branches whose results have one shape and type, got {shapes} for {node.op} at {node.where}"
             )
         graph.shapes[name], graph.kinds[name] = shapes[0], kinds[0]
     made = {n for way in ways for inner in way.nodes for n in inner.outputs}

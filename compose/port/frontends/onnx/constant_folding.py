@@ -93,7 +93,8 @@ def folded(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], expand: fr
     for node in inside(graph.nodes):
         if node.op in SUBGRAPHS and not node.ways:
             raise PortError(
-                f"loops of a known number of turns, got {node.op} at {node.where}: export the model with it written out"
+                f"loops with a known number of iterations, got {node.op} at {node.where}: export the model with the "
+                "loop unrolled"
             )
         if graph.vague.intersection(node.outputs):
             if named_rule(node.op) is None:

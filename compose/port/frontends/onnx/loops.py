@@ -1,4 +1,4 @@
-"""Loop and Scan with a known number of turns, written out turn by turn."""
+"""Loop and Scan with a known number of iterations, unrolled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Walk = Callable[[Any, Iterable[onnx.NodeProto]], None]
 
 
 def unrolled(graph: Any, node: Node, walk: Walk) -> bool:
-    """Walk the turns of a loop; False, with nothing walked, where their number depends on data or is too large."""
+    """Walk the iterations of a loop; False, with nothing walked, if their number depends on data or is too large."""
     return _scan(graph, node, walk) if node.op == "onnx.Scan" else _loop(graph, node, walk)
 
 
@@ -76,7 +76,7 @@ def _loop(graph: Any, node: Node, walk: Walk) -> bool:
 
 
 def _settled(body: onnx.GraphProto) -> bool:
-    """Whether a loop goes on by what is known: by a constant, by what it was, or by the number of the turn."""
+    """Whether a loop goes on by what is known: by a constant, by what it was, or by the number of the iteration."""
     known = {body.input[0].name, body.input[1].name, *(tensor.name for tensor in body.initializer)}
     for inner in body.node:
         if known.issuperset(name for name in inner.input if name):
@@ -85,7 +85,7 @@ def _settled(body: onnx.GraphProto) -> bool:
 
 
 def _turn(graph: Any, node: Node, turn: int, given: list[str], walk: Walk) -> list[str]:
-    """One turn: the names of what the body makes. What it reads from around it keeps its name."""
+    """One iteration: the names of what the body makes. What it reads from around it keeps its name."""
     body = node.get("body")
     place = Place(f"{node.outputs[0]}/{turn}", node.name or "loop", getattr(node.proto, "metadata_props", ()))
     names = dict(zip((x.name for x in body.input), given))
@@ -97,7 +97,7 @@ def _turn(graph: Any, node: Node, turn: int, given: list[str], walk: Walk) -> li
 
 
 def _end(graph: Any, node: Node, states: list[str], rows: list[list[str]], walk: Walk) -> None:
-    """The last states, and what the turns made, stacked."""
+    """The last states, and what the iterations made, stacked."""
     nodes = [helper.make_node("Identity", [s], [o]) for s, o in zip(states, node.outputs) if o]
     axes, back = node.get("scan_output_axes"), node.get("scan_output_directions")
     for i, output in enumerate(node.outputs[len(states) :] if rows else ()):

@@ -1,7 +1,7 @@
-"""Choices by data: what only one way needs is gathered within it, as a `choose` of graphs.
+"""Choices by data: what only one branch needs is gathered within it, as a `choose` of graphs.
 
-TensorFlow's graph in float64 computes both ways and takes one. A `choose` computes one alone, so that no infinity or
-NaN of the other reaches a gradient.
+TensorFlow's graph in float64 computes both branches and takes one. A `choose` computes one alone, so that no infinity
+or NaN of the other reaches a gradient.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def choice_name(node: str) -> str | None:
 
 
 def gathered(ops: list[Op], names: dict[int, str], outputs: set[int], free: int) -> list[Op]:
-    """The layers, with those of each way of a choice within it.
+    """The layers, with those of each branch of a choice within it.
 
     Args:
         names: for each value of a layer the node that it was emitted for.
@@ -68,7 +68,7 @@ def _one(ops: list[Op], names: dict[int, str], outputs: set[int], choice: str, f
 
 
 def _only_there(ops: list[Op], names: Mapping[int, str], prefix: str, ends: set[int], outputs: set[int]) -> list[Op]:
-    """The layers of a way, which nothing else reads."""
+    """The layers of a branch, which nothing else reads."""
     own: list[Op] = []
     outside = set(outputs)
     for op in reversed(ops):

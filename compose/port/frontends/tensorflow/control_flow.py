@@ -1,4 +1,4 @@
-"""Control flow: branches that are known, loops of a known number of steps, and both ways of a choice by data."""
+"""Control flow: branches that are known, loops with a known number of steps, and both branches of a choice by data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_NUMBERS = {
 
 
 def settle(flat: Flat, outputs: list[str]) -> None:
-    """Inline every branch and loop whose condition is known, and both ways of a choice by data; other loops stay."""
+    """Inline branches and loops whose condition is known, and both branches of a choice by data; other loops stay."""
     _without_switches(flat, outputs)
     left: set[str] = set()
     while True:
@@ -64,7 +64,7 @@ def _chosen(flat: Flat, node: Any, known: Known) -> bool:
 def _both(flat: Flat, node: Any) -> bool:
     """Both ways of a choice by data, and for each output a node that takes that of one way, as `CHOICE` says.
 
-    False for a condition that is no boolean, and for ways that write to variables.
+    False if the condition is not boolean or a branch writes to variables.
     """
     ways = [flat.library[node.attr[name].func.name] for name in ("then_branch", "else_branch")]
     if node.attr["Tcond"].type != tf.bool.as_datatype_enum or any(_writes(flat, way) for way in ways):

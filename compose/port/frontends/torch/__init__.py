@@ -31,7 +31,8 @@ def from_torch(
         named: arguments by name.
 
     A model in bfloat16 or float16 is read in float32. One whose `config.use_cache` is set, as Hugging Face's decoders
-    have it, is read without: `generate` keeps keys and values itself.
+    have it, is read without: `generate` keeps keys and values itself. Their mixtures of experts are read in the
+    implementation `"batched_mm"`.
 
     Returns a `compose.port.Ported`: `net, params, state, source, verify(...), save(...)`.
 
@@ -84,12 +85,12 @@ def read(
         import torch
     except ImportError:
         raise PortError("PyTorch, to read its models: pip install 'compose-jax[torch]'") from None
-    from compose.port.frontends.torch.caches import without_caches
     from compose.port.frontends.torch.calls import Call
     from compose.port.frontends.torch.capture import Exported, export
     from compose.port.frontends.torch.fixed_sizes import fixed_axes, specs
     from compose.port.frontends.torch.lower import TorchLowering
     from compose.port.frontends.torch.precision import widened
+    from compose.port.frontends.torch.settings import with_settings
     from compose.port.frontends.torch.state_dict import saved
     from compose.port.lowering.fixed_sizes import pinned
     from compose.port.structure.recognize.rows import without_rows
@@ -98,7 +99,7 @@ def read(
     if not isinstance(model, torch.nn.Module):
         raise PortError(f"a torch.nn.Module, got {type(model).__name__}")
     model, call = widened(model, Call.of(inputs, named))
-    model, notes = without_caches(model)
+    model, notes = with_settings(model)
 
     def lowered(exported: Exported) -> tuple[TorchLowering, SourceGraph]:
         low = TorchLowering(exported.program, exported.calls, channels_first, fixed_batch, apart)

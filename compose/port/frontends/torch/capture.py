@@ -83,7 +83,7 @@ def _first_that_exports(model: torch.nn.Module, call: Call, free: bool | None) -
         if free is not None and free != (batch is not None):
             continue
         try:
-            with kept_whole(model) as calls, torch.enable_grad():
+            with left_as_it_was(model), kept_whole(model) as calls, torch.enable_grad():
                 return Exported(_export(model, given, batch), calls, given, batch is not None)
         except ChoiceOfSizes as e:
             raise ChoiceOfSizes(f"{e}{_own_line(e)}") from e

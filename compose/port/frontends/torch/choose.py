@@ -1,4 +1,4 @@
-"""Choices by data: `torch.cond`, whose ways the exporter keeps as graphs of their own."""
+"""Choices by data: `torch.cond`, whose branches the exporter keeps as graphs of their own."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["choice", "is_choice"]
 def choice(low: Any, node: torch.fx.Node) -> Any:
     """The results of a choice, as the tuple that the node is.
 
-    Raises `PortError` for a condition that is no data.
+    Raises `PortError` if the condition does not depend on data.
     """
     both: Any = map_aggregate((node.args[0], node.args[3]), low.lookup)
     condition, given = both
     if not isinstance(condition, Value):
         raise PortError("a condition that is computed from the input, got one of sizes or of parameters alone")
-    low.sized = True  # the ways may hold the lengths that torch has read
+    low.sized = True  # the branches may hold the lengths that torch has read
     given = [_value(low, x) for x in given]
     if condition.ndim:  # of one element
         condition = low.emit(word("ops.any"), condition, shape=(), axes=())
@@ -43,16 +43,18 @@ def choice(low: Any, node: torch.fx.Node) -> Any:
 
 
 def _results(low: Any, graph: torch.fx.Graph, given: Sequence[Any], axes: list[tuple[int, ...]]) -> list[Value]:
-    """What a way returns, in the layout that its twin returned; whole numbers in one dtype."""
+    """What a branch returns, in the layout that the other one returned; whole numbers in one dtype."""
     outputs = low.through(graph, given)
     made = []
     for source in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
         if not isinstance(source, torch.fx.Node):
-            raise PortError("ways that return tensors")
+            raise PortError("branches that return tensors")
         x = spread(low, _value(low, low.lookup(source)), source)
         x = low.whole(constant(low, x) if isinstance(x, (np.ndarray, Weight)) else x)
         if x.shape != sizes_of(source.meta["val"]):
-            raise PortError("ways that return what they compute of the input, got parameters alone spread to its size")
+            raise PortError(
+                "branches that return what they compute of the input, got parameters alone expanded to its size"
+            )
         dtype = source.meta["val"].dtype
         if not dtype.is_floating_point and not dtype.is_complex and dtype != torch.bool:
             x = low.emit(word("ops.astype")(dtype=word("int32")), x, shape=x.shape)
@@ -63,7 +65,7 @@ def _results(low: Any, graph: torch.fx.Graph, given: Sequence[Any], axes: list[t
 
 
 def _value(low: Any, x: Any) -> Any:
-    """What is computed of parameters alone is emitted before the ways, which both may read it."""
+    """What is computed of parameters alone is emitted before the branches, since both may read it."""
     if isinstance(x, Derived):
         return x.beside(low.inputs[0])
     return x.value() if isinstance(x, Pending) else x

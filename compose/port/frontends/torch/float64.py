@@ -21,7 +21,7 @@ class Exact(TorchDispatchMode):
             grad, x = args
             return torch.where((x > -3) & (x < 3), grad / 6, torch.zeros_like(grad))
         args = tuple(map(_wide, args))
-        if not func._schema.is_mutable:  # a tensor that is no buffer of the model keeps its float32
+        if not func._schema.is_mutable:  # a tensor that is not a buffer of the model stays float32
             args, kwargs = _promoted(args, kwargs)
         return func(*args, **kwargs)
 
@@ -32,12 +32,9 @@ def _wide(x: Any) -> Any:
 
 
 def _promoted(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """The arguments with float64 for tensors of float32 beside tensors of float64."""
-    tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
-    if {torch.float32, torch.float64} <= {x.dtype for x in tensors}:
-        wide: Any = lambda x: x.double() if isinstance(x, torch.Tensor) and x.dtype == torch.float32 else x
-        args, kwargs = pytree.tree_map(wide, (args, kwargs))
-    return args, kwargs
+    """The arguments with float64 for tensors of float32, as `torch.tensor(2, dtype=torch.float32)` makes them."""
+    wide: Any = lambda x: x.to(_WIDE[x.dtype]) if isinstance(x, torch.Tensor) and x.dtype in _WIDE else x
+    return pytree.tree_map(wide, (args, kwargs))
 
 
 _WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128}

@@ -24,14 +24,15 @@ from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import alone
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.plain import constant, spread
+from compose.port.frontends.torch.plain import constant, of_batch, spread
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
-from compose.port.frontends.torch.weight_expressions import Derived
+from compose.port.frontends.torch.unread import unread_parts
+from compose.port.frontends.torch.weight_expressions import Derived, beside_of
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
 from compose.port.ir.weights import Constant
@@ -68,7 +69,8 @@ class TorchLowering(RuleApplication):
         self.stand_ins = stand_ins(program.graph)
         self.live = live_nodes(program.graph)
         self.known: set[str] = set()
-        self.leaves = leaf_weights(calls)
+        idle = {n.args[-1] for n in program.graph.nodes if _is_whole(n) and n not in self.live}
+        self.leaves = leaf_weights(call for i, call in enumerate(calls) if i not in idle)
         self._values_of: dict[str, Value] = {}
 
     def run(self, name: str) -> SourceGraph:
@@ -101,7 +103,7 @@ class TorchLowering(RuleApplication):
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
         return SourceGraph(
             tuple(v.index for v in self.inputs), tuple(self.ops), outputs, arrays, name,
-            tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves), tuple(self.unread),
+            tuple(axes(v) for v in self.inputs), tuple(axes(v) for v in leaves), unread_parts(self.unread, self.ops),
         )  # fmt: skip
 
     def _with_constants(self, op: Op, buffers: dict[str, np.ndarray]) -> Op:
@@ -199,13 +201,13 @@ class TorchLowering(RuleApplication):
         kwargs = map_aggregate(node.kwargs, self.lookup)
         if node.target is operator.getitem:
             if isinstance(args[0], Derived):
-                raise PortError(f"one result of parameters alone, got several at {self.location()}")
+                return args[0].part(args[1], node)
             return args[0][args[1]]
         name = str(node.target)
         aten = name.startswith("aten")
-        if not name.startswith("compose.whole") and not (aten and name.split(".")[1] in _READ_PENDING):
+        if not _is_whole(node) and not (aten and name.split(".")[1] in _READ_PENDING):
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
-        if name.startswith("compose.whole"):
+        if _is_whole(node):
             return self._leaf_module(args)
         if in_place(name) and isinstance(args[0], Weight):
             written = f"{args[0].view.source!r} is written at {user_line(node)}"
@@ -218,14 +220,19 @@ class TorchLowering(RuleApplication):
         values = _leaves((args, kwargs))
         like = next((v for v in values if isinstance(v, Value)), None)
         if like is not None:
-            beside: Any = lambda v: v.beside(like) if isinstance(v, Derived) else v
-            args, kwargs = (map_aggregate(tree, beside) for tree in (args, kwargs))
+            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             self.known |= {v.view.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
         args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
+        if like is None:  # of parameters, and of a constant that has rows for each example
+            args, kwargs = (map_aggregate(tree, lambda v: of_batch(self, v)) for tree in (args, kwargs))
+            values = _leaves((args, kwargs))
+            like = next((v for v in values if isinstance(v, Value)), None)
+            if like is not None:
+                args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match
@@ -268,6 +275,11 @@ class TorchLowering(RuleApplication):
         """What an output is; of a parameter with one row for several that are alike, all rows."""
         value = self.lookup(node)
         return spread(self, value, node) if isinstance(value, Weight) else value
+
+
+def _is_whole(node: torch.fx.Node) -> bool:
+    """Whether a node is the call of a module that one rule reads."""
+    return str(node.target).startswith("compose.whole")
 
 
 def _needed(ops: list[Op], wanted: set[int]) -> list[Op]:

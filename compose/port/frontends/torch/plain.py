@@ -55,6 +55,17 @@ def constant(low: Any, x: Any) -> Value:
     return for_each(low, known, x.shape)
 
 
+def of_batch(low: Any, x: Any) -> Any:
+    """A constant that has rows for each example, the same for all, as a value; anything else as it is."""
+    if not isinstance(x, np.ndarray) or not x.ndim or not len(x) or len(x) % BATCH:
+        return x
+    parts = x.reshape(BATCH, len(x) // BATCH, *x.shape[1:])
+    if (parts != parts[:1]).any():
+        return x
+    wide = for_each(low, parts[:1], parts.shape)
+    return low.reshaped(wide, x.shape, BATCH, flattens=False)
+
+
 def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     """A constant or a parameter with one row as that of all examples, of this shape, whatever axis is the batch's.
 
@@ -65,6 +76,11 @@ def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     along = [a for a, n in enumerate(shape) if n and n % BATCH == 0]
     rank, axis = len(shape), along[0] if len(along) == 1 else 0
     rows = shape[axis] // BATCH
+    kept = tuple(x.shape) if len(x.shape) == rank and x.shape[axis] == 1 else ()
+    if kept and like is not None and rows == 1 and _widens(kept, shape, axis):  # spread along other axes, too
+        wide = for_each(low, x, (*kept[:axis], shape[axis], *kept[axis + 1 :]))
+        sizes = (-1 if n == m else m for a, (n, m) in enumerate(zip(wide.shape, shape)) if a != axis)
+        return low.emit(word("broadcast_to")(*sizes), wide, shape=shape, axes=wide.axes)
     alike = tuple(x.shape) == (*shape[:axis], 1, *shape[axis + 1 :])
     if like is None or not rows or not alike or (rows > 1 and (axis or not isinstance(x, np.ndarray))):
         raise PortError("an array whose rows are those of the batch")
@@ -78,6 +94,12 @@ def for_each(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
         return low.emit(word("parameter")(*rest), like, shape=shape, axes=axes, weights=weights)
     layer, arrays = layer_of(x.reshape(rest), rest)
     return low.emit(layer, like, shape=shape, axes=axes, **arrays)
+
+
+def _widens(kept: tuple[int, ...], shape: tuple[int, ...], axis: int) -> bool:
+    """Whether an array of one element along some axes, apart from the batch's, is repeated along them."""
+    rest = [(n, m) for a, (n, m) in enumerate(zip(kept, shape)) if a != axis]
+    return any(n != m for n, m in rest) and all(n in (1, m) for n, m in rest)
 
 
 def emitted(low: Operands, layer: Any, *xs: Any, shape: Iterable[int] | None = None) -> Value:

@@ -15,6 +15,7 @@ from compose.core.errors import PortError
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.certain import Certain
 from compose.port.frontends.torch.float64 import exact
+from compose.port.frontends.torch.untouched import kept_tensors
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Arrays, Gradients
 from compose.port.proof.finite_differences import Differences
@@ -104,8 +105,9 @@ class TorchModel:
         """A copy in float64 on these weights, which it does not copy."""
         tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
-        made = [v for m in self.model.modules() for v in vars(m).values() if isinstance(v, torch.Tensor)]
-        memo |= {id(v): v.detach() for v in made if not v.is_leaf}  # what a hook makes again before each call
+        memo |= {
+            id(v): v.detach() for v in kept_tensors(self.model) if not v.is_leaf
+        }  # what a hook makes again before each call
         model = copy.deepcopy(self.model, memo)
         for old, new in zip(self.model.modules(), model.modules()):
             if isinstance(new, torch.nn.RMSNorm) and new.eps is None:  # that of the dtype which it has

@@ -29,7 +29,7 @@ class Derived(Pending):
         node, rule: the node, and the rule that lowers it.
         args, kwargs: the arguments of the rule.
         shape: the source's shape, without a batch.
-        emitted: the value, once it was emitted.
+        emitted: the value, or the values of a node that gives several, once it was emitted.
     """
 
     lowering: Operands
@@ -38,29 +38,45 @@ class Derived(Pending):
     args: Any
     kwargs: Any
     shape: tuple[int, ...]
-    emitted: Value | None = field(default=None)
+    emitted: Any = field(default=None)
 
-    def beside(self, like: Value) -> Value:
-        """The value; its parameters are emitted with another value as their input, which they ignore."""
+    def beside(self, like: Value) -> Any:
+        """The value; its parameters are emitted with another value as their input, which they ignore.
+
+        Of a node that gives several it is the tuple of them, see `part`.
+        """
         if self.emitted is not None:
             return self.emitted
         args = list(self.args)
-        for i in range(0 if self.name in _OF_TABLES else 1 if self.name in _OF_THE_FIRST else len(args)):
-            args[i] = map_aggregate(args[i], lambda v: self._given(v, like))  # pyright: ignore[reportArgumentType]
+        alone = 0 if self.name in _OF_TABLES else 1 if self.name in _OF_THE_FIRST else len(args)
+        for i, arg in enumerate(args):
+            given: Any = (lambda v: self._given(v, like)) if i < alone else beside_of(like)
+            args[i] = map_aggregate(arg, given)
         with self.lowering.at(self.node, like):
-            value: Value = self.lowering.as_source(self.rule(self.lowering, self.node, *args, **self.kwargs))
-        self.emitted = value
-        return value
+            made = self.rule(self.lowering, self.node, *args, **self.kwargs)
+            several = isinstance(made, (tuple, list))
+            self.emitted = tuple(map(self.lowering.as_source, made)) if several else self.lowering.as_source(made)
+        return self.emitted
+
+    def part(self, i: int, node: Any) -> Derived:
+        """One of several results; `node` is the one that takes it."""
+        item = lambda low, node, whole, i: whole[i]
+        return Derived(self.lowering, node, item, (self, i), {}, tuple(node.meta["val"].shape))
 
     @property
     def name(self) -> str:
-        return str(self.node.target).split(".")[1]
+        return str(self.node.target).split(".")[1] if "." in str(self.node.target) else str(self.node.target)
 
     def _given(self, x: Any, like: Value) -> Any:
         if isinstance(x, Derived):
             return x.beside(like)
         known = isinstance(x, (np.ndarray, Weight)) and (self.name in _OF_THE_FIRST or self.name == "cat")
         return alone(self.lowering, x, like) if known or (isinstance(x, Weight) and x.trained) else x
+
+
+def beside_of(like: Value) -> Callable[[Any], Any]:
+    """What gives the value of an expression, with another value as its input, and anything else as it is."""
+    return lambda x: x.beside(like) if isinstance(x, Derived) else x
 
 
 def rows(lowering: Operands, table: Weight, places: np.ndarray) -> Value:

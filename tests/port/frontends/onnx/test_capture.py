@@ -57,7 +57,7 @@ def test_control_flow():
     turns = [node("Identity", "go", "on"), node("Neg", "v", "w")]
     body = helper.make_graph(turns, "body", [number, boolean, helper.make_empty_tensor_value_info("v")], ends)
     loop = helper.make_node("Loop", ["", "c", "x"], ["y"], name="the_Loop", body=body)
-    with pytest.raises(PortError, match=r"known number of turns, got onnx\.Loop at node the_Loop"):
+    with pytest.raises(PortError, match=r"known number of iterations, got onnx\.Loop at node the_Loop"):
         port.from_onnx(written([*nodes, loop]))
 
 

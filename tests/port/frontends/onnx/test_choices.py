@@ -1,4 +1,4 @@
-"""If by data, proven in both ways and against onnx's own reference."""
+"""If by data, proven in both branches and against onnx's own reference."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_both_ways_are_those_of_the_file(made):
     file, example = made(), IMAGES if made is images else X
     onnx.checker.check_model(file)
     ported = port.from_onnx(file, example)
-    assert any(row.check == "ways" for row in ported.verify("gradients").rows)
+    assert any(row.check == "branches" for row in ported.verify("gradients").rows)
     assert "choose(" in ported.source
     ours = lambda x: np.moveaxis(x, 1, -1)
     for x in (example, -example, 3 * example, 0 * example, abs(example), example[:1] - np.float32(0.1)):
@@ -115,7 +115,7 @@ def test_results_of_other_shapes_are_refused():
     file = model(
         either(["k"], first, way([node("Neg", ["x"], ["o"])], ["o"], (), None)), node("Add", ["x", "k"], ["y"])
     )
-    with pytest.raises(PortError, match="two ways whose results have one shape and type"):
+    with pytest.raises(PortError, match="two branches whose results have one shape and type"):
         port.from_onnx(file, X)
 
 

@@ -1,4 +1,4 @@
-"""`tf.cond` by data, proven in both ways and against the functions themselves."""
+"""`tf.cond` by data, proven in both branches and against the functions themselves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bias(x):  # which is no bias of the product, since the other way has none
 @pytest.mark.parametrize("fn", [two, several, shared, nested, bias])
 def test_both_ways_are_those_of_the_function(fn):
     ported = port.from_tf(tf.function(fn), X)
-    assert ported.verify("gradients").rows[-1].check == "ways"
+    assert ported.verify("gradients").rows[-1].check == "branches"
     for x in (X, -X, 3 * X, 0 * X, abs(X), -abs(X), X[:1] - 0.1):
         made = ported.net.apply(ported.params, ported.state, x)[0]
         np.testing.assert_allclose(made, fn(tf.constant(x)), rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""`torch.cond`, proven in both ways and against the modules themselves."""
+"""`torch.cond`, proven in both branches and against the modules themselves."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Images(nn.Module):
 def test_both_ways_are_those_of_the_module(cls):
     model, example = cls().eval(), IMAGES if cls is Images else X
     ported = port.from_torch(model, example)
-    assert any(row.check == "ways" for row in ported.verify("step").rows)
+    assert any(row.check == "branches" for row in ported.verify("step").rows)
     assert "choose(" in ported.source
     ours = lambda x: x.detach().movedim(1, -1).numpy()
     for x in (example, -example, 3 * example, 0 * example, abs(example), example[:1] - 0.1):

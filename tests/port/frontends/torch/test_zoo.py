@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.zoo import TRANSFORMERS, timm_model, transformer
+from benchmarks.zoo import timm_model, transformer
 from compose import generate, port
 from compose.core.errors import PortError
 from tests import zoo
 
 zoo.needs("torchvision", "timm", "transformers")
 TIMM = {"vit_tiny_patch16_224": {"img_size": 64}, "mixer_s32_224": {"img_size": 64}, "repvgg_a0": {}}
-REFUSED = {"swin": "the same numbers for each example", "wav2vec2": "weight_norm over what reaches one output"}
+PROVEN = (
+    "bert", "distilbert", "albert", "mpnet", "gpt2", "gpt_neox", "llama", "mistral", "qwen3", "phi", "t5", "bart",
+    "deberta_v2", "roformer", "gpt_oss", "vit", "dinov2", "dinov3_vit", "convnext", "swin", "beit", "siglip_vision",
+    "segformer", "wav2vec2", "clip_text", "clip_vision", "whisper",
+)  # fmt: skip
 
 
 def ids(batch: int, time: int) -> torch.Tensor:
     return torch.randint(3, 60, (batch, time), generator=torch.Generator().manual_seed(time))
-
-
-PROVEN = [name for name in TRANSFORMERS if name not in REFUSED]
 
 
 @pytest.mark.slow
@@ -31,11 +32,18 @@ def test_transformers(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REFUSED)
-def test_transformers_that_no_layer_computes_yet_are_refused(name):
-    model, *inputs = transformer(name)
-    with pytest.raises(PortError, match=REFUSED[name]):
+def test_results_whose_sizes_depend_on_data_are_refused():
+    model, *inputs = transformer("xmod")
+    with pytest.raises(PortError, match="sizes do not depend on the input's numbers"):
         port.from_torch(model, *inputs)
+
+
+@pytest.mark.slow
+def test_experts_are_read_in_the_implementation_that_the_report_names():
+    model, *inputs = transformer("mixtral")
+    before = model.model.config._experts_implementation
+    ported = port.from_torch(model, *inputs)
+    assert "batched_mm" in str(ported.verify("gradients")) and model.model.config._experts_implementation == before
 
 
 @pytest.mark.slow

@@ -12,6 +12,9 @@ from compose.port.frontends.torch.registry import rule
 
 @rule("aten.batch_norm")
 def _batch_norm(low, node, x, scale, bias, mean, var, training, momentum, epsilon, cudnn=False):
+    if mean is None and scale is None and bias is None and x.ndim == 3 and x.shape[0] == 1:
+        standardized = layer_norm(axes=1, epsilon=epsilon, scale=False, bias=False)  # a kernel, as in BiT
+        return low.emit(standardized, low.as_source(x))
     if training or mean is None:
         raise PortError("batch norm with running statistics; track_running_stats=False normalises by each batch")
     x = low.channels_last(x) if x.ndim > 2 else low.whole(x)

@@ -84,6 +84,8 @@ def _repeat(low, node, x, times, *args):
     if isinstance(x, Weight):
         raise PortError("a parameter that is repeated along axes of length 1")
     after, x = low.shape, low.as_source(x.value() if isinstance(x, Pending) else x)
+    if times[0] and times[0] % BATCH == 0 and shape[0] % BATCH and node.meta["val"].is_floating_point():
+        return _repeated_for_each(low, x, (times[0] // BATCH, *times[1:]), after)
     return low.emit(word("ops.tile")(reps=tuple(times)), x, shape=after, axes=identity_axes(len(after)))
 
 
@@ -122,7 +124,17 @@ def _for_each(low, x, after: tuple[int, ...]):
     zeros = emitted(low, word("ops.zeros_like"), first, shape=(BATCH,))
     apart = emitted(low, word("ops.reshape")(shape=(-1, *(1,) * (rank - 1))), zeros, shape=(BATCH, *(1,) * (rank - 1)))
     wide = emitted(low, word("ops.broadcast_to")(shape=(1, *after[1:])), x, shape=(1, *after[1:]))
-    return emitted(low, word("ops.add"), wide, apart)
+    return emitted(low, word("ops.add"), wide, apart, shape=after)
+
+
+def _repeated_for_each(low, x, times: tuple[int, ...], after: tuple[int, ...]):
+    """A value without a batch, such as a table of distances, repeated so many times for each example."""
+    inner = (after[0] // BATCH, *after[1:])
+    if x.shape != inner:
+        x = emitted(low, word("ops.tile")(reps=times), x, shape=inner)
+    whole = _for_each(low, emitted(low, word("ops.expand_dims")(axis=0), x, shape=(1, *inner)), (BATCH, *inner))
+    low.sized = True
+    return low.reshaped(whole, after, BATCH, flattens=False)
 
 
 def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""`lax.cond` and `lax.switch`, proven in both ways and against the functions themselves."""
+"""`lax.cond` and `lax.switch`, proven in both branches and against the functions themselves."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def bias(p, x):  # which is no bias of the product, since the other way has none
 @pytest.mark.parametrize("fn", [two, one_of_four, nested, shared, rows, several, counted, of_batch, bias])
 def test_both_ways_are_those_of_the_function(fn):
     ported = port.from_jax(fn, P, X)
-    assert ported.verify("gradients").rows[-1].check == "ways"
+    assert ported.verify("gradients").rows[-1].check == "branches"
     assert "choose(" in ported.source
     for x in (X, -X, 3 * X, 0 * X, abs(X), -abs(X), X[:1] - 0.1, np.concatenate([X, X]) + 0.2):
         made = ported.net.apply(ported.params, ported.state, x)[0]

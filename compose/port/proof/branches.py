@@ -1,4 +1,4 @@
-"""The ways of choices by data that the inputs of a proof take: a way that none takes is not proven."""
+"""The branches of choices by data that the inputs of a proof take: one that none of them takes is not proven."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compose.port.result import Result, exact
 
 _DRAWN = 30  # inputs that are drawn
 Inputs = list[np.ndarray]
-Way = tuple[tuple[int, ...], bool]  # a choice, by its place in the graph, and what its condition is
+Branch = tuple[tuple[int, ...], bool]  # a choice, by its place in the graph, and what its condition is
 
 _OF_FLOATS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     np.negative, np.abs, lambda x: -np.abs(x), lambda x: 10 * x, lambda x: -10 * x, lambda x: 0.1 * x,
@@ -33,14 +33,14 @@ def has_choices(port: Result) -> bool:
     return any(op.bodies for op in port.graph.ops)
 
 
-def every_way(port: Result, arrays: Arrays, tried: list[Inputs], also: Iterable[Inputs]) -> tuple[list[Inputs], str]:
-    """Inputs each of which takes a way that none before it takes, and the first choice of which no input takes a way.
+def every_branch(port: Result, arrays: Arrays, tried: list[Inputs], also: Iterable[Inputs]) -> tuple[list[Inputs], str]:
+    """Inputs each of which takes a branch that none before it takes, and the first choice with a branch never taken.
 
     Args:
         tried: the inputs that the proof compares at anyway.
         also: further ones, which are all returned; variants of the examples are tried after them.
     """
-    every, also = dict(_ways(port.graph.ops, ())), list(also)
+    every, also = dict(_branches(port.graph.ops, ())), list(also)
     left = set(every).difference(*(_taken(port, arrays, inputs) for inputs in (*tried, *also)))
     more = []
     for inputs in _variants(tried[0]):
@@ -50,45 +50,45 @@ def every_way(port: Result, arrays: Arrays, tried: list[Inputs], also: Iterable[
         if taken and _runs(port, arrays, inputs):
             more.append(inputs)
             left -= taken
-    missed = next((way for way in every if way in left), None)
+    missed = next((branch for branch in every if branch in left), None)
     return [*also, *more], "" if missed is None else _said(every[missed], missed[1])
 
 
-def _said(op: Op, way: bool) -> str:
+def _said(op: Op, branch: bool) -> str:
     where = f" at {op.where}" if op.where else ""
     return (
-        f"the choice{where}: its condition is {not way} for every input that was tried, so that its other way is not "
+        f"the choice{where}: its condition is {not branch} for every input that was tried, so its other branch is not "
         "proven; give inputs for which it is not: verify(also=[inputs])"
     )
 
 
-def _ways(ops: Iterable[Op], place: tuple[int, ...]) -> Iterator[tuple[Way, Op]]:
-    """All ways of all choices, each with its choice."""
+def _branches(ops: Iterable[Op], place: tuple[int, ...]) -> Iterator[tuple[Branch, Op]]:
+    """All branches of all choices, each with its choice."""
     for op in ops:
-        for way, body in zip((True, False), op.bodies):
-            yield ((*place, op.output), way), op
-            yield from _ways(body.ops, (*place, op.output, int(way)))
+        for branch, body in zip((True, False), op.bodies):
+            yield ((*place, op.output), branch), op
+            yield from _branches(body.ops, (*place, op.output, int(branch)))
 
 
-def _taken(port: Result, arrays: Arrays, inputs: Inputs) -> set[Way]:
-    """The ways that the layers of the graph take, one after the other."""
-    taken: set[Way] = set()
+def _taken(port: Result, arrays: Arrays, inputs: Inputs) -> set[Branch]:
+    """The branches that the layers of the graph take, one after the other."""
+    taken: set[Branch] = set()
     values = dict(zip(port.graph.inputs, map(jnp.asarray, port.ours(inputs))))
     _run(port.graph.ops, values, arrays, (), taken)
     return taken
 
 
 def _run(
-    ops: Iterable[Op], values: dict[int, Any], arrays: Arrays, place: tuple[int, ...], taken: set[Way]
+    ops: Iterable[Op], values: dict[int, Any], arrays: Arrays, place: tuple[int, ...], taken: set[Branch]
 ) -> dict[int, Any]:
     for op in ops:
         given = [values[v] for v in op.inputs]
         if op.bodies:
-            way = bool(np.asarray(given[0]).item())
-            taken.add(((*place, op.output), way))
-            body = op.bodies[0 if way else 1]
+            branch = bool(np.asarray(given[0]).item())
+            taken.add(((*place, op.output), branch))
+            body = op.bodies[0 if branch else 1]
             inside = dict(zip(body.inputs, given[1:]))
-            values[op.output] = _run(body.ops, inside, arrays, (*place, op.output, int(way)), taken)[body.outputs]
+            values[op.output] = _run(body.ops, inside, arrays, (*place, op.output, int(branch)), taken)[body.outputs]
         else:
             values[op.output] = _applied(op, given, arrays)
     return values
@@ -105,7 +105,7 @@ def _applied(op: Op, given: list[Any], arrays: Arrays) -> Any:
 
 
 def _variants(inputs: Inputs) -> Iterator[Inputs]:
-    """The inputs changed in many ways: all of them, then each alone."""
+    """The inputs, changed: all of them, then each alone."""
     rng = np.random.default_rng(23)
     for i in range(len(_OF_FLOATS)):
         yield [_changed(x, i) for x in inputs]

@@ -1,4 +1,4 @@
-"""A proof compares in both ways of every choice, or says that it does not."""
+"""A proof compares in both branches of every choice, or says that it does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def choice(at):
     return lambda p, x: lax.cond(x.sum() > at, lambda x: jnp.tanh(x @ p["w"]), lambda x: x @ p["v"], x)
 
 
-def test_a_fault_in_the_way_that_the_examples_do_not_take():
+def test_a_fault_in_the_branch_that_the_examples_do_not_take():
     ported = port.from_jax(choice(0.0), P, -abs(X))
     ways = ported.net["join"]
     faulty = ported.net.replace("join", ways.but(layers=(fc(4, bias=False), ways.layers[1])))
@@ -28,7 +28,7 @@ def test_a_fault_in_the_way_that_the_examples_do_not_take():
         ported.verify("outputs")
 
 
-def test_a_way_that_no_input_takes_is_said():
+def test_a_branch_that_no_input_takes_is_said():
     ported = port.from_jax(choice(1e6), P, X)
     with pytest.raises(PortError, match=r"its condition is False for every input that was tried.*also=\[inputs\]"):
         ported.verify("outputs")
