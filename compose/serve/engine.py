@@ -83,7 +83,7 @@ class Engine:
     def _seen_independent(self) -> bool:
         """Whether the outputs for an example are the same alone, at any place of a batch, and among any others."""
         most = self.sizes[-1]
-        given, others = self._examples(0), self._examples(1)
+        given = self._examples(0)
         alone = {i: self._predict([a[i : i + 1] for a in given]) for i in {0, most - 1, *(s - 1 for s in self.sizes)}}
         for size in self.sizes:
             ys = self._predict([a[:size] for a in given])
