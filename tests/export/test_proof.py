@@ -28,7 +28,7 @@ def test_infinity_is_not_nan(got, want):
 
 def test_bfloat16_is_compared_as_floats():
     want = jnp.array([1.0, 2.0], jnp.bfloat16)
-    near = np.asarray(want + jnp.array([0.0, 2**-7], jnp.bfloat16))
+    near = np.asarray(want + jnp.array([0.0, 2**-6], jnp.bfloat16))
     assert 0 < difference(near, np.asarray(want))[0] < TOLERANCE["bfloat16"]
 
 
