@@ -136,19 +136,21 @@ class Engine:
         """The outputs, and whether all of them have the batch as their first axis."""
         batch = max(2, self.sizes[-1])
         try:
-            found = self._trace(batch)
+            found, made = self._trace(batch)
         except LayerError:  # a network for one example at a time
-            found = self._trace(1)
-        leaves = jax.tree.leaves(found.value)
+            found, made = self._trace(1)
+        leaves = jax.tree.leaves(made)
         by_row = all(leaf.shape and leaf.shape[0] == batch for leaf in leaves)
         names = output_names(found) or _numbered("output", len(leaves))
         cut = lambda leaf: tuple(leaf.shape[1:])
         return tuple(Slot(n, cut(leaf), np.dtype(leaf.dtype)) for n, leaf in zip(names, leaves)), by_row
 
-    def _trace(self, batch: int) -> Outputs:
+    def _trace(self, batch: int) -> tuple[Outputs, Any]:
+        """The layers of the network, and what it returns, in float32 from inputs in half precision."""
         specs = jax.tree.map(lambda s: jax.ShapeDtypeStruct((batch, *s.shape[1:]), s.dtype), self.trained.inputs)
         planned = plan(self.trained.net, specs)
-        return traced(self.trained.net, planned.param_specs(), planned.state_specs(), specs)
+        found = traced(self.trained.net, planned.param_specs(), planned.state_specs(), specs)
+        return found, jax.eval_shape(self._forward, self.trained.params, self.trained.state, specs)
 
 
 def _numbered(word: str, count: int) -> tuple[str, ...]:

@@ -88,6 +88,13 @@ def test_several_inputs_and_outputs_have_names():
         engine.check([given[0], given[1][:2]])
 
 
+def test_outputs_have_the_dtype_that_predict_gives():
+    model = trained(fc(2), spec(3, dtype="float16"))
+    engine, x = warm(model), rows(3, 3).astype(np.float16)
+    (y,) = engine.run([x])
+    assert engine.outputs[0].datatype == "FP32" and y.dtype == model.predict(x).dtype == np.float32
+
+
 def test_ids_beyond_the_table_are_refused_without_a_place_in_a_source_file():
     engine = warm(trained(compose_seq(embedding(7, 4), flatten, fc(2)), spec(3, dtype=int)))
     engine.check([np.zeros((1, 3), np.int32)])

@@ -77,6 +77,8 @@ class Graph:
         """The name of the initializer with these values; equal constants share one, weights have their own."""
         weight = self.weight_names.get(id(array))
         array = np.asarray(array)
+        if array.dtype.kind in "Oc":
+            raise ExportError("operations on real numbers, since ONNX has no complex ones", "complex numbers")
         key = weight[1] if weight else (array.dtype.name, array.shape, array.tobytes())
         if key not in self._same:
             named = weight[1] if weight else f"{path}/constant" if path else "constant"

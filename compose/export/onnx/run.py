@@ -18,6 +18,10 @@ class Session:
         self.model = model
         self.inputs = [i.name for i in model.graph.input]
         self.name = "onnxruntime"
+        outside = (*model.graph.input, *model.graph.output)
+        if any(v.type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16 for v in outside):  # NumPy has none for it
+            self._use_reference()
+            return
         try:
             import onnxruntime
         except ImportError:

@@ -41,8 +41,10 @@ class Writer(Walk):
         with self.at(key):
             try:
                 rule = registry.rule_of(layer)
-                written = rule is not None and not self._leaves_out_padding(layer, x)
-                y = rule(self, layer, params, state, x) if written else NotImplemented
+                if rule is None or self._leaves_out_padding(layer, x):
+                    y = NotImplemented
+                else:
+                    y = rule(self, layer, params, state, x)
                 if y is NotImplemented:
                     from compose.export.onnx.program import written_as_program
 

@@ -12,6 +12,7 @@ import compose
 from compose import (
     batch_norm,
     bidirectional,
+    clip,
     compose_seq,
     concat,
     conv,
@@ -167,3 +168,21 @@ def test_the_arrays_of_the_network_are_left_alone():
     before = jax.tree.map(np.array, params)
     to_onnx(IMAGES, params, state, spec(8, 8, 3), proof=False)
     assert all(map(np.array_equal, jax.tree.leaves(before), jax.tree.leaves(params)))
+
+
+def test_the_first_of_truth_values_and_one_bound():
+    """A bound that is not given is none, for infinity too."""
+    import onnxruntime
+
+    net = graph(lambda x: (ops.argmax(axis=1)(ops.greater(x, 0.0)), clip(min=0.0)(x)))
+    made = to_onnx(net, {}, {}, spec(3))
+    run = onnxruntime.InferenceSession(made.model.SerializeToString())
+    place, y = run.run(None, {"x": np.array([[-1, 2, np.inf]], np.float32)})
+    assert place.tolist() == [1] and y.tolist() == [[0, 2, np.inf]]
+
+
+def test_the_magnitude_of_a_spectrum_and_what_else_is_complex():
+    made = written(compose_seq(ops.rfft, ops.abs), 8)
+    assert made.report is not None and made.report.largest < 1e-6
+    with pytest.raises(ExportError, match="log_0: expected .*no complex ones"):
+        written(compose_seq(ops.rfft, ops.log, ops.real), 8)

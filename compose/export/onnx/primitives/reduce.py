@@ -36,6 +36,7 @@ def all_or_any(writer, equation, x):
 def place(writer, equation, x):
     op = "ArgMax" if equation.primitive.name == "argmax" else "ArgMin"
     (axis,) = equation.params["axes"]
+    x = writer.cast(x, np.int32) if np.dtype(x.dtype) == bool else x
     y = writer.node(op, x, axis=axis, keepdims=0, shape=out(equation)["shape"], dtype=np.int64)
     return writer.cast(y, equation.params["index_dtype"])
 

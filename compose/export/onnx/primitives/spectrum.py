@@ -58,6 +58,13 @@ def imag(writer, equation, z):
     return z.imag
 
 
+@primitive("abs")
+def magnitude(writer, equation, z):
+    if not isinstance(z, Complex):
+        return writer.node("Abs", z)
+    return writer.node("Sqrt", writer.node("Add", *(writer.node("Mul", part, part) for part in (z.real, z.imag))))
+
+
 @primitive("complex")
 def complex_(writer, equation, a, b):
     return Complex(a, b)

@@ -64,7 +64,10 @@ def clipped(writer, layer, p, s, x):
         low, high = (given.get(n, d) for n, d in zip(names[layer.fn], defaults[layer.fn]))
     if integers(x) or (low is not None and high is not None and low > high):
         return NotImplemented
-    return writer.node("Clip", x, *(None if v is None else writer.scalar(v, x) for v in (low, high)))
+    if low is None or high is None:  # onnxruntime's Clip takes the largest finite number for a bound that is not given
+        bound, op = (high, "Min") if low is None else (low, "Max")
+        return x if bound is None else writer.node(op, x, writer.scalar(bound, x))
+    return writer.node("Clip", x, *(writer.scalar(v, x) for v in (low, high)))
 
 
 @writes(hard_sigmoid)
