@@ -184,5 +184,5 @@ def test_the_first_of_truth_values_and_one_bound():
 def test_the_magnitude_of_a_spectrum_and_what_else_is_complex():
     made = written(compose_seq(ops.rfft, ops.abs), 8)
     assert made.report is not None and made.report.largest < 1e-6
-    with pytest.raises(ExportError, match="log_0: expected .*no complex ones"):
+    with pytest.raises(ExportError, match=r"log_0: expected .*no complex ones"):
         written(compose_seq(ops.rfft, ops.log, ops.real), 8)
