@@ -107,8 +107,9 @@ def example(given: Any, batch: int, padding: tuple[float, ...] = ()) -> Any:
     noise, shape = np.random.default_rng(batch), (batch, *given.shape[1:])
     if jnp.issubdtype(given.dtype, jnp.floating):
         drawn = noise.normal(size=shape)
-        for i in range(batch if padding and len(shape) > 2 else 0):
-            drawn[i, 1 + i % shape[1] :] = padding[i % len(padding)]
+        steps = given.shape[1] if padding and len(shape) > 2 else 0
+        for i in range(batch if steps else 0):
+            drawn[i, 1 + i % steps :] = padding[i % len(padding)]
         return drawn.astype(given.dtype)
     return noise.integers(0, 2, shape).astype(given.dtype)
 
