@@ -267,7 +267,7 @@ def test_losses_without_targets():
     assert fit(net, X, None, loss="triplet", verbose=False).history[0]["loss"] > 0
     one = fit(fc(2), X, None, loss=lambda p, t: p**2, verbose=False)
     assert one.history[0]["loss"] > 0
-    with pytest.raises(ConfigError, match="one array of targets for mse"):
+    with pytest.raises(ConfigError, match="targets for the loss mse, got none"):
         fit(fc(2), X, None, loss="mse", verbose=False)
     with pytest.raises(ConfigError, match="a tuple of 3 outputs"):
         fit(fc(2), X, None, loss="triplet", verbose=False)
