@@ -10,7 +10,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from compose.port.frontends.torch.branching import plain_choices
-from compose.port.frontends.torch.untouched import caches_cleared
+from compose.port.frontends.torch.untouched import uncached
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ class Call:
     def run(self, model: torch.nn.Module, tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
         """The outputs for other tensors, as a flat list. The tensors are copied, since a model may write to them."""
         args, kwargs = self.of_tensors(x.clone() for x in tensors).arguments
-        with plain_choices(), caches_cleared(model):
+        with plain_choices(), uncached(model):
             made = model(*args, **kwargs)
         return [o for o in pytree.tree_leaves(made) if isinstance(o, torch.Tensor)]

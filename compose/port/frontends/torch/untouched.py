@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
+import types
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,24 +17,58 @@ from torch.utils import _pytree as pytree
 @contextlib.contextmanager
 def left_as_it_was(model: torch.nn.Module) -> Iterator[None]:
     """Undo, after the `with` block, what it assigned to the model's modules, their buffers, lists and dicts."""
-    with caches_cleared(model), _attributes_restored(model):
+    with uncached(model), _attributes_restored(model):
         yield
 
 
 @contextlib.contextmanager
-def caches_cleared(model: torch.nn.Module) -> Iterator[None]:
-    """Empty, before the `with` block and after it, the `functools.lru_cache`s of the files that define the model.
+def uncached(model: torch.nn.Module) -> Iterator[None]:
+    """In the `with` block, functions under `functools.lru_cache` in the files that define the model compute anew.
 
-    A function that keeps the tensors it made, as positions of patches, would give those of one trace to the next call.
+    One that keeps the tensors it made, as positions of patches, would give those of a trace to the next call.
     """
-    caches = list(_caches(model))
-    for cache in caches:
-        cache.cache_clear()
+    undo: list[Callable[[], Any]] = []
     try:
+        for owner in _owners(model):
+            for name, value in list(vars(owner).items()):
+                undo += _uncached(owner, name, value)
         yield
     finally:
-        for cache in caches:
-            cache.cache_clear()
+        for step in reversed(undo):
+            step()
+
+
+def _owners(model: torch.nn.Module) -> Iterator[Any]:
+    """The files that define the model's modules, and the classes in them."""
+    names = dict.fromkeys(type(m).__module__ for m in model.modules())
+    for file in (sys.modules[n] for n in names if n in sys.modules and not n.startswith("torch.")):
+        yield file
+        yield from (c for c in list(vars(file).values()) if isinstance(c, type) and c.__module__ == file.__name__)
+
+
+def _uncached(owner: Any, name: str, value: Any) -> Iterator[Callable[[], Any]]:
+    """Put what a cache wraps in the place of it; for each place what puts the cache back."""
+    wrapper = type(value) if isinstance(value, (staticmethod, classmethod)) else lambda f: f
+    function = getattr(value, "__func__", value)
+    if _is_cache(function):
+        setattr(owner, name, wrapper(function.__wrapped__))
+        yield lambda: setattr(owner, name, value)
+    cells = getattr(function, "__closure__", None) if isinstance(function, types.FunctionType) else None
+    for cell in (c for c in cells or () if _is_cache(_content(c))):
+        cache, cell.cell_contents = cell.cell_contents, cell.cell_contents.__wrapped__
+        yield lambda cell=cell, cache=cache: setattr(cell, "cell_contents", cache)
+
+
+def _is_cache(function: Any) -> bool:
+    own = str(getattr(function, "__module__", "")).partition(".")[0] != "torch"
+    return own and isinstance(function, functools._lru_cache_wrapper)
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # of a variable that has no value yet
+        return None
 
 
 def kept_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
@@ -40,25 +76,6 @@ def kept_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
     own = ("_parameters", "_buffers", "_modules")
     kept = [[v for name, v in vars(m).items() if name not in own] for m in model.modules()]
     return [v for v in pytree.tree_leaves(kept) if isinstance(v, torch.Tensor)]
-
-
-def _caches(model: torch.nn.Module) -> Iterator[Any]:
-    files = {type(m).__module__ for m in model.modules()}
-    for file in (f for f in files if f in sys.modules and not f.startswith("torch.")):
-        names = list(vars(sys.modules[file]).values())
-        members = (v for c in names if isinstance(c, type) and c.__module__ == file for v in vars(c).values())
-        for function in (*(v for v in names if callable(v) and not isinstance(v, type)), *members):
-            function = getattr(function, "__func__", function)  # of a static method
-            cells = getattr(function, "__closure__", None) or ()
-            inside = (c.cell_contents for c in cells if _is_filled(c))
-            yield from (f for f in (function, *inside) if hasattr(f, "cache_clear"))
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
 
 
 @contextlib.contextmanager

@@ -59,14 +59,18 @@ def test_a_model_gives_the_same_after_a_port(make, used):
     model, x = make().eval(), torch.randn(2, 5, 4)
     expected = make().eval()
     expected.load_state_dict(model.state_dict())
+    positions.cache_clear()
     if used:
         model(x)
+    kept = positions(5, torch.float32) if used else None
     ported = port.from_torch(model, x)
     assert ported.verify("gradients").ok
     for given in (x, torch.randn(2, 3, 4)):  # the port looked at other lengths, too
         theirs = model(given)
         assert type(theirs) is torch.Tensor and theirs.dtype == torch.float32
         torch.testing.assert_close(theirs, expected(given))
+    if used and make is Keeps:
+        assert positions(5, torch.float32) is kept  # nothing that was kept is lost
     y, _ = ported.net.apply(ported.params, ported.state, x.numpy())
     np.testing.assert_allclose(y, model(x).detach().numpy(), atol=1e-5)
 
