@@ -106,6 +106,7 @@ LENGTHS = {
     "half": lambda h: h[:, : h.shape[1] // 2].sum(1),
     "scaled": lambda h: h * h.shape[1] ** -0.5,
     "loop": lambda h: sum(h[:, i] * i for i in range(h.shape[1])),
+    "the last five": lambda h: h[:, -5:].sum(1),
 }
 
 
@@ -126,6 +127,7 @@ FREE = {
     "softmax": lambda h: h.softmax(1),
     "last": lambda h: h[:, -1],
     "as long": lambda h: h[:, : h.shape[1]] * 2,
+    "as long from the end": lambda h: h[:, -h.shape[1] :] * 2,
 }
 
 

@@ -199,7 +199,10 @@ def _slice(low, node, x: Any, axis=0, *where: Any):
     else:
         start, stop, step = (*where, None, None, None)[:3]
         low.sized = low.sized or (stop is not None and x.shape[axis] <= stop < _END)
-        start, stop = start or 0, None if stop is None or stop >= x.shape[axis] else stop
+        if start is not None and start <= -x.shape[axis]:  # all of it for this length, as x[:, -x.shape[1]:] for any
+            start, low.sized = 0, True
+        start = start or 0
+        stop = None if stop is None or stop >= x.shape[axis] else stop
         if (start, stop, step or 1) == (0, None, 1):
             return x
         text = f"{start or ''}:{'' if stop is None else stop}" + (f":{step}" if (step or 1) != 1 else "")
