@@ -1,4 +1,4 @@
-"""`ops.cond` and `ops.switch` by data in a call of one's own, as `choose`: proven in all ways and against the model."""
+"""`ops.cond` and `ops.switch` by data in a call of one's own, as `choose`: proven in all branches and against the model."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Chooses(keras.Model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", Chooses.ways)
-def test_all_ways_are_those_of_the_model(name):
+def test_all_branches_are_those_of_the_model(name):
     keras.utils.set_random_seed(0)
     model = Chooses(name)
     model(X)
     ported = port.from_keras(model, X)
     assert "choose(" in ported.source
-    assert any(row.check == "ways" for row in ported.verify("gradients").rows)
+    assert any(row.check == "branches" for row in ported.verify("gradients").rows)
     for x in (X, -X, 3 * X, 0 * X, abs(X), -abs(X), X[:1] - 0.1):
         np.testing.assert_allclose(ported.net.apply(ported.params, ported.state, x)[0], model(x), rtol=1e-4, atol=1e-5)
