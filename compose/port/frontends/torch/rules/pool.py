@@ -22,6 +22,8 @@ def _rank(node: Any) -> int:
 def _max_pool(low, node, x, size, stride=(), padding=0, dilation=1, ceil_mode=False):
     x, rank = spatial(low, x, _rank(node))
     options = {"dilation": per_axis(dilation, rank)} if per_axis(dilation, rank) != 1 else {}
+    if ceil_mode and not options and _is_whole(x, size, padding, rank):
+        return _of_the_whole(low, x, "max")
     return low.emit(word("max_pool")(**_window(size, stride, padding, rank), **options, ceil_mode=ceil_mode), x)
 
 
@@ -43,11 +45,27 @@ def _avg_pool(low, node, x, size, stride=(), padding=0, ceil_mode=False, count_p
     if divisor is not None and ceil_mode:
         raise PortError(f"an average over the window, got divisor_override={divisor}")
     x, rank = spatial(low, x, _rank(node))
+    if ceil_mode and _is_whole(x, size, padding, rank):
+        return _of_the_whole(low, x, "avg")
     counts = count_padding or divisor is not None
     layer = word("avg_pool")(**_window(size, stride, padding, rank), ceil_mode=ceil_mode, count_padding=counts)
     made = low.emit(layer, x)
     n = math.prod(size) if len(size) == rank else size[0] ** rank
     return made if divisor is None else low.each(word("scale")(by=n / divisor), made)
+
+
+def _is_whole(x: Any, size: Any, padding: Any, rank: int) -> bool:
+    """Whether a window is longer than all of the space, which torch then cuts off at its end."""
+    sizes = size if isinstance(size, (tuple, list)) else (size,)
+    windows = sizes if len(sizes) == rank else sizes * rank
+    lengths = x.shape[2:]
+    longer = all(n <= window for n, window in zip(lengths, windows)) and any(map(int.__lt__, lengths, windows))
+    return per_axis(padding, rank) == 0 and longer
+
+
+def _of_the_whole(low: Any, x: Any, kind: str) -> Any:
+    low.sized = True
+    return low.emit(word(f"global_{kind}_pool")(keepdims=True), x)
 
 
 def _window(size, stride, padding, rank: int) -> dict[str, Any]:
