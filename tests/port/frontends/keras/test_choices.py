@@ -1,4 +1,4 @@
-"""`ops.cond` and `ops.switch` by data in a call of one's own, as `choose`: proven in all branches and against the model."""
+"""`ops.cond` and `ops.switch` by data in a call of one's own, as `choose`, proven in all branches."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ LONGER = {
     "avg": (nn.AvgPool2d(320, ceil_mode=True), (2, 3, 2, 3), "global_avg_pool(keepdims=True)"),
     "one step": (nn.AvgPool2d(320, ceil_mode=True, count_include_pad=False), (2, 3, 1, 1), "global_avg_pool"),
     "as long along one axis": (nn.AvgPool2d((2, 9), ceil_mode=True), (2, 3, 2, 3), "global_avg_pool"),
-    "max": (nn.MaxPool1d(7, stride=2, ceil_mode=True), (2, 3, 5), "global_max_pool(keepdims=True)"),
+    "max": (nn.MaxPool1d(7, stride=5, ceil_mode=True), (2, 3, 5), "global_max_pool(keepdims=True)"),
 }
 
 
