@@ -110,7 +110,7 @@ def test_the_function_of_a_lambda_is_traced_and_one_that_trains_otherwise_refuse
 
 def test_missing_layers_are_listed_at_once(monkeypatch):
     without = lambda cls: None if cls in (L.Solarization, L.MixUp) else class_rule(cls)
-    for module in ("inlining", "lower"):
+    for module in ("inlining", "rule_application"):
         monkeypatch.setattr(f"compose.port.frontends.keras.{module}.class_rule", without)
         monkeypatch.setattr(f"compose.port.frontends.keras.{module}.named_rule", lambda name: None)
     model = keras.Sequential([keras.Input((5, 5, 3)), L.Solarization(name="erase"), L.Conv2D(2, 3), L.MixUp()])
