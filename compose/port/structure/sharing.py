@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
 
 from compose.combinators import share
 from compose.combinators.share import Shared
 from compose.core.errors import PortError
 from compose.layers.dense import fc
 from compose.port.ir.weights import Constant, View
+from compose.port.lowering.unsupported import NoValue
 from compose.port.structure.piece import Piece
+
+T = TypeVar("T")
 
 
 class Unshared(PortError):
@@ -23,6 +28,27 @@ class Unshared(PortError):
         (first, used), *_ = layers.items()
         super().__init__(f"the weight {first!r} is used by layers that differ, and cannot be shared: {used}")
         self.sources = frozenset(layers)
+
+
+def with_values(port: Callable[[frozenset[str]], T]) -> T:
+    """What `port` makes, given the names of the weights that are values from the start, since layers which differ read
+    them. They are found one after the other, by its errors.
+
+    Raises the first `PortError` that led to a value if the last attempt fails, too.
+    """
+    apart: frozenset[str] = frozenset()
+    refusal: PortError | None = None
+    while True:
+        try:
+            return port(apart)
+        except (NoValue, Unshared) as e:
+            if e.sources <= apart:
+                raise
+            refusal, apart = refusal or e, apart | e.sources
+        except PortError as e:
+            if refusal is None:
+                raise
+            raise refusal from e
 
 
 def share_all(piece: Piece) -> Piece:

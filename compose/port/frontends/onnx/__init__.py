@@ -10,7 +10,7 @@ from compose.core.errors import PortError
 from compose.port.frontends.onnx.registry import registry
 from compose.port.lowering.unsupported import NoValue
 from compose.port.ported import Ported
-from compose.port.structure.sharing import Unshared
+from compose.port.structure.sharing import with_values
 
 
 def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: bool = False) -> Ported:
@@ -44,20 +44,12 @@ def from_onnx(source: Any, *inputs: Any, channels_first: bool = False, partial: 
     wide: onnx.ModelProto = widened(file.read)
     name = Path(source).stem if isinstance(source, (str, Path)) else file.read.graph.name or "model"
     forms = [wide] if file.plain is file.read else [widened(file.plain), wide]
-    apart: frozenset[str] = frozenset()  # the weights that layers which differ read, each by one `parameter`
-    refusal: PortError | None = None
-    while True:
-        try:
-            examples, graph = _read(file.read, wide, inputs, name, channels_first, partial, apart)
-            return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
-        except (NoValue, Unshared) as e:
-            if e.sources <= apart:
-                raise
-            refusal, apart = refusal or e, apart | e.sources
-        except PortError as e:
-            if refusal is None:
-                raise
-            raise refusal from e
+
+    def port(apart: frozenset[str]) -> Ported:
+        examples, graph = _read(file.read, wide, inputs, name, channels_first, partial, apart)
+        return Ported.of(graph, OnnxModel(forms, examples, graph, source), "onnx")
+
+    return with_values(port)
 
 
 def _read(

@@ -9,7 +9,7 @@ from compose.core.errors import LayerError, PortError
 from compose.port.frontends.torch.registry import registry
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
-from compose.port.structure.sharing import Unshared
+from compose.port.structure.sharing import with_values
 
 
 def from_torch(
@@ -42,22 +42,15 @@ def from_torch(
     from compose.port.frontends.torch.reference import TorchModel
 
     options = {"channels_first": channels_first, "fixed_batch": fixed_batch, "partial": partial}
-    apart: frozenset[str] = frozenset()  # the weights that layers which differ read, each by one `parameter`
-    refusal: Unshared | None = None
-    while True:
+
+    def port(apart: frozenset[str]) -> Ported:
         try:
             made = read(model, *inputs, **options, apart=apart, **named)
             return Ported.of(made.graph, TorchModel(made.model, made.call, made.graph, made.exact), "torch")
-        except Unshared as e:
-            if e.sources <= apart:
-                raise
-            refusal, apart = refusal or e, apart | e.sources
-        except PortError as e:
-            if refusal is None:
-                raise
-            raise refusal from e
         except LayerError as e:
-            raise refusal or PortError(f"a model whose operations its layers can compute, got {e}") from e
+            raise PortError(f"a model whose operations its layers can compute, got {e}") from e
+
+    return with_values(port)
 
 
 class Read(NamedTuple):
