@@ -86,7 +86,15 @@ def _ended(y: Any, calls: list[tuple[Any, Any, Any]], ctx: Context) -> Any:
 
 def as_wide_as(params, x) -> Any:
     """The input, in float32 if it is in half precision and any parameter is not."""
-    halves = [a for a in jax.tree.leaves(x) if a.dtype in HALF]
-    if not halves or all(p.dtype in HALF for p in jax.tree.leaves(params) if jnp.issubdtype(p.dtype, jnp.floating)):
-        return x
-    return jax.tree.map(wide, x)
+    return jax.tree.map(wide, x) if _narrower(x, params) else x
+
+
+def specs_as_wide_as(params, tree) -> Any:
+    """The abstract arrays of what `as_wide_as` makes of inputs like these."""
+    return wide_specs(tree) if _narrower(tree, params) else tree
+
+
+def _narrower(x, params) -> bool:
+    """Whether an input is in half precision and any parameter is not."""
+    halves = any(a.dtype in HALF for a in jax.tree.leaves(x))
+    return halves and any(p.dtype not in HALF for p in jax.tree.leaves(params) if jnp.issubdtype(p.dtype, jnp.floating))

@@ -57,7 +57,7 @@ class Report:
         precision: str | None = None,
     ) -> Report:  # fmt: skip
         """Run both; `run(*arrays)` is the export, which takes the leaves of the inputs and returns those of outputs."""
-        rows, dtype = [], "float32"
+        rows, y = [], []
         predict = jax.jit(lambda params, state, *given: net.apply(params, state, *given)[0])
         for n in BATCHES if batch is None else (batch,):
             examples = examples_of(net, inputs, n)
@@ -68,8 +68,7 @@ class Report:
                 difference(np.asarray(a), np.asarray(b), exact=precision is None) for a, b in zip(made, y, strict=True)
             ]
             rows.append(Row(n, max(e for e, _ in errors), max(m for _, m in errors)))
-            dtype = _computed_in(net, y)
-        return cls(tuple(rows), getattr(run, "name", "the export"), dtype)
+        return cls(tuple(rows), getattr(run, "name", "the export"), _computed_in(net, y))
 
     def check(self, precision: str | None = None, float32_inside: bool = False) -> None:
         """Raise `ExportError` if an error is beyond what the dtype or the precision explains."""

@@ -24,7 +24,7 @@ def like_trained(inputs: Any) -> Iterator[None]:
 
 
 def check_axes(inputs: Any, x: Any) -> None:
-    """Raise `DataError` for inputs with fewer axes than in training, such as one example that is no batch."""
+    """Raise `DataError` for inputs with fewer axes than in training, such as one example without a batch axis."""
     if jax.tree.structure(inputs) != jax.tree.structure(x):
         return
     for spec, given in zip(jax.tree.leaves(inputs), jax.tree.leaves(x)):

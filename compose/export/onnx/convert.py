@@ -13,7 +13,7 @@ from onnx import helper
 from compose.core.errors import ConfigError, LayerError
 from compose.core.layer import Layer
 from compose.core.plan import plan, specs
-from compose.core.precision import as_wide_as
+from compose.core.precision import specs_as_wide_as
 from compose.core.run import as_arrays, check_params, pack
 from compose.export.errors import ExportError
 from compose.export.labels import labels
@@ -49,7 +49,7 @@ def model_of(
     writer = Writer(graph)
     own = writer.named(jax.tree.map(np.asarray, params))
     held = writer.named(jax.tree.map(np.asarray, state))
-    wide = jax.tree.leaves(jax.eval_shape(lambda x: as_wide_as(params, x), specs(given)))
+    wide = jax.tree.leaves(specs_as_wide_as(params, specs(given)))
     given = [writer.cast(v, a.dtype) for v, a in zip(values, wide)]
     try:
         y = writer.layer(net, own, held, jax.tree.unflatten(tree, given))

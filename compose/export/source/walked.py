@@ -12,7 +12,7 @@ from compose import ops
 from compose.core.errors import LayerError
 from compose.core.layer import Layer
 from compose.core.plan import plan, specs
-from compose.core.precision import as_wide_as
+from compose.core.precision import specs_as_wide_as
 from compose.core.run import as_arrays, check_params, pack
 from compose.export.errors import ExportError
 from compose.export.source.code import Code
@@ -30,7 +30,7 @@ def walked(
     tokens = [writer.token() for _ in leaves]
     writer.code = Code(tokens, labels(len(leaves)))
     values = [Value(t, tuple(leaf.shape), np.dtype(leaf.dtype)) for t, leaf in zip(tokens, leaves)]
-    wide = zip(values, jax.tree.leaves(jax.eval_shape(lambda x: as_wide_as(params, x), specs(given))))
+    wide = zip(values, jax.tree.leaves(specs_as_wide_as(params, specs(given))))
     try:
         values = [v if v.dtype == a.dtype else writer.layer(ops.astype(dtype=a.dtype), {}, {}, v) for v, a in wide]
         y = writer.layer(net, params, state, jax.tree.unflatten(tree, values))

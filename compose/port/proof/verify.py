@@ -77,11 +77,9 @@ def _everywhere(port: Result, gradients: bool, also: list[Inputs], seed: int, to
     proofs = [row for row in rows if not row.empty]
     kinds = {row.check for row in proofs}  # it is enough that one of the inputs proves something
     rows = [*proofs, *(row for row in rows if row.empty and (not more or row.check not in kinds))]
-    return (
-        [*rows, Row("branches", "both branches of every choice", 0.0, not missed, missed)]
-        if has_choices(port)
-        else rows
-    )
+    if has_choices(port):
+        rows.append(Row("branches", "both branches of every choice", 0.0, not missed, missed))
+    return rows
 
 
 def _outputs(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:

@@ -218,21 +218,18 @@ class TorchLowering(RuleApplication):
             return made
         args, kwargs = made
         values = _leaves((args, kwargs))
-        like = next((v for v in values if isinstance(v, Value)), None)
-        if like is not None:
-            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         if not any(isinstance(v, (Value, Pending)) or (isinstance(v, Weight) and v.trained) for v in values):
             self.known |= {v.view.source for v in values if isinstance(v, Weight)}
             return folded(node, self.env)
         if name.split(".")[1] in _SAME:
             return args[0]
         args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
-        if like is None:  # of parameters, and of a constant that has rows for each example
+        if not any(isinstance(v, Value) for v in values):  # of parameters; a constant may have rows for each example
             args, kwargs = (map_aggregate(tree, lambda v: of_batch(self, v)) for tree in (args, kwargs))
             values = _leaves((args, kwargs))
-            like = next((v for v in values if isinstance(v, Value)), None)
-            if like is not None:
-                args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
+        like = next((v for v in values if isinstance(v, Value)), None)
+        if like is not None:
+            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match

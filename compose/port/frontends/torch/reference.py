@@ -105,9 +105,8 @@ class TorchModel:
         """A copy in float64 on these weights, which it does not copy."""
         tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         memo = {id(tensors[name]): _like(tensors[name], array) for name, array in arrays.items()}
-        memo |= {
-            id(v): v.detach() for v in kept_tensors(self.model) if not v.is_leaf
-        }  # what a hook makes again before each call
+        made = (v for v in kept_tensors(self.model) if not v.is_leaf)  # what a hook makes again before each call
+        memo |= {id(v): v.detach() for v in made}
         model = copy.deepcopy(self.model, memo)
         for old, new in zip(self.model.modules(), model.modules()):
             if isinstance(new, torch.nn.RMSNorm) and new.eps is None:  # that of the dtype which it has

@@ -47,7 +47,7 @@ def _owners(model: torch.nn.Module) -> Iterator[Any]:
 
 
 def _uncached(owner: Any, name: str, value: Any) -> Iterator[Callable[[], Any]]:
-    """Put what a cache wraps in the place of it; for each place what puts the cache back."""
+    """Replace caches by the functions that they wrap; yields what restores each of them."""
     wrapper = type(value) if isinstance(value, (staticmethod, classmethod)) else lambda f: f
     function = getattr(value, "__func__", value)
     if _is_cache(function):

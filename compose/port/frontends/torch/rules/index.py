@@ -54,6 +54,10 @@ def _of_places(low: Any, x: Any, where: list) -> Value:
     """Elements at places that are values, or in several axes at once."""
     axes, given = indices(low, where)
     x = spread(low, x, low.node.args[0])
+    return _at_places(low, x, axes, given)
+
+
+def _at_places(low: Any, x: Any, axes: tuple[int, ...], given: Sequence[Any]) -> Value:
     return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *given)
 
 
@@ -63,8 +67,7 @@ def _of_table(low: Any, x: Weight, where: list) -> Any:
     if not all(isinstance(places, np.ndarray) for _, places in given):
         raise PortError("a table of parameters indexed with an array of integers")
     if len(given) != 1 or len(x.shape) != 2:
-        axes = tuple(axis for axis, _ in given)
-        return emitted(low, word("index_axes")(**({} if axes == (0,) else {"axes": axes})), x, *(p for _, p in given))
+        return _at_places(low, x, tuple(axis for axis, _ in given), [index for _, index in given])
     ((axis, index),) = given
     if axis == 0:
         return places(low, x, index)
