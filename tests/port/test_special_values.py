@@ -82,7 +82,8 @@ def test_torch():
     for inputs, functions in ((ONE, of_one), (TWO, of_two)):
         for f in functions.values():
             p = port.from_torch(Of(f), *(torch.rand(x.shape) + 0.1 for x in inputs))
-            the_same(p, inputs, f(*map(torch.tensor, inputs)))
+            with torch.backends.mkldnn.flags(enabled=False):  # oneDNN's gelu of infinity is NaN where it uses AVX-512
+                the_same(p, inputs, f(*map(torch.tensor, inputs)))
 
 
 @pytest.mark.slow
