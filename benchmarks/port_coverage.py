@@ -5,7 +5,7 @@
     python benchmarks/port_coverage.py --out torch.jsonl resnet18 vit_b_16     these again
 
 Each model runs in a process of its own, smallest first, so that its memory is returned, and adds one JSON line. Weights
-are random, images as small as the model takes; errors are the largest relative ones in float64 on perturbed weights.
+are random, images as small as the model takes; `source` is how long its code takes to write; errors are the largest relative ones in float64 on perturbed weights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from lines import lines_of
 from zoo import keras_model, keras_models, torch_model, torch_models
 
-COLUMNS = ("model", "parameters", "ported", "graph", "lines", "forward", "gradients", "seconds")
+COLUMNS = ("model", "parameters", "ported", "graph", "lines", "source", "forward", "gradients", "seconds")
 MOST_FOR_GRADIENTS = 150e6  # parameters; above, float64 gradients on both sides do not fit in 24 GiB
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # each compiles for one run
 
@@ -81,8 +81,10 @@ def measure(name: str, ports: Callable, level: str) -> dict[str, Any]:
     row: dict[str, Any] = {"model": name, "ported": False}
     try:
         ported = ports(name, row)
+        asked = time.perf_counter()
         source = ported.source
         row |= {"ported": True, "graph": "graph(" in str(ported.net), "lines": lines_of(source)}
+        row["source"] = time.perf_counter() - asked
         if level == "gradients" and row["parameters"] > MOST_FOR_GRADIENTS:
             level, row["note"] = "outputs", "too large for gradients"
         if level != "none":
@@ -132,7 +134,7 @@ def text(row: dict[str, Any]) -> str:
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
-            return f"{value:.1e}"
+            return f"{value:.1f} s" if key == "source" else f"{value:.1e}"
         return f"{value:,}" if isinstance(value, int) else str(value or "")
 
     note = str(row.get("note", "")).replace("\n", " ")[:160]

@@ -29,11 +29,11 @@ class Generaliser:
         return values if self._match(pattern, term, values) else None
 
     def _common(self, a: Term, b: Term, seen: dict) -> Term:
-        if a == b and not _has_params(a):
+        if a == b and not a.has_params:
             return a
         pairs = self.aligned(a, b)
         if pairs is None:
-            if a.free() or b.free() or _several(a) or _several(b):
+            if a.free or b.free or _several(a) or _several(b):
                 raise Unlike
             return seen.setdefault((a, b), Term("param", f"p{len(seen)}"))
         names, left, right = pairs
@@ -41,7 +41,7 @@ class Generaliser:
 
     def _match(self, pattern: Term, term: Term, values: dict[str, Term]) -> bool:
         if pattern.kind == "param":
-            if term.free() or _several(term):
+            if term.free or _several(term):
                 return False
             return values.setdefault(pattern.head, term) == term
         if pattern == term:
@@ -73,18 +73,14 @@ def substitute(term: Term, values: dict[str, Term]) -> Term:
     """Replace parameters of a term by values."""
     if term.kind == "param":
         return values.get(term.head, term)
-    return term.but(args=tuple(substitute(arg, values) for arg in term.args)) if term.args else term
+    return term.map(lambda arg: substitute(arg, values)) if term.has_params else term
 
 
 def params(term: Term) -> list[str]:
     """The parameters of a pattern, in order of first occurrence."""
-    return list(dict.fromkeys(t.head for t in term.walk() if t.kind == "param"))
+    return list(dict.fromkeys(t.head for t in term.walk() if t.kind == "param")) if term.has_params else []
 
 
 def _several(term: Term) -> bool:
     """Whether a term is a sequence of several values."""
     return term.kind == "items" or (term.kind == "row" and term.head == ("*", ""))
-
-
-def _has_params(term: Term) -> bool:
-    return any(t.kind == "param" for t in term.walk())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 
 from compose.port.codegen.anti_unification import Generaliser, Unlike, params, substitute
@@ -60,7 +61,7 @@ class _Search:
         self.layout = Layout(program.arguments, program.keeps)
         self.size: dict[Term, int] = {}
         self.counts = Counter(
-            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "op", "items") and not t.free()
+            t for body in program.bodies() for t in body.walk() if t.kind in ("call", "op", "items") and not t.free
         )
         self.forms: dict[tuple, list[Term]] = defaultdict(list)
         for term in self.counts:
@@ -153,7 +154,7 @@ def _with_helper(program: Program, pattern: Term) -> Program:
     word: Counter = Counter()
 
     def count(term: Term) -> None:
-        match = general.match(pattern, term) if not term.free() else None
+        match = general.match(pattern, term) if not term.free else None
         if match is not None:
             uses.append(match)
             source_name = program.words.get(_nameless(term))
@@ -180,10 +181,11 @@ def _with_helper(program: Program, pattern: Term) -> Program:
     )
     body = substitute(pattern, dependent | {p: Term("param", q) for p, q in names.items()})
 
+    @functools.cache
     def change(term: Term) -> Term:
-        match = general.match(pattern, term) if not term.free() else None
+        match = general.match(pattern, term) if not term.free else None
         if match is None:
-            return term.but(args=tuple(map(change, term.args))) if term.args else term
+            return term.map(change)
         arguments = {names[p]: change(v) for p, v in match.items() if p in names}
         passed = [p for p in order if arguments[p] != defaults.get(p)]
         if not is_function:

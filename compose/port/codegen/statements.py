@@ -40,7 +40,7 @@ class Statements:
         candidates = []
         for name, part in _named_parts(term, taken):
             value = f"{name} = {self.layout.flat(part)}"
-            if len(value) - len(name) >= 20 and len(value) + indent <= WIDTH and not part.free():
+            if len(value) - len(name) >= 20 and len(value) + indent <= WIDTH and not part.free:
                 rest = _replaced(term, part, Term("atom" if self.layout.keeps(part) else "param", name))
                 candidates.append((self._broken(start, rest, indent), value, rest))
         weight = lambda t: (len(t[0]), max(len(t[1]), *map(len, t[0])))  # few lines, of similar length
@@ -107,4 +107,4 @@ def _named_parts(term: Term, taken: set[str]) -> list[tuple[str, Term]]:
 def _replaced(term: Term, part: Term, new: Term) -> Term:
     if term == part:
         return new
-    return term.but(args=tuple(_replaced(arg, part, new) for arg in term.args)) if term.args else term
+    return term.map(lambda arg: _replaced(arg, part, new))

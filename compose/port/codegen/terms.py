@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from compose.core.printing import Operation, Writer
 from compose.core.registry import known, word
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Term:
     """One node of an expression.
 
@@ -40,8 +40,21 @@ class Term:
     def __hash__(self) -> int:
         return self.__dict__["_hash"]
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Term) or hash(self) != hash(other):
+            return False
+        return (self.kind, self.head, self.names, self.args) == (other.kind, other.head, other.names, other.args)
+
     def but(self, **changes: Any) -> Term:
         return dataclasses.replace(self, **changes)
+
+    def map(self, change: Callable[[Term], Term]) -> Term:
+        """The term with each part changed; itself if none is."""
+        args = tuple(map(change, self.args))
+        same = all(new is old for new, old in zip(args, self.args))
+        return self if same else Term(self.kind, self.head, args, self.names)
 
     def walk(self) -> Iterator[Term]:
         yield self
@@ -55,14 +68,20 @@ class Term:
         """The parts with the names that they are passed by; of a `graph` or `share` at most the last has one."""
         yield from zip((None,) * (len(self.args) - len(self.names)) + self.names, self.args)
 
-    def free(self) -> set[str]:
+    @functools.cached_property
+    def free(self) -> frozenset[str]:
         """The variables of enclosing lambdas that occur in the term."""
         if self.kind == "local":
-            return {self.head.split(".")[0]}
-        inside = set().union(*(arg.free() for arg in self.args)) if self.args else set()
+            return frozenset((self.head.split(".")[0],))
+        inside = frozenset().union(*(arg.free for arg in self.args))
         if self.kind == "loop":
             return inside - {self.head[0]}
         return inside - {self.head} if self.kind == "share" else inside
+
+    @functools.cached_property
+    def has_params(self) -> bool:
+        """Whether parameters of a helper occur in the term."""
+        return self.kind == "param" or any(arg.has_params for arg in self.args)
 
 
 def atom(text: str) -> Term:
