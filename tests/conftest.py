@@ -10,6 +10,8 @@ import jaxlib
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Threads of OpenMP wait for each other by spinning: those of two workers on two cores double the time of torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Compiling is most of what tests cost, and their programs run once. Before jaxlib 0.11, XLA has an older code generator
 # for fusions, which takes a fifth of the time.
 os.environ["XLA_FLAGS"] = " ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -9,31 +10,103 @@ import jax
 import numpy as np
 import pytest
 
+from compose import Layer, parallel
+from compose.core.run import pack
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
 
 _NAMED = [
-    (f"{family}: {case.id}", case)
+    (f"{family}: {case.id}", case, what)
     for what in ("CASES", "OPTIONS")
     for family, cases in families(what).items()
     for case in cases
 ]
-EVERY_CASE = [pytest.param(case, id=name) for name, case in _NAMED]
 READ_BACK = [case for cases in families().values() for case in cases][::6]
+_TOGETHER = 10
 
 
-def other_batch(case: Case) -> int:
-    """A batch size that is not the example's: 1 or 5 by turns, so that neighbours, cases of one word, get both.
+def apart(chosen: Callable[[Case], Any]) -> list:
+    """The cases that are exported one at a time, as arguments of a test."""
+    return [pytest.param(case, id=name) for name, case, _ in _NAMED if chosen(case)]
+
+
+def together(left_out: Callable[[Case], Any], *whats: str) -> list:
+    """The others, ten by ten, which saves most of the time: lists of cases, as arguments of a test.
+
+    Args:
+        whats: "CASES", one or a few of each word, or "OPTIONS", or both.
+    """
+    alike = defaultdict(list)
+    for name, case, what in _NAMED:
+        if what in (whats or ("CASES", "OPTIONS")) and not left_out(case):
+            alike[what, _batch(case)].append((name, case))
+    tens = [same[i : i + _TOGETHER] for same in alike.values() for i in range(0, len(same), _TOGETHER)]
+    return [pytest.param([case for _, case in ten], id=f"{ten[0][0]}, {len(ten) - 1} more") for ten in tens]
+
+
+def run_as_the_networks(cases: list[Case], write: Callable[..., Any], limit: float) -> None:
+    """Export the cases as one network, and one by one if that fails, to tell which it is.
+
+    Args:
+        write: of a network, its parameters, state and inputs.
+        limit: of the errors in the export's report.
+    """
+
+    def check(*given: Any) -> None:
+        report = write(*given).report
+        assert report is not None and report.largest < limit, report
+
+    try:
+        check(*_side_by_side(cases))
+    except Exception:
+        for case in cases:
+            check(*_side_by_side([case]))
+        raise
+
+
+def _side_by_side(cases: list[Case]) -> tuple[Layer, Any, Any, tuple]:
+    """The cases as one network, each on inputs of its own: the network, its parameters, state and inputs."""
+    subjects = [Subject(case) for case in cases]
+    if len(subjects) == 1:
+        return subjects[0].layer, subjects[0].params, subjects[0].state, subjects[0].inputs
+    net = parallel(*(subject.layer for subject in subjects))
+    params, state = (
+        {key: of for key, of in zip(net.keys, each) if of}
+        for each in zip(*((subject.params, subject.state) for subject in subjects))
+    )
+    return net, params, state, tuple(pack(subject.inputs) for subject in subjects)
+
+
+def _batch(case: Case) -> Any:
+    """The batch size of the inputs, which all have where cases are exported together."""
+    shapes = [given if isinstance(given, tuple) else np.shape(given) for given in case.inputs]
+    sizes = {shape[:1] for shape in shapes}
+    return sizes.pop() if len(sizes) == 1 and not is_unbatched(case) else id(case)
+
+
+def is_unbatched(case: Case) -> bool:
+    """Whether an input of random numbers has one axis."""
+    return any(isinstance(given, tuple) and len(given) == 1 for given in case.inputs)
+
+
+def batch_of(subject: Subject) -> int:
+    """The batch size of the example."""
+    return next((a.shape[0] for a in jax.tree.leaves(subject.inputs) if a.ndim), 1)
+
+
+def other_batch(cases: list[Case]) -> int:
+    """A batch size that is not the example's: 1 or 5 by turns, so that neighbours get both.
 
     It is 7 for inputs without a batch axis: no length in the catalogue, so that they do not fit.
     """
-    unbatched = any(isinstance(given, tuple) and len(given) == 1 for given in case.inputs)
-    return 1 if not unbatched and any(other is case for _, other in _NAMED[::2]) else 7 if unbatched else 5
+    if any(map(is_unbatched, cases)):
+        return 7
+    return (1, 5)[next(i for i, (_, case, _) in enumerate(_NAMED) if case is cases[0]) // len(cases) % 2]
 
 
 def share_of(starts: tuple[str, ...]) -> float:
     """The part of all cases whose text starts with one of these."""
-    return sum(text(case).startswith(starts) for _, case in _NAMED) / len(_NAMED)
+    return sum(text(case).startswith(starts) for _, case, _ in _NAMED) / len(_NAMED)
 
 
 def text(case: Case) -> str:

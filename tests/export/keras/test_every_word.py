@@ -5,14 +5,22 @@ from __future__ import annotations
 import functools
 import re
 
-import jax
 import pytest
 
 from compose.export import ExportError, proof, to_keras
 from compose.export.source import prove
 from tests.cases.case import Case
-from tests.cases.subject import Subject, families
-from tests.export.catalogue import EVERY_CASE, other_batch, share_of, text
+from tests.cases.subject import Subject
+from tests.export.catalogue import (
+    apart,
+    batch_of,
+    is_unbatched,
+    other_batch,
+    run_as_the_networks,
+    share_of,
+    text,
+    together,
+)
 
 pytest.importorskip("keras")
 
@@ -29,31 +37,46 @@ REFUSED = (
 )  # fmt: skip
 # Whose inputs or weights have as many rows as the batch.
 FIXED = ('einsum("abc,abc->ab"', "multiply", "index_axes")
-OPTIONS = {id(case) for cases in families("OPTIONS").values() for case in cases}
+
+
+def is_apart(case: Case) -> bool:
+    return text(case).startswith((*REFUSED, *FIXED))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", EVERY_CASE)
-def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
-    """At one batch size, another than the example's; `test_to_keras.py` runs several. Gradients once for each word."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
+@pytest.mark.parametrize("cases", together(is_apart, "CASES"))
+def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+    """At one batch size, another than the example's; `test_to_keras.py` runs several."""
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    run_as_the_networks(cases, to_keras, 1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cases", together(is_apart, "OPTIONS"))
+def test_options_run_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+    """Without the gradients, which are compared once for each word."""
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    monkeypatch.setattr(prove, "_gradients", lambda *_: None)
+    run_as_the_networks(cases, to_keras, 1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", apart(is_apart))
+def test_refused_or_of_a_fixed_batch_size(case: Case, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proof, "BATCHES", (other_batch([case]),))
     subject = Subject(case)
-    if id(case) in OPTIONS:
-        monkeypatch.setattr(prove, "_gradients", lambda *_: None)
-    batch = jax.tree.leaves(subject.inputs)[0].shape[0] if text(case).startswith(FIXED) else None
-    write = functools.partial(to_keras, case.layer, subject.params, subject.state, subject.inputs, batch=batch)
+    write = functools.partial(to_keras, case.layer, subject.params, subject.state, subject.inputs)
     if text(case).startswith(REFUSED):
         with pytest.raises(ExportError, match="a layer that Keras source can say") as caught:
             write()
         shown = re.search(r"\n +layer +([\w.]+)", str(caught.value))
         assert shown and shown.group(1) in text(case)
-        return
-    if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
-        with pytest.raises(ValueError, match="shape"):  # an input without a batch axis
+    elif is_unbatched(case):
+        with pytest.raises(ValueError, match="shape"):
             write()
-        return
-    report = write().report
-    assert report is not None and report.largest < 1e-10, report
+    else:
+        report = write(batch=batch_of(subject)).report
+        assert report is not None and report.largest < 1e-10, report
 
 
 def test_nine_of_ten_cases_are_written():

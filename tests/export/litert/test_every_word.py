@@ -1,17 +1,16 @@
-"""Every third case of the catalogue as LiteRT, run by its interpreter, or refused with its path and its expression."""
+"""The cases of the catalogue as LiteRT, run by its interpreter; of those that it has not, every sixth is refused."""
 
 from __future__ import annotations
 
 import functools
 
-import jax
 import numpy as np
 import pytest
 
 from compose.export import ExportError, proof, to_litert
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import EVERY_CASE, other_batch, text
+from tests.export.catalogue import apart, batch_of, is_unbatched, other_batch, run_as_the_networks, text, together
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("ai_edge_litert")
@@ -49,23 +48,32 @@ def label(case: Case) -> str:
     return f"{text(case)} on {len(first) if isinstance(first, tuple) else np.ndim(first)} axes"
 
 
+def is_refused_or_fixed(case: Case) -> bool:
+    return label(case).startswith((*REFUSED, *FIXED)) or text(case) == "multiply"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", EVERY_CASE[::3])  # TensorFlow's converter takes a second for each
-def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("cases", together(is_refused_or_fixed))
+def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
     """At one batch size, another than the example's; `test_to_litert.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    run_as_the_networks(cases, to_litert, 5e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", apart(is_refused_or_fixed)[::6])  # the converter takes a second for each
+def test_refused_or_of_a_fixed_batch_size(case: Case):
     subject = Subject(case)
-    batch = next((a.shape[0] for a in jax.tree.leaves(subject.inputs) if a.ndim), 1)
     write = functools.partial(to_litert, case.layer, subject.params, subject.state, subject.inputs)
-    if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
-        with pytest.raises(ExportError, match="shape"):  # an input without a batch axis
+    if is_unbatched(case):
+        with pytest.raises(ExportError, match="shape"):
             write()
         return
     if label(case).startswith((*REFUSED, *FIXED)):
         with pytest.raises(ExportError) as caught:
             write()
         assert any(inner.kind in str(caught.value) for _, inner in case.layer.walk())
-        write = functools.partial(write, batch=batch)
+        write = functools.partial(write, batch=batch_of(subject))
     if label(case).startswith(REFUSED):
         with pytest.raises(ExportError):
             write()
@@ -75,6 +83,6 @@ def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_nine_of_ten_cases_are_written_for_any_batch_size():
-    labels = [label(param.values[0]) for param in EVERY_CASE]  # pyright: ignore[reportArgumentType]
+    labels = [label(param.values[0]) for param in apart(lambda case: True)]
     assert sum(name.startswith((*REFUSED, *FIXED)) for name in labels) < 0.13 * len(labels)
     assert sum(name.startswith(REFUSED) for name in labels) < 0.05 * len(labels)

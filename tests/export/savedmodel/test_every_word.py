@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 
-import jax
 import pytest
 
 from compose.export import ExportError, proof, to_savedmodel
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import EVERY_CASE, text
+from tests.export.catalogue import apart, batch_of, is_unbatched, other_batch, run_as_the_networks, text, together
 
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.filterwarnings("default")  # TensorFlow warns as it is imported
@@ -22,22 +21,29 @@ FIXED = (
 )  # fmt: skip
 
 
+def is_fixed(case: Case) -> bool:
+    return text(case).startswith((*FIXED, "multiply"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", EVERY_CASE)
-def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("cases", together(is_fixed))
+def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
     """At one batch size, another than the example's; `test_to_savedmodel.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (5,))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    run_as_the_networks(cases, functools.partial(to_savedmodel, platforms=("cpu",)), 5e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", apart(is_fixed))
+def test_of_a_fixed_batch_size(case: Case):
     subject = Subject(case)
-    write = functools.partial(
-        to_savedmodel, case.layer, subject.params, subject.state, subject.inputs, platforms=("cpu",)
-    )
-    if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
-        with pytest.raises(ExportError, match="shape"):  # an input without a batch axis
+    given = case.layer, subject.params, subject.state, subject.inputs
+    write = functools.partial(to_savedmodel, *given, platforms=("cpu",))
+    if is_unbatched(case) or text(case).startswith(FIXED):
+        with pytest.raises(ExportError, match="shape" if is_unbatched(case) else "for these sizes"):
             write()
-        return
-    if text(case).startswith(FIXED):
-        with pytest.raises(ExportError, match="for these sizes"):
-            write()
-        write = functools.partial(write, batch=jax.tree.leaves(subject.inputs)[0].shape[0])
+        if is_unbatched(case):
+            return
+        write = functools.partial(write, batch=batch_of(subject))
     report = write().report
     assert report is not None and report.largest < 5e-6, report

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import functools
 
-import jax
 import pytest
 
 from compose.export import ExportError, proof, to_torch
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import EVERY_CASE, other_batch, share_of, text
+from tests.export.catalogue import (
+    apart,
+    batch_of,
+    is_unbatched,
+    other_batch,
+    run_as_the_networks,
+    share_of,
+    text,
+    together,
+)
 
 pytest.importorskip("torch")
 
@@ -24,25 +32,34 @@ REFUSED = (
 )  # fmt: skip
 
 
+def is_apart(case: Case) -> bool:
+    return text(case).startswith((*REFUSED, *FIXED))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", EVERY_CASE)
-def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("cases", together(is_apart))
+def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
     """At one batch size, another than the example's; `test_to_torch.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    run_as_the_networks(cases, to_torch, 1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", apart(is_apart))
+def test_refused_or_of_a_fixed_batch_size(case: Case, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proof, "BATCHES", (other_batch([case]),))
     subject = Subject(case)
     write = functools.partial(to_torch, case.layer, subject.params, subject.state, subject.inputs)
     if text(case).startswith(REFUSED):
         with pytest.raises(ExportError, match="a layer that PyTorch source can say") as caught:
             write()
         assert case.layer.kind in str(caught.value)
-        return
-    if text(case) == "multiply" and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
-        with pytest.raises(ValueError, match="shape"):  # an input without a batch axis
+    elif is_unbatched(case):
+        with pytest.raises(ValueError, match="shape"):
             write()
-        return
-    batch = jax.tree.leaves(subject.inputs)[0].shape[0] if text(case).startswith(FIXED) else None
-    report = write(batch=batch).report
-    assert report is not None and report.largest < 1e-10, report
+    else:
+        report = write(batch=batch_of(subject)).report
+        assert report is not None and report.largest < 1e-10, report
 
 
 def test_nine_of_ten_cases_are_written():

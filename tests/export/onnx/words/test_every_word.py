@@ -12,7 +12,7 @@ from compose.export import ExportError, proof, to_onnx
 from compose.export.onnx import has_float32
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
-from tests.export.catalogue import EVERY_CASE, other_batch, text
+from tests.export.catalogue import apart, batch_of, is_unbatched, other_batch, run_as_the_networks, text, together
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -33,10 +33,21 @@ REFUSED = (
 )
 
 
+def is_apart(case: Case) -> bool:
+    return text(case).startswith((*FIXED, *JUMPS, *REFUSED)) or any(word in text(case) for word in STATEFUL)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", EVERY_CASE)
-def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(case),))
+@pytest.mark.parametrize("cases", together(is_apart))
+def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+    run_as_the_networks(cases, to_onnx, 2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", apart(is_apart))
+def test_refused_or_of_a_fixed_batch_size(case: Case, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proof, "BATCHES", (other_batch([case]),))
     subject = Subject(case)
     write = functools.partial(to_onnx, case.layer, subject.params, subject.state, subject.inputs)
     if text(case).startswith(REFUSED):
@@ -47,18 +58,15 @@ def test_runs_as_the_network(case: Case, monkeypatch: pytest.MonkeyPatch):
             write()
     elif text(case).startswith(JUMPS):
         write(proof=False)
-    elif text(case).startswith(FIXED) and any(isinstance(i, tuple) and len(i) == 1 for i in case.inputs):
-        with pytest.raises(ValueError, match="shape"):  # an input without a batch axis
+    elif is_unbatched(case):
+        with pytest.raises(ValueError, match="shape"):
             write()
-    elif text(case).startswith(FIXED):
+    else:
         try:
             write()
         except ExportError as e:
             assert "batch" in str(e)
-            write(batch=jax.tree.leaves(subject.inputs)[0].shape[0])
-    else:
-        report = write().report
-        assert report is not None and report.largest < 2e-5, report
+            write(batch=batch_of(subject))
 
 
 IN_DOUBLE = ("dense", "combinators", "activation", "join", "reduce", "shape", "embedding")
