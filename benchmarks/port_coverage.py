@@ -5,7 +5,8 @@
     python benchmarks/port_coverage.py --out torch.jsonl resnet18 vit_b_16     these again
 
 Each model runs in a process of its own, smallest first, so that its memory is returned, and adds one JSON line. Weights
-are random, images as small as the model takes; `source` is how long its code takes to write; errors are the largest relative ones in float64 on perturbed weights.
+are random, images as small as the model takes; `source` is how long its code takes to
+write; errors are the largest relative ones in float64 on perturbed weights.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -24,16 +24,19 @@ from compose.serve.sources import Source
 _BEARER = HTTPBearer(auto_error=False)
 
 
-def app(sources: list[Source], options: Options) -> FastAPI:
+def app(sources: list[Source], options: Options, loaded: Callable[[], None] = lambda: None) -> FastAPI:
     """The application that serves these model files.
 
     It reads them at once, and compiles them when the server starts; until then it answers that it is not ready.
+
+    Args:
+        loaded: called, in a thread, after a model was compiled, and after another one was replaced.
 
     Raises `FileError` if a file is broken and there is no good copy of it, `ConfigError` for a network whose inputs or
     outputs the protocol has no datatype for.
     """
     metrics = Metrics()
-    models = Models(sources, options, metrics.ran, metrics.reloaded)
+    models = Models(sources, options, metrics.ran, metrics.reloaded, loaded)
     metrics.show(models)
     models.read()
     made = FastAPI(

@@ -16,6 +16,7 @@ import numpy as np
 from compose.serve.errors import ServeError
 
 Arrays = Sequence[np.ndarray]
+SHORT = 0.001  # seconds of a batch that runs in the event loop: it reads a request of some kilobytes as long
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class _Request:
 
 
 class Batcher:
-    """Joins requests to batches, and runs them one after the other in a thread of its own.
+    """Joins requests to batches, and runs them one after the other: short ones at once, others in a thread of its own.
 
     A request to an idle model starts at once, or after `delay` seconds in which others may join it. What arrives while
     a batch runs waits for the next one, which takes as many examples as fit, in order.
@@ -93,7 +94,11 @@ class Batcher:
             if not batch:
                 continue
             try:
-                outputs, seconds = await loop.run_in_executor(self._pool, self._timed, batch)
+                if self._is_short(batch):
+                    outputs, seconds = self._timed(batch)
+                    await asyncio.sleep(0)  # for what has come meanwhile
+                else:
+                    outputs, seconds = await loop.run_in_executor(self._pool, self._timed, batch)
             except Exception as e:  # whatever the network or the device raises is the answer to these requests
                 for request in batch:
                     if not request.future.done():
@@ -123,6 +128,10 @@ class Batcher:
                 rows += request.rows
         return batch
 
+    def _is_short(self, batch: list[_Request]) -> bool:
+        """Whether it takes less time than the way to a thread and back is worth, as far as is known."""
+        return 0 < self._seconds * sum(request.rows for request in batch) < SHORT
+
     def _timed(self, batch: list[_Request]) -> tuple[list[np.ndarray], float]:
         start = time.perf_counter()
         inputs = zip(*(request.arrays for request in batch))
@@ -131,7 +140,7 @@ class Batcher:
 
     def _answer(self, batch: list[_Request], outputs: list[np.ndarray], seconds: float) -> None:
         rows, at = sum(request.rows for request in batch), 0
-        self._seconds = 0.9 * self._seconds + 0.1 * seconds / rows
+        self._seconds = 0.9 * (self._seconds or seconds / rows) + 0.1 * seconds / rows
         self._watch(rows, seconds)
         for request in batch:
             part = outputs if len(batch) == 1 else [y[at : at + request.rows] for y in outputs]

@@ -24,14 +24,16 @@ class Models:
         options: the limits of the service.
         watch: called with the source, the examples and the seconds of each batch.
         reloaded: called with the source and whether it worked, after a changed file was read.
+        loaded: called, in a thread, after a model was compiled, and after another one was replaced.
     """
 
     def __init__(
         self, sources: Sequence[Source], options: Options,
         watch: Callable[[Source, int, float], None] = lambda source, rows, seconds: None,
         reloaded: Callable[[Source, bool], None] = lambda source, good: None,
+        loaded: Callable[[], None] = lambda: None,
     ):  # fmt: skip
-        self.options, self._reloaded = options, reloaded
+        self.options, self._reloaded, self._loaded = options, reloaded, loaded
         self._models: dict[str, dict[str, Served]] = {}
         self._read: list[tuple[Served, Engine]] = []
         self._watcher: asyncio.Task[None] | None = None
@@ -81,6 +83,7 @@ class Models:
                 served.state = "UNAVAILABLE"
                 logger.exception("%s: cannot be run", served.source)
                 continue
+            await asyncio.to_thread(self._loaded)
             await served.start(engine)
             logger.info("%s: ready", served.source)
         self._read = []
@@ -116,5 +119,6 @@ class Models:
             self._reloaded(served.source, False)
             return
         await served.start(engine)
+        await asyncio.to_thread(self._loaded)
         logger.info("%s: reloaded", served.source)
         self._reloaded(served.source, True)

@@ -6,6 +6,7 @@ import copy
 import ipaddress
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from compose.core.errors import ConfigError
 from compose.serve.app import app
+from compose.serve.garbage import keep_all
 from compose.serve.options import TOKENS, Options
 from compose.serve.protocol import protocol
 from compose.serve.sources import Source
@@ -42,7 +44,7 @@ def run(
 
     Raises `ConfigError` for one of `cert` and `key`, and what `app` raises.
     """
-    server(sources, options, host, port, cert, key).run()
+    server(sources, options, host, port, cert, key, keep_all).run()
 
 
 def server(
@@ -52,6 +54,7 @@ def server(
     port: int = 8000,
     cert: Path | None = None,
     key: Path | None = None,
+    loaded: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
     """The server that `run` runs, to run in a thread: it has begun when it is `started`, and ends if `should_exit`."""
     if (cert is None) != (key is None):
@@ -59,10 +62,12 @@ def server(
     for file in (cert, key):
         if file is not None and not os.access(file, os.R_OK):
             raise ConfigError("files with the certificate and its key", f"{file}, which cannot be read")
+    made = app(sources, options, loaded)
+    http = protocol(options.header_timeout, options.max_connections)
     config = uvicorn.Config(
-        app(sources, options), host, port, http=protocol(options.header_timeout, options.max_connections), ws="none",
-        access_log=False, log_config=_logging(), server_header=False, proxy_headers=False, backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=DRAIN, ssl_certfile=cert, ssl_keyfile=key,
+        made, host, port, http=http, ws="none", access_log=False, log_config=_logging(), server_header=False,
+        proxy_headers=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=DRAIN,
+        ssl_certfile=cert, ssl_keyfile=key,
     )  # fmt: skip
     if not options.tokens and not _local(host):
         logger.warning("anyone who reaches %s can use these models; %s asks for a token", host, TOKENS)

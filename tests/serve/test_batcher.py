@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -167,3 +168,23 @@ def test_the_watcher_sees_every_batch():
         await batcher.close()
 
     asyncio.run(scenario())
+
+
+def test_short_batches_run_at_once_and_long_ones_in_a_thread():
+    threads, seconds = [], 0.0
+
+    def run(arrays):
+        threads.append(threading.get_ident())
+        time.sleep(seconds)
+        return list(arrays)
+
+    async def scenario():
+        nonlocal seconds
+        batcher = Batcher(run, 2)
+        for seconds in (0.0, 0.0, 0.1, 0.0):  # noqa: B007  read by `run`
+            await batcher(row(1))
+        await batcher.close()
+
+    asyncio.run(scenario())
+    here = threading.get_ident()
+    assert [t == here for t in threads] == [False, True, True, False]  # how long it takes is known afterwards

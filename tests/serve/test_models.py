@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 
 import numpy as np
@@ -19,14 +20,14 @@ X = np.ones((2, 4), np.float32)
 NET = compose_seq(fc(3))
 
 
-def scenario(run, tmp_path, **options):
+def scenario(run, tmp_path, loaded=lambda: None, **options):
     file = tmp_path / "net.safetensors"
     if not file.exists():
         trained(NET, 4).save(file)
     events = []
     models = Models(
         [Source("net", "1", file)], Options(max_batch=2, reload=0, **options),
-        reloaded=lambda source, good: events.append(good),
+        reloaded=lambda source, good: events.append(good), loaded=loaded,
     )  # fmt: skip
 
     async def main():
@@ -45,6 +46,21 @@ async def ask(models, x=X):
     engine, batcher = served.current()
     (y,) = await served.run(engine, batcher, [x])
     return y
+
+
+def test_garbage_is_collected_where_models_come_and_go(tmp_path):
+    times = []
+
+    async def run(models, file, events):
+        assert len(times) == 1
+        file.write_bytes(b"not a model")
+        await models.look()
+        assert len(times) == 1
+        trained(NET, 4, seed=1).save(file)
+        await models.look()
+        assert events == [False, True] and len(times) == 2
+
+    scenario(run, tmp_path, loaded=lambda: times.append(gc.collect()))
 
 
 def test_a_new_file_is_served_and_a_broken_one_is_not(tmp_path):

@@ -11,6 +11,7 @@ from compose.core.errors import ConfigError
 from compose.serve import v1
 from compose.serve.body import checked
 from compose.serve.errors import ServeError
+from compose.serve.garbage import keep_all
 from compose.serve.kserve import messages
 from compose.serve.kserve.package import kserve
 from compose.serve.models import Models
@@ -57,7 +58,7 @@ def _class() -> type[Any]:
         def __init__(self, source: Source, options: Options):
             super().__init__(source.name)
             self.engine = True  # so that KServe calls `start_engine` in its event loop
-            self.source, self._models = source, Models([source], options)
+            self.source, self._models = source, Models([source], options, loaded=keep_all)
             self._closing: asyncio.Task[None] | None = None
 
         def load(self) -> bool:
