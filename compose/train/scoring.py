@@ -148,7 +148,8 @@ class Scoring:
         y = data.y
         for name, own in by_output.items():
             head = heads[name]
-            y = with_class_weight(y, name, own, self._labels(head, apart(y)[0]))
+            classes = self.outputs.at(head.place).value.shape[-1] if head.about.kind == CLASSES else 2
+            y = with_class_weight(y, name, own, self._labels(head, apart(y)[0]), classes)
             weights = weight_for(y.weights, name)
             _check_values(head.loss, self.outputs.at(head.place), head.targets(y.targets), weights, head.about)
         self._checked = replace(data, y=y)

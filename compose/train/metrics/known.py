@@ -51,7 +51,7 @@ def _of_loss(loss: Loss) -> Metric:
         return loss.each(batch.logits if loss.over else batch.outputs, batch.targets, batch.real)
 
     kinds = (CLASSES,) if loss.over == "classes" else (BINARY, NUMBERS) if loss.over else _ANY
-    return averaged(loss.name, each, kinds, alike=loss.targets == "alike")
+    return averaged(loss.name, each, kinds, alike=loss.targets in ("alike", "distribution"))
 
 
 def check_fits(metric: Metric, about: Subject, output: str = "") -> None:
