@@ -27,7 +27,7 @@ from compose.train.logits import PROBABILITIES, Outputs, forward, refuse_hidden_
 from compose.train.losses.known import loss_of, said_to_take_logits
 from compose.train.losses.loss import Loss
 from compose.train.losses.targets import check_targets
-from compose.train.metrics.known import check_fits, metric_of
+from compose.train.metrics.known import check_fits, losses_among, metric_of
 from compose.train.metrics.metric import BINARY, CLASSES, NUMBERS, Subject
 from compose.train.output_mask import output_mask
 from compose.train.output_names import output_names
@@ -86,6 +86,8 @@ class Scoring:
         outputs, loss = self.outputs.at(part.place), loss_of(part.loss)
         check_targets(loss, _at(self.out, part.place), targets, self.ignore, not self._whole)
         metrics = tuple(map(metric_of, part.metrics))
+        for measured in losses_among(part.metrics):
+            check_targets(measured, _at(self.out, part.place), targets, self.ignore, not self._whole)
         if not hasattr(outputs.value, "shape") or len(jax.tree.leaves(targets)) != 1:
             if self.logits is not None:
                 raise ConfigError("logits only for a loss on one output", f"logits={self.logits}")

@@ -116,6 +116,16 @@ def test_metrics_and_losses_that_fit_nothing(net, y, loss, metric, text):
         fit(net, X, y, loss=loss, metrics=metric, verbose=False)
 
 
+def test_losses_as_metrics_fit_what_they_fit_as_losses():
+    for metric, error, text in (
+        ("ctc", DataError, r"ctc takes outputs \(n, time, classes\)"),
+        ("triplet", ConfigError, "a tuple of 3 outputs"),
+        (losses.contrastive(margin=2.0), ConfigError, "a tuple of 2 outputs"),
+    ):
+        with pytest.raises(error, match=text):
+            fit(fc(3), X, LABELS, loss="cross_entropy", metrics=metric, verbose=False)
+
+
 TARGETS = {
     "two columns that are no probabilities": (fc(4), X, "cross_entropy", "must be one-hot, or probabilities"),
     "sums that are not 1": (fc(3), 2 * ONE_HOT, "focal", "must be one-hot, or probabilities"),
