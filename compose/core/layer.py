@@ -11,6 +11,8 @@ from compose.core import fields
 from compose.core.context import Context
 from compose.core.errors import ConfigError
 from compose.core.hooks import hooks
+from compose.core.keywords import helps_with_keywords
+from compose.core.layer_keywords import LAYER_KEYWORDS
 from compose.core.methods import Liftable, Methods
 from compose.core.registry import add_word, word
 
@@ -32,6 +34,7 @@ def layer(cls: T) -> T:
 def unlisted(cls: T) -> T:
     """Make a class a layer that is not a word of the language: a part that another layer prints."""
     layer_class: Any = dataclass(frozen=True, repr=False, eq=False)(cls)
+    layer_class.__init__ = helps_with_keywords(LAYER_KEYWORDS, cls.__name__)(layer_class.__init__)
     layer_class.__match_args__ = tuple(f.name for f in dataclasses.fields(layer_class))
     return layer_class
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from compose.core.attributes import LAYER_ATTRIBUTES
 from compose.core.hooks import hooks
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class Methods:
         fit = _fit
     else:
         fit = Fit()
+
+        def __getattr__(self, name):
+            advice = LAYER_ATTRIBUTES.get(name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}" + (f"; {advice}" if advice else "")
+            raise AttributeError(text, name=name, obj=self)
 
     def init(self: Any, key, *inputs) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw parameters and state: two nested dicts of arrays.

@@ -27,7 +27,7 @@ def spec(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
 def pack(inputs: tuple) -> Any:
     """The inputs of a call as one value: a single input itself, several as a tuple."""
     if not inputs:
-        raise ConfigError("at least one input")
+        raise ConfigError("at least one input", hint="an array, or its shape without the batch axis, as in (28, 28, 1)")
     values = tuple(map(_input, inputs))
     return values[0] if len(values) == 1 else values
 

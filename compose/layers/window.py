@@ -118,8 +118,8 @@ def window(
     """
     axes = space_axes(x, channels_first, size, stride, dilation, padding)
     rank, space = len(axes), tuple(x.shape[a] for a in axes)
-    size, dilation = sizes(size, rank), sizes(dilation, rank)
-    stride = size if stride is None else sizes(stride, rank)
+    size, dilation = sizes(size, rank, "a window"), sizes(dilation, rank, "a dilation")
+    stride = size if stride is None else sizes(stride, rank, "a stride")
     pads = explicit_padding(padding, space, size, stride, dilation)
     result = Window(axes, space, size, stride, dilation, tuple(pads), (0,) * rank)
     if not ceil_mode:
@@ -132,11 +132,11 @@ def window(
     return Window(axes, space, size, stride, dilation, tuple(pads), tuple(overhang))
 
 
-def sizes(value: Sizes, rank: int) -> tuple[int, ...]:
+def sizes(value: Sizes, rank: int, what: str = "a size") -> tuple[int, ...]:
     """One size per spatial axis. Raises `ConfigError` for a tuple of the wrong length."""
     values = (value,) * rank if isinstance(value, int) else value
     if len(values) != rank or min(values) < 1:
-        raise ConfigError(f"an int of at least 1 or {rank} of them", str(value))
+        raise ConfigError(f"{what} that is an int of at least 1, or {rank} of them", str(value))
     return values
 
 

@@ -24,10 +24,12 @@ def like_trained(inputs: Any) -> Iterator[None]:
 
 
 def check_axes(inputs: Any, x: Any) -> None:
-    """Raise `DataError` for inputs with fewer axes than in training, such as one example without a batch axis."""
+    """Raise `DataError` for inputs with fewer axes than in training, or complex ones where those were real."""
     if jax.tree.structure(inputs) != jax.tree.structure(x):
         return
     for spec, given in zip(jax.tree.leaves(inputs), jax.tree.leaves(x)):
+        if given.dtype.kind == "c" and spec.dtype.kind != "c":
+            raise DataError(f"x must hold real numbers, as in training; got {given.dtype}")
         if given.ndim < spec.ndim:
             one = "; x[None] makes a batch of one example" if given.shape == spec.shape[1:] else ""
             raise DataError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
-import re
 from collections.abc import Iterable
 
 from compose.core.errors import ConfigError
+from compose.core.keywords import near
 
 _OTHERS = ("keras", "sklearn", "tensorflow", "tf_keras", "torch", "torchmetrics")
 
@@ -18,8 +17,8 @@ def unknown(what: str, name: object, known: Iterable[str], alternative: str) -> 
     `alternative` describes what is accepted besides a name.
     """
     known = list(known)
-    near = _near(_name_of(name), known)
-    hint = f"did you mean {' or '.join(near)}?" if near else ""
+    closest = near(_name_of(name), known)
+    hint = f"did you mean {' or '.join(closest)}?" if closest else ""
     return ConfigError(f"the name of {what} ({', '.join(known)}) or {alternative}", repr(name), hint)
 
 
@@ -35,18 +34,3 @@ def _name_of(value: object) -> str:
     if isinstance(value, str):
         return value
     return getattr(value, "__name__", type(value).__name__) if of_another_library(value) else ""
-
-
-def _near(name: str, known: list[str]) -> list[str]:
-    """The names that one means: contained in it, its initials or beginning, or else spelt alike."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")  # CrossEntropyLoss
-    plain, initials = "".join(words), "".join(word[:1] for word in words)
-    if not plain:
-        return []
-    within = [k for k in known if k.replace("_", "") in plain]  # sparse_categorical_crossentropy
-    if within:
-        return [max(within, key=len)]
-    short = [k for k in known if k == initials]  # mean_squared_error
-    long = [k for k in known if len(plain) > 1 and plain.startswith("".join(word[:1] for word in k.split("_")))]  # bce
-    begun = [k for k in known if len(plain) > 2 and k.startswith(plain)]  # acc
-    return short or [k for k in long if "_" in k] or begun or difflib.get_close_matches(name.lower(), known, n=2)

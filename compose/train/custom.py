@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.context import Context
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, LayerError
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.distribution import ONE_DEVICE, Distribution
@@ -86,7 +86,13 @@ class CustomScoring:
                 )  # fmt: skip
         self.net, self.dtype, self.distribution = net, None, distribution
         takes_train = len(_needed(loss)) == 6
-        planned = plan(net, inputs)
+        try:
+            planned = plan(net, inputs)
+        except LayerError as e:
+            e.hint = (
+                e.hint or "if the network's input is not x, inputs= says what it is, as in inputs=(spec(64), spec(4))"
+            )
+            raise
         targets = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), _dtype(a)), data.y)
         batch = data.specs(2) if data.y is None else (data.specs(2), targets)
         rng = jax.eval_shape(lambda: jax.random.key(0))

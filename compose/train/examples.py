@@ -14,7 +14,7 @@ from compose.core.layer import Layer
 from compose.core.precision import wide_specs
 from compose.core.run import _warn_if_cut
 from compose.train.finite import all_finite, floats, takes_missing, where_not_finite
-from compose.train.foreign import as_array
+from compose.train.foreign import as_array, is_list_of_arrays
 from compose.train.weights import with_sample_weight
 
 
@@ -46,13 +46,15 @@ def examples(x: Any, y: Any, sample_weight: Any = None, net: Layer | None = None
     Raises `DataError` if there are no examples, lengths differ, or values are not real numbers, NaN or infinite. Inputs
     may be, if `net` has finite outputs for them. The weights of a `batch` may all be 0.
     """
+    lists = [name for name, given in (("x", x), ("y", y)) if is_list_of_arrays(given)]
     x, y = arrays(x, "x"), None if y is None else arrays(y, "y")
     named = [*_named(x, "x"), *_named(y, "y")]
     _refuse_complex(named)
     counts = {name: len(a) for name, a in named}
     if len(set(counts.values())) > 1:
         lengths = ", ".join(f"{name} has {n}" for name, n in counts.items())
-        raise DataError(f"x and y must have the same number of examples: {lengths}")
+        several = f"; {lists[0]} is a list of arrays, which are its examples: give several as a tuple" if lists else ""
+        raise DataError(f"x and y must have the same number of examples: {lengths}{several}")
     count = next(iter(counts.values()))
     if count == 0:
         raise DataError("there are no examples: x and y are empty")

@@ -42,15 +42,48 @@ def as_array(value: Any, what: str) -> Any:
         raise DataError(f"{what} is a {type(value).__name__}; {what}.collect() makes a data frame of it")
     if hasattr(value, "columns") and hasattr(value, "dtypes"):
         return _frame(value, what)
+    if _are_pairs(value, tuple):  # of equal shapes, NumPy would stack x and y
+        raise DataError(_PAIRS.format(what=what, n=len(value)))
     try:
         return np.asarray(value)
     except ValueError as e:
-        raise DataError(_ragged(value, what) or f"{what} must be an array, or a tuple of arrays: {e}") from None
+        if _are_pairs(value, (tuple, list)):
+            raise DataError(_PAIRS.format(what=what, n=len(value))) from None
+        raise DataError(
+            _ragged(value, what) or _several(value, what) or f"{what} must be an array, or a tuple of arrays: {e}"
+        ) from None
     except (TypeError, RuntimeError) as e:  # on a GPU, or of a dtype that NumPy does not know
         try:
             return jax.dlpack.from_dlpack(value)
         except Exception:  # whatever the other library raises
             raise DataError(f"{what} cannot be read as an array: {e}") from None
+
+
+_PAIRS = (
+    "{what} must be an array, or a tuple of arrays; got a list of {n} tuples of arrays. If they are batches, give "
+    "a function that returns an iterator over them, lambda: iter(batches); if they are single examples, "
+    "x, y = map(np.stack, zip(*examples)) makes arrays"
+)
+
+
+def _are_pairs(value: Any, kinds: type | tuple[type, ...]) -> bool:
+    """Whether it is a list of tuples (x, y) or (x, y, sample_weight), each with an array first."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(part, kinds) and len(part) in (2, 3) for part in value)
+        and all(is_array(part[0]) and np.ndim(part[0]) > 0 for part in value)
+    )
+
+
+def is_list_of_arrays(value: Any) -> bool:
+    """Whether it is a list of arrays, as other libraries take several inputs or targets."""
+    return isinstance(value, list) and len(value) > 0 and all(is_array(part) and np.ndim(part) > 0 for part in value)
+
+
+def _several(value: Any, what: str) -> str:
+    """What to say of a list of arrays that are not rows of one; nothing for another value."""
+    return f"{what} is a list of {len(value)} arrays; give several as a tuple" if is_list_of_arrays(value) else ""
 
 
 def _ragged(value: Any, what: str) -> str:
@@ -61,8 +94,8 @@ def _ragged(value: Any, what: str) -> str:
     if shortest == longest:
         return ""
     return (
-        f"{what} must be an array, but its rows have {shortest} to {longest} values; pad them to one length, "
-        "and masked(...) leaves the padding out"
+        f"{what} must be an array, but its rows have {shortest} to {longest} values; data.pad_sequences(...) pads them "
+        "to one length, and masked(...) leaves the padding out"
     )
 
 

@@ -199,7 +199,9 @@ class Training:
         rate = 1.0 if self.carry.rate is None else float(self.carry.rate)
         now = lambda: self.trained(copy=True)
         step, history = int(self.carry.step), tuple(self.history)
-        return Event(on, epoch, step, scores, history, self.task.net, rate, now, self.where.first)
+        names = self.task.scoring.scores.names
+        names += tuple(f"val_{name}" for name in names) * (self.validating is not None)
+        return Event(on, epoch, step, scores, history, self.task.net, rate, now, self.where.first, names)
 
     def fire(self, on: str, scores: dict[str, float]) -> None:
         """Call the callbacks for an event, and do what they answer."""

@@ -20,6 +20,7 @@ from compose.train.callbacks.event import Event, stop
 from compose.train.custom import is_custom
 from compose.train.examples import examples
 from compose.train.fit import fit
+from compose.train.named import pair
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,12 +82,15 @@ def lr_find(
 
     The trained parameters are thrown away. Other options are those of `fit`.
 
+    `x` and `y` are arrays, or `x` is a data set of `compose.data`.
+
     Smith, Cyclical Learning Rates for Training Neural Networks, 2017. Elsewhere: fastai `lr_find`, Lightning's tuner.
 
     Raises `ConfigError` unless `0 < lowest < highest` and there are at least 10 steps.
     """
     if not 0 < lowest < highest or steps < 10:
         raise ConfigError("0 < lowest < highest and 10 steps or more", f"{lowest}, {highest} and {steps} steps")
+    x, y = pair(x, y)
     data = examples(x, y, net=None if is_custom(loss) else net)
     size = min(batch_size, data.count)
 

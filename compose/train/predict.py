@@ -17,7 +17,7 @@ from compose.core.plan import specs
 from compose.core.precision import compute_dtype, wide_specs
 from compose.core.run import apply, arguments, as_arrays
 from compose.train.alike import check_axes
-from compose.train.examples import arrays
+from compose.train.examples import arrays, brief
 from compose.train.finite import Missing, floats
 from compose.train.foreign import is_array, is_rows
 from compose.train.limits import check_limits, limits_of
@@ -91,7 +91,8 @@ def _is_leaf(value: Any) -> bool:
 def check_batch_size(value: Any) -> None:
     """Raise `ConfigError` unless it is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError("batch_size to be an integer of at least 1", repr(value))
+        several = "predict takes no targets; several inputs are one tuple, predict((a, b))" if is_array(value) else ""
+        raise ConfigError("batch_size to be an integer of at least 1", brief(value), several)
 
 
 @functools.lru_cache(maxsize=128)

@@ -27,7 +27,7 @@ from compose.train.logits import PROBABILITIES, Outputs, forward, refuse_hidden_
 from compose.train.losses.known import loss_of, said_to_take_logits
 from compose.train.losses.loss import Loss
 from compose.train.losses.targets import check_targets
-from compose.train.metrics.known import check_fits, metric_of
+from compose.train.metrics.known import check_fits, losses_among, metric_of
 from compose.train.metrics.metric import BINARY, CLASSES, NUMBERS, Subject
 from compose.train.output_mask import output_mask
 from compose.train.output_names import output_names
@@ -86,6 +86,8 @@ class Scoring:
         outputs, loss = self.outputs.at(part.place), loss_of(part.loss)
         check_targets(loss, _at(self.out, part.place), targets, self.ignore, not self._whole)
         metrics = tuple(map(metric_of, part.metrics))
+        for measured in losses_among(part.metrics):
+            check_targets(measured, _at(self.out, part.place), targets, self.ignore, not self._whole)
         if not hasattr(outputs.value, "shape") or len(jax.tree.leaves(targets)) != 1:
             if self.logits is not None:
                 raise ConfigError("logits only for a loss on one output", f"logits={self.logits}")
@@ -148,7 +150,8 @@ class Scoring:
         y = data.y
         for name, own in by_output.items():
             head = heads[name]
-            y = with_class_weight(y, name, own, self._labels(head, apart(y)[0]))
+            classes = self.outputs.at(head.place).value.shape[-1] if head.about.kind == CLASSES else 2
+            y = with_class_weight(y, name, own, self._labels(head, apart(y)[0]), classes)
             weights = weight_for(y.weights, name)
             _check_values(head.loss, self.outputs.at(head.place), head.targets(y.targets), weights, head.about)
         self._checked = replace(data, y=y)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError
 from compose.core.hooks import hooks
+from compose.core.keywords import helps_with_keywords
 from compose.core.layer import Layer
 from compose.core.run import arguments
 from compose.data.dataset import Dataset
@@ -23,6 +24,7 @@ from compose.train.alike import like_trained
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.file import save
+from compose.train.keywords import FIT_KEYWORDS
 from compose.train.named import UNNAMED, Names, pair, raw
 from compose.train.predict import check_batch_size, predict
 from compose.train.session import KEPT, OF_A_LOSS, Session, options_with, without
@@ -58,6 +60,7 @@ class Trained:
     interrupted: bool = False
     names: Names = UNNAMED
 
+    @helps_with_keywords(FIT_KEYWORDS)
     def fit(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],
@@ -145,6 +148,7 @@ class Trained:
             callbacks=callbacks, checkpoint=checkpoint, inputs=inputs, **options,
         )  # fmt: skip
 
+    @helps_with_keywords(FIT_KEYWORDS)
     def evaluate(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],
@@ -186,6 +190,7 @@ class Trained:
                 batch_size=batch_size, precision=precision, inputs=self.inputs, verbose=verbose, **kept,
             )  # fmt: skip
 
+    @helps_with_keywords(FIT_KEYWORDS)
     def predict(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],

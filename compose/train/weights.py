@@ -40,10 +40,10 @@ def with_sample_weight(y: Any, given: Any, count: int, batch: bool = False) -> A
     return Weighted(y, {name: _sample_weight(w, count, names[name], batch) for name, w in by_output.items()})
 
 
-def with_class_weight(y: Any, output: str, given: Any, labels: np.ndarray) -> Weighted:
+def with_class_weight(y: Any, output: str, given: Any, labels: np.ndarray, classes: int) -> Weighted:
     """The targets with weights of classes for one output, besides those that they have."""
     targets, weights = apart(y)
-    own, before = class_weights(given, labels), weight_for(weights, output)
+    own, before = class_weights(given, labels, classes), weight_for(weights, output)
     if before is not None:
         own = own * np.asarray(before).reshape(before.shape + (1,) * (own.ndim - before.ndim))
     return Weighted(targets, {**weights, output: own})
@@ -64,7 +64,7 @@ def _sample_weight(given: Any, count: int, name: str, batch: bool) -> Any:
     return weights
 
 
-def class_weights(given: Any, labels: np.ndarray) -> np.ndarray:
+def class_weights(given: Any, labels: np.ndarray, classes: int) -> np.ndarray:
     """The weight of each label, for weights by class: a dict, one number for each class, or `"balanced"`.
 
     Balanced weights are `n / (classes · occurrences)`, as in scikit-learn. Classes without a weight, and labels below
@@ -77,14 +77,16 @@ def class_weights(given: Any, labels: np.ndarray) -> np.ndarray:
         unknown = [label for label in given if isinstance(label, bool) or not isinstance(label, (int, np.integer))]
         if unknown or min(given, default=0) < 0:
             raise ConfigError("class_weight for integer classes from 0", repr(given))
-        table = np.ones(max(len(counts), *(int(label) + 1 for label in given), 1))
+        if max(given, default=0) >= classes:
+            raise ConfigError(f"class_weight for the classes 0 to {classes - 1}", repr(given))
+        table = np.ones(max(len(counts), classes))
         for label, weight in given.items():
             table[label] = weight
     else:
         table = np.zeros(0) if isinstance(given, str) else np.asarray(given, np.float64)
-        if table.ndim != 1 or len(table) < len(counts):
+        if table.ndim != 1 or not len(counts) <= len(table) <= classes:
             raise ConfigError(
-                f'class_weight to be "balanced", a dict from class to weight, or {len(counts)} numbers', repr(given)
+                f'class_weight to be "balanced", a dict from class to weight, or {classes} numbers', repr(given)
             )
     if not np.isfinite(table).all() or (table < 0).any():
         raise ConfigError("weights of classes that are finite and not negative", repr(given))

@@ -313,3 +313,8 @@ fc_1/activation: expected an array (batch, height, width, channels), got shape (
   shapes   input (1, 4) → fc_0 (1, 3)
   fix      add the missing axes with reshape"""
     )
+
+
+def test_no_input_is_told_what_one_is():
+    with pytest.raises(ConfigError, match=r"(?s)at least one input.*fix      an array, or its shape"):
+        fc(3).init(0)

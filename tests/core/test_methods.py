@@ -1,12 +1,16 @@
 """The methods of a network: operators, and `fit` and `summary`, which load on first use."""
 
+import copy
 import inspect
+import pickle
 import subprocess
 import sys
 
 import jax.numpy as jnp
+import pytest
 
 from compose import branch, compose_seq, fc, identity, relu, tanh
+from compose.core.attributes import LAYER_ATTRIBUTES
 from compose.core.layer import Layer
 from compose.train import Trained, fit
 
@@ -46,3 +50,16 @@ def test_what_trains_and_draws_tables_loads_on_first_use():
         "net.fit; assert 'optax' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_methods_of_other_libraries_say_what_to_write():
+    for name, text in (
+        ("compile", "net.fit(x, y, loss='mse'"),
+        ("predict", "returns a Trained"),
+        ("eval", "train=True"),
+    ):
+        with pytest.raises(AttributeError) as error:
+            getattr(fc(1), name)
+        assert str(error.value).startswith(f"'fc' object has no attribute {name!r}; ") and text in str(error.value)
+    assert not [name for name in LAYER_ATTRIBUTES if hasattr(Layer, name)]
+    assert not hasattr(fc(1), "nothing") and pickle.loads(pickle.dumps(fc(1))) == copy.copy(fc(1)) == fc(1)

@@ -10,7 +10,7 @@ import pytest
 
 import compose
 from compose import batch_norm, compose_seq, dropout, fc, parallel, relu, schedules, spec
-from compose.core.errors import ConfigError
+from compose.core.errors import ConfigError, LayerError
 from compose.train import fit
 from compose.train.custom import is_custom
 
@@ -113,3 +113,9 @@ def test_by_its_number_of_arguments():
 def test_what_such_a_loss_cannot_be(loss, options, message):
     with pytest.raises(ConfigError, match=message):
         fit(NET, X, Y, loss=loss, **OPTIONS, **options)
+
+
+def test_an_input_that_is_not_x_is_given_by_inputs():
+    loss = lambda net, params, state, x, rng: jnp.mean(x)
+    with pytest.raises(LayerError, match=r"(?s)fix.*inputs= says what it is, as in inputs=\(spec\(64\), spec\(4\)\)"):
+        fit(parallel(fc(2), fc(2)), X, loss=loss, **OPTIONS)

@@ -46,8 +46,19 @@ DATA = {
     ),
     "a ragged list": (
         dict(x=[[1.0], [1.0, 2.0]]),
-        "x must be an array, but its rows have 1 to 2 values; pad them to one length, and masked(...)",
+        "x must be an array, but its rows have 1 to 2 values; data.pad_sequences(...) pads them",
     ),
+    "a list of inputs": (
+        dict(x=[X, X]),
+        "x has 2, y has 20; x is a list of arrays, which are its examples: give several as",
+    ),
+    "a list of targets": (dict(y=[Y, Y[:, None]]), "y is a list of 2 arrays; give several as a tuple"),
+    "a list of batches": (
+        dict(x=[(X, Y)], y=None),
+        "got a list of 1 tuples of arrays. If they are batches, give a function",
+    ),
+    "a list of examples": (dict(x=list(zip(X, Y)), y=None), "x, y = map(np.stack, zip(*examples)) makes arrays"),
+    "a list of pairs of one shape": (dict(x=[(X, X)], y=None), "got a list of 1 tuples of arrays"),
     "a list ragged within": (dict(x=[[[1.0], [1.0, 2.0]]] * 2), "x must be an array, or a tuple of arrays: setting"),
     "numbers as words": (dict(x=X.astype(str)), "; x.astype('float32') reads it"),
     "a masked array": (dict(x=np.ma.array(X, mask=X > 1)), "x is a masked array; x.filled(value) gives what is masked"),

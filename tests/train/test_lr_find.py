@@ -10,6 +10,7 @@ import pytest
 import compose
 from compose import fc
 from compose.core.errors import ConfigError
+from compose.data.dataset import Dataset
 
 X = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
 Y = X @ np.float32([[1], [2], [3], [4]])
@@ -24,8 +25,8 @@ def test_the_rate_rises_until_the_loss_diverges():
     assert good.history[-1]["loss"] < 0.1 * good.history[0]["loss"]
 
 
-def test_the_plot():
-    found = compose.lr_find(fc(1), X, Y, loss="mse", steps=10)
+def test_the_plot_of_a_data_set():
+    found = compose.lr_find(fc(1), Dataset(X, Y), loss="mse", steps=10)
     (axes,) = found.plot().axes
     assert axes.get_xscale() == "log"
     assert len(axes.lines[1].get_xdata()) == 10

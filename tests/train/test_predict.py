@@ -167,3 +167,7 @@ def test_what_is_refused(trained):
         trained.evaluate(iter([(X, Y)]), Y)
     with pytest.raises(ConfigError, match="batch_size to be an integer of at least 1"):
         trained.predict(iter([X]), batch_size=0)
+    with pytest.raises(ConfigError, match=r"(?s)got \(50,\).*predict takes no targets; several inputs are one tuple"):
+        trained.predict(X, np.zeros(50, np.float32))
+    with pytest.raises(DataError, match="x must hold real numbers, as in training; got complex64"):
+        trained.predict(X + 1j)

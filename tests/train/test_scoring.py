@@ -89,6 +89,7 @@ def test_accuracy_of_one_output_is_the_share_of_right_sides(loss):
 NOTHING = {
     "numbers": (fc(1), X[:, :1], "mse", "accuracy", "that are classes .* for the metric accuracy, got other numbers"),
     "the error of labels": (fc(3), LABELS, "cross_entropy", "mse", r"with the shape of the outputs for the metric mse"),
+    "the divergence of labels": (fc(3), LABELS, "focal", "kl", "the shape of the outputs for the metric kl"),
     "several numbers": (fc(4), X, "mae", "f1", "for the metric f1"),
     "soft targets": (fc(1, sigmoid), abs(X[:, :1]) / 9, "binary_cross_entropy", "auc", "for the metric auc"),
     "top of a binary target": (fc(1, sigmoid), BITS, "mse", "top_2", "classes targets|that are classes"),
@@ -115,6 +116,16 @@ def test_metrics_and_losses_that_fit_nothing(net, y, loss, metric, text):
         fit(net, X, y, loss=loss, metrics=metric, verbose=False)
 
 
+def test_losses_as_metrics_fit_what_they_fit_as_losses():
+    for metric, error, text in (
+        ("ctc", DataError, r"ctc takes outputs \(n, time, classes\)"),
+        ("triplet", ConfigError, "a tuple of 3 outputs"),
+        (losses.contrastive(margin=2.0), ConfigError, "a tuple of 2 outputs"),
+    ):
+        with pytest.raises(error, match=text):
+            fit(fc(3), X, LABELS, loss="cross_entropy", metrics=metric, verbose=False)
+
+
 TARGETS = {
     "two columns that are no probabilities": (fc(4), X, "cross_entropy", "must be one-hot, or probabilities"),
     "sums that are not 1": (fc(3), 2 * ONE_HOT, "focal", "must be one-hot, or probabilities"),
@@ -124,7 +135,8 @@ TARGETS = {
     "padding without its label": (fc(3), LABELS - 1, "cross_entropy", "ignore_label leaves out"),
     "nothing but padding": (fc(3), LABELS * 0 - 1, "cross_entropy", "all targets are -1"),
     "pairs": (branch(fc(2), fc(2)), LABELS, "contrastive", "must be 0 or 1 for each pair"),
-    "long texts": (embedding(9, 3), np.ones((20, 9), int), "ctc", "that are not longer"),
+    "long texts": (embedding(9, 3), np.ones((20, 9), int), "ctc", r"y\[0\] needs 17 steps, and the outputs have 5"),
+    "a text with a blank between": (embedding(9, 3), np.tile([1, 1, 2, 2, 0], (20, 1)), "ctc", "needs 6 steps"),
 }
 
 

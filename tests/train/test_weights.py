@@ -179,6 +179,8 @@ def test_weights_that_do_not_fit(weights, text, data):
 CLASSES = {
     "a name": ("balance", '"balanced", a dict from class to weight'),
     "too few": ((1.0, 2.0), "3 numbers"),
+    "too many": ((1.0, 2.0, 3.0, 4.0), "3 numbers"),
+    "a class that there is not": ({3: 2.0}, "for the classes 0 to 2"),
     "a word as a class": ({"cat": 2.0}, "integer classes"),
     "infinite": ({0: np.inf}, "finite"),
 }
@@ -187,7 +189,7 @@ CLASSES = {
 @pytest.mark.parametrize("given, text", CLASSES.values(), ids=CLASSES)
 def test_weights_of_classes_that_mean_nothing(given, text):
     with pytest.raises(ConfigError, match=text):
-        class_weights(given, np.arange(6) % 3)
+        class_weights(given, np.arange(6) % 3, 3)
 
 
 def test_numbers_have_no_classes(data):

@@ -18,14 +18,16 @@ def kernel_and_bias(conv, x, filters: int):
     groups = getattr(conv, "groups", channels)
     if channels % groups:
         raise ShapeError(f"channels divisible by {groups} groups", f"{channels} channels in {tuple(x.shape)}")
-    kernel = Param((*sizes(conv.kernel, rank), channels // groups, filters), conv.kernel_init)
+    kernel = Param((*sizes(conv.kernel, rank, "a kernel"), channels // groups, filters), conv.kernel_init)
     yield "kernel", kernel
     if conv.bias:
         yield "bias", Param((filters,), conv.bias_init, fan_in=kernel.fans[0])
 
 
 def check_groups(filters: int, groups: int) -> None:
-    if filters < 1 or groups < 1 or filters % groups:
+    if filters < 1:
+        raise ConfigError("filters, a number of at least 1", str(filters))
+    if groups < 1 or filters % groups:
         raise ConfigError("filters divisible by groups", f"{filters} filters, {groups} groups")
 
 

@@ -28,6 +28,7 @@ class Event:
         net: the network.
         rate: the factor on the learning rate, 1 unless a callback changed it.
         first: whether this process is the one that prints and writes files; False in all but one of several.
+        names: those of the scores that every epoch will have.
     """
 
     on: str
@@ -39,6 +40,7 @@ class Event:
     rate: float
     now: Callable[[], Trained] = field(repr=False)
     first: bool = True
+    names: tuple[str, ...] = ()
 
     @functools.cached_property
     def trained(self) -> Trained:

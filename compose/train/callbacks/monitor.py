@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compose.core.errors import ConfigError
+from compose.core.keywords import near
 from compose.train.callbacks.event import Event
 
 _RISING = ("accuracy", "auc", "precision", "recall", "f1", "r2")
@@ -28,14 +30,26 @@ class Monitor:
         if self.name is not None:
             self.rises(self.name)
 
+    def begun(self, event: Event) -> Monitor:
+        """The same, for a training that begins. Raises `ConfigError` if it will have no score of this name."""
+        if self.name is not None and event.names and self.name not in event.names:
+            raise self._no_score(event.names)
+        return self
+
     def value(self, event: Event) -> float:
         """The score now. Raises `ConfigError` if there is none of this name."""
         name = self.name_in(event)
         if name not in event.scores:
-            known = [n for n in event.scores if n not in ("epoch", "seconds")]
-            hint = "" if any(n.startswith("val_") for n in known) else "val_ scores need validation= in fit"
-            raise ConfigError(f"a score to monitor out of {', '.join(known)}", repr(name), hint)
+            raise self._no_score([n for n in event.scores if n not in ("epoch", "seconds")])
         return float(event.scores[name])
+
+    def _no_score(self, known: Sequence[str]) -> ConfigError:
+        name = self.name or "loss"
+        closest = near(name, known)
+        hint = f"did you mean {closest[0]!r}?" if closest else "metrics= in fit says which scores there are"
+        if name.startswith("val_") and not any(n.startswith("val_") for n in known):
+            hint = "val_ scores need validation= in fit"
+        return ConfigError(f"a score to monitor out of {', '.join(known)}", repr(name), hint)
 
     def name_in(self, event: Event) -> str:
         return self.name or ("val_loss" if "val_loss" in event.scores else "loss")
@@ -58,6 +72,9 @@ class Monitor:
             return False
         if any(name.endswith(word) for word in _RISING) or "top_" in name:
             return True
+        prefix = "val_" * name.startswith("val_")
+        closest = near(name.removeprefix("val_"), (*_FALLING, *_RISING))
+        hint = f"did you mean {prefix + closest[0]!r}?" if closest else ""
         raise ConfigError(
-            f'mode="min" or mode="max" for the score {name!r}', "a name that does not tell which is better"
+            f'mode="min" or mode="max" for the score {name!r}', "a name that does not tell which is better", hint
         )

@@ -40,13 +40,13 @@ class reduce_on_plateau(Callback):
         Monitor(self.monitor, self.mode, self.min_delta)
 
     def begin(self, event: Event) -> Any:
-        return _Plateau(self)
+        return _Plateau(self, event)
 
 
 class _Plateau:
-    def __init__(self, settings: reduce_on_plateau):
+    def __init__(self, settings: reduce_on_plateau, event: Event):
         self.settings = settings
-        self.monitor = Monitor(settings.monitor, settings.mode, settings.min_delta)
+        self.monitor = Monitor(settings.monitor, settings.mode, settings.min_delta).begun(event)
         self.memory: dict[str, Any] = {"best": None, "waited": 0, "resting": 0}
 
     def restore(self, memory: dict[str, Any]) -> None:

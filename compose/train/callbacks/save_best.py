@@ -29,12 +29,12 @@ class save_best(Callback):
         Monitor(self.monitor, self.mode)
 
     def begin(self, event: Event) -> Any:
-        return _Saving(self)
+        return _Saving(self, event)
 
 
 class _Saving:
-    def __init__(self, settings: save_best):
-        self.path, self.monitor = settings.path, Monitor(settings.monitor, settings.mode)
+    def __init__(self, settings: save_best, event: Event):
+        self.path, self.monitor = settings.path, Monitor(settings.monitor, settings.mode).begun(event)
         self.memory: dict[str, Any] = {"best": None}
 
     def restore(self, memory: dict[str, Any]) -> None:

@@ -36,13 +36,13 @@ class early_stopping(Callback):
         Monitor(self.monitor, self.mode, self.min_delta)
 
     def begin(self, event: Event) -> Any:
-        return _Stopping(self)
+        return _Stopping(self, event)
 
 
 class _Stopping:
-    def __init__(self, settings: early_stopping):
+    def __init__(self, settings: early_stopping, event: Event):
         self.settings = settings
-        self.monitor = Monitor(settings.monitor, settings.mode, settings.min_delta)
+        self.monitor = Monitor(settings.monitor, settings.mode, settings.min_delta).begun(event)
         self.memory: dict[str, Any] = {"best": None, "epoch": 0, "waited": 0}
 
     def restore(self, memory: dict[str, Any]) -> None:

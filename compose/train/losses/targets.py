@@ -94,13 +94,26 @@ def _check_several(loss: Loss, out: Any, y: Any) -> None:
 
 
 def _check_sequence(loss: Loss, out: Any, y: Any) -> None:
-    if len(out.shape) != 3 or y.ndim != 2 or y.shape[1] > out.shape[1] or not jnp.issubdtype(y.dtype, jnp.integer):
+    if len(out.shape) != 3 or y.ndim != 2 or not jnp.issubdtype(y.dtype, jnp.integer):
         raise DataError(
-            f"{loss.name} takes outputs (n, time, classes) and integer targets (n, length) that are not longer; got "
+            f"{loss.name} takes outputs (n, time, classes) and integer targets (n, length); got "
             f"outputs {_batch(out.shape[1:])} and targets {_batch(y.shape[1:])} {y.dtype}"
         )
     if int(y.max()) >= out.shape[-1]:
         raise DataError(f"labels must be below {out.shape[-1]}, the number of outputs; the largest is {int(y.max())}")
+    _check_lengths(dict(loss.options).get("blank", 0), out.shape[1], np.asarray(y))
+
+
+def _check_lengths(blank: int, steps: int, y: np.ndarray) -> None:
+    """Raise `DataError` for labels that no alignment with so many steps has: equal neighbours need a blank between."""
+    real = (y >= 0) & (y != blank)
+    needed = real.sum(1) + (real[:, 1:] & real[:, :-1] & (y[:, 1:] == y[:, :-1])).sum(1)
+    at = int(needed.argmax())
+    if needed[at] > steps:
+        raise DataError(
+            f"ctc needs a step for each label, and one between equal labels; y[{at}] needs {needed[at]} steps, and the "
+            f"outputs have {steps}"
+        )
 
 
 def _check_classes(loss: Loss, out: Any, y: Any, counted: Any) -> None:

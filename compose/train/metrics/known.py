@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from compose.core.errors import ConfigError
@@ -51,7 +52,13 @@ def _of_loss(loss: Loss) -> Metric:
         return loss.each(batch.logits if loss.over else batch.outputs, batch.targets, batch.real)
 
     kinds = (CLASSES,) if loss.over == "classes" else (BINARY, NUMBERS) if loss.over else _ANY
-    return averaged(loss.name, each, kinds, alike=loss.targets == "alike")
+    return averaged(loss.name, each, kinds, alike=loss.targets in ("alike", "distribution"))
+
+
+def losses_among(given: Iterable[Any]) -> list[Loss]:
+    """Those of the metrics that are losses of several outputs or of sequences, which fit few targets."""
+    found = [LOSSES.get(metric) if isinstance(metric, str) else metric for metric in given]
+    return [loss for loss in found if isinstance(loss, Loss) and loss.targets in ("pairs", "none", "sequence")]
 
 
 def check_fits(metric: Metric, about: Subject, output: str = "") -> None:

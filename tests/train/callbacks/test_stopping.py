@@ -68,3 +68,24 @@ def test_what_cannot_be_monitored():
         callbacks.early_stopping(patience=0)
     with pytest.raises(ConfigError, match="factor between 0 and 1, got 2"):
         callbacks.reduce_on_plateau(factor=2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [callbacks.early_stopping, callbacks.reduce_on_plateau, lambda m: callbacks.save_best("best.safetensors", m)],
+)
+def test_a_score_that_there_will_not_be_is_told_at_once(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="did you mean 'val_loss'"):
+        make("val_los")
+    with pytest.raises(ConfigError, match="did you mean 'val_accuracy'"):
+        make("val_acc")
+    epochs = []
+    for monitor, options, text in (
+        ("val_loss", {}, "val_ scores need validation= in fit"),
+        ("f1", {}, "metrics= in fit says which scores there are"),
+        ("val_f1", dict(validation=0.25), "a score to monitor out of loss, val_loss, got 'val_f1'"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            train(callbacks=[lambda e: epochs.append(e.epoch), make(monitor)], **options)
+    assert not epochs
