@@ -134,13 +134,24 @@ def a_stream():
     }
 
 
+def a_table():
+    """The gradient of a table that grids have copies of, from batches that they do not divide."""
+    ids = RNG.integers(1, 64, (8, 6))
+    net = c.compose_seq(c.embedding(64, 32), c.global_avg_pool, c.fc(4))
+    options = dict(loss="cross_entropy", optimizer="sgd", batch_size=5, verbose=False)
+    one = net.fit(ids, LABELS[:8], **options)
+    layouts = [dict(devices=GRID), dict(devices=GRID, sharding="fsdp"), LAYOUTS["tensor"]]
+    return {"different": max(gap(one.params, net.fit(ids, LABELS[:8], **options, **of).params) for of in layouts)}
+
+
 def main(cases):
     jax.config.update("jax_num_cpu_devices", 8)
     jax.config.update("jax_enable_x64", True)
     LAYOUTS["mesh"] = dict(mesh=jax.make_mesh((8,), ("batch",)))  # its axes are explicit
     for case in cases:
         network, layout, option = (*case.split("/"), "", "")[:3]
-        found = a_stream() if case == "stream" else compared(network, LAYOUTS[layout], OPTIONS.get(option, {}))
+        other = {"stream": a_stream, "table": a_table}.get(case)
+        found = other() if other else compared(network, LAYOUTS[layout], OPTIONS.get(option, {}))
         print(json.dumps({"case": case, **found}), flush=True)
 
 
