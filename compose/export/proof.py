@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.combinators.steps import masked
 from compose.combinators.wrappers import cast
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.errors import ExportError
+from compose.export.examples import examples_of
 
 BATCHES = (1, 3, 8)
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float16": 5e-3, "bfloat16": 4e-2}
@@ -88,29 +88,6 @@ def _computed_in(net: Layer, y: list) -> str:
     cast_to = [jnp.dtype(layer.dtype) for _, layer in net.walk() if isinstance(layer, cast)]
     named = {a.name for a in (*cast_to, *(a.dtype for a in y))}
     return next((name for name in ("bfloat16", "float16", "float64") if name in named), "float32")
-
-
-def examples_of(net: Layer, inputs: tuple, batch: int) -> tuple:
-    """A batch of this size of every input; random sequences end in padding where a layer takes a value for it."""
-    padding = tuple(layer.value for _, layer in net.walk() if isinstance(layer, masked))
-    return tuple(jax.tree.map(lambda a: example(a, batch, padding), given) for given in inputs)
-
-
-def example(given: Any, batch: int, padding: tuple[float, ...] = ()) -> Any:
-    """A batch of this size of the given examples, or of random ones for a shape; integers are then 0 and 1."""
-    if not given.shape:
-        return given if not isinstance(given, jax.ShapeDtypeStruct) else np.zeros((), given.dtype)
-    if not isinstance(given, jax.ShapeDtypeStruct):
-        rows = np.arange(batch) % given.shape[0]
-        return jnp.asarray(np.asarray(given)[rows])
-    noise, shape = np.random.default_rng(batch), (batch, *given.shape[1:])
-    if jnp.issubdtype(given.dtype, jnp.floating):
-        drawn = noise.normal(size=shape)
-        steps = given.shape[1] if padding and len(shape) > 2 else 0
-        for i in range(batch if steps else 0):
-            drawn[i, 1 + i % steps :] = padding[i % len(padding)]
-        return drawn.astype(given.dtype)
-    return noise.integers(0, 2, shape).astype(given.dtype)
 
 
 def difference(got: np.ndarray, want: np.ndarray, exact: bool = True) -> tuple[float, float]:

@@ -67,9 +67,16 @@ def from_json(name: str, data: Any, dtype: np.dtype) -> np.ndarray:
     kinds, what = (
         ("b", "true and false") if dtype.kind == "b" else ("iuf", "numbers") if floating else ("iu", "integers")
     )
-    if array.size and array.dtype.kind not in kinds:
+    if array.size and (array.dtype.kind not in kinds or (array.dtype.kind != "b" and _some_truth(data))):
         raise ServeError(400, f"{name}: expected {what} that fit in {_NAMES[dtype]}")
     return _within(name, array, dtype, finite=True)
+
+
+def _some_truth(data: Any) -> bool:
+    """Whether a truth value is among the numbers of lists that are as long and as deep as each other."""
+    if not isinstance(data, list):
+        return isinstance(data, bool)
+    return any(map(_some_truth, data)) if data and isinstance(data[0], list) else bool in map(type, data)
 
 
 def from_bytes(name: str, data: bytes | memoryview, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:

@@ -151,19 +151,21 @@ class OverMesh(Distribution):
         """As of `Distribution`.
 
         A batch that they do not divide evenly is cut out of a larger one that they do, since `jax.jit` refuses to
-        split it itself; the compiler pads it on the last device, and no value changes.
+        split it itself; the compiler pads it on the last device. It is split over the other axes of the mesh too:
+        where these hold copies of an uneven part, XLA adds what it padded into gradients of tables.
         """
-        axis, parts = batch_axis(self.mesh), self.parts
+        axis = batch_axis(self.mesh)
         if axis is None:
             return tree
-        sharding = NamedSharding(self.mesh, PartitionSpec(axis))
+        even = NamedSharding(self.mesh, PartitionSpec(axis))
+        over_all = NamedSharding(self.mesh, PartitionSpec((axis, *(n for n in self.mesh.axis_names if n != axis))))
 
         def one(a: Any) -> Any:
-            missing = -a.shape[0] % parts
-            if not missing:
-                return lax.with_sharding_constraint(a, sharding)
+            if a.shape[0] % self.parts == 0:
+                return lax.with_sharding_constraint(a, even)
+            missing = -a.shape[0] % self.mesh.size
             padded = jnp.concatenate([a, jnp.zeros((missing, *a.shape[1:]), a.dtype)])
-            return lax.with_sharding_constraint(padded, sharding)[: a.shape[0]]
+            return lax.with_sharding_constraint(padded, over_all)[: a.shape[0]]
 
         return jax.tree.map(one, tree)
 

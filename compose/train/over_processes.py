@@ -60,7 +60,7 @@ class OverProcesses(OverMesh):
         if order is not None:
             return super().batch(arrays, order, offset, i, size)
         one = lambda a: lax.dynamic_index_in_dim(a, i, keepdims=False)
-        return jax.tree.map(lambda a: lax.with_sharding_constraint(one(a), self._rows(1))[:size], arrays)
+        return self.split(jax.tree.map(lambda a: lax.with_sharding_constraint(one(a), self._rows(1))[:size], arrays))
 
     def joined(self, arrays: Any, count: int | None) -> Chunk | None:
         """The parts of all processes, in their order, as one batch."""

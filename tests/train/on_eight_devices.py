@@ -5,6 +5,7 @@ state, history and predictions; what is compiled after the first epoch; and byte
 those of one device.
 """
 
+import functools
 import json
 import sys
 import tempfile
@@ -134,13 +135,24 @@ def a_stream():
     }
 
 
+def a_table():
+    """The gradient of a table that grids have copies of, from batches that they do not divide."""
+    ids = RNG.integers(1, 64, (8, 6))
+    net = c.compose_seq(c.embedding(64, 32), c.global_avg_pool, c.fc(4))
+    train = functools.partial(net.fit, ids, LABELS[:8], loss="cross_entropy", batch_size=5, verbose=False)
+    layouts = [dict(devices=GRID), dict(devices=GRID, sharding="fsdp"), LAYOUTS["tensor"]]
+    one, *others = (train(optimizer="sgd", **layout).params for layout in ({}, *layouts))
+    return {"different": max(gap(one, other) for other in others)}
+
+
 def main(cases):
     jax.config.update("jax_num_cpu_devices", 8)
     jax.config.update("jax_enable_x64", True)
     LAYOUTS["mesh"] = dict(mesh=jax.make_mesh((8,), ("batch",)))  # its axes are explicit
     for case in cases:
         network, layout, option = (*case.split("/"), "", "")[:3]
-        found = a_stream() if case == "stream" else compared(network, LAYOUTS[layout], OPTIONS.get(option, {}))
+        other = {"stream": a_stream, "table": a_table}.get(case)
+        found = other() if other else compared(network, LAYOUTS[layout], OPTIONS.get(option, {}))
         print(json.dumps({"case": case, **found}), flush=True)
 
 

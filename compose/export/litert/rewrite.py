@@ -16,6 +16,31 @@ def rewrite(module: Any) -> None:
         _expand(op)
     for op in operations(module, "stablehlo.dot_general"):
         _in_order(op)
+    for op in operations(module, "stablehlo.remainder"):
+        _truncated(op)
+    for op in operations(module, "stablehlo.cbrt"):
+        _of_magnitude(op)
+
+
+def _truncated(op: Any) -> None:
+    """Take the remainder of magnitudes and give it the sign of the first, which it takes from the second there."""
+    kind = ir.RankedTensorType(op.results[0].type).element_type
+    if isinstance(kind, ir.IntegerType) and (kind.is_unsigned or kind.width < 32):
+        return
+    a, b = op.operands
+    with ir.InsertionPoint(op), op.location:
+        rest = stablehlo.remainder(stablehlo.abs(a), stablehlo.abs(b))
+        op.results[0].replace_all_uses_with(stablehlo.multiply(stablehlo.sign(a), rest))
+    op.erase()
+
+
+def _of_magnitude(op: Any) -> None:
+    """Take the cube root of the magnitude and give it the sign, since it is NaN for negative numbers there."""
+    x = op.operands[0]
+    with ir.InsertionPoint(op), op.location:
+        root = stablehlo.cbrt(stablehlo.abs(x))
+        op.results[0].replace_all_uses_with(stablehlo.multiply(stablehlo.sign(x), root))
+    op.erase()
 
 
 def _expand(op: Any) -> None:

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from compose.core.layer import Layer
 from compose.export.errors import ExportError
-from compose.export.proof import Report, difference, examples_of
+from compose.export.examples import examples_of
+from compose.export.proof import Report, difference
 from compose.export.savedmodel.module import Loaded, write
 from compose.export.savedmodel.network import of_network, of_piece, open_batch
 from compose.export.suspect import Piece, named, refused

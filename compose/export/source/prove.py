@@ -12,7 +12,8 @@ import numpy as np
 from compose.core.layer import Layer
 from compose.core.run import as_arrays
 from compose.export.errors import ExportError
-from compose.export.proof import Report, examples_of
+from compose.export.examples import examples_of
+from compose.export.proof import Report
 
 TOLERANCE = 1e-10
 BATCH = 3

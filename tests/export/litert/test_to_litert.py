@@ -179,6 +179,16 @@ def test_products_over_axes_in_another_order():
 
 
 @pytest.mark.slow
+def test_remainders_and_cube_roots_of_negative_numbers():
+    """They have the sign of what is divided, and are no NaN."""
+    net = graph(lambda x, y, i, j: (ops.cbrt(x), ops.fmod(x, y), ops.mod(x, y), ops.fmod(i, j), ops.mod(i, j)))
+    x, y = (np.array([row], np.float32) for row in ([-7.5, 7.5, -0.5], [2, -2, -2]))
+    i, j = (np.array([row], np.int32) for row in ([-7, 7, -6], [2, -2, -4]))
+    report = to_litert(net, {}, {}, (x, y, i, j), batch=1).report
+    assert report is not None and report.largest < 1e-6
+
+
+@pytest.mark.slow
 def test_what_needs_a_fixed_batch_size_says_so():
     net = compose_seq(fc(6), ops.argmax(axis=1))
     params, state = net.init(0, 4)
