@@ -22,6 +22,7 @@ from compose.core.function import Function
 from compose.core.layer import Layer, walk
 from compose.core.parsing import parse
 from compose.core.plan import plan
+from compose.core.warning import warn
 from compose.distributed.exchange import on_host
 from compose.train.container import read, write
 from compose.train.kept import TRAINING, session_values, training_parts, training_values
@@ -31,6 +32,10 @@ from compose.train.split_arrays import SPLIT, check_split, read_split
 if TYPE_CHECKING:
     from compose.train.trained import Trained
 
+OF_OTHERS = frozenset(
+    [".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl", ".npz", ".onnx", ".pb", ".tflite", ".stablehlo", ".gguf"]
+)
+
 
 def save(trained: Trained, path: str | os.PathLike, optimizer: bool = False) -> None:
     """Write a model file atomically. The same model gives the same bytes.
@@ -38,9 +43,11 @@ def save(trained: Trained, path: str | os.PathLike, optimizer: bool = False) -> 
     With `optimizer`, the optimizer's state, the number of steps and parameters that are averaged are in it too. Of
     several processes that trained together, all call it, and process 0 writes.
 
-    Raises `FileError` if the network has no text (an unregistered function), the weights do not fit it, or
-    the file cannot be written.
+    Warns if the path ends as files of another format do. Raises `FileError` if the network has no text (an
+    unregistered function), the weights do not fit it, or the file cannot be written.
     """
+    if os.path.splitext(path)[1].lower() in OF_OTHERS:  # no error, which would come after the training
+        warn(f"{path} is a safetensors file, whatever its ending says; trained.export(path) writes other formats")
     training = None
     if optimizer:
         if trained.session is None:

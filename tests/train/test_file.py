@@ -146,6 +146,13 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
     assert os.listdir(path.parent) == [path.name]
 
 
+@pytest.mark.parametrize("name", ["net.h5", "net.keras", "net.PT", "net.onnx"])
+def test_endings_of_other_formats(tmp_path, name):
+    with pytest.warns(UserWarning, match="is a safetensors file, whatever its ending says"):
+        save(trained(), tmp_path / name)
+    same(load(tmp_path / name).params, trained().params)
+
+
 def test_a_folder_that_is_not_there(path):
     with pytest.raises(FileError, match=r"cannot be written.*No such file or directory"):
         save(trained(), path.parent / "no" / "m")
