@@ -41,7 +41,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "port.frontends": (*VOCABULARY, "train", "flax", "keras", *PORT, "port.result", "port.ported"),
     "port.pretrained": (*VOCABULARY, "port.ported", "port.proof", "port.frontends"),
     "port": ("port.ported", "port.bundle", "port.frontends"),
-    "export": (*VOCABULARY, "keras"),
+    "export": (*VOCABULARY, "train", "keras"),
     "serve": (*VOCABULARY, "summary", "train"),
     "report": (*VOCABULARY, "summary", "plots", "train"),
     "federated": (*VOCABULARY, "train"),

@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from compose.core.attributes import LAYER_ATTRIBUTES
 from compose.core.hooks import hooks
+from compose.core.keywords import helps_with_keywords
+
+_APPLY_KEYWORDS = {
+    "training": "train",
+    "is_training": "train",
+    "deterministic": "train: train=True runs it as in training; without, it runs as in inference",
+    "rngs": "rng",
+    "key": "rng",
+    "mutable": ": the new state is the second of what it returns",
+    "dtype": "precision",
+}
 
 if TYPE_CHECKING:
     from compose.core.layer import Layer
@@ -47,6 +58,7 @@ class Methods:
         """
         return hooks.init(self, key, *inputs)
 
+    @helps_with_keywords(_APPLY_KEYWORDS)
     def apply(
         self: Any, params, state, *inputs, rng=None, train: bool = False, mask=None, precision: Any = None
     ) -> tuple[Any, Any]:

@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,14 @@ from compose.core.errors import ConfigError, FileError
 from compose.core.warning import warn
 from compose.train.container import read, write
 from compose.train.distribution import ONE_DEVICE, Distribution
+from compose.train.keywords import settings
 from compose.train.split_arrays import SPLIT, check_split, folder_of, read_split, write_split
 
 _NAME = re.compile(r"step-(\d{10})\.safetensors")
 _DRAFT = re.compile(r"\.step-\d{10}\.safetensors\.[0-9a-f]{8}\.part")
 
 
-@dataclass(frozen=True)
+@settings
 class checkpoint:
     """Where and how often `fit` saves its checkpoints, for `fit(checkpoint=...)`.
 

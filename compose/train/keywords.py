@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeVar, dataclass_transform
+
+from compose.core.keywords import helps_with_keywords
+
+T = TypeVar("T", bound=type)
+
 _VALIDATION = ": validation=(x, y), or validation=0.2, a fraction of the examples"
 _WHOLE = ": all of the validation data are used, after every epoch"
 _AHEAD = ": the next batch is always read while the last step runs"
@@ -66,3 +73,37 @@ FIT_KEYWORDS = {
     "jit_compile": ": the steps are always compiled",
     "run_eagerly": ": the steps are always compiled; jax.disable_jit() runs them one operation at a time",
 }
+
+_SAVED = ": fit(..., checkpoint=checkpoint('folder', steps=500)) saves as it goes, and save_best keeps the best alone"
+
+SETTING_KEYWORDS = {
+    "restore_best_weights": "best",
+    "restore_best": "best",
+    "delta": "min_delta",
+    "threshold": "min_delta",
+    "min_lr": "least: the smallest factor is least=, of a callback that lowers the rate",
+    "log_dir": "folder path",
+    "logdir": "folder path",
+    "save_dir": "folder path",
+    "directory": "folder path",
+    "dirpath": "folder path",
+    "path": "folder",
+    "folder": "path",
+    "filepath": "path folder",
+    "filename": "path folder",
+    "histogram_freq": "histograms",
+    "update_freq": "steps",
+    "save_best_only": _SAVED,
+    "save_freq": "steps" + _SAVED,
+    "every_n_train_steps": "steps" + _SAVED,
+    "max_to_keep": "keep",
+    "save_top_k": "keep",
+}
+
+
+@dataclass_transform(frozen_default=True)
+def settings(cls: T) -> T:
+    """A frozen dataclass: a callback, or another argument of `fit`, whose unknown keywords say what to write."""
+    made = dataclass(frozen=True)(cls)
+    made.__init__ = helps_with_keywords(SETTING_KEYWORDS, cls.__name__)(made.__init__)
+    return made

@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from compose import fc, fit
+from compose import callbacks, checkpoint, fc, fit
 from compose.train.keywords import FIT_KEYWORDS
 from compose.train.trained import Trained
 
@@ -50,3 +50,23 @@ def test_every_keyword_leads_somewhere():
     takes = inspect.signature(fit).parameters
     for keyword, said in FIT_KEYWORDS.items():
         assert keyword not in takes and set(said.partition(":")[0].split()) <= set(takes), keyword
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: callbacks.early_stopping(restore_best_weights=True), "did you mean best=?"),
+        (lambda: callbacks.reduce_on_plateau(min_lr=1e-5), "did you mean least=?"),
+        (lambda: callbacks.tensorboard(log_dir="runs"), "did you mean folder=?"),
+        (lambda: callbacks.csv_log(filename="log.csv"), "did you mean path=?"),
+        (lambda: callbacks.save_best(filepath="best.safetensors"), "did you mean path=?"),
+        (lambda: callbacks.save_best("best", save_freq=3), "checkpoint('folder', steps=500)"),
+        (lambda: checkpoint("folder", save_freq=3), "did you mean steps=?"),
+        (lambda: fc(1).apply({}, {}, X, training=True), "did you mean train=?"),
+        (lambda: fc(1).apply({}, {}, X, mutable=["batch_stats"]), "the second of what it returns"),
+    ],
+)
+def test_callbacks_and_apply_say_what_to_write(call, text):
+    with pytest.raises(TypeError, match="got an unexpected keyword argument") as error:
+        call()
+    assert text in str(error.value)

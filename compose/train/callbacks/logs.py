@@ -8,16 +8,16 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from compose.atomic import replacing
 from compose.core.errors import FileError
 from compose.train.callbacks.event import Callback, Event
+from compose.train.keywords import settings
 
 
-@dataclass(frozen=True)
+@settings
 class csv_log(Callback):
     """One row an epoch: its number, seconds, loss and metrics. Elsewhere: Keras `CSVLogger`.
 
@@ -45,7 +45,7 @@ class csv_log(Callback):
         return log
 
 
-@dataclass(frozen=True)
+@settings
 class jsonl_log(Callback):
     """One JSON object a line: the kind of event, epoch, step and scores; `steps` adds a line every so many steps.
 

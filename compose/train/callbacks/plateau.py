@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from compose.core.errors import ConfigError
 from compose.train.callbacks.event import Answer, Callback, Event, replace
 from compose.train.callbacks.monitor import Monitor
 from compose.train.callbacks.stopping import patience
+from compose.train.keywords import settings
 
 
-@dataclass(frozen=True)
+@settings
 class reduce_on_plateau(Callback):
     """Multiply the learning rate by `factor` after `patience` epochs without a better score.
 

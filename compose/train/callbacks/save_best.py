@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from compose.train.callbacks.event import Answer, Callback, Event
 from compose.train.callbacks.monitor import Monitor
+from compose.train.keywords import settings
 
 
-@dataclass(frozen=True)
+@settings
 class save_best(Callback):
     """Write the model file `path` at the end of each epoch whose score is the best so far.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from compose.core.errors import ConfigError
 from compose.train.callbacks.event import Answer, Callback, Event, replace, stop
 from compose.train.callbacks.monitor import Monitor
+from compose.train.keywords import settings
 
 
-@dataclass(frozen=True)
+@settings
 class early_stopping(Callback):
     """Stop after `patience` epochs without a better score, and give the best parameters back.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import jax
@@ -17,9 +17,10 @@ from compose.core.run import arguments
 from compose.distributed.exchange import local
 from compose.train.callbacks.event import Answer, Callback, Event
 from compose.train.callbacks.hyperparameters import check, hyperparameters
+from compose.train.keywords import settings
 
 
-@dataclass(frozen=True)
+@settings
 class tensorboard(Callback):
     """Scalars of every epoch, `loss/train` beside `loss/val`, over the number of steps.
 
