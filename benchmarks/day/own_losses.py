@@ -129,7 +129,7 @@ def adversaries_keras(x):
 
 
 def loop_data():
-    """a loop of one's own, compiled"""
+    """a custom training loop, compiled"""
     digits = data.digits()
     return digits.flat, digits.y
 

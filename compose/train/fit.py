@@ -11,7 +11,6 @@ from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError, DataError
-from compose.core.keywords import helps_with_keywords
 from compose.core.layer import Layer
 from compose.core.precision import compute_dtype
 from compose.core.warning import warn
@@ -27,7 +26,7 @@ from compose.train.distribution_of import distribution_of
 from compose.train.examples import brief, examples, hold_out
 from compose.train.foreign import is_rows
 from compose.train.freezing import freeze_of
-from compose.train.keywords import FIT_KEYWORDS
+from compose.train.keywords import knows_keywords
 from compose.train.loop import train
 from compose.train.named import in_order, names_of, pair
 from compose.train.optimizers import optimizer_of
@@ -40,7 +39,7 @@ from compose.train.trained import Trained
 from compose.train.types import ClassWeight, Data, Losses, Metrics, OptimizerLike, Precision, Rate
 
 
-@helps_with_keywords(FIT_KEYWORDS)
+@knows_keywords
 def fit(
     net: Layer,
     x: Data | Callable[..., Any] | Iterable[Any],

@@ -74,6 +74,8 @@ FIT_KEYWORDS = {
     "run_eagerly": ": the steps are always compiled; jax.disable_jit() runs them one operation at a time",
 }
 
+knows_keywords = helps_with_keywords(FIT_KEYWORDS)  # of fit, evaluate and predict
+
 _SAVED = ": fit(..., checkpoint=checkpoint('folder', steps=500)) saves as it goes, and save_best keeps the best alone"
 
 SETTING_KEYWORDS = {

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from compose.core.errors import ConfigError
 from compose.core.hooks import hooks
-from compose.core.keywords import helps_with_keywords
 from compose.core.layer import Layer
 from compose.core.run import arguments
 from compose.data.dataset import Dataset
@@ -24,7 +23,7 @@ from compose.train.alike import like_trained
 from compose.train.checkpoints import checkpoint as Checkpoint
 from compose.train.evaluate import evaluate
 from compose.train.file import save
-from compose.train.keywords import FIT_KEYWORDS
+from compose.train.keywords import knows_keywords
 from compose.train.named import UNNAMED, Names, pair, raw
 from compose.train.predict import check_batch_size, predict
 from compose.train.session import KEPT, OF_A_LOSS, Session, options_with, without
@@ -47,8 +46,8 @@ class Trained:
         session: the options and the optimizer state of the `fit` that returned it; after loading from a file, what the
             file keeps of it, or None.
         interrupted: whether Ctrl-C ended it before its last epoch.
-        names: what it keeps of a data set that it was trained on: `names.classes`, and `names.columns` of a table,
-            `names.features` of a data frame of numbers.
+        names: what it keeps of its data set: `names.classes`, `names.columns` of a table, `names.features` of a data
+            frame of numbers.
     """
 
     net: Layer
@@ -60,7 +59,7 @@ class Trained:
     interrupted: bool = False
     names: Names = UNNAMED
 
-    @helps_with_keywords(FIT_KEYWORDS)
+    @knows_keywords
     def fit(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],
@@ -126,11 +125,10 @@ class Trained:
         """
         changes = dict(
             loss=loss, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, metrics=metrics,
-            steps_per_epoch=steps_per_epoch,
-            class_weight=class_weight, loss_weights=loss_weights, ignore_label=ignore_label, logits=logits,
-            l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema, freeze=freeze,
-            seed=seed, memory=memory, precision=precision, devices=devices, mesh=mesh, sharding=sharding, cache=cache,
-            verbose=verbose,
+            steps_per_epoch=steps_per_epoch, class_weight=class_weight, loss_weights=loss_weights,
+            ignore_label=ignore_label, logits=logits, l1=l1, l2=l2, clip=clip, accumulate=accumulate, ema=ema,
+            freeze=freeze, seed=seed, memory=memory, precision=precision, devices=devices, mesh=mesh,
+            sharding=sharding, cache=cache, verbose=verbose,
         )  # fmt: skip
         changes = {name: value for name, value in changes.items() if value is not KEPT}
         last = dict(self.session.options) if self.session else {}
@@ -148,7 +146,7 @@ class Trained:
             callbacks=callbacks, checkpoint=checkpoint, inputs=inputs, **options,
         )  # fmt: skip
 
-    @helps_with_keywords(FIT_KEYWORDS)
+    @knows_keywords
     def evaluate(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],
@@ -168,9 +166,8 @@ class Trained:
 
         `x` may be a stream of batches (x, y) or (x, y, sample_weight), as in `compose.fit`, which is read to its end;
         for a network that was trained on a table, a data frame or a dict of columns with the target among them. A
-        metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`. It computes in
-        float32, unless `precision` is `"bfloat16"` or `"float16"`. `verbose` shows a progress bar on a terminal, one
-        line at the end elsewhere.
+        metric that is not a single number, `confusion`, is an array. Options are those of `compose.fit`; without
+        `precision` it computes in float32. `verbose` shows a progress bar on a terminal, one line at the end elsewhere.
 
         Raises `DataError` and `LayerError` as `fit` does.
         """
@@ -190,7 +187,7 @@ class Trained:
                 batch_size=batch_size, precision=precision, inputs=self.inputs, verbose=verbose, **kept,
             )  # fmt: skip
 
-    @helps_with_keywords(FIT_KEYWORDS)
+    @knows_keywords
     def predict(
         self,
         x: Data | Callable[..., Any] | Iterable[Any],
