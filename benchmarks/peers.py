@@ -33,6 +33,7 @@ PEERS = {
 }  # fmt: skip
 SHORT = {name.lower().replace(", ", "-").replace(" ", "-"): name for name in PEERS}
 EPOCHS = 6
+LONGEST = 5  # times ours, of a bar in the plot; longer ones end there and say how long they are
 
 
 def measure(work: str, peer: str) -> None:
@@ -94,9 +95,13 @@ def plot(results: dict[tuple[str, str], list[dict[str, float]]], peers: list[str
     for i, peer in enumerate(peers):
         rows = [(j, _median(results.get((work, peer)), "epoch")) for j, work in enumerate(works)]
         rows = [(j, value / (_median(results[works[j], "compose"], "epoch") or 1)) for j, value in rows if value]
-        axes.barh([j + i * height for j, _ in rows], [value for _, value in rows], height, label=peer)
+        axes.barh([j + i * height for j, _ in rows], [min(value, LONGEST) for _, value in rows], height, label=peer)
+        for j, value in rows:
+            if value > LONGEST:
+                axes.annotate(f"{value:.0f} ", (LONGEST, j + i * height), ha="right", va="center", fontsize=7)
     axes.set_yticks([j + 0.4 - height / 2 for j in range(len(works))], [NAMES[work] for work in works])
     axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlim(0, LONGEST)
     axes.set_xlabel("time of an epoch, in times that of compose")
     axes.invert_yaxis()
     axes.legend()
