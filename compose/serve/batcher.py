@@ -93,18 +93,20 @@ class Batcher:
             batch = self._taken()
             if not batch:
                 continue
+            short = self._is_short(batch)
             try:
-                if self._is_short(batch):
+                if short:
                     outputs, seconds = self._timed(batch)
-                    await asyncio.sleep(0)  # for what has come meanwhile
                 else:
                     outputs, seconds = await loop.run_in_executor(self._pool, self._timed, batch)
             except Exception as e:  # whatever the network or the device raises is the answer to these requests
                 for request in batch:
                     if not request.future.done():
                         request.future.set_exception(e)
-                continue
-            self._answer(batch, outputs, seconds)
+            else:
+                self._answer(batch, outputs, seconds)
+            if short:
+                await asyncio.sleep(0)  # the answers go, and what has come is read
 
     async def _filled(self) -> None:
         """Wait until a batch is full, at most until the first request has waited for `delay`."""
