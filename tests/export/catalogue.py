@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from compose import Layer, parallel
 from compose.core.run import pack
+from compose.export import ExportError, proof
 from tests.cases.case import Case
 from tests.cases.subject import Subject, families
 
@@ -47,6 +49,8 @@ def together(left_out: Callable[[Case], Any], *whats: str) -> list:
 def run_as_the_networks(cases: list[Case], write: Callable[..., Any], limit: float) -> None:
     """Export the cases as one network, and one by one if that fails, to tell which it is.
 
+    The proofs are at one batch size, another than the example's.
+
     Args:
         write: of a network, its parameters, state and inputs.
         limit: of the errors in the export's report.
@@ -56,12 +60,38 @@ def run_as_the_networks(cases: list[Case], write: Callable[..., Any], limit: flo
         report = write(*given).report
         assert report is not None and report.largest < limit, report
 
-    try:
-        check(*_side_by_side(cases))
-    except Exception:
-        for case in cases:
-            check(*_side_by_side([case]))
-        raise
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "BATCHES", (other_batch(cases),))
+        try:
+            check(*_side_by_side(cases))
+        except Exception:
+            for case in cases:
+                check(*_side_by_side([case]))
+            raise
+
+
+def refusal_of(case: Case, to: Callable[..., Any], refused: tuple[str, ...], match: str) -> str | None:
+    """The error of a case that is refused; None for others, which have a fixed batch size, and then run as they should.
+
+    Args:
+        to: the exporter.
+        refused: how the text of those begins that are refused.
+        match: what the error says that it expected.
+    """
+    subject = Subject(case)
+    write = functools.partial(to, case.layer, subject.params, subject.state, subject.inputs)
+    if text(case).startswith(refused):
+        with pytest.raises(ExportError, match=match) as caught:
+            write()
+        return str(caught.value)
+    if is_unbatched(case):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="shape"):
+            patch.setattr(proof, "BATCHES", (other_batch([case]),))
+            write()
+    else:
+        report = write(batch=batch_of(subject)).report
+        assert report is not None and report.largest < 1e-10, report
+    return None
 
 
 def _side_by_side(cases: list[Case]) -> tuple[Layer, Any, Any, tuple]:

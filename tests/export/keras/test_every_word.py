@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
 import pytest
 
-from compose.export import ExportError, proof, to_keras
+from compose.export import to_keras
 from compose.export.source import prove
 from tests.cases.case import Case
-from tests.cases.subject import Subject
-from tests.export.catalogue import (
-    apart,
-    batch_of,
-    is_unbatched,
-    other_batch,
-    run_as_the_networks,
-    share_of,
-    text,
-    together,
-)
+from tests.export.catalogue import apart, refusal_of, run_as_the_networks, share_of, text, together
 
 pytest.importorskip("keras")
 
@@ -45,9 +34,8 @@ def is_apart(case: Case) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cases", together(is_apart, "CASES"))
-def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+def test_runs_as_the_network(cases: list[Case]):
     """At one batch size, another than the example's; `test_to_keras.py` runs several."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
     run_as_the_networks(cases, to_keras, 1e-10)
 
 
@@ -55,28 +43,17 @@ def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("cases", together(is_apart, "OPTIONS"))
 def test_options_run_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
     """Without the gradients, which are compared once for each word."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
     monkeypatch.setattr(prove, "_gradients", lambda *_: None)
     run_as_the_networks(cases, to_keras, 1e-10)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", apart(is_apart))
-def test_refused_or_of_a_fixed_batch_size(case: Case, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proof, "BATCHES", (other_batch([case]),))
-    subject = Subject(case)
-    write = functools.partial(to_keras, case.layer, subject.params, subject.state, subject.inputs)
-    if text(case).startswith(REFUSED):
-        with pytest.raises(ExportError, match="a layer that Keras source can say") as caught:
-            write()
-        shown = re.search(r"\n +layer +([\w.]+)", str(caught.value))
+def test_refused_or_of_a_fixed_batch_size(case: Case):
+    error = refusal_of(case, to_keras, REFUSED, "a layer that Keras source can say")
+    if error is not None:
+        shown = re.search(r"\n +layer +([\w.]+)", error)
         assert shown and shown.group(1) in text(case)
-    elif is_unbatched(case):
-        with pytest.raises(ValueError, match="shape"):
-            write()
-    else:
-        report = write(batch=batch_of(subject)).report
-        assert report is not None and report.largest < 1e-10, report
 
 
 def test_nine_of_ten_cases_are_written():

@@ -7,10 +7,10 @@ import functools
 import numpy as np
 import pytest
 
-from compose.export import ExportError, proof, to_litert
+from compose.export import ExportError, to_litert
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import apart, batch_of, is_unbatched, other_batch, run_as_the_networks, text, together
+from tests.export.catalogue import apart, batch_of, is_unbatched, run_as_the_networks, text, together
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("ai_edge_litert")
@@ -54,9 +54,8 @@ def is_refused_or_fixed(case: Case) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cases", together(is_refused_or_fixed))
-def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+def test_runs_as_the_network(cases: list[Case]):
     """At one batch size, another than the example's; `test_to_litert.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
     run_as_the_networks(cases, to_litert, 5e-6)
 
 

@@ -6,10 +6,10 @@ import functools
 
 import pytest
 
-from compose.export import ExportError, proof, to_savedmodel
+from compose.export import ExportError, to_savedmodel
 from tests.cases.case import Case
 from tests.cases.subject import Subject
-from tests.export.catalogue import apart, batch_of, is_unbatched, other_batch, run_as_the_networks, text, together
+from tests.export.catalogue import apart, batch_of, is_unbatched, run_as_the_networks, text, together
 
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.filterwarnings("default")  # TensorFlow warns as it is imported
@@ -27,9 +27,8 @@ def is_fixed(case: Case) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cases", together(is_fixed))
-def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
+def test_runs_as_the_network(cases: list[Case]):
     """At one batch size, another than the example's; `test_to_savedmodel.py` runs three."""
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
     run_as_the_networks(cases, functools.partial(to_savedmodel, platforms=("cpu",)), 5e-6)
 
 

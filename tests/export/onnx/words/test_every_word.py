@@ -39,8 +39,7 @@ def is_apart(case: Case) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cases", together(is_apart))
-def test_runs_as_the_network(cases: list[Case], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proof, "BATCHES", (other_batch(cases),))
+def test_runs_as_the_network(cases: list[Case]):
     run_as_the_networks(cases, to_onnx, 2e-5)
 
 
