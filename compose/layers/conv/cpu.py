@@ -1,8 +1,9 @@
 """Convolutions on CPUs: the forms that are fast there, inside loops and outside.
 
 XLA's own form is the fastest for most convolutions without groups and with the channels last. The others become such
-convolutions: groups one convolution each, channels that come first move last. The gradient of the kernel is a product
-of matrices, that of the input too if there are strides or many channels, and else a convolution in canonical layout.
+convolutions: groups by themselves (`groups`), channels that come first move last. The gradient of the kernel is a
+product of matrices, that of the input too if there are strides or many channels, and else a convolution in canonical
+layout.
 `benchmarks/spatial.py` measures the forms by shape.
 """
 
@@ -19,12 +20,12 @@ from jax import lax
 
 from compose.layers.conv import products
 from compose.layers.conv.canonical import canonical
+from compose.layers.conv.groups import by_group
 from compose.layers.conv.products import MOST_POSITIONS
 from compose.layers.window import Window, axes_last, reversed_window
 
 OLD_YNNPACK = tuple(map(int, jax.__version__.split(".")[:2])) < (0, 11)
 MANY_CHANNELS = 256  # so many that the gradient of the input is faster as a product of matrices
-MOST_GROUPS = 64  # more convolutions than this take long to compile
 
 
 def xla(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None):
@@ -40,10 +41,10 @@ def xla(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tup
 def forward(x, kernel, over: Window, groups: int, channels_first: bool, stretch: tuple[int, ...] | None):
     """The convolution, as a CPU runs it fast."""
 
-    def plain(x, kernel, over, groups):
-        if groups == 1 and prefers_eigen(x, kernel, over, stretch):
+    def plain(x, kernel, over):
+        if prefers_eigen(x, kernel, over, stretch):
             return _by_eigen(x, kernel, over)
-        return xla(x, kernel, over, groups, False, stretch)
+        return xla(x, kernel, over, 1, False, stretch)
 
     return _without_layout(plain, x, kernel, over, groups, channels_first)
 
@@ -70,9 +71,9 @@ def derivative(
 ):
     """The convolution, in a form whose transpose in `argument` (0 or 1) a CPU runs fast."""
 
-    def plain(x, kernel, over, groups):
-        if groups > 1 or jnp.finfo(x.dtype).bits < 32 or math.prod(over.size) > MOST_POSITIONS or 0 in x.shape:
-            return canonical(lambda x, kernel: xla(x, kernel, over, groups, False, stretch), x, kernel, argument)
+    def plain(x, kernel, over):
+        if jnp.finfo(x.dtype).bits < 32 or math.prod(over.size) > MOST_POSITIONS or 0 in x.shape:
+            return canonical(lambda x, kernel: xla(x, kernel, over, 1, False, stretch), x, kernel, argument)
         if stretch is not None:
             return _of_stretched(x, kernel, over, stretch, argument)
         if argument == 1:
@@ -85,14 +86,11 @@ def derivative(
 
 
 def _without_layout(plain: Callable[..., Any], x, kernel, over: Window, groups: int, channels_first: bool):
-    """Run `plain(x, kernel, over, groups)` with the channels last, and once for each of a few groups."""
+    """Run `plain(x, kernel, over)` with the channels last and without groups."""
     if channels_first:
         x = jnp.moveaxis(x, 1, -1)
         return jnp.moveaxis(_without_layout(plain, x, kernel, axes_last(over), groups, False), -1, 1)
-    if not 1 < groups <= MOST_GROUPS:
-        return plain(x, kernel, over, groups)
-    parts = (lax.split(a, [a.shape[-1] // groups] * groups, axis=a.ndim - 1) for a in (x, kernel))
-    return lax.concatenate([plain(*part, over, 1) for part in zip(*parts, strict=True)], x.ndim - 1)
+    return by_group(lambda x, kernel: plain(x, kernel, over), x, kernel, groups)
 
 
 def _of_stretched(x, kernel, over: Window, stretch: tuple[int, ...], argument: int):

@@ -26,27 +26,38 @@ CASES = {
     "dilated": {"space": (9, 9), "size": (3, 2), "dilation": (2, 3), "padding": ((2, 2), (1, 2))},
     "grouped": {"space": (6, 6), "size": (3, 3), "groups": 2},
     "grouped and strided": {"space": (9,), "size": (3,), "stride": (2,), "groups": 4, "padding": ((1, 1),)},
+    "groups that take turns": {
+        "space": (5, 4),
+        "size": (3, 2),
+        "groups": 5,
+        "channels": 40,
+        "padding": ((1, 1), (0, 1)),
+    },
+    "groups that are joined": {"space": (6, 5), "size": (3, 3), "groups": 8, "channels": 16, "stride": (2, 1)},
+    "joined groups that take turns": {"space": (6,), "size": (3,), "groups": 10, "channels": 40, "dilation": (2,)},
     "transposed": {"space": (5, 4), "size": (3, 3), "stretch": (2, 2), "padding": ((2, 1), (1, 2))},
     "transposed and cut": {"space": (5, 4), "size": (2, 2), "stretch": (3, 2), "padding": ((-1, 1), (0, -2))},
     "transposed and dilated": {"space": (5,), "size": (3,), "stretch": (2,), "dilation": (2,), "padding": ((3, 4),)},
     "transposed, grouped": {"space": (5,), "size": (4,), "stretch": (3,), "groups": 2, "padding": ((3, 3),)},
+    "transposed, depthwise": {"space": (5,), "size": (4,), "stretch": (2,), "groups": 8, "padding": ((2, 2),)},
     "channels first": {"space": (6, 5), "size": (3, 3), "first": True, "padding": ((1, 1), (1, 1))},
     "channels first, 1-D, strided": {"space": (9,), "size": (2,), "stride": (2,), "first": True},
     "channels first, grouped": {"space": (6, 5), "size": (2, 2), "groups": 2, "first": True},
 }
-FILTERS = {"few filters": 8, "many filters": 64}
+FILTERS = {"few filters": 1, "many filters": 8}  # times the channels
 
 
 def build(
-    space, size, filters=8, stride=None, dilation=None, stretch=None, groups=1, padding=None, first=False, batch=2
-):
+    space, size, times=1, stride=None, dilation=None, stretch=None, groups=1, padding=None, first=False, batch=2,
+    channels=8,
+):  # fmt: skip
     """Ours and XLA's own form of a convolution of two float64 arrays, and these."""
     ones, rng = (1,) * len(space), np.random.default_rng(0)
     axes = tuple(range(2 if first else 1, len(space) + (2 if first else 1)))
     none = ((0, 0),) * len(space)
     over = Window(axes, space, size, stride or ones, dilation or ones, padding or none, (0,) * len(space))
-    shape = (batch, 8, *space) if first else (batch, *space, 8)
-    x, kernel = rng.normal(size=shape), rng.normal(size=(*size, 8 // groups, filters))
+    shape = (batch, channels, *space) if first else (batch, *space, channels)
+    x, kernel = rng.normal(size=shape), rng.normal(size=(*size, channels // groups, times * channels))
     ours = lambda x, kernel: general(x, kernel, over, groups, first, stretch)
     plain = lambda x, kernel: xla(x, kernel, over, groups, first, stretch)
     return ours, plain, jnp.asarray(x), jnp.asarray(kernel)
@@ -60,13 +71,14 @@ def close(ours, theirs):
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("name", CASES)
 def test_every_derivative_is_that_of_the_plain_convolution(name, filters, x64):
-    ours, plain, x, kernel = build(**CASES[name], filters=FILTERS[filters])
+    ours, plain, x, kernel = build(**CASES[name], times=FILTERS[filters])
     expect_equal_derivatives(ours, plain, (x, kernel), rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])
-def test_batched_over_inputs_and_kernels(axes, x64):
-    ours, plain, x, kernel = build(**CASES["grouped"])
+@pytest.mark.parametrize("name", ["grouped", "groups that take turns"])
+def test_batched_over_inputs_and_kernels(name, axes, x64):
+    ours, plain, x, kernel = build(**CASES[name])
     many = lambda a, axis: a if axis is None else jnp.stack([a, 2 * a, a - 1])
     xs, kernels = many(x, axes[0]), many(kernel, axes[1])
     gradients = lambda c: jax.vmap(jax.grad(lambda x, k: jnp.sum(c(x, k) ** 3), (0, 1)), axes)(xs, kernels)
@@ -90,6 +102,12 @@ NETWORKS = {
     "repeat": lambda: compose_seq(conv(8, 3), repeat(3, conv(8, 3, relu))),
     "1-D": lambda: compose_seq(conv(8, 3, relu), conv(8, 3, relu)),
 }
+
+
+def test_many_groups_are_compiled_once(x64):
+    ours, _, x, kernel = build((8, 8), (3, 3), groups=32, channels=512)
+    text = jax.jit(jax.grad(lambda x, k: jnp.sum(ours(x, k) ** 2), (0, 1))).lower(x, kernel).compile().as_text()
+    assert len(re.findall(r"(?:convolution|dot)\(", text)) == 3
 
 
 @pytest.mark.parametrize("name", NETWORKS)
