@@ -2,28 +2,33 @@
 
 XLA's own convolution takes 15 to 40 times as long there. The gradient of the input is a depthwise convolution again,
 with the kernel reversed. The gradient of the kernel is a loop over rows of the image that keeps one sum for each
-position and place in the row: written as reductions of whole images it takes 4 to 18 times as long.
+position and place in the row: written as reductions of whole images it takes 4 to 18 times as long. A large kernel is
+taken in blocks: beyond about a hundred positions one sum takes ten times as long, and its gradient a minute to compile.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from compose.layers.conv.products import MOST_POSITIONS, one_cpu
+from compose.layers.conv.products import one_cpu
 from compose.layers.window import Window, axes_last, padded_window, reversed_window
 
 VALUES = 8192  # in one step of the loop over rows, so that they stay in the cache
+POSITIONS = 49  # in a block of the kernel
 
 
 def forward(x, kernel, over: Window, channels_first: bool):
     """The depthwise convolution with `kernel (*size, 1, filters)`."""
     if channels_first:
         return jnp.moveaxis(forward(jnp.moveaxis(x, 1, -1), kernel, axes_last(over), False), -1, 1)
-    return _sum_of_positions(*_rows(x, kernel), over)
+    return _in_blocks(_sum_of_positions, *_rows(x, kernel), over)
 
 
 def derivative(x, kernel, over: Window, channels_first: bool, argument: int):
@@ -31,12 +36,11 @@ def derivative(x, kernel, over: Window, channels_first: bool, argument: int):
     if channels_first:
         return jnp.moveaxis(derivative(jnp.moveaxis(x, 1, -1), kernel, axes_last(over), False, argument), -1, 1)
     x, rows = _rows(x, kernel)
-    y = jax.eval_shape(lambda x, rows: _sum_of_positions(x, rows, over), x, rows)
     if argument == 0 and max(over.stride) == 1:
+        y = jax.eval_shape(lambda x, rows: _in_blocks(_sum_of_positions, x, rows, over), x, rows)
         return jax.linear_transpose(lambda g: _of_input(g, rows, over), y)(x)[0]
-    if argument == 1 and math.prod(over.size) <= MOST_POSITIONS and one_cpu() and 0 not in x.shape:
-        return jax.linear_transpose(lambda g: _of_kernel(x, g, over), y)(rows)[0]
-    return _sum_of_positions(x, rows, over)
+    by_kernel = argument == 1 and one_cpu() and 0 not in x.shape
+    return _in_blocks(_by_kernel if by_kernel else _sum_of_positions, x, rows, over)
 
 
 def _rows(x, kernel):
@@ -44,6 +48,31 @@ def _rows(x, kernel):
     rows = kernel[..., 0, :]
     times = rows.shape[-1] // x.shape[-1]
     return (jnp.repeat(x, times, -1) if times > 1 else x), rows
+
+
+def _in_blocks(form: Callable[[Any, Any, Window], Any], x, rows, over: Window, axis: int = 0):
+    """The convolution as a sum over blocks of the kernel along one axis, each of them in this `form`."""
+    if math.prod(over.size) <= POSITIONS:
+        return form(x, rows, over)
+    size, gap = over.size[axis], over.dilation[axis]
+    most = max(POSITIONS // math.prod(over.size[axis + 1 :]), 1)
+    turns = -(-size // most)
+    block = -(-size // turns)
+    more = block * turns - size  # positions of zeros in the last block
+    ends = [(lo, hi + (more * gap if i == axis else 0), 0) for i, (lo, hi) in enumerate(over.reach)]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
+    rows = lax.pad(rows, jnp.zeros((), rows.dtype), [(0, more if i == axis else 0, 0) for i in range(rows.ndim)])
+    blocks = jnp.moveaxis(rows.reshape(*rows.shape[:axis], turns, block, *rows.shape[axis + 1 :]), axis, 0)
+    seen = (over.places[axis] - 1) * over.stride[axis] + (block - 1) * gap + 1
+
+    def body(total, turn):
+        i, part = turn
+        window = lax.dynamic_slice_in_dim(padded, i * (block * gap), seen, axis + 1)
+        here = padded_window(dataclasses.replace(over, size=part.shape[:-1]), window)
+        return total + _in_blocks(form, window, part, here, axis + 1), None
+
+    start = jnp.zeros((x.shape[0], *over.places, rows.shape[-1]), jnp.result_type(x, rows))
+    return lax.scan(body, start, (jnp.arange(turns), blocks))[0]
 
 
 def _sum_of_positions(x, rows, over: Window):
@@ -55,9 +84,14 @@ def _sum_of_positions(x, rows, over: Window):
 
 def _of_input(g, rows, over: Window):
     """The gradient of the input, for strides of 1."""
-    return _sum_of_positions(
-        g, lax.rev(rows, tuple(range(rows.ndim - 1))), reversed_window(over, over.places, over.stride)
-    )
+    turned = lax.rev(rows, tuple(range(rows.ndim - 1)))
+    return _in_blocks(_sum_of_positions, g, turned, reversed_window(over, over.places, over.stride))
+
+
+def _by_kernel(x, rows, over: Window):
+    """The convolution, in a form whose transpose in `rows` is `_of_kernel`."""
+    y = jax.ShapeDtypeStruct((x.shape[0], *over.places, rows.shape[-1]), jnp.result_type(x, rows))
+    return jax.linear_transpose(lambda g: _of_kernel(x, g, over), y)(rows)[0]
 
 
 def _of_kernel(x, g, over: Window):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax import lax
-
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
+from compose.layers.conv.convolve import convolve, general
+from compose.layers.window import Window
 
 __all__ = ["convolve_with"]
 
@@ -32,8 +32,9 @@ def convolve_with(
     steps, widths, gaps, more = map(each, (stride, padding, dilation, output_padding))
     reach = [d * (k - 1) for k, d in zip(kernel.shape, gaps)]
     around = [(r - w, r - w + m) for r, w, m in zip(reach, widths, more)] if transposed else [(w, w) for w in widths]
-    space = "DHW"[3 - rank :]
-    return lax.conv_general_dilated(
-        x, kernel, (1,) * rank if transposed else steps, around, lhs_dilation=steps if transposed else None,
-        rhs_dilation=gaps, dimension_numbers=(f"N{space}C", f"{space}IO", f"N{space}C"), feature_group_count=groups,
-    )  # fmt: skip
+    ones, axes = (1,) * rank, tuple(range(1, rank + 1))
+    size, space = kernel.shape[:-2], x.shape[1:-1]
+    over = Window(axes, space, size, ones if transposed else steps, gaps, tuple(around), (0,) * rank)
+    if transposed:
+        return general(x, kernel, over, groups, False, steps)
+    return convolve(x, kernel, over, groups, False)

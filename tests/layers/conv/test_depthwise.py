@@ -47,6 +47,22 @@ def test_every_derivative_is_that_of_the_plain_convolution(name, x64):
     expect_equal_derivatives(ours, plain, at, rtol=1e-12, atol=1e-11)
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("positions", [1, 2, 4])
+def test_a_large_kernel_in_blocks(name, positions, x64, monkeypatch):
+    monkeypatch.setattr(depthwise, "POSITIONS", positions)
+    ours, plain, at = build(**CASES[name])
+    loss = lambda f: lambda *at: jnp.sum(jnp.sin(f(*at)))
+    for f in (lambda h: h(*at), lambda h: jax.grad(loss(h), (0, 1))(*at)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), f(ours), f(plain))
+
+
+def test_a_large_kernel_compiles_to_few_operations():
+    ours, _, at = build((20, 20), (13, 13), padding=((6, 6), (6, 6)))
+    gradient = jax.grad(lambda *at: jnp.sum(ours(*at) ** 2), (0, 1))
+    assert len(jax.jit(gradient).lower(*at).compile().as_text().splitlines()) < 10_000
+
+
 @pytest.mark.parametrize("values", [1, 12, 10**6])
 def test_any_number_of_rows_in_a_step(values, x64, monkeypatch):
     monkeypatch.setattr(depthwise, "VALUES", values)
