@@ -32,6 +32,7 @@ from compose.train.metrics.metric import BINARY, CLASSES, NUMBERS, Subject
 from compose.train.output_mask import output_mask
 from compose.train.output_names import output_names
 from compose.train.scores import Scores
+from compose.train.structural_key import by_structure
 from compose.train.subject import subject_of
 from compose.train.train_step import evaluation_steps
 from compose.train.weights import apart, weight_for, with_class_weight
@@ -63,7 +64,7 @@ class Scoring:
         self.out = plan(net, self.inputs).out
         self._whole = isinstance(data, Examples)
         self._decided, self._others = _by_step(weights) or ignore_label is not None, {}
-        self.outputs, masks = _traced(net, self.inputs, self._decided)
+        self.outputs, masks = _traced(net, self.inputs, self._decided, jax.config.jax_enable_x64)
         self.limits = limits(self.outputs)
         warn_of_images(self.outputs)
         parts = given(output_names(self.outputs), loss, metrics, loss_weights, y)
@@ -216,8 +217,13 @@ def _by_step(weights: dict[str, Any]) -> bool:
     return any(w.ndim > 1 for w in weights.values())
 
 
-def _traced(net: Layer, inputs: Any, decided: bool) -> tuple[Outputs, tuple[bool, ...]]:
-    """What the network computes, as tracers that tell which array is which, and which outputs are under a mask."""
+@by_structure
+def _traced(values: Callable[[], tuple]) -> tuple[Outputs, tuple[bool, ...]]:
+    """What the network computes, as tracers that tell which array is which, and which outputs are under a mask.
+
+    Remembered, because tracing takes as long as several steps of a small network.
+    """
+    net, inputs, decided, _ = values()
     planned = plan(net, inputs)
     found: list[Any] = []
 
