@@ -64,7 +64,7 @@ class Scoring:
         self.out = plan(net, self.inputs).out
         self._whole = isinstance(data, Examples)
         self._decided, self._others = _by_step(weights) or ignore_label is not None, {}
-        self.outputs, masks = _traced(net, self.inputs, self._decided, jax.config.jax_enable_x64)
+        self.outputs, masks = _traced(net, self.inputs, self._decided, jnp.result_type(float))
         self.limits = limits(self.outputs)
         warn_of_images(self.outputs)
         parts = given(output_names(self.outputs), loss, metrics, loss_weights, y)
