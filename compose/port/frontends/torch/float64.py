@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -26,6 +27,22 @@ class Exact(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
+class Epsilon(TorchFunctionMode):
+    """An RMS norm without an epsilon has that of the dtype which the model came with."""
+
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.value = torch.finfo(dtype).eps
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.rms_norm, torch.nn.functional.rms_norm):
+            return self._normed(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _normed(self, input, normalized_shape, weight=None, eps=None):
+        return torch.rms_norm(input, normalized_shape, weight, self.value if eps is None else eps)
+
+
 def _wide(x: Any) -> Any:
     """The dtype of more digits for one of fewer; anything else as it is."""
     return _WIDE.get(x, x) if isinstance(x, torch.dtype) else x
@@ -41,12 +58,12 @@ _WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 
 
 @contextlib.contextmanager
-def exact() -> Iterator[None]:
-    """`Exact`, and float64 for tensors of no given dtype."""
+def exact(own: torch.dtype = torch.float32) -> Iterator[None]:
+    """`Exact` and `Epsilon` for a model of the dtype `own`, and float64 for tensors of no given dtype."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with Exact():
+        with Exact(), Epsilon(own):
             yield
     finally:
         torch.set_default_dtype(before)

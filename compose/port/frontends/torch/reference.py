@@ -28,19 +28,21 @@ class TorchModel:
     def __init__(self, model: torch.nn.Module, call: Call, graph: SourceGraph, exact: Arrays):
         self.model, self.call, self.graph, self.exact = model, call, graph, exact
         self.examples = [x.detach().cpu().numpy() for x in call.tensors]
+        floats = (p.dtype for p in model.parameters() if p.is_floating_point())
+        self.dtype = next(floats, torch.get_default_dtype())
 
     def inputs(self) -> list[np.ndarray]:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         model = self._with(arrays).eval()
-        with torch.no_grad(), exact():
+        with torch.no_grad(), exact(self.dtype):
             return [_array(o) for o in self.call.run(model, map(torch.from_numpy, inputs))]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients | Differences:
         model = self._with(arrays).eval()
         try:
-            with exact(), warnings.catch_warnings():
+            with exact(self.dtype), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of gradients of real numbers that complex ones were made of
                 return self._gradients(model, arrays, inputs, seed)
         except (RuntimeError, NotImplementedError) as e:
@@ -76,7 +78,7 @@ class TorchModel:
         for step in range(1, counts[-1] + 1):
             if own:
                 own.zero_grad()
-            with exact(), Certain():
+            with exact(self.dtype), Certain():
                 outputs = self.call.run(model, xs)
                 if targets is None:
                     targets = [torch.from_numpy(t) for t in cotangents([_array(o) for o in outputs], seed)]
@@ -93,7 +95,7 @@ class TorchModel:
     def intermediates(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
         seen: list[np.ndarray] = []
         model = self._with(arrays).eval()
-        with torch.no_grad(), exact(), Watch(seen):
+        with torch.no_grad(), exact(self.dtype), Watch(seen):
             self.call.run(model, map(torch.from_numpy, inputs))
         return seen
 
