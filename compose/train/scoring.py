@@ -64,7 +64,7 @@ class Scoring:
         self.out = plan(net, self.inputs).out
         self._whole = isinstance(data, Examples)
         self._decided, self._others = _by_step(weights) or ignore_label is not None, {}
-        self.outputs, masks = _traced(net, self.inputs, self._decided, jnp.result_type(float))
+        self.outputs, masks = _traced(net, self.inputs, self._decided)
         self.limits = limits(self.outputs)
         warn_of_images(self.outputs)
         parts = given(output_names(self.outputs), loss, metrics, loss_weights, y)
@@ -217,12 +217,13 @@ def _by_step(weights: dict[str, Any]) -> bool:
     return any(w.ndim > 1 for w in weights.values())
 
 
-@by_structure
-def _traced(values: Callable[[], tuple]) -> tuple[Outputs, tuple[bool, ...]]:
-    """What the network computes, as tracers that tell which array is which, and which outputs are under a mask.
+def _traced(net: Layer, inputs: Any, decided: bool) -> tuple[Outputs, tuple[bool, ...]]:
+    """What the network computes, as tracers that tell which array is which, and which outputs are under a mask."""
+    return _once_traced(net, inputs, decided, jnp.result_type(float))
 
-    Remembered, because tracing takes as long as several steps of a small network.
-    """
+
+@by_structure  # tracing takes as long as several steps of a small network
+def _once_traced(values: Callable[[], tuple]) -> tuple[Outputs, tuple[bool, ...]]:
     net, inputs, decided, _ = values()
     planned = plan(net, inputs)
     found: list[Any] = []
