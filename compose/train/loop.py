@@ -21,6 +21,7 @@ from compose.train.batches import batches_of
 from compose.train.callbacks.event import Answer, Event
 from compose.train.callbacks.running import Running
 from compose.train.checkpoints import Checkpoints
+from compose.train.copies import copied
 from compose.train.epoch import Pass, StepsPerCall, room_for
 from compose.train.freezing import resting
 from compose.train.interrupt import Interrupt
@@ -181,7 +182,7 @@ class Training:
 
     def trained(self, interrupted: bool = False, copy: bool = False) -> Trained:
         """The training as it is now, in arrays of its own with `copy`."""
-        carry, fixed = self.where.together((jax.tree.map(jnp.copy, self.carry) if copy else self.carry, self.fixed))
+        carry, fixed = self.where.together((copied(self.carry) if copy else self.carry, self.fixed))
         session = Session(
             self.options, self.task.update, self.optimizer_key, carry.opt_state, int(carry.step), carry.scale,
             carry.rate, None if carry.average is None else merge(carry.training, fixed), self.where.spread,
@@ -219,7 +220,7 @@ class Training:
             check_params(net, plan(net, self.inputs), params, state)
             params, state = jax.tree.map(jnp.array, (params, state))
             training, self.fixed = split(net, params, self.task.freeze)
-            average = None if carry.average is None else jax.tree.map(jnp.copy, training)
+            average = None if carry.average is None else copied(training)
             carry = carry._replace(training=training, state=state, average=average)
         if answer.rate is not None:
             if not 0 <= answer.rate < math.inf:

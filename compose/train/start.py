@@ -13,6 +13,7 @@ from compose.core.plan import plan
 from compose.core.run import check_params
 from compose.core.warning import warn
 from compose.train.alike import like_trained
+from compose.train.copies import copied
 from compose.train.distribution import Distribution
 from compose.train.loss_scale import first_scale
 from compose.train.optimizer_state import Stored
@@ -82,4 +83,4 @@ def first_carry(task: Task, before: Trained, optimizer_key: Any, steps: int, ane
     else:
         rate = None if session is None else session.rate
     carry = Carry(training, opt_state, before.state, jnp.int32(steps), scale, rate, average)
-    return jax.tree.map(jnp.copy, carry), fixed  # the carry is donated, so the caller's arrays must not be in it
+    return copied(carry), fixed  # the carry is donated, so the caller's arrays must not be in it

@@ -1,0 +1,19 @@
+"""Copies of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def copied(tree: Any) -> Any:
+    """The arrays of a tree in memory of their own, where they are: donating them leaves the others as they were.
+
+    Unlike `jnp.copy` it compiles nothing, which would take 10 ms or more for each shape.
+    """
+    leaves = jax.tree.leaves(tree)
+    if not all(isinstance(a, jax.Array) and a.is_fully_addressable for a in leaves):  # of several processes
+        return jax.tree.map(jnp.copy, tree)
+    return jax.device_put(tree, jax.tree.map(lambda a: a.sharding, tree), may_alias=False)
