@@ -18,6 +18,7 @@ from compose.core.run import init
 from compose.sharding.mesh import batch_axis
 from compose.sharding.rules import Rules, shardings
 from compose.train.chunk import Chunk
+from compose.train.copies import on_device
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Distribution:
 
     def whole(self, tree: Any) -> Any:
         """Arrays on every device."""
-        return jax.tree.map(jnp.asarray, tree)
+        return on_device(tree)
 
     def place(self, params: Any, tree: Any) -> Any:
         """Arrays where they belong: those that go with a parameter, such as its moments, where the parameter is."""

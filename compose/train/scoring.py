@@ -17,6 +17,7 @@ from compose.core.errors import ConfigError, DataError, shape_text
 from compose.core.layer import Layer
 from compose.core.plan import plan
 from compose.train.batches import Batches
+from compose.train.copies import on_device
 from compose.train.distribution import ONE_DEVICE, Distribution
 from compose.train.epoch import StepsPerCall, run_epoch
 from compose.train.examples import Examples
@@ -177,7 +178,7 @@ class Scoring:
         """Raise if a loss on logits would receive probabilities."""
         for head in self.scores.heads:
             if head.loss.over in PROBABILITIES:
-                few = jax.tree.map(lambda a: jnp.asarray(a[:8]), data.x)
+                few = on_device(jax.tree.map(lambda a: a[:8], data.x))
                 outputs = self.outputs.at(head.place)
                 refuse_hidden_probabilities(self.net, params, state, few, head.loss.over, outputs, head.place)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compose.train.copies import copied
+from compose.train.copies import copied, on_device
 from tests.train.compilations import compilations
 
 
@@ -27,3 +27,18 @@ def test_nothing_is_compiled():
     with compilations() as counted:
         copied(tree)
     assert not counted
+
+
+def test_arrays_of_numpy_go_to_the_device_once_and_without_compilation(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(64, 65))
+    host = {"x": np.zeros((67, 512)), "mapped": mapped, "labels": np.arange(71), "of columns": np.ones((5, 73)).T}
+    already = jnp.ones(3)
+    with compilations() as counted:
+        put, same = on_device((host, already))
+    assert not counted and same is already
+    assert {k: (v.shape, v.dtype) for k, v in put.items()} == {
+        "x": ((67, 512), jnp.float32), "mapped": ((64, 65), jnp.float32), "labels": ((71,), jnp.int32),
+        "of columns": ((73, 5), jnp.float32),
+    }  # fmt: skip
+    host["x"][:], mapped[:] = 7, 7
+    assert not put["x"].any() and not put["mapped"].any()
