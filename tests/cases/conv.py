@@ -69,6 +69,8 @@ OPTIONS = [
     Case(conv(6, 3, padding=((0, 2), (1, 3))), IMAGE, padded((1, 3, 0, 2))),
     Case(conv(8, 3, padding=1, groups=4), IMAGE, convolved(padding=1, groups=4)),
     Case(conv(4, 3, padding=1, groups=4), IMAGE, convolved(padding=1, groups=4)),
+    Case(conv(48, 3, padding=1, groups=6), ((2, 5, 4, 48),), convolved(padding=1, groups=6)),
+    Case(depthwise_conv(8, padding=4), IMAGE, convolved(padding=4, groups=4)),
     Case(depthwise_conv((2, 3), multiplier=3, stride=(2, 1), padding=1), IMAGE, convolved((2, 1), 1, groups=4)),
     Case(depthwise_conv(3, padding=2, dilation=2, bias=False), IMAGE, convolved(padding=2, dilation=2, groups=4)),
     Case(conv_transpose(6, 3, stride=2, padding=1, output_padding=1), IMAGE, transposed(2, 1, 1)),

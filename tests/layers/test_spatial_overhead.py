@@ -38,7 +38,7 @@ def grouped(p, s, x):
 
 
 def pointwise(p, s, x):
-    return x @ p["kernel"].reshape(8, 6) + p["bias"]
+    return x @ p["kernel"].reshape(16, 6) + p["bias"]
 
 
 def transposed(p, s, x):
@@ -46,10 +46,10 @@ def transposed(p, s, x):
 
 
 def group_normed(p, s, x):
-    apart = x.reshape(2, 6, 6, 4, 2)
+    apart = x.reshape(2, 6, 6, 4, 4)
     centred = apart - apart.mean((1, 2, 4), keepdims=True)
     var = jnp.square(centred).mean((1, 2, 4), keepdims=True)
-    scale, bias = p["scale"].reshape(4, 2), p["bias"].reshape(4, 2)
+    scale, bias = p["scale"].reshape(4, 4), p["bias"].reshape(4, 4)
     return (centred * (lax.rsqrt(var + 1e-5) * scale) + bias).reshape(x.shape)
 
 
@@ -71,7 +71,7 @@ def averaged(p, s, x):
 
 
 def shuffled(p, s, x):
-    return x.reshape(2, 6, 6, 2, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(2, 12, 12, 2)
+    return x.reshape(2, 6, 6, 4, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(2, 12, 12, 4)
 
 
 def resized(p, s, x):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compose.core.errors import ShapeError, shape_text
 from compose.core.function import function
+from compose.layers.conv import cpu
 from compose.layers.conv.convolve import convolve, general
 from compose.layers.window import Window
 
@@ -35,6 +36,8 @@ def convolve_with(
     ones, axes = (1,) * rank, tuple(range(1, rank + 1))
     size, space = kernel.shape[:-2], x.shape[1:-1]
     over = Window(axes, space, size, ones if transposed else steps, gaps, tuple(around), (0,) * rank)
+    if not all(isinstance(n, int) for n in kernel.shape):  # exported with a kernel of any size
+        return cpu.xla(x, kernel, over, groups, False, steps if transposed else None)
     if transposed:
         return general(x, kernel, over, groups, False, steps)
     return convolve(x, kernel, over, groups, False)

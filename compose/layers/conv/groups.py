@@ -42,11 +42,10 @@ def _joined(kernel, groups: int, together: int):
     if together == 1:
         return kernel
     *size, channels, filters = kernel.shape
-    apart = kernel.reshape(*size, channels, groups // together, together, filters // groups)
-    axis, zero = apart.ndim - 2, jnp.zeros((), kernel.dtype)
-    rows = []
+    apart = kernel.reshape(-1, groups // together, together, filters // groups)
+    zero, rows = jnp.zeros((), kernel.dtype), []
     for i in range(together):
-        ends = [(0, 0, 0)] * apart.ndim
-        ends[axis] = (i, together - 1 - i, 0)
-        rows.append(lax.pad(lax.slice_in_dim(apart, i, i + 1, axis=axis), zero, ends))
-    return lax.concatenate(rows, len(size)).reshape(*size, together * channels, filters)
+        own = lax.slice_in_dim(apart, i, i + 1, axis=2)
+        wide = lax.pad(own, zero, [(0, 0, 0), (0, 0, 0), (i, together - 1 - i, 0), (0, 0, 0)])
+        rows.append(wide.reshape(-1, channels, filters))
+    return lax.concatenate(rows, 1).reshape(*size, together * channels, filters)
