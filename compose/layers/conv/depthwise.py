@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from compose.layers.conv.products import one_cpu
+from compose.layers.conv.products import even, one_cpu
 from compose.layers.window import Window, axes_last, padded_window, reversed_window
 
 VALUES = 8192  # in one step of the loop over rows, so that they stay in the cache
@@ -56,8 +56,8 @@ def _in_blocks(form: Callable[[Any, Any, Window], Any], x, rows, over: Window, a
         return form(x, rows, over)
     size, gap = over.size[axis], over.dilation[axis]
     most = max(POSITIONS // math.prod(over.size[axis + 1 :]), 1)
-    turns = -(-size // most)
-    block = -(-size // turns)
+    block = even(size, most)
+    turns = -(-size // block)
     more = block * turns - size  # positions of zeros in the last block
     ends = [(lo, hi + (more * gap if i == axis else 0), 0) for i, (lo, hi) in enumerate(over.reach)]
     padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *ends, (0, 0, 0)])

@@ -91,8 +91,8 @@ def _block(images: int, rows: int, row: int, kernel: int) -> tuple[int, int]:
         return images, rows
     most = max(VALUES, 2 * kernel)
     if rows * row <= most:
-        return _even(images, most // (rows * row)), rows
-    return 1, _even(rows, max(most // row, 1))
+        return even(images, most // (rows * row)), rows
+    return 1, even(rows, max(most // row, 1))
 
 
 def one_cpu() -> bool:
@@ -100,7 +100,7 @@ def one_cpu() -> bool:
     return jax.default_backend() != "cpu" or jax.device_count() == 1
 
 
-def _even(count: int, most: int) -> int:
+def even(count: int, most: int) -> int:
     """The size of blocks of equal size, but for the last one, none larger than `most`."""
     return -(-count // -(-count // most))
 

@@ -30,8 +30,8 @@ def smaller(values: int):
 
     def block(images, rows, row, kernel):
         if rows * row <= values:
-            return products._even(images, values // (rows * row)), rows
-        return 1, products._even(rows, max(values // row, 1))
+            return products.even(images, values // (rows * row)), rows
+        return 1, products.even(rows, max(values // row, 1))
 
     assert rule(100, 14, 14 * 288, 288 * 64) == (9, 14) and rule(1, 224, 224 * 147, 147 * 64) == (1, 15)
     return block
