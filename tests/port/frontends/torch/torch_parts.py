@@ -168,6 +168,5 @@ CASES = {
     "signal": lambda: (signal(), torch.randn(4, 3, 8)),
     "volume": lambda: (volume(), torch.randn(3, 2, 4, 4, 4)),
     "normed": lambda: (normed(), torch.randn(2, 3, 4, 5)),
-    "bag": lambda: (nn.Sequential(nn.EmbeddingBag(7, 4, padding_idx=0), nn.Linear(4, 3)), IDS),
     "standardised": lambda: (Standardised(), torch.randn(3, 4)),
 }

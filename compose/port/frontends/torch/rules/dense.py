@@ -93,22 +93,13 @@ def places(low: Any, weight: Weight, ids: np.ndarray) -> Any:
     return made if alike else replace(made, places=count - start)
 
 
-def _bags(module, input, offsets=None, per_sample_weights=None):
-    return module.weight.new_empty((input.shape[0], module.embedding_dim))
-
-
-@rule(torch.nn.EmbeddingBag, outputs=_bags)
-def _embedding_bag(low, call, ids, *rest):
-    module, given = call.module, dict(zip(call.tensors, (ids, *rest)))
-    if len(ids.shape) != 2 or "offsets" in given:
-        raise PortError("bags of ids (batch, n), got one row with offsets: pad the bags, with padding_idx")
-    if module.max_norm is not None or module.scale_grad_by_freq:
-        raise PortError("an embedding bag without max_norm and scale_grad_by_freq")
-    padding = {} if module.padding_idx is None else {"padding": module.padding_idx}
-    layer = word("embedding_bag")(module.num_embeddings, module.embedding_dim, module.mode, **padding)
-    weights = {"embedding": View(f"{call.path}.weight" if call.path else "weight")}
-    shape = (ids.shape[0], module.embedding_dim)
-    return low.emit(layer, *given.values(), shape=shape, axes=(0, 1), weights=weights)
+@rule("compose.embedding_bag")
+def _embedding_bag(low, node, weight, ids, per_sample_weights, mode, padding_index):
+    if not isinstance(weight, Weight):
+        raise PortError("a table that is a parameter, got one that is computed")
+    layer = word("embedding_bag")(*weight.shape, mode, **({} if padding_index is None else {"padding": padding_index}))
+    given = [low.as_source(v) for v in (ids, per_sample_weights) if v is not None]
+    return low.emit(layer, *given, shape=low.shape, axes=(0, 1), weights={"embedding": weight})
 
 
 @rule("aten.bilinear")
