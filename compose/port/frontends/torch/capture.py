@@ -16,11 +16,11 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 import compose
 from compose.core.errors import PortError
+from compose.port.frontends.torch.bags import traceable_bags
 from compose.port.frontends.torch.branching import ChoiceOfSizes, traced_choices
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
 from compose.port.frontends.torch.numbered import exported_by_number
-from compose.port.frontends.torch.bags import traceable_bags
 from compose.port.frontends.torch.traceable import traceable_losses
 from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
 from compose.port.frontends.torch.untouched import left_as_it_was

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
