@@ -17,6 +17,7 @@ __all__ = [
     "contract",
     "cosine_similarity",
     "dot",
+    "expand_batch",
     "matmul",
     "maximum",
     "minimum",
@@ -68,6 +69,21 @@ def stack_inputs(*xs, axis: int = 1):
     Shapes: equal, to one with a new axis. Elsewhere: Keras `ops.stack`, torch `stack`.
     """
     return jnp.stack(xs, axis=axis)
+
+
+@function
+def expand_batch(x, like):
+    """What is computed once, such as learned queries, repeated for each example of another input.
+
+    `branch(parameter(1, 9, 64, batch=False) >> relu, identity, join=expand_batch)`; without a layer in between,
+    `parameter(9, 64)` does the same.
+
+    Shapes: `(1, *shape), (batch, ...) -> (batch, *shape)`. Elsewhere: torch `x.expand(len(like), *x.shape[1:])`, Keras
+    `ops.broadcast_to`. Raises `ShapeError` where the first axis is not 1.
+    """
+    if not x.ndim or x.shape[0] != 1 or not like.ndim:
+        raise ShapeError("one input (1, ...) and one (batch, ...)", shape_text((x, like)))
+    return jnp.broadcast_to(x, (like.shape[0], *x.shape[1:]))
 
 
 @function(also=(jnp.matmul,))

@@ -11,12 +11,15 @@ from compose import (
     contract,
     cosine_similarity,
     dot,
+    expand_batch,
     fc,
+    identity,
     matmul,
     maximum,
     minimum,
     multiply,
     pairwise_distance,
+    parameter,
     stack_inputs,
 )  # fmt: skip
 from tests.cases.case import Case
@@ -46,6 +49,11 @@ CASES = [
     case(stack_inputs, lambda x, y: torch.stack([x, y], 1)),
     case(matmul, torch.matmul, (2, 3, 4), (2, 4, 5)),
     case(contract(equation="bmk,bnk->bnm"), lambda x, y: torch.einsum("bmk,bnk->bnm", x, y), (2, 3, 4), (2, 5, 4)),
+    Case(
+        branch(parameter(1, 3, 4, batch=False), identity, join=expand_batch),
+        ((2, 5),),
+        in_torch(lambda p, s, x: p["parameter_0"]["value"].expand(2, 3, 4) + 0 * x.sum(), turned=False),
+    ),
     case(dot(axes=(1, 2)), lambda x, y: torch.einsum("bkm,bnk->bmn", x, y), (2, 3, 4), (2, 5, 3)),
     case(dot(normalize=True), lambda x, y: (unit(x) * unit(y)).sum(-1, keepdim=True)),
     case(cosine_similarity, F.cosine_similarity),

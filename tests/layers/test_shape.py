@@ -159,3 +159,8 @@ def test_nothing_is_added_to_what_one_writes_by_hand(net, shape, by_hand):
     x = jnp.ones(shape)
     params, state = net.init(0, x)
     assert equations(lambda p, x: net.apply(p, state, x)[0], params, x) == equations(by_hand, params, x)
+
+
+def test_what_is_repeated_for_each_example_has_no_batch():
+    with pytest.raises(ShapeError, match=r"expected one input \(1, \.\.\.\) and one \(batch, \.\.\.\), got"):
+        c.compose_seq(c.identity, c.expand_batch)((np.ones((2, 8), np.float32), np.ones((2, 7), np.float32)))
