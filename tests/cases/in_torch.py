@@ -47,13 +47,17 @@ class in_torch:
 
 def prove(case: Case, reference: in_torch, train: bool = False) -> None:
     """Output, state and gradients of a case, with perturbed parameters and a random cotangent, are the reference's."""
-    subject = Subject(case)
+    prove_subject(Subject(case), reference, train)
+
+
+def prove_subject(subject: Subject, reference: in_torch, train: bool = False) -> None:
+    tolerance = subject.case.tolerance
     given = numpy_tree((subject.params, subject.state, subject.inputs))
     y, after, (by_params, by_inputs) = subject.run(train, subject.params, subject.state, subject.inputs)
-    assert_close((y, after) if train else y, reference(*given[:2], *given[2]), case.tolerance, "output and state")
+    assert_close((y, after) if train else y, reference(*given[:2], *given[2]), tolerance, "output and state")
     want_params, want_inputs = reference.gradients(*given, numpy_tree(cotangent(y)))
-    assert_close(by_params, want_params, case.tolerance, "gradient by the parameters")
-    assert_close(list(by_inputs.values()), [g for g in want_inputs if g is not None], case.tolerance, "by the inputs")
+    assert_close(by_params, want_params, tolerance, "gradient by the parameters")
+    assert_close(list(by_inputs.values()), [g for g in want_inputs if g is not None], tolerance, "by the inputs")
 
 
 def first(x):

@@ -24,7 +24,7 @@ _NAMED = [
     for case in cases
 ]
 READ_BACK = [case for cases in families().values() for case in cases][::6]
-_TOGETHER = 10
+_TOGETHER = 30
 
 
 def apart(chosen: Callable[[Case], Any]) -> list:
@@ -33,7 +33,7 @@ def apart(chosen: Callable[[Case], Any]) -> list:
 
 
 def together(left_out: Callable[[Case], Any], *whats: str) -> list:
-    """The others, ten by ten, which saves most of the time: lists of cases, as arguments of a test.
+    """The others, in groups, which saves most of the time: lists of cases, as arguments of a test.
 
     Args:
         whats: "CASES", one or a few of each word, or "OPTIONS", or both.
@@ -42,8 +42,8 @@ def together(left_out: Callable[[Case], Any], *whats: str) -> list:
     for name, case, what in _NAMED:
         if what in (whats or ("CASES", "OPTIONS")) and not left_out(case):
             alike[what, _batch(case)].append((name, case))
-    tens = [same[i : i + _TOGETHER] for same in alike.values() for i in range(0, len(same), _TOGETHER)]
-    return [pytest.param([case for _, case in ten], id=f"{ten[0][0]}, {len(ten) - 1} more") for ten in tens]
+    groups = [same[i : i + _TOGETHER] for same in alike.values() for i in range(0, len(same), _TOGETHER)]
+    return [pytest.param([case for _, case in group], id=f"{group[0][0]}, {len(group) - 1} more") for group in groups]
 
 
 def run_as_the_networks(cases: list[Case], write: Callable[..., Any], limit: float) -> None:

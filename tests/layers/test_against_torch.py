@@ -1,4 +1,7 @@
-"""Output, state and gradients of every case with a PyTorch reference against it, in float64, with random cotangents."""
+"""Output, state and gradients of further options against PyTorch, in float64, with random cotangents.
+
+The cases of `test_every_layer.py` are compared there.
+"""
 
 import pytest
 
@@ -6,7 +9,7 @@ from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove
 from tests.cases.subject import families, label
 
-ALL = [case for cases in (*families().values(), *families("OPTIONS").values()) for case in cases]
+ALL = [case for cases in families("OPTIONS").values() for case in cases]
 INFERENCE = [case for case in ALL if isinstance(case.reference, in_torch)]
 TRAINING = [case for case in ALL if isinstance(case.train_reference, in_torch)]
 

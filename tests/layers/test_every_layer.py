@@ -19,6 +19,7 @@ from compose.core.printing import source
 from compose.core.registry import words
 from compose.core.run import pack
 from compose.train import Trained
+from tests.cases.in_torch import in_torch, prove_subject
 from tests.cases.subject import FAST_COMPILE, Subject, assert_close, cotangent, families, label, numpy_tree
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -105,16 +106,18 @@ def test_half_precision_is_near_float64(subject: Subject, precision: str):
 
 
 def test_float64_is_the_reference(subject: Subject):
+    """And its gradients are the reference's, where that has them."""
     case = subject.case
-    given = numpy_tree((subject.params, subject.state))
-    inputs = numpy_tree(subject.inputs)
+    for reference, train in ((case.reference, False), (case.train_reference, True)):
+        if isinstance(reference, in_torch):
+            prove_subject(subject, reference, train)
+        elif reference is not None:
+            y, after, _ = subject.run(train, subject.params, subject.state, subject.inputs)
+            want = reference(*numpy_tree((subject.params, subject.state)), *numpy_tree(subject.inputs))
+            assert_close((y, after) if train else y, want, case.tolerance, "output and state")
     if case.reference is not None:
-        y, after, _ = subject.run(False, subject.params, subject.state, subject.inputs)
-        assert_close(y, case.reference(*given, *inputs), case.tolerance, "output")
+        _, after, _ = subject.run(False, subject.params, subject.state, subject.inputs)
         assert_close(after, subject.state, 0, "state in inference")
-    if case.train_reference is not None:
-        y, after, _ = subject.run(True, subject.params, subject.state, subject.inputs)
-        assert_close((y, after), case.train_reference(*given, *inputs), case.tolerance, "output and state in training")
 
 
 def test_prints_and_parses(subject: Subject):

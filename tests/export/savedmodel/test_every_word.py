@@ -26,9 +26,12 @@ def is_fixed(case: Case) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cases", together(is_fixed))
+@pytest.mark.parametrize("cases", together(is_fixed, "CASES"))
 def test_runs_as_the_network(cases: list[Case]):
-    """At one batch size, another than the example's; `test_to_savedmodel.py` runs three."""
+    """At one batch size, another than the example's; `test_to_savedmodel.py` runs three.
+
+    The options are left to LiteRT, which is converted from the same program.
+    """
     run_as_the_networks(cases, functools.partial(to_savedmodel, platforms=("cpu",)), 5e-6)
 
 

@@ -56,13 +56,13 @@ def ported(name):
     return module, variables, xs, port.from_flax(module, variables, *xs)
 
 
-@proofs(SHAPES, first="steps")
+@proofs(SHAPES, level="steps")
 def test_equal(name, level):
     *_, p = ported(name)
     assert p.verify(level).ok
 
 
-@proofs(NNX_SHAPES)
+@proofs(NNX_SHAPES, level="steps")
 def test_equal_of_nnx(name, level):
     module = getattr(nnx_models, name)(nnx.Rngs(0))
     before = jax.tree.map(np.asarray, nnx.split(module, nnx.Param, ...)[1])

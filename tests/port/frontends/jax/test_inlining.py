@@ -98,7 +98,7 @@ CASES = {
 }
 
 
-@proofs([module.__name__ for module in CASES], first="steps")
+@proofs([module.__name__ for module in CASES], level="steps")
 def test_equal(name, level):
     module = next(m for m in CASES if m.__name__ == name)
     variables = module().init(jax.random.key(0), *CASES[module])

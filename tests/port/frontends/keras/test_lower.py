@@ -68,7 +68,7 @@ class Sub(keras.Model):
 CASES = {"mlp": mlp, "cnn": cnn, "shared": shared, "two outputs": two_outputs, "residual": residual}
 
 
-@proofs(CASES, first="steps")
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     keras.utils.set_random_seed(0)
     ported = port.from_keras(CASES[name]())

@@ -128,7 +128,7 @@ CASES = {
 }
 
 
-@proofs(CASES, first="steps")
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     function, x = CASES[name]()
     ported = port.from_tf(function, x)

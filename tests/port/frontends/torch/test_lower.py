@@ -14,7 +14,7 @@ from tests.port.frontends.torch.torch_models import CASES, Cnn, autoencoder
 from tests.port.levels import proofs
 
 
-@proofs(CASES, first="steps")
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     torch.manual_seed(0)
     model, *inputs = CASES[name]()

@@ -22,7 +22,7 @@ from tests.port.frontends.torch.torch_parts import CASES
 from tests.port.levels import proofs
 
 
-@proofs(CASES)
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     torch.manual_seed(0)
     model, *inputs = CASES[name]()

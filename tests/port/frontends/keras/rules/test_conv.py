@@ -90,7 +90,7 @@ def fine_tuned():
 CASES = {f.__name__: f for f in (fine_tuned, unet, transposed, resampled, norms, siamese, functions, own_weights)}
 
 
-@proofs(CASES)
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     keras.utils.set_random_seed(0)
     assert port.from_keras(CASES[name]()).verify(level).ok

@@ -44,7 +44,7 @@ def table():
 CASES = {f.__name__: f for f in (spectral, dense, kernels, table)}
 
 
-@proofs(CASES)
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     keras.utils.set_random_seed(0)
     assert port.from_keras(CASES[name]()).verify(level).ok
