@@ -108,7 +108,8 @@ def _array(given: Any, noise: np.random.Generator):
 
 
 def _perturbed(a, draw):
-    return a + 0.3 * draw(size=a.shape) if jnp.issubdtype(a.dtype, jnp.floating) else a
+    """In NumPy: operations of JAX would be compiled for each shape."""
+    return jnp.asarray(np.asarray(a) + 0.3 * draw(size=a.shape)) if jnp.issubdtype(a.dtype, jnp.floating) else a
 
 
 def _split(inputs: tuple) -> tuple[dict, dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -145,4 +146,4 @@ def free(name: str, taken: Any) -> str:
     """The name, or with a number where it is taken."""
     if name not in taken:
         return name
-    return next(f"{name}_{i}" for i in range(2, 10**6) if f"{name}_{i}" not in taken)
+    return next(f"{name}_{i}" for i in itertools.count(2) if f"{name}_{i}" not in taken)

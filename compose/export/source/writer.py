@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -218,7 +219,8 @@ class SourceWriter(Walk):
             if text == body:
                 return known
         taken = {*self.classes, *self.pieces.texts, *taken}
-        name = next(n for n in (name, *(f"{name}{i}" for i in range(2, 10**6))) if n not in taken)
+        numbered = (f"{name}{i}" for i in itertools.count(2))
+        name = next(n for n in itertools.chain([name], numbered) if n not in taken)
         self.classes[name] = body
         return name
 
