@@ -23,7 +23,7 @@ _NAMED = [
     for family, cases in families(what).items()
     for case in cases
 ]
-READ_BACK = [case for cases in families().values() for case in cases][::6]
+READ_BACK = [case for cases in families().values() for case in cases][::12]
 _TOGETHER = 30
 
 

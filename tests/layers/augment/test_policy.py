@@ -1,5 +1,7 @@
 """Policies of augmentation: each image is changed by one of the operations, its own, and mixed within range."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,9 +21,13 @@ def images():
     return jnp.asarray(np.broadcast_to(one, (N, 6, 7, 3)))
 
 
+@functools.cache
+def compiled(layer):
+    return jax.jit(lambda x, key: layer.apply({}, {}, x, rng=key, train=True)[0], compiler_options=FAST_COMPILE)
+
+
 def drawn(layer, x, seed=0):
-    run = jax.jit(lambda x, key: layer.apply({}, {}, x, rng=key, train=True)[0], compiler_options=FAST_COMPILE)
-    return np.asarray(run(x, jax.random.key(seed)))
+    return np.asarray(compiled(layer)(x, jax.random.key(seed)))
 
 
 def equal(images, one):

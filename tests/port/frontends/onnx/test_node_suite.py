@@ -1,8 +1,12 @@
-"""onnx's own tests of single operations: whatever ports computes what they say."""
+"""Every third of onnx's own tests of single operations: whatever ports computes what they say.
+
+`benchmarks/onnx_nodes.py` runs them all.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import pytest
 
@@ -10,11 +14,11 @@ from benchmarks.onnx_nodes import cases, forms, outcome
 
 # of an operation the tests, in each form, that port; in the others a reason is said
 PORTED = {
-    "Attention": 144, "AveragePool": 14, "BatchNormalization": 4, "Clip": 17, "Conv": 12, "ConvTranspose": 21,
-    "CumSum": 7, "DFT": 8, "DepthToSpace": 2, "Expand": 2, "GRU": 5, "GatherND": 1, "Gemm": 22, "LSTM": 2,
-    "LayerNormalization": 38, "LpNormalization": 6, "MaxPool": 16, "Pad": 3, "RNN": 5, "ReduceL1": 4, "ReduceMean": 4,
-    "Resize": 21, "RotaryEmbedding": 16, "Scan": 5, "ScatterElements": 8, "Slice": 8, "Softmax": 7,
-    "SoftmaxCrossEntropyLoss": 50, "SpaceToDepth": 4, "Split": 14, "TopK": 3, "Unsqueeze": 7, "Where": 2,
+    "Attention": 56, "AveragePool": 5, "BatchNormalization": 2, "Clip": 6, "Conv": 4, "ConvTranspose": 7, "CumSum": 3,
+    "DFT": 3, "DepthToSpace": 1, "Expand": 1, "GRU": 1, "GatherND": 1, "Gemm": 8, "LSTM": 1, "LayerNormalization": 14,
+    "LpNormalization": 2, "MaxPool": 5, "Pad": 1, "RNN": 1, "ReduceL1": 2, "ReduceMean": 2, "Resize": 8,
+    "RotaryEmbedding": 6, "Scan": 2, "ScatterElements": 6, "Slice": 3, "Softmax": 3, "SoftmaxCrossEntropyLoss": 17,
+    "SpaceToDepth": 2, "Split": 5, "TopK": 1, "Unsqueeze": 3, "Where": 2,
 }  # fmt: skip
 
 
@@ -22,7 +26,7 @@ PORTED = {
 @pytest.mark.parametrize("name", PORTED)
 def test_what_ports_is_equal(name):
     counts, wrong = Counter(), []
-    for case in cases(name):
+    for case in islice(cases(name), None, None, 3):
         for form, model in forms(case):
             kind, said = outcome(case, model)
             counts[kind] += 1
