@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from compose.core.errors import PortError
 from compose.port.frontends.torch.calls import Call
@@ -28,18 +26,21 @@ SHAPED = frozenset(
     )
 )  # fmt: skip
 
+# Of which the exporter computes every step's shapes; the last argument says whether the batch comes first.
+_RECURRENT = ("aten.lstm.input", "aten.gru.input", "aten.rnn_tanh.input", "aten.rnn_relu.input")
+
 
 def exported_by_number(model: torch.nn.Module, call: Call, batch: int | None) -> Any:
     """The program for the batch's stand-in. Raises `PortError` for a model that is another one for another number."""
     if batch is None:
         raise PortError("inputs with a batch")
-    counts = [_operations(model, _of(call, batch, size)) for size in (batch, batch + 1)]
-    if counts[0] != counts[1]:
+    small = {n: _export(model, _of(call, batch, n)) for n in (batch, batch + 1)}
+    if len({_steps(p) for p in small.values()}) > 1:  # before there are thousands
         raise PortError("operations that are the same for a batch of any size")
     program = _export(model, _of(call, batch, BATCH))
     for n in dict.fromkeys((SECOND, batch, batch // 2, 2)):  # few, too, for which a model may do something else
         try:
-            other = _export(model, _of(call, batch, n)) if n > 1 else program
+            other = small.get(n) or (_export(model, _of(call, batch, n)) if n > 1 else program)
         except Exception:
             if n in (SECOND, batch):
                 raise
@@ -60,26 +61,20 @@ def _export(model: torch.nn.Module, call: Call) -> Any:
     return torch.export.export(model, args, kwargs, strict=False)
 
 
-class _Counter(TorchDispatchMode):
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += 1
-        return func(*args, **(kwargs or {}))
+def _steps(program: Any) -> tuple[int, ...]:
+    """How many operations a program has, and how many steps its recurrent ones take."""
+    nodes = [node for graph in _graphs(program) for node in graph.graph.nodes]
+    recurrent = [node for node in nodes if str(node.target) in _RECURRENT]
+    return len(nodes), *(node.args[0].meta["val"].shape[1 if node.args[-1] else 0] for node in recurrent)
 
 
-def _operations(model: torch.nn.Module, call: Call) -> int:
-    """How many operations a model calls, which may be one for each example."""
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as fake, _Counter() as seen:
-        call.run(model, [fake.from_tensor(x) for x in call.tensors])
-    return seen.count
+def _graphs(program: Any) -> list[torch.fx.GraphModule]:
+    return [m for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule)]
 
 
 def _is_one(program: Any, other: Any, n: int) -> bool:
     """Whether a program is the same as another for a batch of `n`, but for that number."""
-    graphs = [[m for m in p.graph_module.modules() if isinstance(m, torch.fx.GraphModule)] for p in (program, other)]
+    graphs = [_graphs(p) for p in (program, other)]
     constants = [{k: v for k, v in p.constants.items() if isinstance(v, torch.Tensor)} for p in (program, other)]
     return (
         len(graphs[0]) == len(graphs[1])
