@@ -8,6 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.repeated import own_parameter, with_batch
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.frontends.tensorflow.waiting import WaitingLowering
 from compose.port.lowering.arrays import layer_of
@@ -19,7 +20,15 @@ class Operands(WaitingLowering):
 
     biased: ClassVar[tuple[str, ...]] = ("fc", "conv", "depthwise_conv", "conv_transpose")
 
+    def with_batch(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return with_batch(self, a, b, self.shape)
+
     def pair(self, operation: str, a: Value, b: Value) -> Value:
+        for x, known in ((a, b), (b, a)):
+            weight = own_parameter(self, known) if x.shape == self.shape else None
+            if weight is not None and operation in ("add", "multiply"):
+                return self.with_known(operation, x, weight)
+        a, b = (self._shorter(x, other) for x, other in ((a, b), (b, a)))
         if a.ours == b.ours != a.shape and a.shape == b.shape:
             return self.emit(word(operation), a, b, ours=a.ours)
         pair = self.whole(a), self.whole(b)
@@ -29,8 +38,13 @@ class Operands(WaitingLowering):
             return self.permuted(self.emit(word(operation), *values, shape=values[0].shape), axes)
         if operation == "add" and a.ndim == b.ndim:  # `residual` needs equal shapes
             spread = lambda v: self.emit(word("broadcast_to")(*self.shape[1:]), v)
-            pair = tuple(v if v.shape == self.shape else spread(v) for v in pair)
+            pair = tuple(v if v.shape[1:] == self.shape[1:] else spread(v) for v in pair)
         return self.emit(word(operation), *pair)
+
+    def _shorter(self, x: Value, other: Value) -> Value:
+        """A value before it was repeated for each example, where arithmetic with another one does that too."""
+        before = self.before_repeat(x) if other.shape == self.shape and self.has_batch(other) else None
+        return x if before is None or self.before_repeat(other) else before.but(ours=before.shape)
 
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         if isinstance(known, np.ndarray):
