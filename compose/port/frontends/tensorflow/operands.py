@@ -8,27 +8,24 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.tensorflow.repeated import own_parameter, with_batch
+from compose.port.frontends.tensorflow.repeated import RepeatingVariables
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.frontends.tensorflow.waiting import WaitingLowering
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import Known
 
 
-class Operands(WaitingLowering):
+class Operands(RepeatingVariables):
     """A lowering whose arithmetic keeps reshapes waiting, and moves permutations behind it."""
 
     biased: ClassVar[tuple[str, ...]] = ("fc", "conv", "depthwise_conv", "conv_transpose")
 
-    def with_batch(self, a: Any, b: Any) -> tuple[Any, Any]:
-        return with_batch(self, a, b, self.shape)
-
     def pair(self, operation: str, a: Value, b: Value) -> Value:
         for x, known in ((a, b), (b, a)):
-            weight = own_parameter(self, known) if x.shape == self.shape else None
+            weight = self.own_parameter(known) if x.shape == self.shape else None
             if weight is not None and operation in ("add", "multiply"):
                 return self.with_known(operation, x, weight)
-        a, b = (self._shorter(x, other) for x, other in ((a, b), (b, a)))
+        a, b = self.unrepeated(a, b)
         if a.ours == b.ours != a.shape and a.shape == b.shape:
             return self.emit(word(operation), a, b, ours=a.ours)
         pair = self.whole(a), self.whole(b)
@@ -40,11 +37,6 @@ class Operands(WaitingLowering):
             spread = lambda v: self.emit(word("broadcast_to")(*self.shape[1:]), v)
             pair = tuple(v if v.shape[1:] == self.shape[1:] else spread(v) for v in pair)
         return self.emit(word(operation), *pair)
-
-    def _shorter(self, x: Value, other: Value) -> Value:
-        """A value before it was repeated for each example, where arithmetic with another one does that too."""
-        before = self.before_repeat(x) if other.shape == self.shape and self.has_batch(other) else None
-        return x if before is None or self.before_repeat(other) else before.but(ours=before.shape)
 
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         if isinstance(known, np.ndarray):

@@ -22,7 +22,6 @@ class WaitingLowering(Repeating[Value]):
 
     Attributes:
         facts: what is known of the graph.
-        batch: the size that stands for the batch.
         env: what each tensor of the graph is, by name.
     """
 

@@ -11,7 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
-from compose.port.frontends.tensorflow.repeated import for_each, for_each_in, token_before
+from compose.port.frontends.tensorflow.repeated import gains_batch, repeated_to
 from compose.port.frontends.tensorflow.values import Value, Weight
 
 
@@ -52,7 +52,7 @@ def _concat(low, op, *parts):
         shape[at] = sum(v.shape[at] for v in parts)
         layer = word("concat") if at == len(order) - 1 else word("concat")(axis=at)
         return low.permuted(low.emit(layer, *parts, shape=shape), order)
-    token = token_before(low, values) if axis == 1 and len(low.shape) == 3 else None
+    token = low.token_before(values) if axis == 1 and len(low.shape) == 3 else None
     if token is not None:
         count = token.shape[1]
         layer = word("class_token")(count) if count > 1 else word("class_token")
@@ -106,8 +106,8 @@ def _reverse(low, op, x, axes):
 @rule("tf.BroadcastTo")
 def _broadcast(low, op, x, shape):
     after = low.shape
-    if for_each_in(low, x, after):
-        return for_each(low, x, after, word("broadcast_to"))
+    if gains_batch(low, x, after):
+        return repeated_to(low, x, after, word("broadcast_to"))
     x = low.whole(x)
     return x if x.shape == after else low.emit(word("broadcast_to")(*after[1:]), x)
 
@@ -115,8 +115,8 @@ def _broadcast(low, op, x, shape):
 @rule("tf.Tile")
 def _tile(low, op, x, times):
     times = tuple(int(n) for n in times)
-    if for_each_in(low, x, low.shape):
-        return for_each(low, x, low.shape, lambda *_: word("ops.tile")(reps=times[low.shape.index(low.batch) + 1 :]))
+    if gains_batch(low, x, low.shape):
+        return repeated_to(low, x, low.shape, lambda *rest: word("ops.tile")(reps=times[-len(rest) :]))
     x = low.whole(x)
     if times[0] != 1:
         raise PortError(f"the batch once, got tf.tile(x, {list(times)})")
