@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from compose.core.registry import word
+from compose.port.ir.graph import Op
+from compose.port.ir.weights import Constant
 from compose.port.lowering.base import V
 from compose.port.lowering.binary import Arithmetic
 from compose.port.lowering.values import BATCH
@@ -102,13 +105,46 @@ class Repeating(Arithmetic[V]):
             self.drop(op)
             self.ops.append(replace(op, inputs=(*op.inputs[:-1], like.index)))
 
-    def without_loose(self, outputs: Iterable[int]) -> None:
-        """Take out the layers that repeat what nothing reads in the end, as where a sum has become a bias."""
+    def settle(self, outputs: Iterable[int]) -> None:
+        """What is known of repetitions when all is read: some are read by nothing, as where a sum has become a bias,
+        and some repeat a weight that nothing else reads, which `parameter` does by itself.
+        """
+        outputs = [*outputs]
         gone = True
         while gone:
             gone = self.loose.difference(outputs, (v for op in self.ops for v in op.inputs))
             self.loose -= gone
             self.ops = [op for op in self.ops if op.output not in gone]
+        reads = Counter([*outputs, *(v for op in self.ops for v in op.inputs)])
+        for op in [op for op in self.ops if op.layer == word("expand_batch")]:
+            self._repeat_directly(op, lambda v: self._made_for_one(v, reads))
+
+    def _made_for_one(self, v: int, reads: Counter[int]) -> Op | None:
+        return next((op for op in self.ops if op.output == v and reads[v] == 1), None)
+
+    def _repeat_directly(self, op: Op, made: Callable[[int], Op | None]) -> None:
+        """Let a weight that is read to be repeated be read once for each example."""
+        source = made(op.inputs[0])
+        between = source if source is not None and source.layer == _IN_FRONT else None
+        source = made(between.inputs[0]) if between is not None else source
+        frozen: Any = word("frozen")
+        layer: Any = None if source is None else source.layer
+        inner = layer.inner if isinstance(layer, frozen) else layer
+        if source is None or not isinstance(inner, word("parameter")) or inner.batch:
+            return
+        sizes = inner.shape if between is not None else inner.shape[1:]
+        made_once: Any = word("parameter")(*sizes)
+        view: Any = source.weights["value"]
+        view = Constant(array=view.array.reshape(sizes)) if isinstance(view, Constant) else replace(view, shape=sizes)
+        self.replace_op(
+            op,
+            layer=frozen(made_once) if layer is not inner else made_once,
+            inputs=op.inputs[1:],
+            weights={"value": view},
+        )
+        for old in (between, source):
+            if old is not None:
+                self.drop(old)
 
 
 def aligned(x: Any, after: tuple[int, ...]) -> tuple[int, ...]:

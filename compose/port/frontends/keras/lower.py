@@ -48,7 +48,7 @@ class KerasLowering(RuleApplication):
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
         outputs = [as_value(self, made).index for made in self._model(model, inputs)]
-        self.without_loose(outputs)
+        self.settle(outputs)
         choices = [Choice(tuple(ends)) for ends in self.choices.values()]
         self.ops = gathered(self.ops, choices, set(outputs), self.new_index())
         taken = {t.source for op in self.ops for t in op.views()}

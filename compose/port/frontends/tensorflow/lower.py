@@ -69,7 +69,7 @@ class TensorFlowLowering(Operands):
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
         returned = {v.index for v in leaves}
-        self.without_loose(returned)
+        self.settle(returned)
         self.ops = gathered(self.ops, choices(self.ops, self.names), returned, self.new_index())
         self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], returned)
         return SourceGraph(

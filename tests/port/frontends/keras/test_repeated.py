@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from compose import port
+from compose.core.errors import PortError
 from tests.port.levels import proofs
 
 keras = pytest.importorskip("keras")
@@ -79,6 +80,16 @@ SAID = {
     ),
     "stacked": (("b",), lambda m, x: ops.stack([x, ops.broadcast_to(m.b, ops.shape(x))], 1), "parameter(4), join"),
     "zeros and it": (("b",), lambda m, x: ops.stack([x, ops.zeros_like(x) + m.b], 1), "learned_bias()"),
+    "an initial state": (
+        ("b", "w"),
+        lambda m, x: ops.tanh(x + ops.tanh(x + ops.repeat(m.b[None], n(x), axis=0) @ m.w) @ m.w),
+        "parameter(4)",
+    ),
+    "read by a layer": (
+        ("q",),
+        lambda m, x: m.add([ops.broadcast_to(m.q, (n(x), 3, 4)), x[:, None]]),
+        "parameter(3, 4)",
+    ),
     "made wider too": (
         ("b",),
         lambda m, x: ops.stack([x, x, x], 1) + ops.exp(ops.broadcast_to(m.b, [n(x), 3, 4])),
@@ -92,6 +103,7 @@ def model(name):
 
     class OfWeights(keras.layers.Layer):  # not registered, as most people's layers
         def build(self, shape):
+            self.add = keras.layers.Add()
             for weight in used:
                 setattr(self, weight, self.add_weight(shape=SHAPES[weight], name=weight, initializer="normal"))
 
@@ -108,6 +120,20 @@ def test_once_for_each_example(name, level):
     assert SAID[name][2] in " ".join(str(ported.net).split())
     report = ported.verify(level)
     assert report.ok and "outputs    for (8" in str(report)  # a second batch
+
+
+def test_copies_of_what_is_not_the_same_for_each_example_are_refused():
+    class Rows(keras.layers.Layer):
+        def build(self, shape):
+            self.p = self.add_weight(shape=(3, 4), name="p")
+
+        def call(self, x):
+            return ops.tile(self.p, [n(x), 1])
+
+    with pytest.raises(PortError, match="copies along the axes after the batch") as raised:
+        port.from_keras(keras.Sequential([keras.Input((4,)), Rows()]), X)
+    said = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
+    assert type(raised.value) is PortError and "in the Keras layer rows" in said and "79" not in said
 
 
 EVERY = """

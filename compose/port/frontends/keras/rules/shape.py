@@ -83,7 +83,10 @@ def _tile(walk, op, x):
         y = walk.for_each(x, own[1:], shape=(BATCH, *own[1:]))
         return y if set(times[1:]) <= {1} else walk.emit(word("ops.tile")(reps=times[1:]), y)
     if any(n != 1 for n in times[: len(times) - walk.rank + 1]):
-        raise PortError("copies along the axes after the batch, or one for each example of what has length 1 in front")
+        raise PortError(
+            "copies along the axes after the batch, or one for each example of what has length 1 in front, as x[None] "
+            "has; got copies along the first axis of others"
+        )
     return walk.emit(word("ops.tile")(reps=times[-(walk.rank - 1) :]), x)
 
 
