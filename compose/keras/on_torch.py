@@ -34,7 +34,7 @@ def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[
     for n in range(1, counts[-1] + 1):
         outputs = keras.tree.flatten(model(*xs, **mode(model, True)))
         loss = torch.stack([((o - a) ** 2).mean() for o, a in zip(outputs, aims)]).sum()
-        grads = torch.autograd.grad(loss, [v.value for v in variables])
+        grads = torch.autograd.grad(loss, [v.value for v in variables], allow_unused=True)
         with torch.no_grad():
             optimizer.apply(grads, variables)
         if n in counts:

@@ -11,12 +11,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from compose.core.errors import PortError
+from compose.core.errors import LayerError, PortError
 from compose.core.plan import plan
 from compose.port.bundle import checkpoint, read, write
 from compose.port.codegen.source import source
 from compose.port.ir.graph import SourceGraph
 from compose.port.ir.reference import Reference
+from compose.port.lowering.misfit import misfit
 from compose.port.proof.report import Report
 from compose.port.proof.verify import verify
 from compose.port.result import Result
@@ -46,7 +47,10 @@ class Ported(Result):
         """Recover the structure of a source graph and load its weights."""
         examples = zip(reference.inputs(), graph.input_axes)
         specs = tuple(_spec(x if axes is None else x.transpose(axes)) for x, axes in examples)
-        found = recover(graph, *specs, repeats=repeats)
+        try:
+            found = recover(graph, *specs, repeats=repeats)
+        except LayerError as e:
+            raise misfit(graph, specs, e) from e
         params, state = found.weights.load(graph.arrays, jax.numpy.asarray)
         return cls(found.net, params, state, found, specs, graph, reference, frontend)
 

@@ -188,8 +188,15 @@ class Lowering(Generic[V]):
     def replace_op(self, op: Op, **changes: Any) -> Op:
         """Change a layer that was emitted."""
         new = replace(op, **changes)
-        self.ops[next(i for i, other in enumerate(self.ops) if other is op)] = new
+        self.ops[self._place(op)] = new
         return new
+
+    def drop(self, op: Op) -> None:
+        """Take out a layer that was emitted."""
+        del self.ops[self._place(op)]
+
+    def _place(self, op: Op) -> int:
+        return next(i for i, other in enumerate(self.ops) if other is op)
 
 
 def _kind(value: Any) -> str:

@@ -41,6 +41,10 @@ class Arithmetic(Lowering[V]):
         """What a constant is that follows from the size of the batch; None for anything else."""
         return None
 
+    def with_batch(self, a: Any, b: Any) -> tuple[Any, Any]:
+        """Two operands, of which what lacks the batch that a constant beside it has is repeated for each example."""
+        return a, b
+
     def batch_size(self, x: V) -> V:
         """The size of the batch as a value, read from `x` if its first axis is the batch."""
         raise NotImplementedError
@@ -120,6 +124,7 @@ def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
 
     Raises `PortError` for a combination that no layer expresses.
     """
+    a, b = lowering.with_batch(a, b)
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)
     for turned, (x, known) in enumerate(((a, b), (b, a))):

@@ -20,6 +20,14 @@ class NoValue(PortError):
         self.sources = frozenset(sources)
 
 
+def plain(error: PortError) -> PortError:
+    """An error that another attempt would have answered, as people read it when there is none."""
+    made = PortError(str(error))
+    for note in getattr(error, "__notes__", ()):
+        made.add_note(note)
+    return made
+
+
 @dataclass(frozen=True)
 class Missing:
     """An operation without a rule, the user's line or the node that needs it, and what to do instead."""

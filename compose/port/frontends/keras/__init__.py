@@ -8,7 +8,7 @@ from typing import Any
 from compose.core.errors import PortError
 from compose.port.frontends.keras.registry import registry
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.unsupported import NoValue
+from compose.port.lowering.unsupported import NoValue, plain
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -39,7 +39,7 @@ def from_keras(model: Any, *inputs: Any, partial: bool = False) -> Ported:
             return Ported.of(graph, KerasModel(model, examples, graph), "keras")
         except (NoValue, Unshared) as e:
             if e.sources <= apart:
-                raise
+                raise plain(e) from None
             apart |= e.sources
 
 

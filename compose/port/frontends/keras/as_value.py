@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.core.registry import word
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
@@ -18,12 +19,29 @@ def as_value(walk: Any, made: Any) -> GraphValue:
         return made
     weight = walk.weight(made)
     if weight is None:
-        array = np.asarray(made)
+        return _constant(walk, np.asarray(keras.ops.convert_to_numpy(made)))
+    if not repeats(weight):
+        layer, arrays = layer_of(weight, _own_shape(weight), batch=False)
+        return walk.emit(layer, walk.inputs[0], shape=weight.shape, **arrays)
+    own, rest = weight.own[1:], weight.shape[1:]
+    layer, arrays = layer_of(weight.reshaped_view(own), own)
+    value = walk.repeated(layer, shape=(BATCH, *own), **arrays)
+    return value if own == rest else walk.emit(word("broadcast_to")(*rest), value, shape=weight.shape)
+
+
+def repeats(x: Any) -> bool:
+    """Whether a weight is repeated for each example."""
+    return isinstance(x, BroadcastWeight) and x.shape[:1] == (BATCH,) and x.own[:1] == (1,)
+
+
+def _constant(walk: Any, array: np.ndarray) -> GraphValue:
+    if array.shape[:1] != (BATCH,):
         layer, arrays = layer_of(array, array.shape, batch=False)
         return walk.emit(layer, walk.inputs[0], shape=array.shape, **arrays)
-    shape, batch = _own_shape(weight)
-    layer, arrays = layer_of(weight.reshaped_view(shape) if batch else weight, shape, batch)
-    return walk.emit(layer, walk.inputs[0], shape=weight.shape, **arrays)
+    if not (array == array[:1]).all():
+        raise PortError("numbers that are the same for each example")
+    layer, arrays = layer_of(np.array(array[0]), array.shape[1:])
+    return walk.repeated(layer, shape=array.shape, **arrays)
 
 
 def is_number(walk: Any, x: Any) -> bool:
@@ -31,13 +49,10 @@ def is_number(walk: Any, x: Any) -> bool:
     return not isinstance(x, (GraphValue, keras.KerasTensor)) and walk.weight(x) is None and np.ndim(x) == 0
 
 
-def _own_shape(weight: BroadcastWeight) -> tuple[tuple[int, ...], bool]:
-    """The shape without the batch, and whether there is a batch."""
+def _own_shape(weight: BroadcastWeight) -> tuple[int, ...]:
     if weight.shape == weight.own:
-        return weight.shape, False
-    if weight.shape == (BATCH, *weight.own[1:]) and weight.own[0] == 1:
-        return weight.own[1:], True
+        return weight.shape
     raise PortError(
         f"a weight as it is, or repeated for each example, got the weight {weight.view.source} of shape {weight.own} "
-        f"repeated to {weight.shape}"
+        f"repeated to {tuple('batch' if n % BATCH == 0 else n for n in weight.shape)}"
     )

@@ -13,7 +13,7 @@ from compose.port.lowering.values import BATCH
 
 A_LOOP = other_operations("keras.ops.vectorized_map")
 _ARITHMETIC = ("Add", "Multiply", "Subtract", "Divide", "TrueDivide")  # whose rule knows a number of the batch
-_SHAPED = ("Reshape", "BroadcastTo", "Slice", "Full", "Zeros", "Ones")  # whose options are sizes
+_SHAPED = ("Reshape", "BroadcastTo", "Slice", "Full", "Zeros", "Ones", "Tile", "Repeat")  # whose options are sizes
 
 
 def follow_batch(model: Any, second: Any) -> None:

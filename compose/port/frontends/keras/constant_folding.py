@@ -10,6 +10,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.port.ir.weights import View
+from compose.port.lowering.batch import BatchNumber
+from compose.port.lowering.literals import number
 from compose.port.lowering.values import BATCH, BroadcastWeight
 
 
@@ -18,6 +20,9 @@ def known_result(walk: Any, op: Any, args: Any, kwargs: Any) -> Any:
     leaves = keras.tree.flatten((args, kwargs))
     if not any(isinstance(v, (keras.Variable, BroadcastWeight)) for v in leaves):
         return op.call(*args, **kwargs)
+    wide = _widened(walk, op, leaves)
+    if wide is not None:
+        return wide
     move, (first, *rest) = _MOVES.get(type(op).__name__), [*args, *kwargs.values()]
     weight = walk.weight(first)
     made = None if move is None or weight is None else move(op, weight, *rest)
@@ -42,6 +47,24 @@ def positions(walk: Any, table: Any, places: Any) -> BroadcastWeight:
 
 def _named(walk: Any, leaves: list) -> str:
     return ", ".join(w.view.source for w in map(walk.weight, leaves) if w is not None)
+
+
+def _widened(walk: Any, op: Any, operands: list) -> BroadcastWeight | None:
+    """A weight that ones are multiplied by, or zeros added to, which repeats it; None for another operation."""
+    idle = {"Add": 0, "Multiply": 1}.get(type(op).__name__)
+    known = [x for x in operands if walk.weight(x) is None]
+    weight = next(w for w in map(walk.weight, operands) if w is not None)
+    if idle is None or len(known) != 1 or isinstance(known[0], BatchNumber):
+        return None
+    array = np.asarray(keras.ops.convert_to_numpy(known[0]))
+    if number(array) != idle:
+        return None
+    shape = np.broadcast_shapes(weight.shape, array.shape)
+    return weight if shape == weight.shape else weight.broadcast(shape, _last_axes(weight, shape))
+
+
+def _last_axes(weight: BroadcastWeight, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(range(len(shape) - len(weight.shape), len(shape)))
 
 
 def _same(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight:
@@ -76,12 +99,12 @@ def _get_item(op: Any, weight: BroadcastWeight, key: Any) -> BroadcastWeight | N
 
 def _broadcast(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:
     shape = tuple(BATCH if n is None else n for n in op.shape)
-    return weight.broadcast(shape, tuple(range(len(shape) - len(weight.shape), len(shape))))
+    return weight.broadcast(shape, _last_axes(weight, shape))
 
 
 def _repeated(op: Any, weight: BroadcastWeight, *_: Any) -> BroadcastWeight | None:
     """A weight once for each example."""
-    sizes: Any = op.repeats
+    sizes: Any = tuple(op.repeats) if isinstance(op.repeats, list) else op.repeats
     if type(op).__name__ == "Repeat" and op.axis == 0:
         sizes = (op.repeats, *[1] * (len(weight.shape) - 1))
     if not isinstance(sizes, tuple) or weight.shape[0] != 1 or any(n != 1 for n in sizes[1:]):

@@ -15,6 +15,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from compose.core.errors import PortError
 from compose.keras.float64 import float64
+from compose.port.frontends.keras.array_operators import left_to_symbols
 from compose.port.frontends.keras.batch import A_LOOP, follow_batch
 from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.lowering.batch import SECOND
@@ -161,7 +162,7 @@ def _weights_are_symbolic(anchor: Any) -> Iterator[None]:
     for name in names:
         setattr(variable, name, _through_ops(name, held[variable, name]))
     try:
-        with float64():
+        with float64(), left_to_symbols():
             yield
     finally:
         for module in modules:

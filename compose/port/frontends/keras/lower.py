@@ -13,12 +13,13 @@ from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.inlining import Known
 from compose.port.frontends.keras.masks import RunMasks
 from compose.port.frontends.keras.rule_application import RuleApplication
+from compose.port.frontends.keras.unread import unread_parts
 from compose.port.ir.graph import Saved, SourceGraph
-from compose.port.ir.weights import Constant, View
+from compose.port.ir.weights import Constant
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.gathered import Choice, gathered
-from compose.port.lowering.values import BATCH, GraphValue
+from compose.port.lowering.values import GraphValue
 
 
 class KerasLowering(RuleApplication):
@@ -29,7 +30,6 @@ class KerasLowering(RuleApplication):
         within: the model whose nodes are lowered.
         alone: the values of the weights that are read as they are.
         choices: the values that are taken from one of two branches, by the choice.
-        idle: weights that a call leaves unread.
     """
 
     example = "TheLayer"
@@ -40,7 +40,6 @@ class KerasLowering(RuleApplication):
         self.choices: dict[Any, list[int]] = {}
         self.inputs: list[GraphValue] = []
         self.within: Any = None
-        self.idle: list[View] = []
 
     def run(self, model: Any, name: str) -> SourceGraph:
         """Read a functional model."""
@@ -49,6 +48,7 @@ class KerasLowering(RuleApplication):
         inputs = [GraphValue(self.new_index(), tuple(t.shape)) for t in model.inputs]
         self.inputs = inputs
         outputs = [as_value(self, made).index for made in self._model(model, inputs)]
+        self.settle(outputs)
         choices = [Choice(tuple(ends)) for ends in self.choices.values()]
         self.ops = gathered(self.ops, choices, set(outputs), self.new_index())
         taken = {t.source for op in self.ops for t in op.views()}
@@ -59,7 +59,7 @@ class KerasLowering(RuleApplication):
         return SourceGraph(
             tuple(value.index for value in inputs), tuple(self.ops), made, arrays, name,
             (None,) * len(inputs), (None,) * len(leaves),
-            tuple({t.source: t for t in self.idle if t.source not in taken}.values()),
+            unread_parts(arrays, self.ops),
         )  # fmt: skip
 
     def saved(self, model: Any, arrays: dict[str, Any]) -> Saved:
@@ -75,7 +75,9 @@ class KerasLowering(RuleApplication):
         return tuple(self.node.output_tensors[0].shape)
 
     def place(self) -> Place:
-        return Place(tuple(name for name, _ in self.path), tuple(cls for _, cls in self.path))
+        named = self.node is None or isinstance(self.node.operation, keras.Layer)
+        path = self.path if named else self.path[:-1]  # Keras counts operations, as matmul_9
+        return Place(tuple(name for name, _ in path), tuple(cls for _, cls in path))
 
     def result(self, inputs: Sequence[GraphValue], shape: Iterable[int] | None) -> GraphValue:
         return GraphValue(self.new_index(), self.shape if shape is None else tuple(shape))
@@ -88,8 +90,10 @@ class KerasLowering(RuleApplication):
         return x if isinstance(x, BatchNumber) else None
 
     def batch_size(self, x: GraphValue) -> GraphValue:
-        whole = x if x.shape[:1] in ((None,), (BATCH,)) else self.inputs[0]
-        return self.emit(word("ops.size")(axis=0), whole, shape=())
+        return self.emit(word("ops.size")(axis=0), x if self.has_batch(x) else self.inputs[0], shape=())
+
+    def batched(self) -> GraphValue:
+        return next((x for x in self.inputs if self.has_batch(x)), self.inputs[0])
 
     def is_shared(self, x: GraphValue) -> bool:
         tensor = self.node.input_tensors[0]

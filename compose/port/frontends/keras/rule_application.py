@@ -19,12 +19,12 @@ from compose.port.frontends.keras.registry import class_rule, named_rule
 from compose.port.frontends.keras.through_jax import through_jax
 from compose.port.ir.weights import View
 from compose.port.lowering.batch import BatchNumber
-from compose.port.lowering.binary import Arithmetic
+from compose.port.lowering.repeated import Repeating
 from compose.port.lowering.unsupported import NoValue
-from compose.port.lowering.values import BroadcastWeight, GraphValue
+from compose.port.lowering.values import BATCH, BroadcastWeight, GraphValue
 
 
-class RuleApplication(Arithmetic[GraphValue]):
+class RuleApplication(Repeating[GraphValue]):
     """The lowering of single nodes by their rules.
 
     Attributes:
@@ -51,6 +51,12 @@ class RuleApplication(Arithmetic[GraphValue]):
     def location(self) -> str:
         return f"in the Keras layer {self._at()}"
 
+    def has_batch(self, x: GraphValue) -> bool:
+        return x.shape[:1] in ((None,), (BATCH,))
+
+    def pair(self, operation: str, a: GraphValue, b: GraphValue) -> GraphValue:
+        return super().pair(operation, *self.unrepeated(a, b))
+
     # What rules call.
 
     def view(self, weight: Any, **steps: Any) -> View:
@@ -66,7 +72,11 @@ class RuleApplication(Arithmetic[GraphValue]):
         if isinstance(value, (GraphValue, BatchNumber)):
             return value
         weight = self.weight(value)
-        return np.asarray(keras.ops.convert_to_numpy(value), np.float64) if weight is None else weight
+        if weight is not None:
+            return weight
+        array = np.asarray(keras.ops.convert_to_numpy(value), np.float64)
+        same = array.shape[:1] == (BATCH,) and bool((array == array[:1]).all())
+        return np.broadcast_to(array[:1], array.shape) if same else array
 
     def weight(self, value: Any) -> BroadcastWeight | None:
         """A variable, possibly transposed, reshaped or broadcast; None for anything else."""

@@ -180,9 +180,7 @@ class _Inside(JaxLowering):
         rest = flat.inputs[len(weights) :]
         self.inputs = [Value(g.index, v.shape, v.dtype) for g, v in zip(self.call.values, rest)]
         given = [self.alone(w) if n in self.walk.apart else w for w, n in zip(weights, arrays)]
-        made = [self.whole(self.as_value(v)) for v in self.lowered(flat, [*given, *self.inputs])]
-        self.walk.idle += self.unread(flat)
-        return made
+        return [self.whole(self.as_value(v)) for v in self.lowered(flat, [*given, *self.inputs])]
 
 
 def _example(value: GraphValue, dtype: str) -> jax.ShapeDtypeStruct:

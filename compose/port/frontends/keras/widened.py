@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -13,6 +11,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.keras.float64 import NARROW
 from compose.port.frontends.keras.inlining import functional
+from compose.port.frontends.keras.rebuilt import functions_as_they_are, rebuilt
 from compose.port.ir.reference import Arrays
 
 
@@ -24,8 +23,8 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # custom layers that build when they are called
-            with _functions_as_they_are():
-                made = type(model).from_config(_wide(model.get_config()))
+            with functions_as_they_are():
+                made = rebuilt(model, _wide)
         if not made.built:
             tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
             made(*tensors)
@@ -56,33 +55,6 @@ def widened(model: Any, arrays: Arrays, inputs: tuple) -> tuple[Any, dict[int, s
                 layer.input_mean, layer.input_variance = map(np.float64, (layer.input_mean, layer.input_variance))
                 layer.build(layer._build_input_shape)
     return made, names
-
-
-@contextlib.contextmanager
-def _functions_as_they_are() -> Iterator[None]:
-    """A `Lambda` that is rebuilt has the function itself, which its configuration has as bytes without its globals."""
-    cls: Any = keras.layers.Lambda
-    kept: dict[str, Any] = {}
-    written, read = cls._serialize_function_to_config, vars(cls)["from_config"]
-
-    def name(layer: Any, fn: Any) -> str:
-        kept[f"function {id(fn)}"] = fn
-        return f"function {id(fn)}"
-
-    def rebuilt(cls: Any, config: Any, *_: Any, **__: Any) -> Any:
-        parts = {k: kept.get(v, v) if isinstance(v, str) else v for k, v in config.items()}
-        for part in ("arguments", "output_shape", "mask"):
-            if part in parts and not callable(parts[part]):
-                parts[part] = keras.saving.deserialize_keras_object(parts[part])
-        if isinstance(parts.get("output_shape"), list):
-            parts["output_shape"] = tuple(parts["output_shape"])
-        return cls(**parts)
-
-    cls._serialize_function_to_config, cls.from_config = name, classmethod(rebuilt)
-    try:
-        yield
-    finally:
-        cls._serialize_function_to_config, cls.from_config = written, read
 
 
 def _named(names: dict[int, str], path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compose.core.errors import PortError
-from compose.port.lowering.unsupported import NoValue
+from compose.port.lowering.unsupported import NoValue, plain
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
 
@@ -56,7 +56,7 @@ def from_tf(
             return Ported.of(*made, "tensorflow")
         except (NoValue, Unshared) as e:  # a variable that no layer of its own has
             if e.sources <= apart:
-                raise first or e from None
-            first, apart = first or e, apart | e.sources
+                raise first or plain(e) from None
+            first, apart = first or plain(e), apart | e.sources
         except PortError as e:
             raise first or e from e

@@ -69,6 +69,7 @@ class TensorFlowLowering(Operands):
         self.facts.close()
         arrays = {v.name: v.array for v in self.facts.variables.values()}
         returned = {v.index for v in leaves}
+        self.settle(returned)
         self.ops = gathered(self.ops, choices(self.ops, self.names), returned, self.new_index())
         self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], returned)
         return SourceGraph(
@@ -103,8 +104,14 @@ class TensorFlowLowering(Operands):
         return None if self.facts.batch is None else self.facts.batch.numbers.get(id(x))
 
     def batch_size(self, x: Value) -> Value:
-        whole = self.whole(x) if x.shape[:1] == (self.batch,) else self.inputs[0]
+        whole = self.whole(x) if self.has_batch(x) else self.inputs[0]
         return self.emit(word("ops.size")(axis=0), whole, shape=())
+
+    def has_batch(self, x: Value) -> bool:
+        return x.ours[:1] == x.shape[:1] == (self.batch,)
+
+    def batched(self) -> Value:
+        return next((x for x in self.inputs if self.has_batch(x)), self.inputs[0])
 
     # What rules call.
 

@@ -8,18 +8,24 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.tensorflow.repeated import RepeatingVariables
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.frontends.tensorflow.waiting import WaitingLowering
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.values import Known
 
 
-class Operands(WaitingLowering):
+class Operands(RepeatingVariables):
     """A lowering whose arithmetic keeps reshapes waiting, and moves permutations behind it."""
 
     biased: ClassVar[tuple[str, ...]] = ("fc", "conv", "depthwise_conv", "conv_transpose")
 
     def pair(self, operation: str, a: Value, b: Value) -> Value:
+        for x, known in ((a, b), (b, a)):
+            weight = self.own_parameter(known) if x.shape == self.shape else None
+            if weight is not None and operation in ("add", "multiply"):
+                return self.with_known(operation, x, weight)
+        a, b = self.unrepeated(a, b)
         if a.ours == b.ours != a.shape and a.shape == b.shape:
             return self.emit(word(operation), a, b, ours=a.ours)
         pair = self.whole(a), self.whole(b)
@@ -29,7 +35,7 @@ class Operands(WaitingLowering):
             return self.permuted(self.emit(word(operation), *values, shape=values[0].shape), axes)
         if operation == "add" and a.ndim == b.ndim:  # `residual` needs equal shapes
             spread = lambda v: self.emit(word("broadcast_to")(*self.shape[1:]), v)
-            pair = tuple(v if v.shape == self.shape else spread(v) for v in pair)
+            pair = tuple(v if v.shape[1:] == self.shape[1:] else spread(v) for v in pair)
         return self.emit(word(operation), *pair)
 
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:

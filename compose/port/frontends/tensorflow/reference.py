@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ class TensorFlowModel:
     """See `compose.port.ir.reference.Reference`."""
 
     def __init__(
-        self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable], training: Exact | None = None
-    ):
-        self.exact, self.examples, self.tf_variables = exact, examples, variables
+        self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable], training: Exact | None = None,
+        of_batch: Callable[[int], Exact] | None = None,
+    ):  # fmt: skip
+        self.exact, self.examples, self.tf_variables, self._of_batch = exact, examples, variables, of_batch
         self.training, self.has_modes = training or exact, training is not None
         self.trained = [name for name, v in variables.items() if v.trained]
 
@@ -28,8 +30,16 @@ class TensorFlowModel:
         return [x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x for x in self.examples]
 
     def outputs(self, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        with tf.compat.v1.Session(graph=self.exact.imported()) as session:
-            return session.run(list(self.exact.outputs), self._feeds(arrays, inputs))
+        exact = self._for(inputs)
+        with tf.compat.v1.Session(graph=exact.imported()) as session:
+            return session.run(list(exact.outputs), self._feeds(arrays, inputs, exact))
+
+    def _for(self, inputs: list[np.ndarray]) -> Exact:
+        """The graph for inputs of these sizes: one of the examples' batch has that one written down."""
+        batch = inputs[0].shape[:1]
+        if self._of_batch is None or batch in ((), self.examples[0].shape[:1]):
+            return self.exact
+        return self._of_batch(*batch)
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         graph, feeds = self.exact.imported(), self._feeds(arrays, inputs)

@@ -99,7 +99,7 @@ class Read:
         }
         graph = replace(graph, arrays={name: v.array for name, v in variables.items()} | graph.arrays)
         steps = None if training is None else read.graph(None, assigned)[0]
-        return graph, TensorFlowModel(made, self.examples, variables, steps)
+        return graph, TensorFlowModel(made, self.examples, variables, steps, lambda batch: self.graph(batch)[0])
 
     def named_as(self, other: Captured) -> Read:
         """The same with its variables called as there."""

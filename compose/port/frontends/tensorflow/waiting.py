@@ -13,16 +13,15 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.analysis import Facts
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant, View
-from compose.port.lowering.binary import Arithmetic
+from compose.port.lowering.repeated import Repeating
 from compose.port.lowering.unsupported import NoValue
 
 
-class WaitingLowering(Arithmetic[Value]):
+class WaitingLowering(Repeating[Value]):
     """A lowering whose values may differ from the source's by a reshape.
 
     Attributes:
         facts: what is known of the graph.
-        batch: the size that stands for the batch.
         env: what each tensor of the graph is, by name.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.keras.float64 import float64
-from compose.port.frontends.keras.as_value import as_value
+from compose.port.frontends.keras.as_value import as_value, repeats
 from compose.port.frontends.keras.constant_folding import positions
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.registry import rule, rules
@@ -80,8 +80,6 @@ def _reversible(walk, layer, x, reverse=False):
         raise PortError("a reversible embedding without mask_zero and reverse_dtype")
     if layer.quantization_mode is not None and reverse:
         raise PortError(f"logits in floating point, got those of {layer.name} quantised as {layer.quantization_mode}")
-    if not layer.tie_weights and layer.quantization_mode is None:
-        walk.idle += [walk.view(w) for w in (layer._embeddings, layer.reverse_embeddings)]
     if not reverse:
         return _embedding(walk, layer, x)
     kernel = walk.view(layer._embeddings, axes=(1, 0)) if layer.tie_weights else layer.reverse_embeddings
@@ -120,6 +118,7 @@ def _dot(walk, layer, xs):
 
 @rules("keras.ops.Matmul", "keras.ops.Dot")
 def _matmul(lowering: KerasLowering, op: Any, a: Operand, b: Operand) -> GraphValue:
+    a, b = (as_value(lowering, x) if repeats(x) else x for x in (a, b))
     weight = lowering.weight(b)
     if isinstance(a, GraphValue) and weight is not None and len(weight.shape) == 2:
         return lowering.emit(word("fc")(weight.shape[1], bias=False), a, weights={"kernel": b})

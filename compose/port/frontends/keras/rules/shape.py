@@ -8,8 +8,10 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.conv import layout, one
+from compose.port.lowering.repeated import aligned
 from compose.port.lowering.values import BATCH
 
 
@@ -17,7 +19,7 @@ from compose.port.lowering.values import BATCH
 def _concatenate_layer(walk, layer, xs):
     rank = len(layer._build_shapes_dict["input_shape"][0])
     last = layer.axis in (-1, rank - 1)
-    return walk.emit(word("concat") if last else word("concat")(axis=layer.axis), *xs)
+    return walk.emit(word("concat") if last else word("concat")(axis=layer.axis), *(as_value(walk, x) for x in xs))
 
 
 @rule("keras.layers.Flatten")
@@ -59,23 +61,40 @@ def _alike(walk, op, x, fill_value=None):
 
 @rule("keras.ops.BroadcastTo")
 def _broadcast_to(walk, op, x):
-    given = walk.given.shape
-    if len(given) != len(op.shape) or op.shape[0] not in (None, BATCH, given[0]):
-        raise PortError(f"a value broadcast along its own axes, the batch apart, got {given} to {op.shape}")
-    return walk.emit(word("broadcast_to")(*op.shape[1:]), x)
+    given, after = walk.given.shape, tuple(op.shape)
+    own = aligned(x, after)
+    if own[0] == 1 and after[0] in (None, BATCH):
+        y = walk.for_each(x, own[1:], shape=(after[0], *own[1:]))
+        return y if own[1:] == after[1:] else walk.emit(word("broadcast_to")(*after[1:]), y)
+    if len(given) != len(after) or after[0] not in (None, BATCH, given[0]):
+        raise PortError(
+            "a value broadcast along its own axes, or one without the batch that has a first axis of length 1; "
+            "x[None] adds one"
+        )
+    return walk.emit(word("broadcast_to")(*after[1:]), x)
 
 
 @rule("keras.ops.Tile")
 def _tile(walk, op, x):
     times = (op.repeats,) if isinstance(op.repeats, int) else tuple(op.repeats)
-    if len(times) >= walk.rank and any(n != 1 for n in times[: len(times) - walk.rank + 1]):
-        raise PortError(f"copies along the axes after the batch, got {times}")
+    times = (1,) * (walk.rank - len(times)) + times
+    own = aligned(x, times)
+    if own[0] == 1 and times[0] == BATCH:
+        y = walk.for_each(x, own[1:], shape=(BATCH, *own[1:]))
+        return y if set(times[1:]) <= {1} else walk.emit(word("ops.tile")(reps=times[1:]), y)
+    if any(n != 1 for n in times[: len(times) - walk.rank + 1]):
+        raise PortError(
+            "copies along the axes after the batch, or one for each example of what has length 1 in front, as x[None] "
+            "has; got copies along the first axis of others"
+        )
     return walk.emit(word("ops.tile")(reps=times[-(walk.rank - 1) :]), x)
 
 
 @rule("keras.ops.Repeat")
 def _repeat(walk, op, x):
     axis = None if op.axis is None else op.axis % walk.rank
+    if axis == 0 and op.repeats == BATCH and x.shape[0] == 1:
+        return walk.for_each(x, tuple(x.shape[1:]))
     if not axis or not isinstance(op.repeats, int):
         raise PortError("each value repeated along an axis after the batch")
     sizes = walk.node.output_tensors[0].shape
@@ -104,7 +123,8 @@ def _unstack(walk, op, x):
 def _stacked(walk, op, xs):
     if type(op).__name__ == "Vstack" or walk.rank < 2:
         raise PortError("values joined along an axis after the batch")
-    return walk.emit(word("concat") if walk.rank == 2 else word("concat")(axis=1), *xs)
+    made = word("concat") if walk.rank == 2 else word("concat")(axis=1)
+    return walk.emit(made, *(as_value(walk, x) for x in xs))
 
 
 @rules(*(f"keras.layers.Cropping{n}D" for n in (1, 2, 3)))
@@ -131,12 +151,12 @@ def _concatenate(walk, op, xs):
         made = word("class_token")(token.own[1]) if token.own[1] > 1 else word("class_token")
         return walk.emit(made, xs[1], weights={"token": token.view})
     last = op.axis in (-1, walk.rank - 1)
-    return walk.emit(word("concat") if last else word("concat")(axis=op.axis), *xs)
+    return walk.emit(word("concat") if last else word("concat")(axis=op.axis), *(as_value(walk, x) for x in xs))
 
 
 @rule("keras.ops.Stack")
 def _stack(walk, op, xs):
-    return walk.emit(word("stack_inputs")(axis=op.axis), *xs)
+    return walk.emit(word("stack_inputs")(axis=op.axis), *(as_value(walk, x) for x in xs))
 
 
 @rule("keras.ops.Split")

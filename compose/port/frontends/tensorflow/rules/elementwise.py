@@ -118,6 +118,7 @@ def _floor_div(lowering: Operands, op: tf.Operation, a: Operand, b: Operand):
 
 def _of_two(lowering: Operands, name: str, a: Operand, b: Operand) -> Value:
     """A layer of two values; a number is its option."""
+    a, b = lowering.with_batch(a, b)
     layer, like = word(name), a if isinstance(a, Value) else b
     if not isinstance(like, Value):
         raise PortError(f"{name.removeprefix('ops.')} with a value that depends on the input")
@@ -136,6 +137,7 @@ def _squared_difference(lowering: Operands, op: tf.Operation, a: Operand, b: Ope
 @rules("tf.Maximum", "tf.Minimum")
 def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
     name, side = op.type.lower(), "min" if op.type == "Maximum" else "max"
+    a, b = lowering.with_batch(a, b)
     value, bound = (a, b) if isinstance(a, Value) else (b, a)
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:
         return lowering.emit(word(name), *(as_value(lowering, v, value) for v in (a, b)))

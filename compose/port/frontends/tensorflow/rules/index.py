@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +92,8 @@ def _strided_slice(low, op, x, begin, end, strides):
 
 def _sliced(low: Any, op: Any, x: Weight, begin: Any, end: Any, strides: Any) -> Weight:
     """A slice of rows and columns of a variable."""
+    if math.prod(low.shape) == math.prod(x.shape) and min(strides) > 0:  # all of it, maybe with new axes
+        return x.reshaped(low.shape)
     index, shrink = np.indices(x.shape), []
     parts: list[Any] = []
     for i, (start, stop, step) in enumerate(zip(begin, end, strides)):

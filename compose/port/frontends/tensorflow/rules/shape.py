@@ -11,6 +11,7 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
+from compose.port.frontends.tensorflow.repeated import gains_batch, repeated_to
 from compose.port.frontends.tensorflow.values import Value, Weight
 
 
@@ -51,6 +52,11 @@ def _concat(low, op, *parts):
         shape[at] = sum(v.shape[at] for v in parts)
         layer = word("concat") if at == len(order) - 1 else word("concat")(axis=at)
         return low.permuted(low.emit(layer, *parts, shape=shape), order)
+    token = low.token_before(values) if axis == 1 and len(low.shape) == 3 else None
+    if token is not None:
+        count = token.shape[1]
+        layer = word("class_token")(count) if count > 1 else word("class_token")
+        return low.emit(layer, low.whole(values[1]), weights={"token": token})
     layer = word("concat") if axis == len(low.shape) - 1 else word("concat")(axis=axis)
     like = next(v for v in values if isinstance(v, Value))
     return low.emit(layer, *(as_value(low, v, like) for v in values))
@@ -99,13 +105,19 @@ def _reverse(low, op, x, axes):
 
 @rule("tf.BroadcastTo")
 def _broadcast(low, op, x, shape):
+    after = low.shape
+    if gains_batch(low, x, after):
+        return repeated_to(low, x, after, word("broadcast_to"))
     x = low.whole(x)
-    return x if x.shape == low.shape else low.emit(word("broadcast_to")(*low.shape[1:]), x)
+    return x if x.shape == after else low.emit(word("broadcast_to")(*after[1:]), x)
 
 
 @rule("tf.Tile")
 def _tile(low, op, x, times):
-    x, times = low.whole(x), tuple(int(n) for n in times)
+    times = tuple(int(n) for n in times)
+    if gains_batch(low, x, low.shape):
+        return repeated_to(low, x, low.shape, lambda *rest: word("ops.tile")(reps=times[-len(rest) :]))
+    x = low.whole(x)
     if times[0] != 1:
         raise PortError(f"the batch once, got tf.tile(x, {list(times)})")
     kept = next((i for i, n in enumerate(times) if n != 1), None)
