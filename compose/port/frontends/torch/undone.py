@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from compose.port.frontends.torch.capture import sizes_of
-from compose.port.frontends.torch.each_example import has_batch, spread_to
+from compose.port.frontends.torch.each_example import spread_to
 from compose.port.frontends.torch.weight_expressions import Derived
+from compose.port.lowering.each_example import has_batch
 from compose.port.lowering.values import Pending, Value, Weight
 
 _REPEATS = ("expand", "broadcast_to", "expand_as", "repeat", "tile")

@@ -15,11 +15,12 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
 from compose.port.frontends.torch.capture import sizes_of
-from compose.port.frontends.torch.each_example import has_batch, spread
+from compose.port.frontends.torch.each_example import spread
 from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import View
+from compose.port.lowering.each_example import has_batch
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, turned
 
 

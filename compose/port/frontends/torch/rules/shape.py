@@ -10,7 +10,7 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.each_example import as_rows, has_batch, spread
+from compose.port.frontends.torch.each_example import as_rows, spread
 from compose.port.frontends.torch.float64 import exact
 from compose.port.frontends.torch.plain import emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
@@ -18,6 +18,7 @@ from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
 from compose.port.frontends.torch.undone import TURNS
 from compose.port.ir.weights import View
+from compose.port.lowering.each_example import has_batch
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
 
