@@ -9,6 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.ir.weights import Constant
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes
@@ -58,8 +59,8 @@ def _held(low: LayoutLowering, x: Any, shape: tuple[int, ...], axis: int, like: 
     if isinstance(x, np.ndarray):
         x = np.broadcast_to(x, (*shape[:axis], 1, *shape[axis + 1 :]))
     own, axes = tuple(n for a, n in enumerate(x.shape) if a != axis), _batch_first(axis, len(shape))
-    given = replace(x, view=x.reshaped_view(own)) if isinstance(x, Weight) else x.reshape(own)
-    layer, arrays = layer_of(given, own)
+    x = x if isinstance(x, Weight) else _constant(x)
+    layer, arrays = layer_of(replace(x, view=x.reshaped_view(own)), own)
     made = low.emit(layer, like, shape=(*x.shape[:axis], BATCH, *x.shape[axis + 1 :]), axes=axes, **arrays)
     if made.shape == shape:
         return made
@@ -84,8 +85,12 @@ def _batch_first(axis: int, rank: int) -> tuple[int, ...]:
 
 def _alone(low: LayoutLowering, x: Any, like: Value) -> Value:
     """A weight or a constant as a value without a batch."""
-    layer, arrays = layer_of(x, tuple(x.shape), batch=False)
+    layer, arrays = layer_of(x if isinstance(x, Weight) else _constant(x), tuple(x.shape), batch=False)
     return low.emit(layer, like, shape=tuple(x.shape), axes=identity_axes(len(x.shape)), **arrays)
+
+
+def _constant(array: np.ndarray) -> Weight:
+    return Weight.of(Constant(array=array), array, trained=False)
 
 
 def _with_ones(low: LayoutLowering, x: Any, shape: tuple[int, ...]) -> Any:
