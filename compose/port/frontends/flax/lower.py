@@ -12,9 +12,11 @@ import jax
 from compose.core.errors import PortError
 from compose.port.frontends.flax.leaf_modules import Call, Recorder, opens
 from compose.port.frontends.flax.registry import class_rule
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.inlining import Eqn, Flat
 from compose.port.frontends.jax.lower import JaxLowering, inside
 from compose.port.frontends.jax.port import Refused
+from compose.port.frontends.jax.values import Weight
 from compose.port.lowering.base import Place
 
 
@@ -98,7 +100,7 @@ class FlaxLowering(JaxLowering):
         call = self.recorder.calls[self.eqn.params["call"]]
         self.path, self.call = (call.path, call.classes), call
         self.weights = dict(zip(call.names, given))
-        rest = iter(given[len(call.names) :])
+        rest = (filled(self, x) if isinstance(x, Weight) else x for x in given[len(call.names) :])  # learned inputs
         leaves = [call.fixed[i] if i in call.fixed else next(rest) for i in range(call.args.num_leaves)]
         args, kwargs = jax.tree.unflatten(call.args, leaves)
         rule: Any = class_rule(type(call.module))

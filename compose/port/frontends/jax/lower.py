@@ -11,6 +11,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.jax.batch import follow_batch
+from compose.port.frontends.jax.each_example import filled, unchanged
 from compose.port.frontends.jax.inlining import Eqn, Flat, Var, Way
 from compose.port.frontends.jax.limits import limits_of_float32
 from compose.port.frontends.jax.operands import Operands
@@ -238,7 +239,7 @@ class JaxLowering(Operands):
         """A function that the trace writes out, as its word."""
         given = [self.env[v] for v in match.inputs]
         like = next((v for v in given if isinstance(v, Value)), self.inputs[0])
-        return [self.emit(match.layer, *(self.whole(self.as_value(v, like)) for v in given))]
+        return [self.emit(match.layer, *(filled(self, v, like) for v in given))]
 
     def _results(self, eqn: Eqn) -> list | None:
         given = [self.value(v) for v in eqn.inputs]
@@ -260,6 +261,9 @@ class JaxLowering(Operands):
             except PortError:
                 if eqn.name == "flax_module":
                     raise
+        same = unchanged(eqn.name, given, self.shape)
+        if same is not None:
+            return [same]
         made: list = []
         return [Derived(eqn, i, given, v.shape, v.dtype, made) for i, v in enumerate(eqn.outputs)]
 
@@ -269,7 +273,7 @@ class JaxLowering(Operands):
             self.env[var] = Value(self.new_index(), var.shape, var.dtype)
 
     def _output(self, value: Any) -> int:
-        return self.whole(self.as_value(value)).index
+        return filled(self, value).index
 
 
 def inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:

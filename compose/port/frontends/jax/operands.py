@@ -12,6 +12,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.ops.operation import signature_of
+from compose.port.frontends.jax.each_example import before_repeated, repeated_to, whole
 from compose.port.frontends.jax.inlining import Eqn, Var, user_line
 from compose.port.frontends.jax.limits import within_float32
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
@@ -31,6 +32,7 @@ ELEMENTWISE = frozenset({
     "regularized_incomplete_beta", "rem", "round", "rsqrt", "select_n", "shift_left", "shift_right_arithmetic", "sign",
     "sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor", "zeta",
 })  # fmt: skip
+_OF_ANOTHER_SHAPE = ("reshape", "squeeze", "expand_dims")  # whose rules leave broadcasting undone where they can
 
 
 class Operands(Arithmetic[Value]):
@@ -137,19 +139,15 @@ class Operands(Arithmetic[Value]):
 
     def applied(self, eqn: Eqn, given: list) -> list | None:
         """What an operation makes of values, weights and constants; broadcasting along the batch stays undone."""
-        spread = [v for v in given if isinstance(v, Value) and v.own]
-        if not spread and not _widened(eqn, given):
+        if eqn.name in _OF_ANOTHER_SHAPE:
             return self.results_of(eqn, given)
         if eqn.name not in ELEMENTWISE:
             return self.results_of(eqn, [self.whole(v) for v in given])
-        made = self.results_of(eqn, given)
-        full = [v for v in given if isinstance(v, Value) and not v.own]
-        if made is None or any(v.shape == eqn.outputs[0].shape for v in full):
-            return made
-        shapes = [unrepeated(v).shape if isinstance(v, np.ndarray) else v.own or v.shape for v in given]
-        own = np.broadcast_shapes(*shapes)
-        own = () if own == eqn.outputs[0].shape else own
-        return [v.but(own=own) if isinstance(v, Value) else v for v in made]
+        own, shape = before_repeated(given), eqn.outputs[0].shape
+        if own == shape or len(own) != len(shape):
+            return self.results_of(eqn, given)
+        made = self.results_of(eqn, [repeated_to(v, shape) for v in given])
+        return made and [v.but(own=own) if isinstance(v, Value) else v for v in made]
 
     def results_of(self, eqn: Eqn, given: list) -> list | None:
         """What the rule of an operation makes; None if it has none."""
@@ -210,23 +208,7 @@ class Operands(Arithmetic[Value]):
 
     def whole(self, x: Any) -> Any:
         """A value broadcast along the batch, where the trace did so."""
-        if not isinstance(x, Value) or not x.own:
-            return x
-        if x.shape[:1] != (self.batch,) and self.batch not in x.shape:
-            return self.emit(word("ops.broadcast_to")(shape=x.shape), x.but(own=()), shape=x.shape)
-        at = x.shape.index(self.batch)
-        first = self.of_batch_first()
-        row = first if first.ndim == 1 else self.emit(
-            word("at")(", ".join([":", *["0"] * (first.ndim - 1)])), first, shape=(self.batch,)
-        )  # fmt: skip
-        apart = tuple(-1 if i == at else 1 for i in range(x.ndim))
-        row = self.emit(word("reshape")(*apart, batch=False), row, shape=tuple(abs(n) for n in apart))
-        rest = tuple(1 if i == at else n for i, n in enumerate(x.shape))
-        part = x.but(own=())
-        if rest != x.own:
-            part = self.emit(word("ops.broadcast_to")(shape=rest), part, shape=rest)
-        both = self.emit(word("ops.broadcast_arrays"), part, row, shape=x.shape)
-        return self.emit(word("at")("0"), both, shape=x.shape).but(dtype=x.dtype)
+        return whole(self, x)
 
     def plain_number(self, x: Any) -> float | int | bool | None:
         """The number that a constant is everywhere, of the constant's kind; None for anything else."""
@@ -253,14 +235,6 @@ class Operands(Arithmetic[Value]):
 def as_type(kind: str) -> Any:
     """The conversion to booleans, whole numbers or floats, by NumPy's letter for them."""
     return word("ops.astype")(dtype="bool" if kind == "b" else word("float32" if kind == "f" else "int32"))
-
-
-def _widened(eqn: Eqn, given: list) -> bool:
-    """Whether a constant, and no value, has the shape of an operation's result."""
-    shapes = [v.shape for v in given if isinstance(v, Value) and v.ndim]
-    shape = eqn.outputs[0].shape
-    constants = [v.shape for v in given if isinstance(v, np.ndarray)]
-    return eqn.name in ELEMENTWISE and bool(shapes) and shape in constants and shape not in shapes
 
 
 def _floating(x: Value) -> bool:

@@ -11,6 +11,7 @@ from onnx import helper
 from compose.core.errors import PortError
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph, evaluated
+from compose.port.frontends.onnx.each_example import with_rows
 from compose.port.frontends.onnx.functions import is_function
 from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
@@ -26,7 +27,8 @@ _IMAGE_OPS = {
         "AveragePool", "Pad", "GlobalAveragePool", "GlobalMaxPool", "PRelu", "Resize", "DepthToSpace", "SpaceToDepth",
     )
 }  # fmt: skip
-_BY_SHAPE = ("onnx.Reshape", "onnx.Expand")  # the numbers of their second input say a shape
+_REPEATS = ("onnx.Expand", "onnx.Tile")
+_BY_SHAPE = ("onnx.Reshape", *_REPEATS)  # the numbers of their second input say a shape
 _READ_IN_PART = ("onnx.Gather", "onnx.Squeeze", "onnx.compose.Ways", "onnx.If")
 
 
@@ -125,7 +127,13 @@ class OnnxLowering(Operands):
             inputs = [x.value() if isinstance(x, Pending) else x for x in inputs]
         rule = named_rule(node.op)
         if not any(isinstance(x, (Value, Pending)) for x in inputs):
-            return self._of_weights(node, inputs, rule)
+            if node.op not in _REPEATS and any(map(self.is_repeated, inputs)):
+                with self.located():
+                    inputs = with_rows(self, node, inputs)
+            if isinstance(inputs, Weight):
+                return inputs
+            if not any(isinstance(x, Value) for x in inputs):
+                return self._of_weights(node, inputs, rule)
         if rule is None:
             self.lacks(_operation(node, self.graph), node.where)
             first = next(x for x in inputs if isinstance(x, Value))
@@ -145,8 +153,6 @@ class OnnxLowering(Operands):
     def _of_weights(self, node: Node, inputs: list, rule: Callable | None) -> Any:
         """Weights that only move stay the file's; what is computed from them becomes a weight of its own."""
         self.check_batch(*(inputs[:1] if node.op in _BY_SHAPE else inputs))
-        if node.op != "onnx.Expand" and any(map(self.is_repeated, inputs)):
-            raise PortError(f"a weight that the file does not repeat for each example, at {node.where} ({node.op})")
         if rule is not None and getattr(rule, "of_weights", False):
             result = rule(self, node, *inputs)
             if result is not None:

@@ -11,9 +11,13 @@ from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.onnx.batch import BatchError
 from compose.port.frontends.onnx.constant_folding import Graph
+from compose.port.frontends.onnx.each_example import batch_input, of_one_example
 from compose.port.ir.weights import Constant, View
+from compose.port.lowering import literals
 from compose.port.lowering.arrays import layer_of
 from compose.port.lowering.batch import SECOND, BatchNumber, batch_number
+from compose.port.lowering.binary import binary
+from compose.port.lowering.each_example import for_each
 from compose.port.lowering.layout_lowering import LayoutLowering
 from compose.port.lowering.values import BATCH, Known, Pending, Value, Weight, identity_axes
 
@@ -28,6 +32,7 @@ class Operands(LayoutLowering):
         derived: weights that are computed from others.
         origins: for each of these, the file's weights that it is computed from.
         constant: the weights that are used as constants.
+        alike: the constants that the file repeats for each example, by `id`, as those of one.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -40,6 +45,7 @@ class Operands(LayoutLowering):
         self.origins: dict[str, frozenset[str]] = {}
         self.constant: set[str] = set()
         self._varying = {id(graph.constants[name]): second for name, second in graph.varying.items()}
+        self.alike = of_one_example(graph)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,10 +109,17 @@ class Operands(LayoutLowering):
         name = next(n for n in (*self.node.inputs, *self.graph.outputs) if self.env.get(n) is x)
         return self.own(name, x.array if isinstance(x, Weight) else x, x)
 
+    def repeated_to(self, x: Any) -> tuple[int, ...] | None:
+        """The shape to which the file repeats a weight or a constant for each example, which is left undone here."""
+        names = [n for n in (*self.node.inputs, *self.graph.outputs) if n and self.env.get(n) is x]
+        if id(x) in self.alike:
+            return x.shape
+        shapes = [self.graph.shapes[n] for n in names] if isinstance(x, Weight) else []
+        return next((shape for shape in shapes if x.shape != shape), None)
+
     def is_repeated(self, x: Any) -> bool:
-        """Whether the file repeats a weight for each example, which is left undone here."""
-        shapes = (self.graph.shapes[n] for n in self.node.inputs if n and self.env[n] is x)
-        return isinstance(x, Weight) and any(x.shape != shape for shape in shapes)
+        """Whether the file repeats a weight or a constant for each example."""
+        return self.repeated_to(x) is not None
 
     def bias(self, x: Any) -> Weight | None:
         """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
@@ -151,6 +164,12 @@ class Operands(LayoutLowering):
         return self.joined(operation, x, self.as_value(known))
 
     def with_known(self, operation: str, x: Value, known: Known) -> Value:
+        if id(known) in self.alike and x.shape == self.shape:  # of one example
+            one = self.alike[id(known)]
+            plain = literals.number(one)
+            return (
+                self.learned_along(operation, x, one) if plain is None else binary(self, operation, x, np.array(plain))
+            )
         learns = operation in ("add", "multiply") and isinstance(known, (Weight, np.ndarray))
         x, shape = self.whole(x), self.shape
         full = (1,) * (x.ndim - len(known.shape)) + tuple(known.shape)  # pyright: ignore[reportAttributeAccessIssue]
@@ -166,9 +185,10 @@ class Operands(LayoutLowering):
         """What a layer may read: a weight or a constant becomes a value of its own, in the source's layout."""
         if isinstance(x, (Value, Pending)):
             return self.value(x)
+        shape = self.repeated_to(x)
+        if shape is not None:
+            return for_each(self, self.alike.get(id(x), x), shape, batch_input(self))
         self.check_batch(x)
-        if self.is_repeated(x):
-            raise PortError("a weight that the file does not repeat for each example")
         like, array = self.env[self.graph.inputs[0]], np.asarray(x.array if isinstance(x, Weight) else x)
         weight = self.weight(x) if isinstance(x, Weight) else Weight.of(Constant(array=array), array, trained=False)
         layer, arrays = layer_of(weight, array.shape, batch=False)

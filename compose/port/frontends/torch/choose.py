@@ -12,8 +12,8 @@ from torch.fx.node import map_aggregate
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.each_example import constant, spread
 from compose.port.frontends.torch.graph import branches, is_choice
-from compose.port.frontends.torch.plain import constant, spread
 from compose.port.frontends.torch.weight_expressions import Derived
 from compose.port.lowering.choose import chosen
 from compose.port.lowering.values import Pending, Value, Weight

@@ -18,19 +18,20 @@ from compose.core.layer import Layer
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.choose import choice, is_choice
 from compose.port.frontends.torch.constants import folded, wide, without_batch
+from compose.port.frontends.torch.each_example import constant, of_batch, spread
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
 from compose.port.frontends.torch.operands import alone
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
-from compose.port.frontends.torch.plain import constant, of_batch, spread
 from compose.port.frontends.torch.registry import class_rule, named_rule
 from compose.port.frontends.torch.rule_application import RuleApplication
 from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
+from compose.port.frontends.torch.undone import of_each
 from compose.port.frontends.torch.unread import unread_parts
 from compose.port.frontends.torch.weight_expressions import Derived, beside_of
 from compose.port.frontends.torch.writes import out_of_place
@@ -226,10 +227,10 @@ class TorchLowering(RuleApplication):
         args, kwargs = (map_aggregate(tree, without_batch) for tree in (args, kwargs))
         if not any(isinstance(v, Value) for v in values):  # of parameters; a constant may have rows for each example
             args, kwargs = (map_aggregate(tree, lambda v: of_batch(self, v)) for tree in (args, kwargs))
-            values = _leaves((args, kwargs))
-        like = next((v for v in values if isinstance(v, Value)), None)
-        if like is not None:
-            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
+        args, kwargs = self._beside(args, kwargs)
+        with self.named(name):
+            args, kwargs = self._beside(*of_each(self, node, args, kwargs))
+        values = _leaves((args, kwargs))
         match = idiom(self, node)
         if match is not None:
             return match
@@ -245,9 +246,16 @@ class TorchLowering(RuleApplication):
             self.env[node.args[0]] = result
         return result
 
+    def _beside(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments with values for expressions of parameters, if another of them is a value."""
+        like = next((v for v in _leaves((args, kwargs)) if isinstance(v, Value)), None)
+        if like is not None:
+            args, kwargs = (map_aggregate(tree, beside_of(like)) for tree in (args, kwargs))
+        return args, kwargs
+
     def _leaf_module(self, args: Any) -> tuple:
-        tensors, *_, index = args
-        call = self.calls[index]
+        given: Any = self.node.args[0]
+        tensors, call = map(self._found, given), self.calls[args[-1]]
         rule = class_rule(type(call.module))
         assert rule is not None
         result = self.apply(type(call.module).__name__, rule, call, *tensors)
@@ -269,9 +277,10 @@ class TorchLowering(RuleApplication):
         return output.index
 
     def _found(self, node: Any) -> Any:
-        """What an output is; of a parameter with one row for several that are alike, all rows."""
+        """What an output is, or a module reads; of what has one row for several that are alike, all rows."""
         value = self.lookup(node)
-        return spread(self, value, node) if isinstance(value, Weight) else value
+        value = value.beside(self.inputs[0]) if isinstance(value, Derived) else value
+        return value if isinstance(value, np.ndarray) else spread(self, value, node)
 
 
 def _is_whole(node: torch.fx.Node) -> bool:

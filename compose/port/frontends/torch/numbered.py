@@ -19,10 +19,10 @@ from compose.port.lowering.values import BATCH
 # Operations that read sizes as shapes and places; whatever else reads one computes with it.
 SHAPED = frozenset(
     (
-        "view", "reshape", "_unsafe_view", "expand", "broadcast_to", "unflatten", "repeat", "tile", "resize", "slice",
-        "select", "narrow", "split", "split_with_sizes", "zeros", "ones", "full", "empty", "new_zeros", "new_ones",
-        "new_full", "new_empty", "arange", "whole", "rand", "randn", "empty_permuted", "empty_strided",
-        "new_empty_strided", "broadcast_in_dim", "affine_grid_generator",
+        "view", "reshape", "_unsafe_view", "expand", "broadcast_to", "unflatten", "repeat", "repeat_interleave",
+        "tile", "resize", "slice", "select", "narrow", "split", "split_with_sizes", "zeros", "ones", "full", "empty",
+        "new_zeros", "new_ones", "new_full", "new_empty", "arange", "whole", "rand", "randn", "empty_permuted",
+        "empty_strided", "new_empty_strided", "broadcast_in_dim", "affine_grid_generator",
     )
 )  # fmt: skip
 

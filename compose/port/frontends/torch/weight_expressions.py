@@ -57,7 +57,7 @@ class Derived(Pending):
         for i, arg in enumerate(args):
             given: Any = (lambda v: self._given(v, like)) if i < alone else beside_of(like)
             args[i] = map_aggregate(arg, given)
-        with self.lowering.at(self.node, like):
+        with self.lowering.at(self.node, like), self.lowering.located():
             made = self.rule(self.lowering, self.node, *args, **self.kwargs)
             several = isinstance(made, (tuple, list))
             self.emitted = tuple(self._value(y, like) for y in made) if several else self._value(made, like)

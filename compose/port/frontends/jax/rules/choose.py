@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.inlining import Eqn, Var, Way
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.operands import as_type
@@ -38,7 +39,7 @@ def _results(low: JaxLowering, eqn: Eqn, way: Way) -> list[Value]:
     """What a branch returns; whole numbers in one dtype, since the two branches may count in others."""
     results = []
     for x, out in zip(low.within_way(way), eqn.outputs):
-        made = low.whole(low.as_value(x)).but(shape=out.shape)
+        made = filled(low, x).but(shape=out.shape)
         made = low.emit(as_type("i"), made, shape=out.shape) if out.dtype.kind in "iu" else made
         results.append(made.but(dtype=out.dtype))
     return results

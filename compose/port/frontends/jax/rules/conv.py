@@ -9,6 +9,7 @@ from jax import lax
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.registry import rule
 from compose.port.frontends.jax.values import Value, Weight
 
@@ -27,7 +28,7 @@ def _conv(low, eqn, x, kernel):
     if p["batch_group_count"] != 1:
         raise PortError("a convolution without batch_group_count")
     like = next(v for v in (x, kernel) if isinstance(v, Value))
-    x = low.whole(low.as_value(x, like))
+    x = filled(low, x, like)
     order = (lhs[0], *lhs[2:], lhs[1])
     x = _turned(low, x, order)
     turned = (*rhs[2:], rhs[1], rhs[0])
@@ -77,7 +78,7 @@ def _padding(low: Any, x: Value, padding: tuple, size: tuple, strides: tuple, di
 
 def _written_out(low: Any, eqn: Any, x: Value, kernel: Any, turned: tuple, shape: tuple, out: tuple) -> Value:
     """A convolution of two values, with every option that JAX has."""
-    kernel = _turned(low, low.whole(low.as_value(kernel, x)), turned)
+    kernel = _turned(low, filled(low, kernel, x), turned)
     p, letters = eqn.params, "DHWUVXYZ"[: len(shape) - 2]
     options = {k: tuple(map(int, p[k])) for k in ("window_strides", "lhs_dilation", "rhs_dilation")}
     y = low.emit(

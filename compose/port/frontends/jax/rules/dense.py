@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import string
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.registry import rule
 from compose.port.frontends.jax.rules.shape import reshaped
 from compose.port.frontends.jax.values import Value, Weight
+from compose.port.lowering.values import turned
 
 
 @rule("jax.dot_general")
@@ -19,49 +22,75 @@ def _dot(low, eqn, a, b):
     (over_a, over_b), (same_a, same_b) = eqn.params["dimension_numbers"]
     over_a, over_b, same_a, same_b = (tuple(axes) for axes in (over_a, over_b, same_a, same_b))
     known = b if isinstance(a, Value) else a
-    if not _is_kernel(known) or not np.issubdtype(eqn.outputs[0].dtype, np.floating):
+    same = same_b if known is b else same_a
+    if not _is_kernel(known, same) or _is_alone(low, a, b) or not np.issubdtype(eqn.outputs[0].dtype, np.floating):
         like = a if isinstance(a, Value) else b
-        a, b = (low.whole(low.as_value(x, like)) for x in (a, b))
+        a, b = (filled(low, x, like) for x in (a, b))
         return _values(low, eqn, (a, over_a, same_a), (b, over_b, same_b))
     if isinstance(a, Weight):
         if over_b == (b.ndim - 1,) and not same_b and len(a.shape) == 2:
-            kernel = a if over_a == (0,) else a.transposed((1, 0))
-            if kernel is not None:
-                shape = (*b.shape[:-1], eqn.outputs[0].shape[0])
-                y = low.emit(word("fc")(shape[-1], bias=False), b, weights={"kernel": kernel}, shape=shape)
-                return low.emit(word("permute")(b.ndim - 1, *range(b.ndim - 1)), y)
-        return _einsum(low, (b, over_b, same_b), (a, over_a, same_a), turned=True)
+            shape = (*b.shape[:-1], eqn.outputs[0].shape[0])
+            y = low.emit(word("fc")(shape[-1], bias=False), b, weights={"kernel": _kernel(a, over_a)}, shape=shape)
+            return low.emit(word("permute")(b.ndim - 1, *range(b.ndim - 1)), y)
+        return _einsum(low, (b, over_b, same_b), (a, over_a, same_a), kernel_first=True)
     plain = over_a == (a.ndim - 1,) and not same_a and len(b.shape) == 2
     if plain:
-        kernel = b if over_b == (0,) else b.transposed((1, 0))
-        if kernel is None:
-            return _einsum(low, (a, over_a, same_a), (b, over_b, same_b), turned=False)
-        return low.emit(word("fc")(eqn.outputs[0].shape[-1], bias=False), a, weights={"kernel": kernel})
-    return _einsum(low, (a, over_a, same_a), (b, over_b, same_b), turned=False)
+        return low.emit(word("fc")(eqn.outputs[0].shape[-1], bias=False), a, weights={"kernel": _kernel(b, over_b)})
+    return _einsum(low, (a, over_a, same_a), (b, over_b, same_b), kernel_first=False)
 
 
-def _is_kernel(known: Any) -> bool:
-    return isinstance(known, Weight) and known.shape == known.own
+def _is_kernel(known: Any, same: tuple[int, ...]) -> bool:
+    """Whether an operand is a weight of one shape, or one that is repeated for the examples of the other."""
+    return isinstance(known, Weight) and all(i in same for i in _repeated(known))
 
 
-def _einsum(low: Any, value: tuple, weight: tuple, turned: bool) -> Value:
-    """A product with a weight over any axes; `turned` where the weight's free axes come first in the result."""
+def _is_alone(low: Any, *operands: Any) -> bool:
+    """Whether an operand with more than two axes meets a value without a batch, as that of another weight."""
+    values = [v for v in operands if isinstance(v, Value)]
+    batched = any(n % low.batch == 0 for v in values for n in v.shape)
+    return not batched and len(values) < 2 < max(len(v.shape) for v in operands if isinstance(v, Weight))
+
+
+def _repeated(weight: Weight) -> list[int]:
+    return [i for i, (n, m) in enumerate(zip(weight.own, weight.shape)) if n != m]
+
+
+def _kernel(weight: Weight, over: tuple[int, ...]) -> Weight:
+    """A matrix from what it sums over to what it makes."""
+    if over == (0,):
+        return weight
+    return weight.transposed((1, 0)) or weight.taken(turned(weight.view, weight.shape, (1, 0)), weight.shape[::-1])
+
+
+def _einsum(low: Any, value: tuple, weight: tuple, kernel_first: bool) -> Value:
+    """A product with a weight over any axes; `kernel_first` where the weight's free axes come first in the result."""
     (x, over, same), (kernel, kernel_over, kernel_same) = value, weight
     letters = iter(string.ascii_lowercase)
     of_x = [next(letters) for _ in x.shape]
     pairs = dict(zip((*kernel_over, *kernel_same), (*over, *same)))
+    apart = _repeated(kernel)
     of_kernel = [of_x[pairs[i]] if i in pairs else next(letters) for i in range(len(kernel.shape))]
     free_x = [c for i, c in enumerate(of_x) if i not in over and i not in same]
     free_kernel = [c for i, c in enumerate(of_kernel) if i not in pairs]
-    free = [*free_kernel, *free_x] if turned else [*free_x, *free_kernel]
+    free = [*free_kernel, *free_x] if kernel_first else [*free_x, *free_kernel]
     batch = [of_x[i] for i in same]
-    equation = f"{''.join(of_x)},{''.join(of_kernel)}->{''.join([*batch, *free])}"
+    left, out = "".join(of_x), "".join([*batch, *free])
+    right = "".join(c for i, c in enumerate(of_kernel) if i not in apart)
     sizes = tuple(n for i, n in enumerate(kernel.shape) if i not in pairs)
-    return low.emit(word("einsum")(equation, sizes), x, weights={"kernel": kernel})
+    if apart:  # the same for each example
+        shape = tuple(n for i, n in enumerate(kernel.own) if i not in apart)
+        kernel = kernel.taken(replace(kernel.view, shape=shape), shape)
+        if right in (left[-1] + out[-1], out[-1] + left[-1]) and out[:-1] == left[:-1]:
+            matrix = _kernel(kernel, (right.index(left[-1]),))
+            return low.emit(word("fc")(matrix.shape[1], bias=False), x, weights={"kernel": matrix})
+    return low.emit(word("einsum")(f"{left},{right}->{out}", sizes), x, weights={"kernel": kernel})
 
 
 def _values(low: Any, eqn: Any, left: tuple, right: tuple) -> Value:
     """The product of two values: permuted for `matmul`, or by its letters where it is over or of several axes."""
+    (a, over_a, same_a), (b, over_b, _) = left, right
+    if b.ndim == 2 and over_b == (0,) and over_a == (a.ndim - 1,) and not same_a and a.ndim > 1:
+        return low.emit(word("matmul"), a, b, shape=eqn.outputs[0].shape)
     made = []
     for (x, over, same), last in ((left, True), (right, False)):
         free = [i for i in range(x.ndim) if i not in over and i not in same]

@@ -8,6 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.values import Value, Weight
 from compose.port.lowering.literals import number
@@ -29,7 +30,7 @@ def _gather(low, eqn, x, places):
         if dims.offset_dims == (len(out) - 1,) and ids is not None and x.shape == x.own and x.view.axes is None:
             return low.emit(word("embedding")(*shape), ids, weights={"embedding": x})
     like = x if isinstance(x, Value) else places
-    value = low.whole(low.as_value(x, like))
+    value = filled(low, x, like)
     if batched:
         return _along(low, eqn, value, places, dims, axes, batched)
     lead = tuple(places.shape[:-1])
@@ -70,7 +71,7 @@ def _column(low: Any, places: Any, i: int, like: Value, lead: tuple) -> Value:
     """The places along one axis."""
     if isinstance(places, np.ndarray):
         return low.as_value(np.array(places[..., i]), like).but(own=())
-    places = low.whole(low.as_value(places, like))
+    places = filled(low, places, like)
     index = ", ".join([*[":"] * len(lead), str(i)])
     return low.emit(word("at")(index), places, shape=lead)
 
@@ -82,7 +83,7 @@ def _along(low, eqn, x, places, dims, axes, batched):
         raise PortError("places along one axis, the same number in each row of the others")
     free = [i for i in range(len(lead)) if i not in own]
     if isinstance(places, np.ndarray):
-        index = low.whole(low.as_value(np.array(places[..., 0]), x))
+        index = filled(low, np.array(places[..., 0]), x)
     else:
         index = _column(low, places, 0, x, lead)
     order = [*(own[batched.index(i)] for i in range(x.ndim) if i in batched)]
@@ -145,7 +146,7 @@ def _windows(low, eqn, x, places, dims, sizes):
             "places whose whole rows are taken, or one window for all; "
             "take windows by the places of their elements, x[:, start[:, None] + jnp.arange(n)]"
         )
-    y = low.whole(low.as_value(x, places if isinstance(places, Value) else None))
+    y = filled(low, x, places if isinstance(places, Value) else None)
     for i, axis in enumerate(axes):
         start = low.as_value(np.asarray(places)[i], y) if isinstance(places, np.ndarray) else None
         start = low.emit(word("at")(str(i)), places, shape=()) if start is None else start
@@ -164,7 +165,7 @@ def _scatter(low, eqn, x, places, updates):
     like = next(v for v in (x, updates, places) if isinstance(v, Value))
     if dims.operand_batching_dims:
         raise PortError("places that are the same for each example, or of all axes; write them with jnp.where")
-    x, updates = (low.whole(low.as_value(v, like)) for v in (x, updates))
+    x, updates = (filled(low, v, like) for v in (x, updates))
     windows = tuple(map(int, dims.update_window_dims))
     lead = tuple(n for i, n in enumerate(updates.shape) if i not in windows)
     if sorted(inserted) == sorted(axes):
@@ -220,7 +221,7 @@ def _window(low: Any, x: Value, starts: dict[int, int], updates: Value, mode: st
 def _dynamic_slice(low, eqn, x, *starts):
     sizes = tuple(map(int, eqn.params["slice_sizes"]))
     like = next(v for v in (x, *starts) if isinstance(v, Value))
-    y = low.whole(low.as_value(x, like))
+    y = filled(low, x, like)
     for axis, (size, start) in enumerate(zip(sizes, starts)):
         if size == y.shape[axis]:
             continue
@@ -239,7 +240,7 @@ def _dynamic_slice(low, eqn, x, *starts):
 @rule("jax.dynamic_update_slice")
 def _dynamic_update(low, eqn, x, updates, *starts):
     like = next(v for v in (x, updates, *starts) if isinstance(v, Value))
-    x, updates = (low.whole(low.as_value(v, like)) for v in (x, updates))
+    x, updates = (filled(low, v, like) for v in (x, updates))
     moved = {a: s for a, s in enumerate(starts) if x.shape[a] != updates.shape[a]}
     known = {a: low.plain_number(s) for a, s in moved.items()}
     if None not in known.values():

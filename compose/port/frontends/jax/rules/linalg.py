@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.registry import rule
 from compose.port.frontends.jax.values import Value
 
@@ -21,7 +22,7 @@ def _triangular(low, eqn, a, b):
     like = a if isinstance(a, Value) else b
     options = {"lower": bool(p["lower"]), "unit_diagonal": bool(p["unit_diagonal"])}
     options |= {"trans": 1} if p["transpose_a"] else {}
-    return low.emit(word("ops.solve_triangular")(**options), *(low.whole(low.as_value(v, like)) for v in (a, b)))
+    return low.emit(word("ops.solve_triangular")(**options), *(filled(low, v, like) for v in (a, b)))
 
 
 @rule("jax.jnp_function")
@@ -30,7 +31,7 @@ def _whole(low, eqn, *xs):
     like = next(v for v in xs if isinstance(v, Value))
     name, options = eqn.whole
     layer = word(f"ops.{name}")
-    made = low.emit(layer(**options) if options else layer, *(low.whole(low.as_value(v, like)) for v in xs))
+    made = low.emit(layer(**options) if options else layer, *(filled(low, v, like) for v in xs))
     if len(eqn.outputs) == 1:
         return made
     return [low.emit(word("at")(str(i)), made) for i in range(len(eqn.outputs))]

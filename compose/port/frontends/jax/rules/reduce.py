@@ -8,6 +8,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled
 from compose.port.frontends.jax.registry import rule, rules
 from compose.port.frontends.jax.values import Value
 
@@ -73,7 +74,7 @@ def _sort(low, eqn, *xs):
         if isinstance(x, np.ndarray) and (x == _places(x.shape, axis)).all():
             made.append(order)
         else:
-            made.append(low.emit(word("ops.take_along_axis")(axis=axis), low.whole(low.as_value(x, order)), order))
+            made.append(low.emit(word("ops.take_along_axis")(axis=axis), filled(low, x, order), order))
     return made
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.jax.each_example import filled, own_of
 from compose.port.frontends.jax.registry import rule
 from compose.port.frontends.jax.rules.index import index_layer
 from compose.port.frontends.jax.rules.reduce import REDUCED, keeps, reduced
@@ -41,10 +42,19 @@ def _transpose(low, eqn, x):
 
 @rule("jax.reshape")
 def _reshape(low, eqn, x):
-    shape = tuple(eqn.params["new_sizes"])
+    return _in_shape(low, x, tuple(eqn.params["new_sizes"]))
+
+
+def _in_shape(low: Any, x: Any, shape: tuple[int, ...]) -> Value | Weight:
+    """A value or a weight in another shape; what it repeats for each example stays undone if axes of 1 change."""
+    own = own_of(x.own, x.shape, shape) if x.own else None
     if isinstance(x, Weight):
-        return found_weight(x.reshaped(shape), x)
-    return reshaped(low, x, shape)
+        undone = None if own is None or x.own == x.shape else x.taken(replace(x.view, shape=own), shape, own)
+        return undone or found_weight(x.reshaped(shape), x)
+    if own is None:
+        return reshaped(low, low.whole(x), shape)
+    part = x.but(shape=x.own, own=())
+    return (part if own == x.own else reshaped(low, part, own)).but(shape=shape, own=own)
 
 
 def reshaped(low: Any, x: Value, shape: tuple[int, ...]) -> Value:
@@ -140,21 +150,34 @@ def _tile(low, eqn, x):
         if not ones:
             raise PortError(f"axes of length 1 of a weight repeated, got {tuple(x.shape)} by {reps}")
         return found_weight(x.broadcast(shape, tuple(range(len(shape)))), x)
+    if ones and any(n != m and m % low.batch == 0 for n, m in zip(x.shape, shape)):
+        return x.but(shape=shape, own=x.shape)
     if ones and shape[0] == x.shape[0]:
         return low.emit(word("broadcast_to")(*shape[1:]), x)
+    if reps[0] and reps[0] % low.batch == 0 and not any(n % low.batch == 0 for n in x.shape):
+        return _rows_for_each(low, x, (reps[0] // low.batch, *reps[1:]))
     return low.emit(word("ops.tile")(reps=reps), x)
+
+
+def _rows_for_each(low, x: Value, reps: tuple[int, ...]) -> Value:
+    """A value of several rows, repeated so many times for each example."""
+    wide = tuple(r * n for r, n in zip(reps, x.shape))
+    x = x if wide == x.shape else low.emit(word("ops.tile")(reps=reps), x, shape=wide)
+    x = low.emit(word("ops.expand_dims")(axis=0), x, shape=(1, *wide))
+    each = low.whole(x.but(shape=(low.batch, *wide), own=x.shape))
+    return low.emit(word("flatten")(start=0, end=1), each)
 
 
 @rule("jax.expand_dims")
 def _expand(low, eqn, x):
-    return reshaped(low, x, eqn.outputs[0].shape)
+    return _in_shape(low, x, eqn.outputs[0].shape)
 
 
 @rule("jax.squeeze")
 def _squeeze(low, eqn, x):
     axes = eqn.params["dimensions"]
-    if isinstance(x, Weight):
-        return found_weight(x.reshaped(eqn.outputs[0].shape), x)
+    if isinstance(x, Weight) or x.own:
+        return _in_shape(low, x, eqn.outputs[0].shape)
     before = low.maker(0)
     if before is not None and before.name == "slice" and isinstance(low.seen(before.inputs[0]), Value):
         return low.emit(index_layer(before, axes), low.value(before.inputs[0]))
@@ -180,7 +203,7 @@ def _concatenate(low, eqn, *xs):
             made = word("class_token")(own[1]) if own[1] > 1 else word("class_token")
             return low.emit(made, xs[1], weights={"token": token.taken(_shaped(token, own), own)})
     like = next(v for v in xs if isinstance(v, Value))
-    given = [low.whole(low.as_value(v, like)) for v in xs]
+    given = [filled(low, v, like) for v in xs]
     return low.emit(word("concat") if axis == rank - 1 else word("concat")(axis=axis), *given)
 
 
@@ -191,7 +214,7 @@ def _shaped(weight: Weight, shape: tuple[int, ...]) -> Any:
 @rule("jax.stack")
 def _stack(low, eqn, *xs):
     axis, like = eqn.params["axis"], next(v for v in xs if isinstance(v, Value))
-    given = [low.whole(low.as_value(v, like)) for v in xs]
+    given = [filled(low, v, like) for v in xs]
     return low.emit(word("stack_inputs") if axis == 1 else word("stack_inputs")(axis=axis), *given)
 
 
@@ -205,7 +228,7 @@ def _reverse(low, eqn, x):
 def _pad(low, eqn, x, fill):
     config = eqn.params["padding_config"]
     if not isinstance(x, Value):
-        x = low.whole(low.as_value(x))
+        x = filled(low, x)
     value = low.plain_number(fill)
     if value is None:
         raise PortError("a number around a value, got an array or a value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def _unflattened(x: Value, source: str, rows, size: int, out_first: bool) -> Vie
 def _matmul(low, node, a, b):
     if isinstance(b, np.ndarray) and isinstance(a, Value):
         b = low.weight(b)
-    if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2:
+    if isinstance(a, Value) and isinstance(b, Weight) and len(b.shape) == 2 and not low.is_repeated(b):
         return linear(low, a, b, None, out_first=False)
     if not isinstance(a, Value) and not isinstance(b, Value):
         return None
@@ -101,12 +102,30 @@ def _matmul(low, node, a, b):
 @rule("onnx.Einsum")
 def _einsum(low, node, *xs):
     equation = node.get("equation").replace(" ", "")
-    learned = len(xs) == 2 and isinstance(xs[0], Value) and isinstance(xs[1], Weight) and "->" in equation
-    if not learned or "." in equation:
+    terms, _, out = equation.partition("->")
+    pair = sorted(zip(xs, terms.split(",")), key=lambda v: isinstance(v[0], Weight))
+    (x, left), (kernel, right) = pair[0], pair[-1]
+    learned = len(pair) == 2 and isinstance(x, Value) and isinstance(kernel, Weight) and bool(out)
+    alike = _alike(low, kernel) if learned else []
+    if not learned or "." in equation or not {right[a] for a in alike} <= set(left):
         values = [low.as_source(low.as_value(x)) for x in xs]
         return low.emit(word("contract")(equation=equation), *values, axes=identity_axes(len(low.shape)))
-    left, kernel = equation.split("->")[0].split(",")
-    x, weight = low.as_source(xs[0]), low.weight(xs[1])
-    sizes = tuple(n for c, n in zip(kernel, weight.shape) if c not in left)
-    layer = word("einsum")(equation, **({"sizes": sizes} if sizes else {}))
-    return low.emit(layer, x, axes=identity_axes(len(low.shape)), weights={"kernel": weight})
+    x, axes = low.as_source(x), identity_axes(len(low.shape))
+    if alike:  # the same for each example
+        shape = tuple(n for a, n in enumerate(low.repeated_to(kernel)) if a not in alike)
+        kernel = replace(kernel, view=kernel.reshaped_view(shape), shape=shape, array=kernel.array.reshape(shape))
+        right = "".join(c for a, c in enumerate(right) if a not in alike)
+        if right in (left[-1] + out[-1], out[-1] + left[-1]) and out[:-1] == left[:-1]:
+            kernel = kernel if right[-1] == out[-1] else kernel.turned((1, 0))
+            return low.emit(fc(kernel.shape[1], bias=False), x, axes=axes, weights={"kernel": kernel})
+    weight = kernel if alike else low.weight(kernel)
+    sizes = tuple(n for c, n in zip(right, weight.shape) if c not in left)
+    layer = word("einsum")(f"{left},{right}->{out}", **({"sizes": sizes} if sizes else {}))
+    return low.emit(layer, x, axes=axes, weights={"kernel": weight})
+
+
+def _alike(low, kernel: Weight) -> list[int]:
+    """The axes along which the file repeats a weight."""
+    shape = low.repeated_to(kernel) or kernel.shape
+    own = (1,) * (len(shape) - len(kernel.shape)) + tuple(kernel.shape)
+    return [a for a, (n, m) in enumerate(zip(own, shape)) if n != m]

@@ -10,12 +10,14 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.onnx.each_example import batch_input
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.frontends.onnx.rules.index import part_of
 from compose.port.frontends.onnx.weight_moves import of_weights
 from compose.port.ir.weights import View
+from compose.port.lowering.each_example import for_each, has_batch, rows_for_each
 from compose.port.lowering.layout import reshape_in_place
-from compose.port.lowering.values import Pending, Value, Weight, identity_axes
+from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 from compose.port.lowering.windows import padded_axes
 
 
@@ -72,13 +74,15 @@ def reshaped(low, x: Any, after: tuple[int, ...]) -> Value:
 def _expand(low, node, x, shape):
     after = low.shape
     if isinstance(x, Weight):
-        each = after[0] == low.batch and x.shape in (after[1:], (1, *after[1:]))
+        each = has_batch(after) or (after[0] == low.batch and x.shape in (after[1:], (1, *after[1:])))
         if not each:
             low.check_batch(shape)
         return Weight.of(x.view, x.array) if each else None  # it broadcasts where it is used
     if after == x.shape:
         return x
     x = low.as_source(x)
+    if has_batch(after) and not has_batch(x.shape):
+        return for_each(low, x, after, batch_input(low))
     if len(after) != x.ndim or after[0] != x.shape[0]:
         low.check_batch(shape)
         return low.emit(word("ops.broadcast_to")(shape=after), x, shape=after, axes=identity_axes(len(after)))
@@ -86,9 +90,19 @@ def _expand(low, node, x, shape):
 
 
 @rule("onnx.Tile")
+@of_weights
 def _tile(low, node, x, times):
-    x, after = low.whole(x), low.shape
-    if after[0] == x.shape[0] and x.axes[0] == 0 and all(n in (1, m) for n, m in zip(x.shape, after)):
+    after, alike = low.shape, all(n in (1, m) for n, m in zip(x.shape, low.shape))
+    if has_batch(after) and not has_batch(x.shape):
+        if alike:
+            return Weight.of(x.view, x.array) if isinstance(x, Weight) else for_each(low, x, after, batch_input(low))
+        reps = tuple(m // n for n, m in zip(x.shape, after))
+        return rows_for_each(low, x, (reps[0] // BATCH, *reps[1:]), after, batch_input(low))
+    low.check_batch(times)
+    if isinstance(x, Weight):
+        return None
+    x = low.whole(x)
+    if after[0] == x.shape[0] and x.axes[0] == 0 and alike:
         return low.emit(word("broadcast_to")(*(after[a] for a in x.axes[1:])), x)
     return low.emit(word("ops.tile")(reps=tuple(after[a] // x.shape[a] for a in x.axes)), x)
 
@@ -97,7 +111,7 @@ def _tile(low, node, x, times):
 def _concat(low, node, *parts):
     shape = low.shape
     axis = node.get("axis") % len(shape)
-    if len(parts) == 2 and isinstance(parts[0], Weight) and len(shape) == 3 and axis == 1 and parts[1].shape[0] != 1:
+    if len(parts) == 2 and axis == 1 and len(shape) == 3 and _is_token(low, *parts):
         return _with_token(low, parts, shape)
     values = [low.as_value(p) for p in parts]
     axes = values[0].axes
@@ -105,6 +119,12 @@ def _concat(low, node, *parts):
     at = axes.index(axis)
     concat = word("concat")
     return low.emit(concat if at == len(shape) - 1 else concat(axis=at), *moved, shape=shape, axes=axes)
+
+
+def _is_token(low, token, x) -> bool:
+    """Whether a part is a weight that the file repeats for each example of the other, along no other axis."""
+    whole = low.repeated_to(token) if isinstance(token, Weight) and not isinstance(x, Weight) else None
+    return whole is not None and token.array.size == math.prod(whole[1:])
 
 
 def _with_token(low, parts: tuple, shape: tuple[int, ...]) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import string
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,13 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.dense import fc
+from compose.port.frontends.torch.capture import sizes_of
+from compose.port.frontends.torch.each_example import spread
 from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.weight_expressions import rows
 from compose.port.ir.weights import View
+from compose.port.lowering.each_example import has_batch
 from compose.port.lowering.values import BATCH, Value, Weight, identity_axes, turned
 
 
@@ -121,9 +125,11 @@ def _matmul(low, node, a, b):
     ranks = len(a.shape), len(b.shape)
     weights = sum(isinstance(v, Weight) for v in (a, b))
     if min(ranks) < 2 or (min(ranks) > 2 and ranks[0] != ranks[1]) or not weights:
-        return emitted(low, word("ops.matmul"), a, b)
+        return emitted(low, word("ops.matmul"), *map(lambda x, source: spread(low, x, source), (a, b), node.args))
+    if not any(isinstance(v, Value) and has_batch(v.shape) for v in (a, b)):  # of parameters
+        return emitted(low, word("matmul"), a, b)
     batch = [string.ascii_lowercase[: rank - 2] for rank in ranks]
-    return _contract(low, f"{batch[0]}xk,{batch[1]}ky", f"{max(batch, key=len)}xy", [a, b])
+    return _contract(low, f"{batch[0]}xk,{batch[1]}ky", f"{max(batch, key=len)}xy", [a, b], node.args)
 
 
 @rule("aten.addmm")
@@ -148,7 +154,7 @@ def _einsum(low, node, equation: str, operands: list, path=None):
     if not arrow:
         counts = Counter(inputs.replace(",", "").replace(".", ""))
         out = ("..." if "..." in inputs else "") + "".join(sorted(c for c, n in counts.items() if n == 1))
-    return _contract(low, inputs, out, operands)
+    return _contract(low, inputs, out, operands, node.args[1])
 
 
 def dense(low: Any, x: Value, kernel: Weight, bias: Weight | None) -> Value:
@@ -158,20 +164,38 @@ def dense(low: Any, x: Value, kernel: Weight, bias: Weight | None) -> Value:
     return low.emit(layer, x, shape=shape, axes=x.axes, weights={"kernel": kernel, "bias": bias})
 
 
-def _contract(low: Any, inputs: str, out: str, operands: list) -> Value:
-    """An einsum of values in their present layout, or of a value and a weight."""
+def _contract(low: Any, inputs: str, out: str, operands: list, sources: Sequence[Any]) -> Value:
+    """An einsum of values in their present layout, or of a value and a weight.
+
+    Args:
+        sources: the nodes that give the operands.
+    """
     terms, axes = inputs.split(","), identity_axes(len(low.shape))
-    if all(isinstance(v, Value) for v in operands):
-        values = [low.as_source(v) if "." in term else low.whole(v) for term, v in zip(terms, operands)]
-        ours = [term if "." in term else "".join(term[a] for a in v.axes) for term, v in zip(terms, values)]
-        return low.emit(word("contract")(equation=f"{','.join(ours)}->{out}"), *values, axes=axes)
-    if len(operands) == 2 and isinstance(operands[0], Weight):
-        operands, terms = operands[::-1], terms[::-1]
-    if len(operands) != 2 or not isinstance(operands[0], Value) or not isinstance(operands[1], Weight):
-        return emitted(low, word("contract")(equation=f"{','.join(terms)}->{out}"), *operands)
-    (x, kernel), (left, right) = operands, terms
-    if right[:-1] == left[-1:] and out == left[:-1] + right[-1:]:
-        return dense(low, x, kernel, None)
+    weights = [i for i, v in enumerate(operands) if isinstance(v, Weight)]
+    if len(operands) != 2 or len(weights) != 1 or not all(isinstance(v, (Value, Weight)) for v in operands):
+        return _of_values(low, terms, out, list(map(lambda x, source: spread(low, x, source), operands, sources)))
+    i = weights[0]
+    x, left, kernel, right = operands[1 - i], terms[1 - i], operands[i], terms[i]
+    alike = [a for a, (n, m) in enumerate(zip(kernel.shape, sizes_of(sources[i].meta["val"]))) if n != m]
+    if alike and ("." in inputs or not {right[a] for a in alike} <= set(left)):
+        operands[i] = spread(low, kernel, sources[i])
+        return _of_values(low, terms, out, operands)
+    if alike:  # the same matrix for each example
+        shape = tuple(n for a, n in enumerate(kernel.shape) if a not in alike)
+        right = "".join(c for a, c in enumerate(right) if a not in alike)
+        kernel = replace(kernel, view=kernel.reshaped_view(shape), shape=shape, array=kernel.array.reshape(shape))
+    if left[-1:] + out[-1:] in (right, right[::-1]) and out[:-1] == left[:-1] and out[-1] not in left:
+        return dense(low, x, kernel if right[-1] == out[-1] else kernel.turned((1, 0)), None)
     sizes = tuple(n for c, n in zip(right, kernel.shape) if c not in left)
     layer = word("einsum")(f"{left},{right}->{out}", sizes)
     return low.emit(layer, low.as_source(x), axes=axes, weights={"kernel": kernel})
+
+
+def _of_values(low: Any, terms: list[str], out: str, operands: list) -> Value:
+    """An einsum of values, or of whatever becomes one."""
+    if not all(isinstance(v, Value) for v in operands):
+        return emitted(low, word("contract")(equation=f"{','.join(terms)}->{out}"), *operands)
+    values = [low.as_source(v) if "." in term else low.whole(v) for term, v in zip(terms, operands)]
+    ours = [term if "." in term else "".join(term[a] for a in v.axes) for term, v in zip(terms, values)]
+    axes = identity_axes(len(low.shape))
+    return low.emit(word("contract")(equation=f"{','.join(ours)}->{out}"), *values, axes=axes)

@@ -12,7 +12,8 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted, plains, spread
+from compose.port.frontends.torch.each_example import spread
+from compose.port.frontends.torch.plain import emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.dense import places
 from compose.port.frontends.torch.rules.recurrent import States

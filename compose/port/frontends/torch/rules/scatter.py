@@ -9,7 +9,8 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
-from compose.port.frontends.torch.plain import emitted, spread
+from compose.port.frontends.torch.each_example import spread
+from compose.port.frontends.torch.plain import emitted
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.lowering.values import BATCH, Value, Weight
 

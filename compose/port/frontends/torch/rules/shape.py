@@ -10,18 +10,19 @@ import torch
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.port.frontends.torch.each_example import as_rows, spread
 from compose.port.frontends.torch.float64 import exact
-from compose.port.frontends.torch.plain import emitted, plains, spread
+from compose.port.frontends.torch.plain import emitted, plains
 from compose.port.frontends.torch.registry import rule, rules
 from compose.port.frontends.torch.rules.mask import Allowed
 from compose.port.frontends.torch.rules.recurrent import States
+from compose.port.frontends.torch.undone import TURNS
 from compose.port.ir.weights import View
+from compose.port.lowering.each_example import has_batch
 from compose.port.lowering.values import BATCH, Pending, Value, Weight, identity_axes
 
-_TURNS = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "movedim", "moveaxis")
 
-
-@rules(*(f"aten.{name}" for name in _TURNS))
+@rules(*(f"aten.{name}" for name in TURNS))
 def _permute(low, node, x, *args):
     order = _order(str(node.target).split(".")[1], len(x.shape), *args)
     if isinstance(x, Weight):
@@ -76,17 +77,31 @@ def _reshaped(weight: Weight, after: tuple[int, ...]) -> Any:
 
 @rules("aten.repeat", "aten.tile")
 def _repeat(low, node, x, times, *args):
-    shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
+    rank = max(len(times), len(x.shape))
+    shape, times = ((1,) * (rank - len(v)) + tuple(v) for v in (x.shape, times))
     if not shape:
         return x
-    if all(n == 1 or m == 1 for n, m in zip(shape, times)) and (isinstance(x, Weight) or times[0] == 1 != shape[0]):
+    alike = all(n == 1 or m == 1 for n, m in zip(shape, times))
+    if alike and (isinstance(x, Weight) or has_batch(times) or times[0] == 1 != shape[0]):
         return _expand(low, node, x)
+    if times[0] and times[0] % BATCH == 0 and not has_batch(shape) and shape[0] > 1:
+        return as_rows(low, x, (times[0] // BATCH, *times[1:]), low.shape)
     if isinstance(x, Weight):
         raise PortError("a parameter that is repeated along axes of length 1")
     after, x = low.shape, low.as_source(x.value() if isinstance(x, Pending) else x)
-    if times[0] and times[0] % BATCH == 0 and shape[0] % BATCH and node.meta["val"].is_floating_point():
-        return _repeated_for_each(low, x, (times[0] // BATCH, *times[1:]), after)
+    if has_batch(times) and not has_batch(shape):  # along an axis of length 1, which is left undone
+        times, after = (tuple(1 if n % BATCH == 0 else n for n in v) for v in (times, after))
     return low.emit(word("ops.tile")(reps=tuple(times)), x, shape=after, axes=identity_axes(len(after)))
+
+
+@rule("aten.repeat_interleave.self_int")
+def _repeat_interleave(low, node, x, times, axis=None, output_size=None):
+    """Along an axis of length 1, as `repeat`."""
+    if axis is not None and x.shape[axis] == 1:
+        return _repeat(low, node, x, [times if a == axis % len(x.shape) else 1 for a in range(len(x.shape))])
+    if has_batch((times,)):
+        raise PortError("one row repeated for each example, got several, each of which is; x.repeat(n, 1) keeps order")
+    return emitted(low, word("ops.repeat")(repeats=times, **({} if axis is None else {"axis": axis % len(x.shape)})), x)
 
 
 @rules("aten.expand", "aten.broadcast_to", "aten.expand_as")
@@ -107,34 +122,11 @@ def _expand(low, node, x, *args, **kwargs):
         return replace(x, shape=after) if isinstance(x, Allowed) else _expand(low, node, x.value())
     x = low.as_source(x)
     low.sized = True
-    if after[0] == BATCH not in x.shape and node.meta["val"].is_floating_point():
-        return _for_each(low, x, after)
+    if has_batch(after) and not has_batch(x.shape):
+        return x  # for each example, which operations that broadcast leave undone
     if not x.shape or len(after) != x.ndim or after[0] != x.shape[0]:
         return emitted(low, word("ops.broadcast_to")(shape=after), x)
     return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
-
-
-def _for_each(low, x, after: tuple[int, ...]):
-    """A value without a batch, repeated for each example."""
-    given = low.as_source(low.inputs[0])
-    if given.shape[0] != BATCH:
-        raise PortError("a first input with the batch's axis")
-    rank = len(after)
-    first = emitted(low, word("at")(", ".join([":", *["0"] * (given.ndim - 1)])), given, shape=(BATCH,))
-    zeros = emitted(low, word("ops.zeros_like"), first, shape=(BATCH,))
-    apart = emitted(low, word("ops.reshape")(shape=(-1, *(1,) * (rank - 1))), zeros, shape=(BATCH, *(1,) * (rank - 1)))
-    wide = emitted(low, word("ops.broadcast_to")(shape=(1, *after[1:])), x, shape=(1, *after[1:]))
-    return emitted(low, word("ops.add"), wide, apart, shape=after)
-
-
-def _repeated_for_each(low, x, times: tuple[int, ...], after: tuple[int, ...]):
-    """A value without a batch, such as a table of distances, repeated so many times for each example."""
-    inner = (after[0] // BATCH, *after[1:])
-    if x.shape != inner:
-        x = emitted(low, word("ops.tile")(reps=times), x, shape=inner)
-    whole = _for_each(low, emitted(low, word("ops.expand_dims")(axis=0), x, shape=(1, *inner)), (BATCH, *inner))
-    low.sized = True
-    return low.reshaped(whole, after, BATCH, flattens=False)
 
 
 def wider(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
