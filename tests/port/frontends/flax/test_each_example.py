@@ -56,7 +56,7 @@ CASES = {
 }
 
 
-@proofs(CASES, first="steps")
+@proofs(CASES, level="steps")
 def test_equal(name, level):
     assert ported(name).verify(level).ok
 

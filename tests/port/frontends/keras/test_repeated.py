@@ -114,7 +114,7 @@ def model(name):
     return keras.Model(x, OfWeights()(x))
 
 
-@proofs(SAID, first="steps")
+@proofs(SAID, level="steps")
 def test_once_for_each_example(name, level):
     ported = port.from_keras(model(name), X)
     assert SAID[name][2] in " ".join(str(ported.net).split())

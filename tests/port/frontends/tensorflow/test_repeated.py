@@ -58,7 +58,7 @@ SAID = {
 }
 
 
-@proofs(SAID, first="steps")
+@proofs(SAID, level="steps")
 def test_once_for_each_example(name, level):
     fn, said = SAID[name]
     ported = port.from_tf(tf.function(fn), X)
