@@ -93,5 +93,5 @@ def test_text(name):
 
 def test_several_rows_one_after_the_other_are_refused_at_their_line():
     fn = lambda m, x: m.p.repeat_interleave(len(x), 0) * x.repeat(3, 1)
-    with pytest.raises(PortError, match=r"test_each_example.py:\d+.*one row repeated for each example"):
+    with pytest.raises(PortError, match=r"one row repeated for each example[^/]*/.*test_each_example.py:\d+"):
         port.from_torch(Model(fn), torch.randn(5, 4))
