@@ -13,6 +13,7 @@ from compose.layers.join import (
     contract,
     cosine_similarity,
     dot,
+    expand_batch,
     pairwise_distance,
     stack_inputs,
 )
@@ -30,6 +31,15 @@ def joined(w, layer, p, s, x):
 def stacked(w, layer, p, s, x):
     xs, axis = together(w, layer, x), options(layer).get("axis", 1 if layer.fn is stack_inputs.fn else 0)
     return w.made(f"ops.stack([{', '.join(['{}'] * len(xs))}], axis={axis})", *xs, shape=w.out(layer, x).shape)
+
+
+@writes(expand_batch)
+def for_each_example(w, layer, p, s, x):
+    """Its one row taken for each: a symbolic value has no number for the batch, but an array of zeros."""
+    made, like = x
+    first = f"{{}}[:{', 0' * (like.ndim - 1)}]"
+    text = f'ops.take({{}}, ops.cast(ops.zeros_like({first}), "int32"), axis=0)'
+    return w.made(text, made, like, shape=w.out(layer, x).shape)
 
 
 @writes(contract, ops.einsum)

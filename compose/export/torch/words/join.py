@@ -14,6 +14,7 @@ from compose.layers.join import (
     contract,
     cosine_similarity,
     dot,
+    expand_batch,
     pairwise_distance,
     stack_inputs,
 )
@@ -32,6 +33,12 @@ def joined(w, layer, p, s, x):
 def stacked(w, layer, p, s, x):
     xs, axis = together(w, layer, x), options(layer).get("axis", 1 if layer.fn is stack_inputs.fn else 0)
     return w.made(f"torch.stack([{', '.join(['{}'] * len(xs))}], {axis})", *xs, shape=w.out(layer, x).shape)
+
+
+@writes(expand_batch)
+def for_each_example(w, layer, p, s, x):
+    made, like = x
+    return w.made(f"{{}}.expand({{}}.shape[0]{', -1' * (made.ndim - 1)})", made, like, shape=w.out(layer, x).shape)
 
 
 @writes(contract, ops.einsum)
