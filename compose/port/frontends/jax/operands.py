@@ -143,6 +143,8 @@ class Operands(Arithmetic[Value]):
             return self.results_of(eqn, given)
         if eqn.name not in ELEMENTWISE:
             return self.results_of(eqn, [self.whole(v) for v in given])
+        if not all(hasattr(v, "shape") for v in given):  # a mask of two parts
+            return self.results_of(eqn, given)
         own, shape = before_repeated(given), eqn.outputs[0].shape
         if own == shape or len(own) != len(shape):
             return self.results_of(eqn, given)
