@@ -118,14 +118,25 @@ def resample(layer, x, lengths: dict[int, tuple[int, float]]):
 def pick(x, axis: int, n: int, step: float, coordinates: str):
     """Nearest-neighbour resampling of one axis; an integer factor is a repetition."""
     length = x.shape[axis]
-    if n % length == 0 and step * n == length and coordinates != "align_corners":
+    if _is_repetition(length, n, step, coordinates):
         return jnp.repeat(x, n // length, axis) if n > length else x
+    return jnp.take(x, nearest(length, n, step, coordinates), axis)
+
+
+def nearest(length: int, n: int, step: float, coordinates: str) -> np.ndarray:
+    """The position that each of `n` outputs takes, of `length`."""
+    if _is_repetition(length, n, step, coordinates):
+        return np.repeat(np.arange(length, dtype=np.int32), n // length)
     half = np.float32(0.5 if coordinates == "half_pixel" else 0)
     if coordinates == "align_corners":
         at = np.floor(np.arange(n) * (length - 1) / max(n - 1, 1) + 0.5)
     else:  # in float32, as the frameworks round
         at = np.floor((np.arange(n, dtype=np.float32) + half) * np.float32(step))
-    return jnp.take(x, np.clip(at, 0, length - 1).astype(np.int32), axis)
+    return np.clip(at, 0, length - 1).astype(np.int32)
+
+
+def _is_repetition(length: int, n: int, step: float, coordinates: str) -> bool:
+    return n % length == 0 and step * n == length and coordinates != "align_corners"
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
 from compose.export.keras.registry import writes
 from compose.export.keras.words.layouts import back, to_last
 from compose.export.source.text import same
-from compose.layers.resize import pick, resize, upsample, weights
+from compose.layers.resize import nearest, resize, upsample, weights
 
 
 @writes(resize, upsample)
@@ -26,7 +25,7 @@ def resized(w, layer, p, s, x):
     for axis, (n, m, step) in enumerate(zip(space, wanted, steps), 1):
         grown = [*x.shape[:axis], m, *x.shape[axis + 1 :]]
         if layer.method == "nearest":
-            places = np.asarray(pick(jnp.arange(n), 0, m, step, layer.coordinates)).tolist()
+            places = nearest(n, m, step, layer.coordinates).tolist()
             x = w.call(x, f"ops.take({{}}, {places}, axis={axis})", shape=grown)
         elif m != n or step != 1:
             matrix = weights(n, m, step, layer.method, layer.antialias, layer.coordinates)

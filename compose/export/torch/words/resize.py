@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
 from compose.export.source.registry import follows
 from compose.export.source.text import same
 from compose.export.torch.registry import writes
 from compose.export.torch.words.conv import first
-from compose.layers.resize import pick, resize, upsample, weights
+from compose.layers.resize import nearest, resize, upsample, weights
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
@@ -33,7 +32,7 @@ def resized(w, layer, p, s, x):
         return w.call(seen, f"F.interpolate({{}}, {target}, {mode})", shape=shape)
     for i, (n, m, step) in enumerate(zip(space, wanted, steps)):
         if layer.method == "nearest":
-            places = np.asarray(pick(jnp.arange(n), 0, m, step, layer.coordinates)).astype(np.int64)
+            places = nearest(n, m, step, layer.coordinates).astype(np.int64)
             seen = w.call(seen, f"{{}}.index_select({2 + i}, {w.constant(places, 'places')})")
         elif m != n or step != 1:
             matrix = weights(n, m, step, layer.method, layer.antialias, layer.coordinates)

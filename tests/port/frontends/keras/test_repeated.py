@@ -82,7 +82,7 @@ SAID = {
     "an initial state": (
         ("b", "w"),
         lambda m, x: ops.tanh(x + ops.tanh(x + ops.repeat(m.b[None], n(x), axis=0) @ m.w) @ m.w),
-        "parameter(4)",
+        "expand_batch",
     ),
     "read by a layer": (
         ("q",),
