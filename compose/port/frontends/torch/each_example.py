@@ -30,6 +30,13 @@ def spread(low: Any, x: Any, source: Any) -> Any:
     return x if tuple(x.shape) == shape else spread_to(low, x, shape)
 
 
+def whole(low: Any, x: Any, source: Any) -> Any:
+    """As `spread`, for what leaves the graph: a value only where it has yet to be repeated for each example."""
+    made = source.meta.get("val") if isinstance(source, torch.fx.Node) else None
+    repeats = isinstance(made, torch.Tensor) and has_batch(sizes_of(made))
+    return spread(low, x, source) if isinstance(x, Weight) or (isinstance(x, Value) and repeats) else x
+
+
 def spread_to(low: Any, x: Any, shape: tuple[int, ...]) -> Value:
     """A value, a parameter or a constant that broadcasts to `shape`, as a value of that shape."""
     low.sized, like = True, _first(low)

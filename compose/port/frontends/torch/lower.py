@@ -18,7 +18,7 @@ from compose.core.layer import Layer
 from compose.port.frontends.torch.capture import sizes_of, user_line
 from compose.port.frontends.torch.choose import choice, is_choice
 from compose.port.frontends.torch.constants import folded, wide, without_batch
-from compose.port.frontends.torch.each_example import constant, of_batch, spread
+from compose.port.frontends.torch.each_example import constant, of_batch, whole
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
 from compose.port.frontends.torch.leaf_modules import Whole
@@ -280,7 +280,7 @@ class TorchLowering(RuleApplication):
         """What an output is, or a module reads; of what has one row for several that are alike, all rows."""
         value = self.lookup(node)
         value = value.beside(self.inputs[0]) if isinstance(value, Derived) else value
-        return value if isinstance(value, np.ndarray) else spread(self, value, node)
+        return whole(self, value, node)
 
 
 def _is_whole(node: torch.fx.Node) -> bool:
