@@ -21,6 +21,7 @@ from compose.port.frontends.jax.values import Derived, Value, Weight, Within
 from compose.port.ir.graph import Op, Saved, SourceGraph
 from compose.port.ir.weights import View
 from compose.port.lowering.base import Place
+from compose.port.lowering.unread import unread_rows
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
 _PARTS = (1, 2, 12)  # a batch that is split needs a size that can be
@@ -81,12 +82,10 @@ class JaxLowering(Operands):
                 continue
             if not uses:
                 unread.append(View(name))
-            elif array.ndim and uses == len(readers) and all(_rows(e, array.shape) is not None for e in readers):
-                free = np.ones(len(array), int)
-                for rows in (_rows(e, array.shape) for e in readers):
-                    free[slice(*rows)] = 0  # pyright: ignore[reportOptionalIterable]
-                ends = np.flatnonzero(np.diff(free, prepend=0, append=0))
-                unread += [View(name, rows=(int(a), int(b))) for a, b in zip(ends[::2], ends[1::2])]
+                continue
+            read = [rows for rows in (_rows(e, array.shape) for e in readers) if rows is not None]
+            if array.ndim and uses == len(readers) == len(read):
+                unread += unread_rows(name, len(array), read)
         return tuple(unread)
 
     def lowered(self, flat: Flat, given: Sequence[Any]) -> list:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from compose.port.ir.graph import Op
 from compose.port.ir.weights import View
+from compose.port.lowering.unread import unread_rows
 
 
 def unread_parts(arrays: Mapping[str, Any], ops: Iterable[Op]) -> tuple[View, ...]:
@@ -18,10 +17,7 @@ def unread_parts(arrays: Mapping[str, Any], ops: Iterable[Op]) -> tuple[View, ..
         read.setdefault(view.source, []).append(view)
     parts = [View(name) for name in arrays if name not in read]
     for name, views in read.items():
-        if name in arrays and all(view.rows and not view.columns for view in views):
-            left = np.ones(len(arrays[name]), bool)
-            for view in views:
-                left[slice(*view.rows)] = False  # pyright: ignore[reportOptionalIterable]
-            ends = np.flatnonzero(np.diff(left, prepend=False, append=False))
-            parts += [View(name, rows=(int(a), int(b))) for a, b in zip(ends[::2], ends[1::2])]
+        rows = [view.rows for view in views if view.rows and not view.columns]
+        if name in arrays and len(rows) == len(views):
+            parts += unread_rows(name, len(arrays[name]), rows)
     return tuple(parts)

@@ -93,3 +93,8 @@ def _empty(inputs, sizes, ranks, dtype):
         made.append(inputs[0].new_empty(sizes[start : start + rank], dtype=dtype))
         start += rank
     return made
+
+
+def is_whole(node: torch.fx.Node) -> bool:
+    """Whether a node is the call of a module that one rule reads."""
+    return str(node.target).startswith("compose.whole")

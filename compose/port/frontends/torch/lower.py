@@ -21,7 +21,7 @@ from compose.port.frontends.torch.constants import folded, wide, without_batch
 from compose.port.frontends.torch.each_example import constant, of_batch, whole
 from compose.port.frontends.torch.graph import feeds_image, in_place, live_nodes, refuse_unknown_sizes
 from compose.port.frontends.torch.inlining import inlined
-from compose.port.frontends.torch.leaf_modules import Whole
+from compose.port.frontends.torch.leaf_modules import Whole, is_whole
 from compose.port.frontends.torch.operands import alone
 from compose.port.frontends.torch.parameters import leaf_weights, read_parameters
 from compose.port.frontends.torch.passes.idioms import idiom
@@ -32,7 +32,7 @@ from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
 from compose.port.frontends.torch.undone import of_each
-from compose.port.frontends.torch.unread import unread_parts
+from compose.port.frontends.torch.unread import needed, unread_parts
 from compose.port.frontends.torch.weight_expressions import Derived, beside_of
 from compose.port.frontends.torch.writes import out_of_place
 from compose.port.ir.graph import Op, SourceGraph
@@ -70,7 +70,7 @@ class TorchLowering(RuleApplication):
         self.stand_ins = stand_ins(program.graph)
         self.live = live_nodes(program.graph)
         self.known: set[str] = set()
-        idle = {n.args[-1] for n in program.graph.nodes if _is_whole(n) and n not in self.live}
+        idle = {n.args[-1] for n in program.graph.nodes if is_whole(n) and n not in self.live}
         self.leaves = leaf_weights(call for i, call in enumerate(calls) if i not in idle)
         self._values_of: dict[str, Value] = {}
 
@@ -98,7 +98,7 @@ class TorchLowering(RuleApplication):
         leaves: list[Value] = []
         outputs = self._outputs(output, leaves)
         wanted = set(pytree.tree_leaves(outputs))
-        self.ops = [self._with_constants(op, parameters.buffers) for op in _needed(self.ops, wanted)]
+        self.ops = [self._with_constants(op, parameters.buffers) for op in needed(self.ops, wanted)]
         taken = {view.source for op in self.ops for view in op.views()}
         arrays = parameters.arrays | {n: array for n, array in parameters.buffers.items() if n in taken}
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
@@ -206,9 +206,9 @@ class TorchLowering(RuleApplication):
             return args[0][args[1]]
         name = str(node.target)
         aten = name.startswith("aten")
-        if not _is_whole(node) and not (aten and name.split(".")[1] in _READ_PENDING):
+        if not is_whole(node) and not (aten and name.split(".")[1] in _READ_PENDING):
             args, kwargs = (map_aggregate(tree, _value) for tree in (args, kwargs))
-        if _is_whole(node):
+        if is_whole(node):
             return self._leaf_module(args)
         if in_place(name) and isinstance(args[0], Weight):
             written = f"{args[0].view.source!r} is written at {user_line(node)}"
@@ -281,21 +281,6 @@ class TorchLowering(RuleApplication):
         value = self.lookup(node)
         value = value.beside(self.inputs[0]) if isinstance(value, Derived) else value
         return whole(self, value, node)
-
-
-def _is_whole(node: torch.fx.Node) -> bool:
-    """Whether a node is the call of a module that one rule reads."""
-    return str(node.target).startswith("compose.whole")
-
-
-def _needed(ops: list[Op], wanted: set[int]) -> list[Op]:
-    """The layers that the outputs depend on; an idiom leaves those that it replaces unread."""
-    wanted, kept = set(wanted), []
-    for op in reversed(ops):
-        if op.output in wanted:
-            kept.append(op)
-            wanted.update(op.inputs)
-    return kept[::-1]
 
 
 def _value(x: Any) -> Any:

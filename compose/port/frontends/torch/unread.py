@@ -1,4 +1,4 @@
-"""The parts of arrays that no layer reads, such as the rest of a table of which a model reads some rows."""
+"""What nothing reads: layers that no output depends on, and parts of arrays, as the rest of a table read by rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from compose.port.ir.graph import Op
 from compose.port.ir.weights import View
+
+
+def needed(ops: list[Op], wanted: set[int]) -> list[Op]:
+    """The layers that the outputs depend on; an idiom leaves those that it replaces unread."""
+    wanted, kept = set(wanted), []
+    for op in reversed(ops):
+        if op.output in wanted:
+            kept.append(op)
+            wanted.update(op.inputs)
+    return kept[::-1]
 
 
 def unread_parts(parts: Iterable[View], ops: Iterable[Op]) -> tuple[View, ...]:
