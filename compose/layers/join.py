@@ -78,7 +78,7 @@ def expand_batch(x, like):
     `branch(parameter(1, 9, 64, batch=False) >> relu, identity, join=expand_batch)`; without a layer in between,
     `parameter(9, 64)` does the same.
 
-    Shapes: `(1, *shape), (batch, ...) -> (batch, *shape)`. Elsewhere: torch `x.expand(len(like), *x.shape[1:])`, Keras
+    Shapes: `(1, *shape), (batch, ...) -> (batch, *shape)`. Elsewhere: torch `Tensor.expand`, Keras
     `ops.broadcast_to`. Raises `ShapeError` where the first axis is not 1.
     """
     if not x.ndim or x.shape[0] != 1 or not like.ndim:
