@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 
@@ -27,6 +28,10 @@ with contextlib.suppress(ImportError):
 import jax
 import numpy as np
 import pytest
+from jax._src.interpreters import mlir
+
+# A context of MLIR takes 5 ms, of 15 that a small program takes to be lowered: one serves all programs of a module.
+mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 
 pytest_plugins = ("tests.missing_packages", "tests.fast_cases")
 
@@ -55,6 +60,7 @@ def compiled_code_goes():
     """What a module compiled is not kept to the end: thousands of small programs take gigabytes."""
     yield
     jax.clear_caches()
+    mlir.make_ir_context.cache_clear()
 
 
 @pytest.fixture

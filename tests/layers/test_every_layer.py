@@ -19,6 +19,7 @@ from compose.core.printing import source
 from compose.core.registry import words
 from compose.core.run import pack
 from compose.train import Trained
+from tests.cases.case import Case
 from tests.cases.in_torch import in_torch, prove_subject
 from tests.cases.subject import FAST_COMPILE, Subject, assert_close, cotangent, families, label, numpy_tree
 
@@ -32,7 +33,9 @@ def subject(request):
         yield Subject(request.param)
 
 
-def test_jit_equals_eager(subject: Subject):
+@pytest.mark.parametrize("case", CASES[::4])  # each operation is compiled by itself, which takes long
+def test_jit_equals_eager(case: Case, x64):
+    subject = Subject(case)
     y, after, _ = subject.run(subject.train, subject.params, subject.state, subject.inputs)
     assert_close((y, after), subject.apply(subject.params, subject.state, subject.inputs, subject.train), 1e-12, "jit")
 
@@ -88,8 +91,16 @@ def test_gradient_is_that_of_finite_differences(subject: Subject):
     assert slope == pytest.approx((along(h) - along(-h)) / (2 * h), rel=2e-6, abs=2e-6)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
-def test_half_precision_is_near_float64(subject: Subject, precision: str):
+def test_bfloat16_is_near_float64(subject: Subject):
+    is_near_float64(subject, "bfloat16", 0.05)
+
+
+@pytest.mark.parametrize("case", CASES[::4])
+def test_float16_is_near_float64(case: Case, x64):
+    is_near_float64(Subject(case), "float16", 0.01)
+
+
+def is_near_float64(subject: Subject, precision: str, tolerance: float):
     """With inputs and parameters that half precision holds exactly, so that only what it computes is off."""
     held = lambda a: a.astype(precision).astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a
     single = lambda a: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a
@@ -101,7 +112,7 @@ def test_half_precision_is_near_float64(subject: Subject, precision: str):
     exact = subject.run(False, *jax.tree.map(widen, (params, state, inputs)))[0]
     for got, want in zip(jax.tree.leaves(y), jax.tree.leaves(exact)):
         assert got.dtype == (jnp.float32 if want.dtype == jnp.float64 else want.dtype)
-    assert_close(y, exact, 0.05 if precision == "bfloat16" else 0.01, precision)
+    assert_close(y, exact, tolerance, precision)
     assert specs(after) == specs(state)
 
 

@@ -39,8 +39,10 @@ class Sampled(nn.Module):
         return nn.functional.grid_sample(x, self.move(grid), **self.how).relu()
 
 
-@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
-@pytest.mark.parametrize("mode, align", [("bilinear", False), ("bicubic", True), ("nearest", False)])
+@pytest.mark.parametrize(
+    ("mode", "align", "padding"),
+    [("bilinear", False, "zeros"), ("nearest", False, "border"), ("bicubic", True, "reflection")],
+)
 def test_images_at_places(mode, align, padding):
     torch.manual_seed(0)
     ported = port.from_torch(Sampled(mode, padding, align), torch.randn(2, 3, 4, 5), 1.5 * torch.randn(2, 3, 2, 2))
