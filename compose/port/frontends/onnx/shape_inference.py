@@ -29,12 +29,26 @@ def add_shapes(graph: Graph, node: Node) -> None:
     for name in node.outputs:
         tensor = made[name].tensor_type if name in made else None
         if tensor is not None and tensor.HasField("shape") and all(d.HasField("dim_value") for d in tensor.shape.dim):
-            graph.shapes[name] = tuple(d.dim_value for d in tensor.shape.dim)
+            graph.shapes[name] = _resized(graph, node) or tuple(d.dim_value for d in tensor.shape.dim)
         else:
             graph.shapes[name] = graph.shapes.get(first, ())
             if vague or (schema is not None and node.op not in _AS_FIRST):
                 graph.vague.add(name)
         graph.kinds[name] = tensor.elem_type if tensor is not None else graph.kinds.get(first, TensorProto.DOUBLE)
+
+
+def _resized(graph: Graph, node: Node) -> tuple[int, ...] | None:
+    """The shape that a `Resize` by scales makes, in float32 as onnxruntime multiplies: 5 by 1.4 is 7.
+
+    Onnx's inference multiplies in float64, where the 1.4 of float32 makes it 6.
+    """
+    scales = graph.constants.get(node.inputs[2]) if node.op == "onnx.Resize" and len(node.inputs) > 2 else None
+    if scales is None or not scales.size:
+        return None
+    shape = np.array(graph.shapes[node.inputs[0]])
+    axes = list(range(len(shape)) if node.get("axes") is None else node.get("axes"))
+    shape[axes] = np.floor(shape[axes].astype(np.float32) * scales.astype(np.float32))
+    return tuple(shape.tolist())
 
 
 def kind_of(graph: Graph, name: str) -> int:

@@ -16,7 +16,7 @@ from benchmarks.onnx_nodes import cases, forms, outcome
 PORTED = {
     "Attention": 56, "AveragePool": 5, "BatchNormalization": 2, "Clip": 6, "Conv": 4, "ConvTranspose": 7, "CumSum": 3,
     "DFT": 3, "DepthToSpace": 1, "Expand": 1, "GRU": 1, "GatherND": 1, "Gemm": 8, "LSTM": 1, "LayerNormalization": 14,
-    "LpNormalization": 2, "MaxPool": 5, "Pad": 1, "RNN": 1, "ReduceL1": 2, "ReduceMean": 2, "Resize": 8,
+    "LpNormalization": 2, "MaxPool": 5, "Pad": 1, "RNN": 1, "ReduceL1": 2, "ReduceMean": 2, "Resize": 12,
     "RotaryEmbedding": 6, "Scan": 2, "ScatterElements": 6, "Slice": 3, "Softmax": 3, "SoftmaxCrossEntropyLoss": 17,
     "SpaceToDepth": 2, "Split": 5, "TopK": 1, "Unsqueeze": 3, "Where": 2,
 }  # fmt: skip

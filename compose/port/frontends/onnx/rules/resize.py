@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper
 
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.layers.resize import pick, weights
-from compose.port.frontends.onnx.exact import evaluator
 from compose.port.frontends.onnx.literals import meant
 from compose.port.frontends.onnx.registry import rule, rules
+from compose.port.frontends.onnx.resized import along_each, one_axis
 from compose.port.lowering.windows import per_axis
 
 _METHODS = {"nearest": ("nearest",), "linear": ("linear",), "cubic": ("torch_cubic", "cubic")}
@@ -33,7 +32,8 @@ def _resize(low, node, x, roi=None, scales=None, sizes=None):
     if given is not None and given.size:
         given = given if node.get("axes") is None else np.ones(x.ndim) * _placed(node.get("axes"), given, x.ndim)
         factors = tuple(meant(float(f)) for f in given[2:])
-    wanted = [_computed(node, *row) for row in zip(before, after, factors)]
+    axes = [one_axis(node, *row) for row in zip(before, after, factors)]
+    wanted = [resized(_probe(n, node.get("mode", "nearest"))) for resized, n in zip(axes, before)]
     for method, coordinates, antialias in _forms(node):
         options = {"method": method, "coordinates": coordinates, "antialias": antialias}
         exact = [(n, m, n / m) for n, m in zip(before, after)]
@@ -41,8 +41,9 @@ def _resize(low, node, x, roi=None, scales=None, sizes=None):
             return low.emit(_said(method, options, after, factors), x)
         if all(_same((n, m, 1 / f), like, **options) for (n, m, _), f, like in zip(exact, factors, wanted)):
             return low.emit(word("upsample")(per_axis(factors, len(factors)), **options), x)
-    how = {k: v for k, v in node.attributes.items() if k != "axes"}
-    raise PortError(f"resizing that resize(...) or upsample(...) computes, got {before} to {after} by {how}")
+    return along_each(
+        low, x, [None if n == m and f == 1 else r for n, m, f, r in zip(before, after, factors, axes)], node
+    )
 
 
 _SAMPLED = {"bilinear": "linear", "linear": "linear", "nearest": "nearest", "bicubic": "cubic", "cubic": "cubic"}
@@ -78,20 +79,6 @@ def _said(method: str, options: dict[str, Any], after: tuple[int, ...], factors:
     if method == "nearest" and all(f.is_integer() for f in factors) and options["coordinates"] != "align_corners":
         return word("upsample")(per_axis([int(f) for f in factors], len(factors)))
     return word("resize")(per_axis(after, len(after)), **options)
-
-
-def _computed(node, before: int, after: int, factor: float) -> np.ndarray:
-    """The result of onnx's reference evaluator on one axis of these numbers."""
-    attributes = {k: v for k, v in node.attributes.items() if k not in ("axes", "keep_aspect_ratio_policy")}
-    scaled = int(np.floor(before * np.float32(factor))) == after
-    last = helper.make_tensor("by", TensorProto.FLOAT, [1], [factor]) if scaled else None
-    last = last or helper.make_tensor("to", TensorProto.INT64, [1], [after])
-    one = helper.make_node("Resize", ["x", "", "by"] if scaled else ["x", "", "", "to"], ["y"], **attributes)
-    x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, [before])
-    graph = helper.make_graph([one], "axis", [x], [helper.make_empty_tensor_value_info("y")], [last])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
-    made: Any = evaluator(model).run(None, {"x": _probe(before, node.get("mode", "nearest"))})
-    return np.asarray(made[0])
 
 
 def _same(row: tuple[int, int, float], like: np.ndarray, method: str, coordinates: str, antialias: bool) -> bool:
