@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax import lax
 
@@ -179,6 +180,7 @@ def test_arrays_and_rows_that_nothing_reads():
     ported = port.from_jax(lambda p, x: x[:, :2] * p["b"][1:3], {"b": B, "rest": W}, X)
     assert ported.verify("step").ok
     assert {view.source for view in ported.graph.unread} == {"b", "rest"}
+    assert ported.verify("steps", optimizer=optax.adamw(0.01, weight_decay=0.1)).ok  # which decays them
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_they_stay_as_they_are():
         ("b", None), ("a", (0, 1)), ("a", (2, 3)),
     ]  # fmt: skip
     assert ported.verify("steps").ok
+    assert ported.verify("steps", optimizer=keras.optimizers.AdamW(0.01, weight_decay=0.1)).ok  # which decays them
     before = [w.copy() for w in ported.to_keras_weights(ported.params, ported.state)]
     after = ported.to_keras_weights({"scale": ported.params["scale"] + 1}, ported.state)
     changed = [np.argwhere(a != b)[:, 0].tolist() for a, b in zip(before, after)]
