@@ -30,8 +30,18 @@ import numpy as np
 import pytest
 from jax._src.interpreters import mlir
 
-# A context of MLIR takes 5 ms, of 15 that a small program takes to be lowered: one serves all programs of a module.
-mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+# A context of MLIR takes 5 ms, of 15 that a small program takes to be lowered: one serves all programs of a module, but
+# for those that are lowered while another one is.
+new_context, shared_context = mlir.make_ir_context, functools.cache(mlir.make_ir_context)
+mlir.make_ir_context = lambda: new_context() if is_lowering() else shared_context()
+
+
+def is_lowering() -> bool:
+    try:
+        return mlir.ir.Context.current is not None
+    except ValueError:
+        return False
+
 
 pytest_plugins = ("tests.missing_packages", "tests.fast_cases")
 
@@ -60,7 +70,7 @@ def compiled_code_goes():
     """What a module compiled is not kept to the end: thousands of small programs take gigabytes."""
     yield
     jax.clear_caches()
-    mlir.make_ir_context.cache_clear()
+    shared_context.cache_clear()
 
 
 @pytest.fixture

@@ -113,13 +113,16 @@ class Lowering(Generic[V]):
             weights, state: for each array of the layer how it is taken; None for those that the layer does not have.
             layout: what else the front end's values know, see `result`.
 
-        Raises `PortError` for an input that does not depend on the model's input.
+        Raises `PortError` for an input that does not depend on the model's input, and for weights that do.
         """
         for value in inputs:
             if not isinstance(value, GraphValue):
                 raise PortError(f"values that depend on the input as inputs of {layer}, got {_kind(value)}")
         layer, output = as_layer(layer), self.result(inputs, shape, **layout)
         given, held = ({k: w for k, w in (tree or {}).items() if w is not None} for tree in (weights, state))
+        computed = [name for name, w in {**given, **held}.items() if isinstance(w, GraphValue)]
+        if computed:
+            raise PortError(f"parameters or constants as {' and '.join(computed)} of {layer}, got results of layers")
         if given and not isinstance(layer, word("frozen")) and not self.any_trains(layer, given):
             layer = word("frozen")(layer)
         views, kept = ({k: self.view(w) for k, w in tree.items()} for tree in (given, held))

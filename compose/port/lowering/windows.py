@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from compose.core.errors import PortError
 from compose.port.ir.weights import View
 from compose.port.lowering.layout_lowering import LayoutLowering
-from compose.port.lowering.values import Value, Weight
+from compose.port.lowering.values import Value, Weight, turned
 
 
 def per_axis(value: Any, rank: int) -> Any:
@@ -21,19 +22,25 @@ def kernel_view(weight: Weight) -> View:
     """OIHW → HWIO, for any number of spatial axes."""
     rank = len(weight.shape) - 2
     letters = "DHW"[3 - rank :]
-    return View(weight.view.source, axes=(*range(2, rank + 2), 1, 0), note=f"OI{letters}→{letters}IO")
+    view = turned(weight.view, tuple(weight.shape), (*range(2, rank + 2), 1, 0))
+    return replace(view, note=f"OI{letters}→{letters}IO")
 
 
 def turned_view(weight: Weight, groups: int) -> View:
-    """IOHW → HWIO of a transposed convolution, flipped in space; groups move from the inputs to the outputs."""
+    """IOHW → HWIO of a transposed convolution, flipped in space; groups move from the inputs to the outputs.
+
+    Raises `PortError` for groups of a parameter whose axes the source moves.
+    """
     inputs, outputs, *space = weight.shape
-    rank = len(space)
-    turned: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
+    rank, view = len(space), weight.view
+    flipped: dict[str, Any] = {"flip": tuple(range(rank)), "note": "IOHW→HWIO, turned around"}
     if groups == 1:
-        return View(weight.view.source, axes=(*range(2, rank + 2), 0, 1), **turned)
-    return View(
-        weight.view.source, split=(groups, inputs // groups, outputs, *space), axes=(*range(3, rank + 3), 1, 0, 2),
-        shape=(*space, inputs // groups, outputs * groups), **turned,
+        return replace(turned(view, tuple(weight.shape), (*range(2, rank + 2), 0, 1)), **flipped)
+    if view.axes is not None or view.order is not None:
+        raise PortError("a kernel of a transposed convolution in groups as it is stored, got its axes moved")
+    return replace(
+        view, split=(groups, inputs // groups, outputs, *space), axes=(*range(3, rank + 3), 1, 0, 2),
+        shape=(*space, inputs // groups, outputs * groups), **flipped,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.leaf_modules import Whole, kept_whole
 from compose.port.frontends.torch.numbered import exported_by_number
 from compose.port.frontends.torch.traceable import traceable_losses
+from compose.port.frontends.torch.transforms import traceable_transforms
 from compose.port.frontends.torch.triton import import_triton_beside_tensorflow
 from compose.port.frontends.torch.untouched import left_as_it_was
 from compose.port.lowering.values import BATCH
@@ -75,7 +76,7 @@ def in_inference(model: torch.nn.Module) -> Iterator[None]:
         tensors: Any = torch.Tensor
         tensors.data = _TRACED_DATA
         try:
-            with traceable_bags(), traceable_losses(), traced_choices():
+            with traceable_bags(), traceable_losses(), traceable_transforms(), traced_choices():
                 yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)

@@ -31,6 +31,7 @@ from compose.port.frontends.torch.rules.dtype import rounded
 from compose.port.frontends.torch.rules.mask import READ_MASKS
 from compose.port.frontends.torch.rules.recurrent import RECURRENT
 from compose.port.frontends.torch.sizes import computed, stand_ins, symbol
+from compose.port.frontends.torch.transforms import refuse_levels
 from compose.port.frontends.torch.undone import of_each
 from compose.port.frontends.torch.unread import needed, unread_parts
 from compose.port.frontends.torch.weight_expressions import Derived, beside_of
@@ -214,6 +215,7 @@ class TorchLowering(RuleApplication):
             written = f"{args[0].view.source!r} is written at {user_line(node)}"
             raise PortError(f"a model that leaves its arrays alone in inference: {written}")
         with self.named(name):
+            refuse_levels(node.target)
             made = computed(self, node, args, kwargs)
         if isinstance(made, Value):
             return made
