@@ -220,7 +220,7 @@ def killed(tmp_path, times, signals=(signal.SIGKILL,), seed=0):
 
 
 @pytest.mark.parametrize("times, signals", [
-    (2, (signal.SIGKILL, signal.SIGTERM)), pytest.param(20, (signal.SIGKILL,), marks=pytest.mark.slow),
+    (2, (signal.SIGKILL, signal.SIGTERM)), pytest.param(8, (signal.SIGKILL,), marks=pytest.mark.slow),
 ])  # fmt: skip
 @pytest.mark.slow
 def test_killed_at_random_moments(times, signals, tmp_path):

@@ -11,7 +11,6 @@ CASES = {
     "sequence": {},
     "last": {"output": "last"},
     "reversed, with its carry": {"reverse": True, "return_carry": True},
-    "unrolled": {"unroll": 3},
     "recurrent dropout": {"recurrent_dropout": 0.4, "dropout": 0.3},
 }
 
