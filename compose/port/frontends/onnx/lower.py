@@ -18,6 +18,7 @@ from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import named_rule
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.base import Place
+from compose.port.lowering.unread import unread_parts
 from compose.port.lowering.unsupported import NoValue
 from compose.port.lowering.values import Pending, Value, Weight, channels_last, identity_axes
 
@@ -77,10 +78,10 @@ class OnnxLowering(Operands):
         leaves: list[Value] = [] if self.missing else [self._output(self.env.get(n)) for n in self.graph.outputs]
         self._check_origins()
         axes = lambda v: None if v.axes == identity_axes(v.ndim) else v.axes
-        outputs = tuple(v.index for v in leaves)
+        outputs, arrays = tuple(v.index for v in leaves), self._arrays()
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(self.ops), outputs[0] if len(outputs) == 1 else outputs,
-            self._arrays(), name, tuple(map(axes, inputs)), tuple(map(axes, leaves)),
+            arrays, name, tuple(map(axes, inputs)), tuple(map(axes, leaves)), tuple(unread_parts(arrays, self.ops)),
         )  # fmt: skip
 
     # Hooks.

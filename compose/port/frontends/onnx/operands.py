@@ -109,6 +109,11 @@ class Operands(LayoutLowering):
         name = next(n for n in (*self.node.inputs, *self.graph.outputs) if self.env.get(n) is x)
         return self.own(name, x.array if isinstance(x, Weight) else x, x)
 
+    def kernel(self, x: Any) -> Any:
+        """As `weight`, for a layer that has the axes in an order of its own: the file may store it in another shape."""
+        stored = isinstance(x, Weight) and x.view == View(x.view.source, rows=x.view.rows, shape=x.view.shape)
+        return x if stored and not self.is_repeated(x) else self.weight(x)
+
     def repeated_to(self, x: Any) -> tuple[int, ...] | None:
         """The shape to which the file repeats a weight or a constant for each example, which is left undone here."""
         names = [n for n in (*self.node.inputs, *self.graph.outputs) if n and self.env.get(n) is x]

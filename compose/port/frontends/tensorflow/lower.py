@@ -26,6 +26,7 @@ from compose.port.ir.weights import Constant
 from compose.port.lowering.base import Place
 from compose.port.lowering.batch import BatchNumber
 from compose.port.lowering.gathered import gathered
+from compose.port.lowering.unread import unread_parts
 from compose.port.lowering.unsupported import NoValue
 
 
@@ -74,7 +75,7 @@ class TensorFlowLowering(Operands):
         self.ops, input_axes = as_ours(self.ops, [v.index for v in inputs], returned)
         return SourceGraph(
             tuple(v.index for v in inputs), tuple(placed(self.ops)), outputs, arrays, name, input_axes,
-            tuple(self.output_axes),
+            tuple(self.output_axes), tuple(unread_parts(arrays, self.ops)),
         )  # fmt: skip
 
     # Hooks.

@@ -24,7 +24,7 @@ def _conv(low, node, x, weight, bias=None):
         return with_bias(low, made, bias)
     if isinstance(bias, Value):
         return with_bias(low, _conv(low, node, x, weight), bias)
-    weight, bias = low.weight(weight), low.bias(bias)
+    weight, bias = low.kernel(weight), low.bias(bias)
     x = low.channels_last(x)
     kernel, rank = weight.shape[2:], x.ndim - 2
     stride, dilation = ints(node, "strides", rank), ints(node, "dilations", rank)
@@ -67,7 +67,7 @@ def _conv_transpose(low, node, x, weight, bias=None):
     if isinstance(bias, Value):
         return with_bias(low, _conv_transpose(low, node, x, weight), bias)
     if not isinstance(weight, Value):
-        weight, bias = low.weight(weight), low.bias(bias)
+        weight, bias = low.kernel(weight), low.bias(bias)
     x = low.channels_last(x)
     rank, groups = x.ndim - 2, node.get("group", 1)
     kernel, stride, dilation = weight.shape[2:], ints(node, "strides", rank), ints(node, "dilations", rank)

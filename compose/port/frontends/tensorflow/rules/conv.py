@@ -12,6 +12,7 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant
+from compose.port.lowering.values import turned
 
 
 def one(sizes: Any) -> Any:
@@ -60,6 +61,8 @@ def _over(low: Any, op: Any, x: Value, weight: Any) -> tuple[Value, Weight, dict
 
 @rules("tf.Conv2D", "tf.Conv3D")
 def _conv(low, op, x, weight):
+    if isinstance(weight, Value):
+        return _by_value(low, op, low.whole(x), low.whole(weight))
     x, weight, options, time = _over(low, op, x, weight)
     *kernel, each, filters = weight.shape[1:] if time else weight.shape
     groups = x.shape[-1] // each
@@ -67,6 +70,46 @@ def _conv(low, op, x, weight):
     held = _squeezed(weight) if time else weight
     ours = (low.shape[0], *low.shape[2:]) if time else None
     return low.emit(layer, x, ours=ours, weights={"kernel": held})
+
+
+def _by_value(low: Any, op: Any, x: Value, kernel: Value) -> Value:
+    """A convolution whose kernel is a value, such as one that another layer has, too."""
+    last(op)
+    stride, dilation, padding = spatial(op, "strides"), spatial(op, "dilations"), padding_of(op)
+    if isinstance(padding, str):
+        spans = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation)]
+        same = [max((-(-n // s) - 1) * s + k - n, 0) for n, s, k in zip(x.shape[1:], stride, spans)]
+        padding = tuple((n // 2, n - n // 2) for n in same) if padding == "same" else ((0, 0),) * len(stride)
+    if any(before != after for before, after in padding):
+        wide = tuple(n + sum(pair) for n, pair in zip(x.shape[1:], padding))
+        x = low.emit(word("pad")(tuple(padding)), x, shape=(x.shape[0], *wide, x.shape[-1]))
+        padding = ((0, 0),) * len(stride)
+    layer = _with_given(
+        stride=stride, padding=[n for n, _ in padding], dilation=dilation, groups=[x.shape[-1] // kernel.shape[-2]]
+    )
+    return low.emit(layer, x, kernel)
+
+
+def _transposed_by_value(low: Any, op: Any, x: Value, kernel: Value) -> Value:
+    """The transpose, of one group, whose kernel is turned around in space."""
+    last(op)
+    stride, rank = spatial(op, "strides"), kernel.ndim - 2
+    cut = [(n - 1) * s + k - m for n, s, k, m in zip(x.shape[1:], stride, kernel.shape, low.shape[1:-1])]
+    if kernel.shape[-1] != x.shape[-1] or set(spatial(op, "dilations")) != {1} or any(c > 0 and c % 2 for c in cut):
+        raise PortError("a transposed convolution by a value in one group, not dilated, and cut alike on both sides")
+    space = tuple(range(rank))
+    kernel = low.emit(word("ops.flip")(axis=space), kernel, shape=kernel.shape)
+    kernel = low.permuted(kernel, (*space, rank + 1, rank))
+    extra = [max(-c, 0) for c in cut]
+    layer = _with_given(stride=stride, padding=[max(c, 0) // 2 for c in cut], output_padding=extra, transposed=[True])
+    return low.emit(layer, x, kernel)
+
+
+def _with_given(**options: Any) -> Any:
+    """`convolve_with` of these numbers for each axis, without those that it has by default."""
+    usual = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0, "output_padding": 0}
+    made = {k: v[0] if k == "transposed" else one(v) for k, v in options.items()}
+    return word("convolve_with")(**{k: v for k, v in made.items() if v != usual.get(k)})
 
 
 def _squeezed(weight: Weight) -> Weight:
@@ -90,8 +133,8 @@ def _depthwise(low, op, x, weight):
 
 @rules("tf.Conv2DBackpropInput", "tf.Conv3DBackpropInputV2")
 def _conv_transpose(low, op, size, weight, x):
-    if not isinstance(weight, Weight):
-        raise PortError("a transposed convolution whose kernel is a variable")
+    if isinstance(weight, Value):
+        return _transposed_by_value(low, op, low.whole(x), low.whole(weight))
     x, weight, options, time = _over(low, op, x, weight)
     weight = _squeezed(weight) if time else weight
     *kernel, filters, channels = weight.shape
@@ -103,9 +146,8 @@ def _conv_transpose(low, op, size, weight, x):
     stride = options["stride"] if isinstance(options["stride"], tuple) else (options["stride"],) * len(kernel)
     options |= _cut(x.ours[1:-1], after[1:-1], kernel, stride, options["padding"])
     rank = len(kernel)
-    axes = (*range(rank), rank + 1, rank)
-    view = replace(weight.view, split=weight.view.shape, shape=None)
-    view = replace(view, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
+    view = turned(weight.view, weight.shape, (*range(rank), rank + 1, rank))
+    view = replace(view, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
     layer = word("conv_transpose")(filters, one(kernel), bias=False, **options)
     return low.emit(layer, x, ours=after, weights={"kernel": Weight(view, weight.shape, weight.trained)})
 
