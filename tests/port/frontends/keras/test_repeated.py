@@ -136,10 +136,13 @@ def test_several_rows_for_each_example_go_through_jax():
 EVERY = """
 import keras
 
+from tests.port.frontends.keras.rules.test_kernel_forms import STORED, test_stored
 from tests.port.frontends.keras.test_repeated import SAID, test_once_for_each_example
 
 for name in SAID:
     test_once_for_each_example(name, "steps")
+for name in STORED:
+    test_stored(name, "steps")
 print(keras.backend.backend())
 """
 

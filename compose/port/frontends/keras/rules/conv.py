@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -33,23 +34,43 @@ def _conv_transpose(walk, layer, x):
     rank = len(layer.kernel_size)
     made = word("conv_transpose")(
         layer.filters, one(layer.kernel_size), activation(layer.activation), stride=one(layer.strides),
-        dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer), **layout(layer),
+        dilation=one(layer.dilation_rate), bias=layer.use_bias, **_cut(layer, layer.kernel_size), **layout(layer),
     )  # fmt: skip
+    return walk.emit(made, x, weights={"kernel": _turned(walk, layer.kernel, rank), "bias": layer.bias})
+
+
+@rule("keras.ops.ConvTranspose")
+def _conv_transpose_function(walk, op, x, kernel):
+    _expect_weight(kernel)
+    *sizes, filters, _ = kernel.shape
+    made = word("conv_transpose")(
+        filters, one(sizes), stride=one(op.strides), dilation=one(op.dilation_rate), bias=False, **_cut(op, sizes),
+        **layout(op),
+    )  # fmt: skip
+    return walk.emit(made, x, weights={"kernel": _turned(walk, kernel, len(sizes))})
+
+
+def _turned(walk: Any, kernel: Any, rank: int) -> Any:
     axes = (*range(rank), rank + 1, rank)
-    kernel = walk.view(layer.kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
-    return walk.emit(made, x, weights={"kernel": kernel, "bias": layer.bias})
+    return walk.view(kernel, axes=axes, flip=tuple(range(rank)), note="HWOI→HWIO, turned")
 
 
-def _cut(layer: Any) -> dict[str, Any]:
+def _expect_weight(kernel: Any) -> None:
+    if not isinstance(kernel, keras.Variable):
+        raise PortError("a kernel that is a weight as it is stored, got one that the model computes")
+
+
+def _cut(layer: Any, sizes: Sequence[int]) -> dict[str, Any]:
     """Keras's padding; explicit widths where `output_padding` is given."""
     if layer.output_padding is None:
         return {"padding": layer.padding}
-    extra = layer.output_padding
-    extra = (extra,) * len(layer.kernel_size) if isinstance(extra, int) else tuple(extra)
+    extra, gaps = layer.output_padding, layer.dilation_rate
+    extra = (extra,) * len(sizes) if isinstance(extra, int) else tuple(extra)
+    gaps = (gaps,) * len(sizes) if isinstance(gaps, int) else tuple(gaps)
     if layer.padding == "valid":
         return {"padding": 0, "output_padding": one(extra)}
     cuts = []
-    for kernel, dilation, more in zip(layer.kernel_size, layer.dilation_rate, extra):
+    for kernel, dilation, more in zip(sizes, gaps, extra):
         span = (kernel - 1) * dilation + 1
         around = span + span % 2 - 2 + more
         left = min(-(-around // 2), span - 1)
@@ -64,10 +85,8 @@ def _separable(walk, layer, x):
         stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
         **layout(layer),
     )  # fmt: skip
-    kernel = layer.depthwise_kernel
-    shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
     weights = {
-        "depthwise/kernel": walk.view(kernel, shape=shape, note="HWCM→HW1(CM)"),
+        "depthwise/kernel": _of_each_channel(walk, layer.depthwise_kernel),
         "pointwise/kernel": layer.pointwise_kernel,
         "pointwise/bias": layer.bias,
     }
@@ -76,7 +95,7 @@ def _separable(walk, layer, x):
 
 def one(value: Any) -> Any:
     """One int for a tuple of equal sizes."""
-    made = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    made = (value,) if isinstance(value, (int, str)) else tuple(value)
     return made[0] if len(set(made)) == 1 else made
 
 
@@ -106,18 +125,30 @@ def _depthwise(walk, layer, x):
         stride=one(layer.strides), padding=layer.padding, dilation=one(layer.dilation_rate), bias=layer.use_bias,
         **layout(layer),
     )  # fmt: skip
-    kernel = layer.kernel
+    return walk.emit(made, x, weights={"kernel": _of_each_channel(walk, layer.kernel), "bias": layer.bias})
+
+
+@rule("keras.ops.DepthwiseConv")
+def _depthwise_function(walk, op, x, kernel):
+    _expect_weight(kernel)
+    *sizes, _, multiplier = kernel.shape
+    made = word("depthwise_conv")(
+        one(sizes), multiplier=multiplier, stride=one(op.strides), padding=op.padding, dilation=one(op.dilation_rate),
+        bias=False, **layout(op),
+    )  # fmt: skip
+    return walk.emit(made, x, weights={"kernel": _of_each_channel(walk, kernel)})
+
+
+def _of_each_channel(walk: Any, kernel: Any) -> Any:
     shape = (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
-    view = walk.view(kernel, shape=shape, note="HWCM→HW1(CM)")
-    return walk.emit(made, x, weights={"kernel": view, "bias": layer.bias})
+    return walk.view(kernel, shape=shape, note="HWCM→HW1(CM)")
 
 
 @rule("keras.ops.Conv")
 def _conv_function(walk, op, x, kernel):
     if isinstance(kernel, GraphValue):
         return _convolved(walk, op, x, kernel)
-    if not isinstance(kernel, keras.Variable):
-        raise PortError("a convolution whose kernel is a weight or a value")
+    _expect_weight(kernel)
     made = word("conv")(
         kernel.shape[-1], one(kernel.shape[:-2]), stride=one(op.strides), padding=op.padding,
         dilation=one(op.dilation_rate), groups=_channels(walk, op) // kernel.shape[-2], bias=False, **layout(op),
