@@ -1,4 +1,4 @@
-"""Convolutions that a custom layer calls, by kernels as they are stored, by parts of these, turned, or of two layers."""
+"""Convolutions that a custom layer calls: by kernels as stored, by parts of these, turned, or shared by two layers."""
 
 from __future__ import annotations
 
