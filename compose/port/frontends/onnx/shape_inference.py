@@ -42,10 +42,11 @@ def _resized(graph: Graph, node: Node) -> tuple[int, ...] | None:
 
     Onnx's inference multiplies in float64, where the 1.4 of float32 makes it 6.
     """
-    scales = graph.constants.get(node.inputs[2]) if node.op == "onnx.Resize" and len(node.inputs) > 2 else None
+    names = list(node.inputs)
+    scales = graph.constants.get(names[2]) if node.op == "onnx.Resize" and len(names) > 2 else None
     if scales is None or not scales.size:
         return None
-    shape = np.array(graph.shapes[node.inputs[0]])
+    shape = np.array(graph.shapes[names[0]])
     axes = list(range(len(shape)) if node.get("axes") is None else node.get("axes"))
     shape[axes] = np.floor(shape[axes].astype(np.float32) * scales.astype(np.float32))
     return tuple(shape.tolist())

@@ -11,6 +11,7 @@ from unittest import mock
 
 import torch
 from torch._functorch import apis, eager_transforms
+from torch._functorch.vmap import vmap_impl
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, make_fx
 from torch.utils import _pytree as pytree
 
@@ -30,7 +31,7 @@ _inside = ContextVar("_inside", default=False)
 @contextlib.contextmanager
 def traceable_transforms() -> Iterator[None]:
     """In the `with` block, a transform runs the operations that it stands for."""
-    run_at_once = _as_operations(functools.partial(_in_one_chunk, apis.vmap_impl))
+    run_at_once = _as_operations(functools.partial(_in_one_chunk, vmap_impl))
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(apis, "vmap_impl", run_at_once))
         for module, name in _RUN:
