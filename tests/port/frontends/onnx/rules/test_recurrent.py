@@ -19,13 +19,10 @@ ENCODER = (
 FOUND = [
     ("lstm", DYNAMO, LSTM),
     ("lstm", SCRIPT, LSTM),
-    ("stacked lstm", DYNAMO, "lstm(6, recurrent_bias=True), lstm(6, recurrent_bias=True)"),
     ("gru", SCRIPT, 'gru(6, name="cell")'),
     ("rnn", SCRIPT, 'rnn(6, recurrent_bias=True, name="cell")'),
     ("bidirectional", DYNAMO, 'bidirectional(lstm(6, recurrent_bias=True), name="cell")'),
     ("final states", DYNAMO, FINAL),
-    ("final states", SCRIPT, FINAL),
-    ("attention", DYNAMO, ATTENTION),
     ("attention", SCRIPT, ATTENTION),
     ("encoder", DYNAMO, ENCODER),
     ("decoder", DYNAMO, "multi_head_attention(2, causal=True)"),
