@@ -45,8 +45,13 @@ class KerasRun:
             model = keras.Model(given[0] if len(given) == 1 else given, floating)
             if not model.trainable_variables:
                 return {}
-            *_, grads = self.backend.gradients(model, arrays, _packed, lambda _: cotangents)
+            *_, grads = self.backend.gradients(model, arrays, _packed, lambda made: _alike(cotangents, made))
         return {v.path: np.asarray(g) for v, g in zip(model.trainable_variables, grads)}
+
+
+def _alike(cotangents: list[np.ndarray], outputs: list) -> list[np.ndarray]:
+    """The cotangents in the types of the outputs: some that depend on no parameter are float32 in the network."""
+    return [c.astype(keras.backend.standardize_dtype(y.dtype)) for c, y in zip(cotangents, outputs, strict=True)]
 
 
 def _packed(arrays: list) -> tuple:
