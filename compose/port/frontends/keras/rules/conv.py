@@ -10,6 +10,7 @@ import keras
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.layers.window import explicit_padding
 from compose.port.frontends.keras.registry import rule, rules
 from compose.port.frontends.keras.rules.dense import adapted
 from compose.port.frontends.keras.rules.elementwise import activation
@@ -163,14 +164,7 @@ def _convolved(walk: Any, op: Any, x: GraphValue, kernel: GraphValue) -> GraphVa
     steps, gaps = each(op.strides), each(op.dilation_rate)
     if layout(op) or None in space:
         raise PortError("a convolution with a value along axes of known length, the channels last")
-    reach = [(k - 1) * gap for k, gap in zip(sizes, gaps)]
-    if op.padding == "causal":
-        widths = [(r, 0) for r in reach]
-    elif op.padding == "same":
-        widths = [max((-(-n // s) - 1) * s + r + 1 - n, 0) for n, s, r in zip(space, steps, reach)]
-        widths = [(w // 2, w - w // 2) for w in widths]
-    else:
-        widths = []
+    widths = explicit_padding(op.padding, space, sizes, steps, gaps)
     if any(map(any, widths)):
         padded = (x.shape[0], *(n + sum(w) for n, w in zip(space, widths)), x.shape[-1])
         x = walk.emit(word("pad")(tuple(widths)), x, shape=padded)

@@ -9,6 +9,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.core.registry import word
+from compose.layers.window import explicit_padding
 from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value, Weight
 from compose.port.ir.weights import Constant
@@ -76,14 +77,11 @@ def _by_value(low: Any, op: Any, x: Value, kernel: Value) -> Value:
     """A convolution whose kernel is a value, such as one that another layer has, too."""
     last(op)
     stride, dilation, padding = spatial(op, "strides"), spatial(op, "dilations"), padding_of(op)
-    if isinstance(padding, str):
-        spans = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation)]
-        same = [max((-(-n // s) - 1) * s + k - n, 0) for n, s, k in zip(x.shape[1:], stride, spans)]
-        padding = tuple((n // 2, n - n // 2) for n in same) if padding == "same" else ((0, 0),) * len(stride)
+    padding = explicit_padding(padding, x.shape[1:-1], kernel.shape[:-2], stride, dilation)
     if any(before != after for before, after in padding):
         wide = tuple(n + sum(pair) for n, pair in zip(x.shape[1:], padding))
         x = low.emit(word("pad")(tuple(padding)), x, shape=(x.shape[0], *wide, x.shape[-1]))
-        padding = ((0, 0),) * len(stride)
+        padding = [(0, 0)] * len(stride)
     layer = _with_given(
         stride=stride, padding=[n for n, _ in padding], dilation=dilation, groups=[x.shape[-1] // kernel.shape[-2]]
     )

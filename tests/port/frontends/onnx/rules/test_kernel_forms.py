@@ -11,7 +11,7 @@ from tests.port.levels import proofs
 
 WEIGHTS = {"k": draw(4, 4, 3, 3), "large": draw(8, 6, 3, 3), "m": draw(4, 4), "b": draw(4, 2)}
 NUMBERS = {
-    "zero": [0], "one": [1], "three": [3], "five": [5], "as_1x1": [4, 4, 1, 1], "as_2x2": [4, 1, 2, 2],
+    "zero": [0], "one": [1], "three": [3], "five": [5], "as_1x1": [4, 4, 1, 1], "as_2x2": [4, 1, 2, 2], "the_one": 1,
 }  # fmt: skip
 CASES = {
     "rows": [node("Slice", "k zero three zero", "w"), node("Conv", "x w")],
@@ -34,17 +34,20 @@ CASES = {
 }  # fmt: skip
 
 
+def ported(name):
+    read = {n for made in CASES[name] for n in made.input}
+    given = WEIGHTS | {n: np.array(a, np.int64) for n, a in NUMBERS.items()}
+    return port.from_onnx(written(CASES[name], {n: a for n, a in given.items() if n in read}, ("n", 4, 6, 7), 17))
+
+
 @proofs(CASES)
 def test_equal(name, level):
-    read = {n for made in CASES[name] for n in made.input}
-    numbers = {n: np.array(a, np.int64) for n, a in NUMBERS.items()} | {"the_one": np.array(1, np.int64)}
-    given = {n: a for n, a in {**WEIGHTS, **numbers}.items() if n in read}
-    assert port.from_onnx(written(CASES[name], given, ("n", 4, 6, 7), 17)).verify(level).ok
+    assert ported(name).verify(level).ok
 
 
-@pytest.mark.parametrize("name", ["rows", "reshaped"])
-def test_they_are_convolutions(name):
-    read = {n for made in CASES[name] for n in made.input}
-    given = {n: np.array(NUMBERS[n], np.int64) if n in NUMBERS else WEIGHTS[n] for n in read - {"x", "w"}}
-    net = port.from_onnx(written(CASES[name], given, ("n", 4, 6, 7), 17)).net
-    assert str(net) == {"rows": 'conv(3, 3, padding="valid", bias=False)', "reshaped": "conv(4, 1, bias=False)"}[name]
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("rows", 'conv(3, 3, padding="valid", bias=False)'), ("reshaped", "conv(4, 1, bias=False)")],
+)
+def test_they_are_convolutions(name, said):
+    assert str(ported(name).net) == said
