@@ -12,12 +12,13 @@ import numpy as np
 def copied(tree: Any) -> Any:
     """The arrays of a tree in memory of their own, where they are: donating them leaves the others as they were.
 
-    Unlike `jnp.copy` it compiles nothing, which would take 10 ms or more for each shape.
+    Unlike `jnp.copy` it compiles nothing, which would take 10 ms or more for each shape. Those that JAX may move to
+    another device stay so: a program is compiled again for arrays that are committed to theirs.
     """
     leaves = jax.tree.leaves(tree)
     if not all(isinstance(a, jax.Array) and a.is_fully_addressable for a in leaves):  # of several processes
         return jax.tree.map(jnp.copy, tree)
-    return jax.device_put(tree, jax.tree.map(lambda a: a.sharding, tree), may_alias=False)
+    return jax.device_put(tree, jax.tree.map(lambda a: a.sharding if a.committed else None, tree), may_alias=False)
 
 
 def on_device(tree: Any) -> Any:

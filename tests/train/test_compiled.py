@@ -48,6 +48,16 @@ def test_nothing_is_compiled_after_the_first_epoch():
     assert compiled == []
 
 
+def test_an_epoch_of_many_calls_compiles_as_much_as_one_of_a_single_call():
+    counts = []
+    for steps in (2, 3, 60):  # the first compiles what any data needs
+        x = np.zeros((8 * steps, 5), np.float32)
+        with compilations() as compiled:
+            fit(compose_seq(fc(3), batch_norm()), x, x[:, :3], loss="mse", epochs=1, batch_size=8, verbose=False)
+        counts.append(len(compiled))
+    assert counts[1] == counts[2] > 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"loss": "cross_entropy", "last": fc(3)}], ids=["own loss", "logits"])
 def test_a_k_fold_compiles_once(options):

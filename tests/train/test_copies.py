@@ -22,6 +22,12 @@ def test_arrays_of_any_kind_have_memory_of_their_own():
     assert int(tree["b"][0]) == 4
 
 
+def test_arrays_are_committed_to_a_device_where_they_were():
+    x = jnp.arange(3.0)
+    free, held = copied([x, jax.device_put(x, jax.devices()[0])])
+    assert not free.committed and held.committed
+
+
 def test_nothing_is_compiled():
     tree = [jnp.ones((3, n)) for n in range(61, 64)]
     with compilations() as counted:
