@@ -11,11 +11,6 @@ from compose.port.ir.graph import Op
 from compose.port.ir.weights import View
 
 
-def unread_rows(name: str, count: int, read: Iterable[tuple[int, int]]) -> list[View]:
-    """The runs of rows that are in none of these spans, of an array of `count` rows."""
-    return [View(name, rows=run) for run in _left(count, read)]
-
-
 def unread_parts(arrays: Mapping[str, Any], ops: Iterable[Op]) -> list[View]:
     """The runs of rows, or of columns, between those that layers read of arrays of which each reads some."""
     parts = []
@@ -23,7 +18,7 @@ def unread_parts(arrays: Mapping[str, Any], ops: Iterable[Op]) -> list[View]:
         rows = [view.rows for view in views if view.rows and not view.columns]
         columns = [view.columns for view in views if view.columns and not view.rows]
         if name in arrays and len(rows) == len(views):
-            parts += unread_rows(name, len(arrays[name]), rows)
+            parts += [View(name, rows=run) for run in _left(len(arrays[name]), rows)]
         elif name in arrays and len(columns) == len(views):
             parts += [View(name, columns=run) for run in _left(arrays[name].shape[-1], columns)]
     return parts

@@ -12,13 +12,14 @@ from compose.port.proof.report import Row
 
 WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)
 TOLERANCE = 1e-6  # differences in float64 are accurate to 1e-8 or better; a wrong gradient is off by 1e-3 or more
+ROUNDING = 1e-4  # at most this part of a gradient is taken for rounding
 
 
 class Differences:
     """The outputs of a source, and the derivative of `sum(output * cotangent)` along one direction for each array.
 
-    Fourth-order differences are taken at several widths, and the two that agree best are used: a wide one may cross the
-    kink of a ReLU, and a narrow one is dominated by rounding.
+    Fourth-order differences are taken at several widths, and the wider of the two that agree best is used: a wide one
+    may cross the kink of a ReLU, and a narrow one is dominated by rounding.
 
     Args:
         outputs: the source, on arrays and inputs in float64.
@@ -28,6 +29,8 @@ class Differences:
         self._run, self._arrays, self._inputs, self._seed = outputs, arrays, inputs, seed
         self.outputs: list[np.ndarray] = outputs(arrays, inputs)
         self._cotangents = cotangents(self.outputs, seed)
+        size = sum(float(np.sum(np.abs(y * c))) for y, c in zip(self.outputs, self._cotangents))
+        self._rounding = float(np.finfo(np.float64).eps) * size
 
     def rows(self, inputs: list[np.ndarray], weights: Arrays) -> list[Row]:
         """Compare our gradients of the floating-point inputs and of the weights with the differences."""
@@ -37,25 +40,28 @@ class Differences:
         theirs = {name: self._along_weight(name, g, rng) for name, g in weights.items()}
         return [self._row("inputs", ours), self._row("weights", theirs)]
 
-    def _row(self, what: str, pairs: dict[str, tuple[float, float, float]]) -> Row:
+    def _row(self, what: str, pairs: dict[str, tuple[float, float]]) -> Row:
         largest = max((scale for *_, scale in pairs.values()), default=0.0)
-        errors = {n: abs(a - b) / max(scale, 1e-4 * largest, 1e-300) for n, (a, b, scale) in pairs.items()}
+        errors = {n: error / max(scale, 1e-4 * largest, 1e-300) for n, (error, scale) in pairs.items()}
         worst = max(errors, key=lambda n: errors[n], default="")
         error = errors.get(worst, 0.0)
         return Row(
             "gradients", f"{len(pairs)} {what}, differences to {TOLERANCE:.0e}", error, error <= TOLERANCE, worst
         )
 
-    def _along_input(self, i: int, gradient: np.ndarray, rng) -> tuple[float, float, float]:
+    def _along_input(self, i: int, gradient: np.ndarray, rng) -> tuple[float, float]:
         move = lambda d: [np.asarray(x + d) if j == i else x for j, x in enumerate(self._inputs)]
         return self._along(self._inputs[i], gradient, rng, lambda d: self._total(self._arrays, move(d)))
 
-    def _along_weight(self, name: str, gradient: np.ndarray, rng) -> tuple[float, float, float]:
+    def _along_weight(self, name: str, gradient: np.ndarray, rng) -> tuple[float, float]:
         move = lambda d: {**self._arrays, name: np.asarray(self._arrays[name] + d)}
         return self._along(self._arrays[name], gradient, rng, lambda d: self._total(move(d), self._inputs))
 
-    def _along(self, at: np.ndarray, gradient: np.ndarray, rng, total: Callable) -> tuple[float, float, float]:
-        """Our slope along a random unit direction, the source's slope, and the root mean square of our gradient."""
+    def _along(self, at: np.ndarray, gradient: np.ndarray, rng, total: Callable) -> tuple[float, float]:
+        """The error of our slope along a random unit direction, and the root mean square of our gradient.
+
+        What rounding may add to the source's slope, of outputs that are much larger than it, is no error.
+        """
         direction = rng.normal(size=at.shape)
         direction /= max(float(np.linalg.norm(direction)), 1e-300)
         slopes = []
@@ -64,7 +70,9 @@ class Differences:
             slopes.append((4 * near - far) / 3)
         best = min(range(len(WIDTHS) - 1), key=lambda i: abs(slopes[i] - slopes[i + 1]))
         ours = float(np.sum(gradient * direction))
-        return ours, slopes[best + 1], float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
+        scale = float(np.linalg.norm(gradient) / max(gradient.size, 1) ** 0.5)
+        rounding = min(self._rounding / WIDTHS[best], ROUNDING * scale)
+        return max(abs(ours - slopes[best]) - rounding, 0.0), scale
 
     def _total(self, arrays: Arrays, inputs: list[np.ndarray]) -> float:
         return float(sum(np.sum(y * c).real for y, c in zip(self._run(arrays, inputs), self._cotangents)))

@@ -21,7 +21,7 @@ from compose.port.frontends.jax.values import Derived, Value, Weight, Within
 from compose.port.ir.graph import Op, Saved, SourceGraph
 from compose.port.ir.weights import View
 from compose.port.lowering.base import Place
-from compose.port.lowering.unread import unread_rows
+from compose.port.lowering.unread import unread_parts
 
 _PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163)
 _PARTS = (1, 2, 12)  # a batch that is split needs a size that can be
@@ -71,22 +71,18 @@ class JaxLowering(Operands):
         )  # fmt: skip
 
     def unread(self, flat: Flat) -> tuple[View, ...]:
-        """The trained arrays that no output needs, and the rows of others, of which slices alone are read."""
-        unread, eqns = [], [e for e in inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
+        """The trained arrays that no output needs, and the rows of others, of which layers read some alone."""
+        eqns = [e for e in inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
+        arrays, unread = {}, []
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
-            readers = [e for e in eqns if any(v is var for v in e.inputs)]
-            given = sum(v is var for e in readers if e.ways for v in e.inputs)  # to the branches of choices
-            readers = [e for e in readers if not e.ways]
-            uses = self.uses.get(var, 0) - given
+            given = sum(v is var for e in eqns if e.ways for v in e.inputs)  # to the branches of choices
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
-            if not uses:
+            if self.uses.get(var, 0) == given:
                 unread.append(View(name))
-                continue
-            read = [rows for rows in (_rows(e, array.shape) for e in readers) if rows is not None]
-            if array.ndim and uses == len(readers) == len(read):
-                unread += unread_rows(name, len(array), read)
-        return tuple(unread)
+            else:
+                arrays[name] = array
+        return (*unread, *unread_parts(arrays, self.ops))
 
     def lowered(self, flat: Flat, given: Sequence[Any]) -> list:
         """The outputs of a trace whose inputs are these values, weights and constants."""
@@ -281,12 +277,3 @@ def inside(eqns: Iterable[Eqn]) -> Iterator[Eqn]:
         yield eqn
         for way in eqn.ways:
             yield from inside(way.eqns)
-
-
-def _rows(eqn: Eqn, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """The rows that a slice takes whole; None for any other operation."""
-    if eqn.name != "slice" or set(eqn.params["strides"] or (1,)) != {1}:
-        return None
-    starts, stops = eqn.params["start_indices"], eqn.params["limit_indices"]
-    whole = tuple(starts[1:]) == (0,) * (len(shape) - 1) and tuple(stops[1:]) == shape[1:]
-    return (int(starts[0]), int(stops[0])) if whole else None

@@ -196,6 +196,7 @@ class OnnxLowering(Operands):
         """The weights that the nodes read, as the file has them."""
         read = {name for node in self.graph.nodes for name in node.inputs} - self.constant
         taken = {view.source for op in self.ops for view in op.views()}
+        read -= {source for name in taken & self.origins.keys() for source in self.origins[name]}
         kept = {n: a for n, a in self.arrays.items() if n in taken or (n in read and n in self.graph.weights)}
         return kept | {n: a.astype(np.float32) for n, a in self.derived.items() if n in taken}
 

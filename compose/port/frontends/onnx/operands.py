@@ -111,8 +111,7 @@ class Operands(LayoutLowering):
 
     def kernel(self, x: Any) -> Any:
         """As `weight`, for a layer that has the axes in an order of its own: the file may store it in another shape."""
-        stored = isinstance(x, Weight) and x.view == View(x.view.source, rows=x.view.rows, shape=x.view.shape)
-        return x if stored and not self.is_repeated(x) else self.weight(x)
+        return x if _is_stored(x) and not self.is_repeated(x) else self.weight(x)
 
     def repeated_to(self, x: Any) -> tuple[int, ...] | None:
         """The shape to which the file repeats a weight or a constant for each example, which is left undone here."""
@@ -129,8 +128,7 @@ class Operands(LayoutLowering):
     def bias(self, x: Any) -> Weight | None:
         """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
         if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            reshaped = View(x.view.source, rows=x.view.rows, shape=x.shape)
-            return x if x.view == reshaped else self.weight(x)
+            return x if _is_stored(x) else self.weight(x)
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
     def own(self, name: str, array: np.ndarray, *computed_from: Any) -> Weight:
@@ -181,7 +179,7 @@ class Operands(LayoutLowering):
         one_for_all = not x.ndim or (len(full) == x.ndim and full[x.axes[0]] == 1)
         if not learns or not one_for_all or len(shape) != x.ndim or shape[0] != x.shape[0] or x.axes[0] != 0:
             return self.joined(operation, x, self.as_value(known))
-        weight = self.weight(known, repeated=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        weight = known if _is_stored(known) else self.weight(known, repeated=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
         if shape != x.shape:
             x = self.emit(word("broadcast_to")(*(shape[a] for a in x.axes[1:])), x, shape=shape, axes=x.axes)
         return self.learned_along(operation, x, weight)
@@ -198,3 +196,8 @@ class Operands(LayoutLowering):
         weight = self.weight(x) if isinstance(x, Weight) else Weight.of(Constant(array=array), array, trained=False)
         layer, arrays = layer_of(weight, array.shape, batch=False)
         return self.emit(layer, like, shape=array.shape, axes=identity_axes(array.ndim), **arrays)
+
+
+def _is_stored(x: Any) -> bool:
+    """Whether these are an array of the file, or rows of one, in any shape."""
+    return isinstance(x, Weight) and x.view == View(x.view.source, rows=x.view.rows, shape=x.view.shape)

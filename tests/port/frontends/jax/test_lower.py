@@ -184,6 +184,21 @@ def test_arrays_and_rows_that_nothing_reads():
 
 
 @pytest.mark.parametrize(
+    ("fn", "taken"),
+    [
+        (lambda p, x: x @ p["w"][1:5][2:4].T, (3, 5)),
+        (lambda p, x: x * p["w"].reshape(6, 3, 2)[2:4][1].reshape(6), (3, 4)),
+        (lambda p, x: x * p["w"].reshape(36)[7:13], None),  # which lie in two rows
+        (lambda p, x: x * p["w"][1:5].reshape(8, 3)[2:4].reshape(6), (1, 5)),
+    ],
+)
+def test_rows_of_rows_and_of_weights_in_another_shape(fn, taken):
+    ported = port.from_jax(fn, {"w": W}, X)
+    assert ported.verify("step").ok
+    assert [view.rows for op in ported.graph.ops for view in op.views()] == [taken]
+
+
+@pytest.mark.parametrize(
     "fn",
     [
         lambda p, x: jax.image.resize(x @ p["w"], (x.shape[0], 9, 6), "cubic"),

@@ -14,7 +14,7 @@ from compose.port.frontends.jax.values import Value, Weight
 @rule("jax.slice")
 def _slice(low, eqn, x):
     if isinstance(x, Weight):
-        return _rows(eqn, x)
+        return _rows(low, eqn, x)
     if not isinstance(x, Value):
         raise PortError("a slice of a value or a weight")
     if all(n == m for n, m in zip(x.shape, eqn.outputs[0].shape)):
@@ -22,20 +22,16 @@ def _slice(low, eqn, x):
     return low.emit(index_layer(eqn, ()), x)
 
 
-def _rows(eqn: Any, weight: Weight) -> Weight:
+def _rows(low: Any, eqn: Any, weight: Weight) -> Weight:
     """Some rows of a weight."""
     start, stop = eqn.params["start_indices"], eqn.params["limit_indices"]
-    if (
-        tuple(stop[1:]) != weight.own[1:]
-        or any(start[1:])
-        or {*(eqn.params["strides"] or ())} - {1}
-        or weight.view.axes
-    ):
+    view, shape = weight.view, eqn.outputs[0].shape
+    first, count = view.rows[0] if view.rows else 0, len(view.part(low.model.arrays[view.source]))
+    along_rows = tuple(stop[1:]) == weight.own[1:] and not any(start[1:]) and not {*(eqn.params["strides"] or ())} - {1}
+    if not along_rows or view.axes or weight.own[0] != count:  # a reshape may have made other rows
         raise PortError("a part of a weight that is some of its first axis")
-    shape = eqn.outputs[0].shape
-    first = weight.view.rows[0] if weight.view.rows else 0
-    rows = (first + start[0], first + stop[0])
-    return weight.taken(replace(weight.view, rows=rows), shape)
+    view = replace(view, rows=(first + start[0], first + stop[0]), shape=None if view.shape is None else shape)
+    return weight.taken(view, shape)
 
 
 def index_layer(eqn: Any, dropped: tuple[int, ...]) -> Any:

@@ -33,6 +33,8 @@ def _gather(low, op, table, ids, axis=0):
     table, place = low.whole(table), int(axis) % table.ndim
     if isinstance(ids, np.ndarray) and not first:
         return _fixed(low, table, ids, place)
+    if isinstance(ids, Value) and not first and not low.has_batch(table):
+        return low.emit(word("ops.take")(axis=place), table, low.whole(ids))
     if isinstance(ids, Value) and first == place == ids.ndim - 1:
         ids, rest = low.whole(ids), table.ndim - ids.ndim
         wide = (*ids.shape, *(1,) * rest)

@@ -52,6 +52,8 @@ CASES = {
     "there and back, strided": lambda m, x: back(conv(x, m.k, 2), m.k, 2),
     "a column as the bias": lambda m, x: tf.nn.bias_add(conv(x, m.k), m.b[:, 1]),
     "rows of a table": lambda m, x: tf.gather(m.t[2:8], tf.cast(x[:, 0, 0] > 0, tf.int32)),
+    "rows of a table that is computed": lambda m, x: tf.gather(m.t * 2 - 1, tf.cast(x[:, 0, 0] > 0, tf.int32)),
+    "columns of a product": lambda m, x: tf.gather(m.m @ tf.transpose(m.t), tf.cast(x[:, 0, 0] > 0, tf.int32), axis=1),
     "rows of batch norm": lambda m, x: tf.nn.batch_normalization(x, m.b[:, 0], m.b[:, 1] ** 2, m.m[0], m.m[2], 1e-3),
 }
 
