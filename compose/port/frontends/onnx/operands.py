@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import numpy as np
 from onnx import helper
@@ -198,6 +198,6 @@ class Operands(LayoutLowering):
         return self.emit(layer, like, shape=array.shape, axes=identity_axes(array.ndim), **arrays)
 
 
-def _is_stored(x: Any) -> bool:
+def _is_stored(x: Any) -> TypeGuard[Weight]:
     """Whether these are an array of the file, or rows of one, in any shape."""
     return isinstance(x, Weight) and x.view == View(x.view.source, rows=x.view.rows, shape=x.view.shape)
