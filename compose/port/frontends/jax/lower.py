@@ -73,12 +73,12 @@ class JaxLowering(Operands):
     def unread(self, flat: Flat) -> tuple[View, ...]:
         """The trained arrays that no output needs, and the rows of others, of which layers read some alone."""
         eqns = [e for e in inside(flat.eqns) if not self.uses.keys().isdisjoint(e.outputs)]
+        to_branches = [v for e in eqns if e.ways for v in e.inputs]
         arrays, unread = {}, []
         for var, (name, array) in zip(flat.inputs, self.model.arrays.items()):
-            given = sum(v is var for e in eqns if e.ways for v in e.inputs)  # to the branches of choices
             if name not in self.model.trained or any(v is var for v in flat.outputs):
                 continue
-            if self.uses.get(var, 0) == given:
+            if self.uses.get(var, 0) == sum(v is var for v in to_branches):
                 unread.append(View(name))
             else:
                 arrays[name] = array

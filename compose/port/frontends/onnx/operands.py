@@ -127,8 +127,8 @@ class Operands(LayoutLowering):
 
     def bias(self, x: Any) -> Weight | None:
         """As `weight`, but a row of numbers may be stored in another shape; none where the file adds its own zeros."""
-        if isinstance(x, Weight) and len(x.shape) == 1 and not self.is_repeated(x):
-            return x if _is_stored(x) else self.weight(x)
+        if isinstance(x, Weight) and len(x.shape) == 1:
+            return self.kernel(x)
         return None if isinstance(x, np.ndarray) and not np.any(x) else self.weight(x)
 
     def own(self, name: str, array: np.ndarray, *computed_from: Any) -> Weight:

@@ -21,7 +21,7 @@ from compose.port.lowering.values import GraphValue
 def _patches(walk, op, x):
     if layout(op) or one(op.dilation_rate) != 1:
         raise PortError("patches of images whose channels are last, without dilation")
-    sizes = (op.size,) * 2 if isinstance(op.size, int) else tuple(op.size)
+    sizes = _for_each(2, op.size)
     channels = walk.given.shape[-1]
     stride = one(op.size if op.strides is None else op.strides)
     padding = {} if op.padding == "valid" else {"padding": op.padding}
@@ -65,9 +65,7 @@ def _cut(layer: Any, sizes: Sequence[int]) -> dict[str, Any]:
     """Keras's padding; explicit widths where `output_padding` is given."""
     if layer.output_padding is None:
         return {"padding": layer.padding}
-    extra, gaps = layer.output_padding, layer.dilation_rate
-    extra = (extra,) * len(sizes) if isinstance(extra, int) else tuple(extra)
-    gaps = (gaps,) * len(sizes) if isinstance(gaps, int) else tuple(gaps)
+    extra, gaps = (_for_each(len(sizes), v) for v in (layer.output_padding, layer.dilation_rate))
     if layer.padding == "valid":
         return {"padding": 0, "output_padding": one(extra)}
     cuts = []
@@ -92,6 +90,11 @@ def _separable(walk, layer, x):
         "pointwise/bias": layer.bias,
     }
     return walk.emit(made, x, weights=weights)
+
+
+def _for_each(axes: int, value: Any) -> tuple[int, ...]:
+    """One number for each of so many axes."""
+    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def one(value: Any) -> Any:
@@ -160,8 +163,7 @@ def _conv_function(walk, op, x, kernel):
 def _convolved(walk: Any, op: Any, x: GraphValue, kernel: GraphValue) -> GraphValue:
     """A convolution with another value."""
     space, sizes = x.shape[1:-1], kernel.shape[:-2]
-    each = lambda v: tuple(v) if isinstance(v, (tuple, list)) else (v,) * len(sizes)
-    steps, gaps = each(op.strides), each(op.dilation_rate)
+    steps, gaps = (_for_each(len(sizes), v) for v in (op.strides, op.dilation_rate))
     if layout(op) or None in space:
         raise PortError("a convolution with a value along axes of known length, the channels last")
     widths = explicit_padding(op.padding, space, sizes, steps, gaps)
