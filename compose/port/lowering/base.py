@@ -128,7 +128,7 @@ class Lowering(Generic[V]):
         views, kept = ({k: self.view(w) for k, w in tree.items()} for tree in (given, held))
         layer, views = self.finish(layer, views, kept)
         refuse_stand_ins(layer, [*views.values(), *kept.values()], self.stands_for_batch)
-        spreads = len({v.shape for v in inputs}) > 1
+        spreads = len({v.made for v in inputs}) > 1
         self.ops.append(Op(layer, tuple(v.index for v in inputs), output.index, views, kept, *self.place(), spreads))
         return output
 

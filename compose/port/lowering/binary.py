@@ -45,6 +45,10 @@ class Arithmetic(Lowering[V]):
         """Two operands, of which what lacks the batch that a constant beside it has is repeated for each example."""
         return a, b
 
+    def widened(self, x: V, known: Any) -> V:
+        """A value beside a number, an array or a weight, of which that has more along some axes: repeated along these."""
+        return x
+
     def batch_size(self, x: V) -> V:
         """The size of the batch as a value, read from `x` if its first axis is the batch."""
         raise NotImplementedError
@@ -132,9 +136,12 @@ def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
         if of_batch is not None:
             return by_batch(lowering, operation, x, of_batch, lowering.batch_size(x), bool(turned))
     if not lowering.is_value(a):
+        b = lowering.widened(b, a)
         if operation in _COMMUTING:
             return lowering.from_left(operation, a, b)
         a, b = b, a
+    else:
+        a = lowering.widened(a, b)
     value = lowering.number(b)
     if value is not None:
         return _with_number(lowering, operation, a, value)
@@ -146,6 +153,7 @@ def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)
     x, known = (a, b) if lowering.is_value(a) else (b, a)
+    x = lowering.widened(x, known)
     bound = lowering.number(known)
     return lowering.with_known(operation, x, known) if bound is None else lowering.each(bounded(operation, bound), x)
 

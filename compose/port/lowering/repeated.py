@@ -57,6 +57,23 @@ class Repeating(Arithmetic[V]):
         self.loose |= {made.index} if x is given else {made.index, x.index}
         return made
 
+    def whole(self, x: V) -> V:
+        """A value in the source's shape."""
+        return x
+
+    def widened(self, x: V, known: Any) -> V:
+        sizes = tuple(getattr(known, "shape", ()))
+        beside = (1,) * (x.ndim - len(sizes)) + sizes
+        wide = tuple(m if n == 1 else n for n, m in zip(x.shape, beside))
+        if len(sizes) > x.ndim or wide == tuple(x.shape):
+            return x
+        if self.has_batch(x):
+            rest = (-1 if n == m else m for n, m in zip(x.shape[1:], wide[1:]))
+            return self.emit(word("broadcast_to")(*rest), self.whole(x), shape=wide)
+        if wide[0] == self.batch:
+            return x
+        return self.emit(word("ops.broadcast_to")(shape=wide), self.whole(x), shape=wide)
+
     def with_batch(self, a: Any, b: Any) -> tuple[Any, Any]:
         after = tuple(self.shape)
         rows = lambda c: isinstance(c, np.ndarray) and c.ndim == len(after) > 0 and c.shape[0] == after[0] == self.batch

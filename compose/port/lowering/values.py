@@ -29,6 +29,11 @@ class GraphValue:
     def ndim(self) -> int:
         return len(self.shape)
 
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The shape that its layer makes, where the source's is one that it is broadcast to."""
+        return self.shape
+
     def but(self, **changes: Any) -> Self:
         """The same value with other attributes."""
         return replace(self, **changes)

@@ -82,6 +82,13 @@ def before_repeated(given: list) -> tuple[int, ...]:
     return np.broadcast_shapes(*shapes)
 
 
+def uniform(x: Any) -> Any:
+    """A constant of one number as that number, repeated: rules that read the number do not say how often it is there."""
+    if not isinstance(x, np.ndarray) or number(x) is None or unrepeated(x).size == 1:
+        return x
+    return np.broadcast_to(x[(slice(0, 1),) * x.ndim], x.shape)
+
+
 def repeated_to(x: Any, shape: tuple[int, ...]) -> Any:
     """A value or a weight as one that the trace repeats to a shape; anything else as it is."""
     if not isinstance(x, (Value, Weight)) or x.shape == shape or len(x.shape) != len(shape):

@@ -12,7 +12,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.ops.operation import signature_of
-from compose.port.frontends.jax.each_example import before_repeated, repeated_to, whole
+from compose.port.frontends.jax.each_example import before_repeated, repeated_to, uniform, whole
 from compose.port.frontends.jax.inlining import Eqn, Var, user_line
 from compose.port.frontends.jax.limits import within_float32
 from compose.port.frontends.jax.values import Derived, Value, Weight, Within
@@ -103,14 +103,18 @@ class Operands(Arithmetic[Value]):
 
     def with_known(self, operation: str, x: Value, known: Any) -> Value:
         """An array or a weight beside a value; as a value itself where no layer of one input says it."""
-        wider = isinstance(known, Weight) and np.broadcast_shapes(known.own, x.own or x.shape) != (x.own or x.shape)
-        plain = operation in ("add", "multiply") and isinstance(known, (np.ndarray, Weight)) and not wider
+        plain = operation in ("add", "multiply") and isinstance(known, (np.ndarray, Weight)) and not _wider(known, x)
         if plain and _floating(x) and (isinstance(known, Weight) or known.dtype.kind == "f") and not x.own:
             return super().with_known(operation, x, known)
         return self.pair(operation, x, self.as_value(known, x))
 
+    def from_left(self, operation: str, known: Any, x: Value) -> Value:
+        if _wider(known, x):
+            return self.pair(operation, self.as_value(known, x), x)
+        return super().from_left(operation, known, x)
+
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
-        if operation == "divide" and isinstance(known, Weight):
+        if isinstance(known, Weight) and (operation == "divide" or _wider(known, x)):
             return self.pair(operation, x, self.as_value(known, x))
         return super().with_inverse(operation, x, known)
 
@@ -145,6 +149,7 @@ class Operands(Arithmetic[Value]):
             return self.results_of(eqn, [self.whole(v) for v in given])
         if not all(hasattr(v, "shape") for v in given):  # a mask of two parts
             return self.results_of(eqn, given)
+        given = [uniform(v) for v in given]
         own, shape = before_repeated(given), eqn.outputs[0].shape
         if own == shape or len(own) != len(shape):
             return self.results_of(eqn, given)
@@ -237,6 +242,11 @@ class Operands(Arithmetic[Value]):
 def as_type(kind: str) -> Any:
     """The conversion to booleans, whole numbers or floats, by NumPy's letter for them."""
     return word("ops.astype")(dtype="bool" if kind == "b" else word("float32" if kind == "f" else "int32"))
+
+
+def _wider(known: Any, x: Value) -> bool:
+    """Whether a weight is longer than a value along some axes."""
+    return isinstance(known, Weight) and np.broadcast_shapes(known.own, x.made) != x.made
 
 
 def _floating(x: Value) -> bool:

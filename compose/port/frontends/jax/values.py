@@ -25,6 +25,10 @@ class Value(GraphValue):
     dtype: Any
     own: tuple[int, ...] = ()
 
+    @property
+    def made(self) -> tuple[int, ...]:
+        return self.own or self.shape
+
 
 @dataclass(eq=False)
 class Derived:

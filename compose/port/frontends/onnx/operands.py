@@ -159,7 +159,8 @@ class Operands(LayoutLowering):
         return self.emit(word("ops.size")(axis=whole.axes.index(0)), whole, shape=(), axes=())
 
     def from_left(self, operation: str, known: Any, x: Value) -> Value:
-        if self.number(known) is None and isinstance(known, np.ndarray):
+        wider = self.number(known) is None and (isinstance(known, np.ndarray) or self.shape != x.shape)
+        if wider:
             return self.joined(operation, self.as_value(known), x)
         return super().from_left(operation, known, x)
 

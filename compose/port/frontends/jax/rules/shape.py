@@ -137,6 +137,8 @@ def _broadcast(low, eqn, x):
         return y
     if any(n != m and m % low.batch == 0 for n, m in zip(apart, shape)):
         return y.but(shape=shape, own=apart)
+    if any(n and n % low.batch == 0 for n in shape[1:]):  # the batch is no longer first
+        return low.emit(word("ops.tile")(reps=tuple(1 if n == m else m for n, m in zip(apart, shape))), y)
     if apart[0] != shape[0]:
         return low.op("broadcast_to", y, shape=shape)
     return low.emit(word("broadcast_to")(*shape[1:]), y)

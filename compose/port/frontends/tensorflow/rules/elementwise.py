@@ -50,7 +50,7 @@ def _pow(lowering: Operands, op: tf.Operation, x, exponent):
     if isinstance(x, np.ndarray) and x.size == 1 and x.ravel()[0] > 0 and isinstance(exponent, Value):
         return lowering.along(word("ops.exp"), lowering.along(word("scale")(by=float(np.log(x.ravel()[0]))), exponent))
     power = number(exponent)
-    return lowering.each(word("ops.square"), x) if power == 2 else _of_two(lowering, "ops.power", x, exponent)
+    return lowering.each(word("ops.square"), lowering.widened(x, exponent)) if power == 2 else _of_two(lowering, "ops.power", x, exponent)
 
 
 @rules(
@@ -141,8 +141,9 @@ def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
     value, bound = (a, b) if isinstance(a, Value) else (b, a)
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:
         return lowering.emit(word(name), *(as_value(lowering, v, value) for v in (a, b)))
-    limit = float(bound.ravel()[0])
-    if side == "min" and limit == 0 and value is b:  # where both are equal the gradient is the first one's
+    value, limit = lowering.widened(value, bound), float(bound.ravel()[0])
+    zero_first = limit == 0 and not isinstance(a, Value)
+    if side == "min" and zero_first:  # where both are equal the gradient is the first one's
         return lowering.each(word("relu"), value)
     before = None if lowering.is_shared(value) else lowering.producer(value)
     if before is not None and before.layer.kind == "clip":

@@ -60,6 +60,8 @@ def _where(low, op, condition, a, b):
     if known is not None and isinstance(a, Value) and low.shape in (a.shape, condition.shape):
         return low.emit(word("ops.where")(y=known), condition, low.whole(a))
     plain = [v.reshape(-1)[:1].reshape(()) if isinstance(v, np.ndarray) and np.ptp(v) == 0 else v for v in (a, b)]
+    for v in (a, b):
+        condition = low.widened(condition, v) if isinstance(v, np.ndarray) else condition
     return low.emit(word("ops.where"), condition, *(as_value(low, v, like) for v in plain))
 
 

@@ -124,6 +124,9 @@ def _expand(low, node, x, *args, **kwargs):
     low.sized = True
     if has_batch(after) and not has_batch(x.shape):
         return x  # for each example, which operations that broadcast leave undone
+    if has_batch(after[1:]):  # the batch is no longer first
+        given = (1,) * (len(after) - x.ndim) + x.shape
+        return emitted(low, word("ops.tile")(reps=tuple(1 if n == m else m for n, m in zip(given, after))), x)
     if not x.shape or len(after) != x.ndim or after[0] != x.shape[0]:
         return emitted(low, word("ops.broadcast_to")(shape=after), x)
     return low.emit(word("broadcast_to")(*wider(x.shape, after)), x, shape=after, axes=identity_axes(len(after)))
@@ -252,8 +255,9 @@ _FILLED = {
 
 @rules(*(f"aten.{name}" for name in _FILLED))
 def _filled(low, node, x, *args, **options):
-    fill = _FILLED[str(node.target).split(".")[1]]
-    value = args[-1] if fill is None else fill
+    name = str(node.target).split(".")[1]
+    value = args[-1] if _FILLED[name] is None else _FILLED[name]
+    low.sized = low.sized or name.endswith("_like")  # a length that the model never names
     with exact():
         return torch.full((), value, dtype=node.meta["val"].dtype).expand(low.shape).numpy()
 
