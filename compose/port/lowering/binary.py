@@ -46,7 +46,7 @@ class Arithmetic(Lowering[V]):
         return a, b
 
     def widened(self, x: V, known: Any) -> V:
-        """A value beside a number, an array or a weight, of which that has more along some axes: repeated along these."""
+        """A value repeated along the axes along which a constant or a weight beside it is longer."""
         return x
 
     def batch_size(self, x: V) -> V:

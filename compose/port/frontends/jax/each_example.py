@@ -83,7 +83,7 @@ def before_repeated(given: list) -> tuple[int, ...]:
 
 
 def uniform(x: Any) -> Any:
-    """A constant of one number as that number, repeated: rules that read the number do not say how often it is there."""
+    """A constant of one number as that number, repeated: rules that read it do not say how often it is there."""
     if not isinstance(x, np.ndarray) or number(x) is None or unrepeated(x).size == 1:
         return x
     return np.broadcast_to(x[(slice(0, 1),) * x.ndim], x.shape)
