@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import numpy as np
+
 from compose.core.errors import PortError
-from compose.port.frontends.jax.lengths import with_lengths
+from compose.port.frontends.lengths import with_lengths
 from compose.port.ir.graph import SourceGraph
 from compose.port.ported import Ported
 from compose.port.structure.sharing import Unshared
@@ -42,7 +45,7 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
             graph = low.run()
             low.refuse(partial)
             again = lambda inputs: _read(lowering(inputs, apart, frozenset(opened)))  # noqa: B023
-            graph = with_lengths(reference.model, graph, reference.inputs(), again)
+            graph = with_lengths(graph, reference.inputs(), lambda inputs: _traceable(reference.model, inputs), again)
         except Refused as e:
             opened[e.path] = e.error
             continue
@@ -60,6 +63,14 @@ def ported(lowering: Callable, reference: Any, frontend: str, partial: bool) -> 
                 raise
             apart |= e.sources
             opened |= dict.fromkeys(holders, e)
+
+
+def _traceable(model: Any, inputs: list[np.ndarray]) -> bool:
+    try:
+        jax.eval_shape(lambda xs: model.run(model.arrays, xs)[0], inputs)
+    except Exception:
+        return False
+    return True
 
 
 def _read(low: Any) -> SourceGraph:

@@ -20,9 +20,9 @@ class TensorFlowModel:
 
     def __init__(
         self, exact: Exact, examples: list[np.ndarray], variables: dict[str, Variable], training: Exact | None = None,
-        of_batch: Callable[[int], Exact] | None = None,
+        of_inputs: Callable[[list[np.ndarray]], Exact] | None = None,
     ):  # fmt: skip
-        self.exact, self.examples, self.tf_variables, self._of_batch = exact, examples, variables, of_batch
+        self.exact, self.examples, self.tf_variables, self._of_inputs = exact, examples, variables, of_inputs
         self.training, self.has_modes = training or exact, training is not None
         self.trained = [name for name, v in variables.items() if v.trained]
 
@@ -35,11 +35,10 @@ class TensorFlowModel:
             return session.run(list(exact.outputs), self._feeds(arrays, inputs, exact))
 
     def _for(self, inputs: list[np.ndarray]) -> Exact:
-        """The graph for inputs of these sizes: one of the examples' batch has that one written down."""
-        batch = inputs[0].shape[:1]
-        if self._of_batch is None or batch in ((), self.examples[0].shape[:1]):
+        """The graph for inputs of these sizes: one of the examples has theirs written down."""
+        if self._of_inputs is None or [x.shape for x in inputs] == [x.shape for x in self.examples]:
             return self.exact
-        return self._of_batch(*batch)
+        return self._of_inputs(inputs)
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         graph, feeds = self.exact.imported(), self._feeds(arrays, inputs)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from compose.core.errors import PortError
+from compose.port.frontends.lengths import with_lengths
 from compose.port.frontends.tensorflow.capture import (
     Captured,
     Saved,
@@ -37,18 +38,20 @@ from compose.port.lowering.values import BATCH
 
 registry.load()
 
+Shapes = list[tuple[int, ...]]
+
 
 @dataclass(frozen=True)
 class Read:
     """A source that has been understood.
 
     Attributes:
-        capture: the graph for a batch of so many examples, None for that of the examples themselves.
+        capture: the graph for inputs of these shapes, unless it is the same for all.
         examples: one array for each input.
         name: of the model.
     """
 
-    capture: Callable[[int | None], Captured]
+    capture: Callable[[Shapes], Captured]
     examples: list[np.ndarray]
     name: str
 
@@ -57,11 +60,13 @@ class Read:
 
         The new values of the variables `assigned` are computed too.
         """
-        captured = self.capture(batch)
+        asked = [batched(x.shape, batch, self.examples) for x in self.examples]
+        captured = self.capture(asked)
         shapes = []
-        for (_, fixed), x in zip(captured.inputs.values(), self.examples, strict=True):
-            first = fixed[0] if fixed and fixed[0] is not None else batched(x.shape, batch, self.examples)[0]
-            shapes.append((first, *x.shape[1:]))
+        for (_, fixed), shape in zip(captured.inputs.values(), asked, strict=True):
+            if any(n not in (None, m) for n, m in zip(fixed[1:], shape[1:])):
+                raise PortError(f"inputs of the shape {fixed} that the source takes, got {shape}")
+            shapes.append((fixed[0] if fixed and fixed[0] is not None else shape[0], *shape[1:]))
         made = exact(captured, shapes, assigned)
         left = [
             Missing(f"tf.{n.op}", captured.where(n.name) or n.name, hint(n.op))
@@ -84,29 +89,47 @@ class Read:
         made, captured = self.graph(None)
         fixed = {v.name for v in captured.variables.values() if not v.trained}
         read, assigned = (self, ()) if training is None else (training.named_as(captured), fixed)
-        try:
-            free = [read.graph(batch, assigned) for batch in (BATCH, SECOND)]
-        except PortError:
-            low = TensorFlowLowering(
-                *read.graph(None, assigned), apart=apart
-            )  # made for its own batch alone; else this says why not
-        else:
-            low = TensorFlowLowering(*free[0], free[1][0], apart)
-        graph = low.run(self.name)
-        refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "'tf.Name'")
+        graph = with_lengths(
+            read.layers(assigned, partial, apart), self.examples, lambda inputs: self.of(inputs).is_taken(),
+            lambda inputs: read.of(inputs).layers(assigned, False, apart),
+        )  # fmt: skip
         variables = {
             v.name: v for v in captured.variables.values() if v.name in {*made.weights.values(), *graph.arrays}
         }
         graph = replace(graph, arrays={name: v.array for name, v in variables.items()} | graph.arrays)
         steps = None if training is None else read.graph(None, assigned)[0]
-        return graph, TensorFlowModel(made, self.examples, variables, steps, lambda batch: self.graph(batch)[0])
+        return graph, TensorFlowModel(made, self.examples, variables, steps, lambda inputs: self.of(inputs).graph(None)[0])
+
+    def layers(self, assigned: Iterable[str], partial: bool, apart: frozenset[str]) -> SourceGraph:
+        """The graph of layers, for a batch of any size where the source is not made for one."""
+        try:
+            free = [self.graph(batch, assigned) for batch in (BATCH, SECOND)]
+        except PortError:
+            low = TensorFlowLowering(*self.graph(None, assigned), apart=apart)  # which says why, where it is no batch
+        else:
+            low = TensorFlowLowering(*free[0], free[1][0], apart)
+        graph = low.run(self.name)
+        refuse(low.missing if partial else sorted(low.missing, key=lambda m: not m.hint), partial, "'tf.Name'")
+        return graph
+
+    def of(self, inputs: list[np.ndarray]) -> Read:
+        """The same with other examples."""
+        return replace(self, examples=[x.astype(e.dtype) for x, e in zip(inputs, self.examples)])
+
+    def is_taken(self) -> bool:
+        """Whether the source takes the examples."""
+        try:
+            self.graph(None)
+        except PortError:
+            return False
+        return True
 
     def named_as(self, other: Captured) -> Read:
         """The same with its variables called as there."""
         names = {id(v.itself): v.name for v in other.variables.values()}
 
-        def capture(batch: int | None) -> Captured:
-            made = self.capture(batch)
+        def capture(shapes: Shapes) -> Captured:
+            made = self.capture(shapes)
             called = lambda v: replace(v, name=names.get(id(v.itself), v.name))
             return replace(made, variables={node: called(v) for node, v in made.variables.items()})
 
@@ -170,10 +193,9 @@ def read_source(source: Any, inputs: tuple, outputs: Any, signature: str | None)
     if not examples:
         raise PortError("example inputs, batch first, as in from_tf(function, x)")
 
-    def capture(batch: int | None) -> Captured:
-        spec = lambda a: (
-            tf.TensorSpec(batched(np.shape(a), batch, examples), np.asarray(a).dtype) if _is_array(a) else a
-        )
+    def capture(shapes: Shapes) -> Captured:
+        left = iter(shapes)
+        spec = lambda a: tf.TensorSpec(next(left), np.asarray(a).dtype) if _is_array(a) else a
         return capture_function(function, tf.nest.map_structure(spec, args), name, owner)
 
     return Read(capture, examples, name)
@@ -194,7 +216,7 @@ def _fed(captured: Captured, values: Iterable[Any], name: str) -> Read:
     """For examples of which the numbers are constants already."""
     arrays = [v for v in values if np.ndim(v)]
     examples = [np.asarray(x, d.as_numpy_dtype) for x, (d, _) in zip(arrays, captured.inputs.values(), strict=True)]
-    return Read(lambda batch: captured, examples, name)
+    return Read(lambda shapes: captured, examples, name)
 
 
 def _of_saved(session: Any, signature: Any, inputs: tuple, name: str) -> Read:

@@ -1,0 +1,53 @@
+"""Lengths for which alone the network of a function is right: those that the function reads, as `jnp.pad` does.
+
+A trace has every size as a number. Whether the network depends on a length shows in the network for another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from compose.core.errors import PortError
+from compose.port.ir.graph import SourceGraph
+from compose.port.lowering.fixed_sizes import alike, pinned, takes
+from compose.port.proof.sizes import Axes, axes_of_one_size, resized
+
+Inputs = list[np.ndarray]
+
+
+def with_lengths(
+    graph: SourceGraph, inputs: Inputs, traceable: Callable[[Inputs], bool], again: Callable[[Inputs], SourceGraph]
+) -> SourceGraph:
+    """The graph, whose inputs must have those lengths of the examples with others of which it is another graph.
+
+    Args:
+        traceable: whether the source takes other inputs.
+        again: reads the source again for other inputs.
+    """
+    shapes = [x.shape for x in inputs]
+    _, *lengths = list(axes_of_one_size(shapes)) or [[]]
+    fixed = [axes for axes in lengths if _is_fixed(graph, inputs, axes, traceable, again)]
+    return pinned(graph, [a for axes in fixed for a in axes], shapes)
+
+
+def _is_fixed(graph: SourceGraph, inputs: Inputs, axes: Axes, traceable: Callable, again: Callable) -> bool:
+    """Whether the network and the source take another length, for which they differ."""
+    for other in resized(inputs, axes, np.random.default_rng(0)):
+        if not takes(graph, _specs(graph, inputs), _specs(graph, other)) or not traceable(other):
+            continue
+        try:
+            return not alike(graph, again(other))
+        except PortError:
+            return True
+    return False
+
+
+def _specs(graph: SourceGraph, inputs: Inputs) -> list[jax.ShapeDtypeStruct]:
+    """The inputs of a graph, in its own order of the axes."""
+    shapes = (x.shape if axes is None else [x.shape[a] for a in axes] for axes, x in zip(graph.input_axes, inputs))
+    return [
+        jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(x.dtype)) for shape, x in zip(shapes, inputs)
+    ]
