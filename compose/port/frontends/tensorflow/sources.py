@@ -98,7 +98,9 @@ class Read:
         }
         graph = replace(graph, arrays={name: v.array for name, v in variables.items()} | graph.arrays)
         steps = None if training is None else read.graph(None, assigned)[0]
-        return graph, TensorFlowModel(made, self.examples, variables, steps, lambda inputs: self.of(inputs).graph(None)[0])
+        return graph, TensorFlowModel(
+            made, self.examples, variables, steps, lambda inputs: self.of(inputs).graph(None)[0]
+        )
 
     def layers(self, assigned: Iterable[str], partial: bool, apart: frozenset[str]) -> SourceGraph:
         """The graph of layers, for a batch of any size where the source is not made for one."""
