@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -11,6 +11,20 @@ import keras
 import numpy as np
 
 from compose.keras.modes import mode
+
+
+MOST_MEMORY = 2**32  # bytes beside arguments and results
+
+
+def compiled(fn: Callable, *args: Any) -> Callable:
+    """The function, compiled for arguments like these, or as it is where that would need more than `MOST_MEMORY`.
+
+    XLA on a CPU computes the gradient of a depthwise kernel as that of a dense one, and may hold those of many layers
+    at once: 27 GB for EfficientNetB6 in float64. Operation by operation it holds one.
+    """
+    made = jax.jit(fn).lower(*args).compile()
+    needed = made.memory_analysis()
+    return fn if needed is not None and needed.temp_size_in_bytes > MOST_MEMORY else made
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:
@@ -25,12 +39,12 @@ def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any
         outputs, _ = model.stateless_call(trainable, fixed, *packed(given), **mode(model, False))
         return keras.tree.flatten(outputs)
 
-    @jax.jit  # both ways at once: half the tracing
     def run(trainable, floating):
         outputs, pull = jax.vjp(forward, trainable, floating)
         return outputs, *pull([jnp.asarray(c) for c in cotangents(outputs)])
 
-    made = run(trainable, [jnp.asarray(inputs[i]) for i in floats])
+    given = trainable, [jnp.asarray(inputs[i]) for i in floats]
+    made = compiled(run, *given)(*given)  # both ways at once: half the tracing
     outputs, weights, xs = jax.tree.map(np.asarray, made)
     return outputs, xs, weights
 
@@ -48,12 +62,12 @@ def train(model: Any, inputs: tuple, targets: Any, optimizer: Any, counts: list[
         outputs, after = model.stateless_call(trainable, fixed, *inputs, **mode(model, True))
         return sum(jnp.mean((o - a) ** 2) for o, a in zip(keras.tree.flatten(outputs), aims)), after
 
-    @jax.jit
-    def step(trainable, fixed, memory):
+    def one(trainable, fixed, memory):
         grads, fixed = jax.grad(loss, has_aux=True)(trainable, fixed)
         trainable, memory = optimizer.stateless_apply(memory, grads, trainable)
         return trainable, fixed, memory
 
+    step = compiled(one, trainable, fixed, memory)
     for n in range(1, counts[-1] + 1):
         trainable, fixed, memory = step(trainable, fixed, memory)
         if n in counts:
