@@ -49,7 +49,7 @@ def _neg(lowering: Operands, op: tf.Operation, x):
 def _pow(lowering: Operands, op: tf.Operation, x, exponent):
     if isinstance(x, np.ndarray) and x.size == 1 and x.ravel()[0] > 0 and isinstance(exponent, Value):
         return lowering.along(word("ops.exp"), lowering.along(word("scale")(by=float(np.log(x.ravel()[0]))), exponent))
-    if number(exponent) == 2:
+    if number(exponent) == 2 and isinstance(x, Value):
         return lowering.each(word("ops.square"), lowering.widened(x, exponent))
     return _of_two(lowering, "ops.power", x, exponent)
 
