@@ -10,7 +10,7 @@ from compose.port.codegen.dependent_arguments import dependent_arguments
 from compose.port.codegen.layout import WIDTH, Layout
 from compose.port.codegen.loops import rate_formulas
 from compose.port.codegen.naming import helper_name, is_size, parameter_names
-from compose.port.codegen.program import Helper, Program, blocks
+from compose.port.codegen.program import Helper, Program, Written, blocks
 from compose.port.codegen.runs import common_group, grouped
 from compose.port.codegen.terms import Term
 
@@ -34,22 +34,23 @@ def find_helpers(net: Term, words: dict[Term, str]) -> Program:
     programs = [
         _extracted(Program(grouped(net, g), {}, {grouped(p, g): w for p, w in words.items()})) for g in {(), group}
     ]
-    return min(programs, key=_cost)
+    return min(programs, key=lambda program: _cost(program, Written()))
 
 
 def _extracted(program: Program) -> Program:
-    cost = _cost(program)
+    written = Written()
+    cost = _cost(program, written)
     while True:
         trials = [_with_helper(program, pattern) for pattern in _Search(program).best()]
-        better = [(c, t) for t in trials if (c := _cost(t)) <= cost - _LEAST_GAIN]
+        better = [(c, t) for t in trials if (c := _cost(t, written)) <= cost - _LEAST_GAIN]
         if not better:
             return program
         cost, program = min(better, key=lambda pair: pair[0] - _FAMILIAR * pair[1].newest.from_source)
 
 
-def _cost(program: Program) -> int:
+def _cost(program: Program, written: Written) -> int:
     """The cost of reading the program: its characters and lines, and the signature of each helper."""
-    lines = [line for block in blocks(program, "net") for line in block]
+    lines = [line for block in blocks(program, "net", written) for line in block]
     signatures = sum(_PER_HELPER + _PER_PARAM * len(h.params) for h in program.helpers.values() if h.is_function)
     return signatures + sum(len(line.strip()) + _PER_LINE for line in lines)
 

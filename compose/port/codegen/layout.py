@@ -24,12 +24,19 @@ class Layout:
     def __init__(self, arguments: Arguments, keeps: Callable[[Term], bool]):
         self.arguments, self.keeps = arguments, keeps
         self._flat: dict[tuple[Term, bool], str] = {}
+        self._broken: dict[tuple[Term, int, int], str] = {}
 
     def text(self, term: Term, indent: int, used: int = 0) -> str:
         """The text of a term at indentation `indent`; `used` characters of its line are taken."""
         flat = self.flat(term)
         if indent + used + len(flat) <= WIDTH or not term.args:
             return flat
+        text = self._broken.get((term, indent, used))
+        if text is None:
+            text = self._broken[term, indent, used] = self._on_lines(term, flat, indent, used)
+        return text
+
+    def _on_lines(self, term: Term, flat: str, indent: int, used: int) -> str:
         pad = " " * (indent + 4)
         if term.kind == "op":
             rows = [self._operand(arg, term.head) for arg in term.args]
@@ -134,9 +141,9 @@ def _runs(term: Term) -> list[tuple[str | None, Term]]:
     pairs = list(zip(term.names, term.args))
     i = 0
     while i < len(pairs):
-        n = next((j for j in range(i, len(pairs)) if pairs[j] != pairs[i]), len(pairs)) - i
-        part = pairs[i][1]
-        if n >= 3 and pairs[i][0] is None and not _is_number(part):
+        name, part = pairs[i]
+        n = 1 if name else next((j for j in range(i, len(pairs)) if pairs[j] != pairs[i]), len(pairs)) - i
+        if n >= 3 and not _is_number(part):
             many = Term("row", ("*[", f"] * {n}"), (part,))
             result.append((None, part.but(head=("*", f" * {n}")) if part.kind == "row" else many))
         else:

@@ -78,20 +78,54 @@ class Program:
         self.words = {change(term): name for term, name in self.words.items()}
 
 
-def blocks(program: Program, name: str) -> Iterator[list[str]]:
-    """The program's text: the lines of each helper, then those of `name = ...`."""
-    layout = Layout(program.arguments, program.keeps)
+class Written:
+    """Statements that were written, for programs that have most of them in common."""
+
+    def __init__(self) -> None:
+        self._looped: dict[Term, Term] = {}
+        self._lines: dict[tuple, tuple[list[str], frozenset[str]]] = {}
+
+    def lines(self, program: Program, write: Statements, start: str, body: Term, indent: int = 0) -> list[str]:
+        """As `Statements.lines`, of the body with its loops. Also what it reads of the program tells statements apart."""
+        term = self._looped.get(body)
+        if term is None:
+            term = self._looped[body] = looped(flattened(body))
+        key = (start, term, indent, frozenset(write.taken), tuple(_context(program, term)))
+        if key not in self._lines:
+            self._lines[key] = write.lines(start, term, indent), frozenset(write.taken)
+        lines, taken = self._lines[key]
+        write.taken |= taken
+        return lines
+
+
+def _context(program: Program, term: Term) -> Iterator[tuple]:
+    """What the layout of a term depends on besides the term: the signatures of helpers, and what may be a sequence."""
+    for inner in dict.fromkeys(term.walk()):
+        helper = program.helpers.get(inner.head) if isinstance(inner.head, str) else None
+        if helper is not None:
+            yield helper.name, helper.params, tuple(helper.defaults.items()), program.keeps(inner)
+        elif inner.kind == "param":
+            yield inner.head, program.keeps(inner)
+
+
+def blocks(program: Program, name: str, written: Written | None = None) -> Iterator[list[str]]:
+    """The program's text: the lines of each helper, then those of `name = ...`.
+
+    Args:
+        written: the statements of programs like this one.
+    """
+    layout, written = Layout(program.arguments, program.keeps), written or Written()
     write = Statements(layout)
     for helper in _in_order(program):
         if not helper.is_function:
-            yield from _assignment(write.lines(f"{helper.name} = ", looped(flattened(helper.body))))
+            yield from _assignment(written.lines(program, write, f"{helper.name} = ", helper.body))
         else:
             params = [f"{p}={layout.flat(helper.defaults[p])}" if p in helper.defaults else p for p in helper.params]
             head = f"def {helper.name}({', '.join(params)}):"
             if len(head) > WIDTH:
                 head = f"def {helper.name}(\n    {', '.join(params)}\n):"
-            yield [head, *write.lines("return ", looped(flattened(helper.body)), 4)]
-    yield from _assignment(write.lines(f"{name} = ", looped(flattened(program.net))))
+            yield [head, *written.lines(program, write, "return ", helper.body, 4)]
+    yield from _assignment(written.lines(program, write, f"{name} = ", program.net))
 
 
 def _assignment(lines: list[str]) -> Iterator[list[str]]:

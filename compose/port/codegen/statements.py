@@ -38,7 +38,7 @@ class Statements:
         """Assign the part of a statement before it that shortens it most: its lines, the assignment, the rest."""
         taken = taken | {str(t.head) for t in term.walk()}
         candidates = []
-        for name, part in _named_parts(term, taken):
+        for name, part in dict.fromkeys(_named_parts(term, taken)):
             value = f"{name} = {self.layout.flat(part)}"
             if len(value) - len(name) >= 20 and len(value) + indent <= WIDTH and not part.free:
                 rest = _replaced(term, part, Term("atom" if self.layout.keeps(part) else "param", name))
@@ -105,6 +105,6 @@ def _named_parts(term: Term, taken: set[str]) -> list[tuple[str, Term]]:
 
 
 def _replaced(term: Term, part: Term, new: Term) -> Term:
-    if term == part:
-        return new
+    if term.size <= part.size:  # it is the part, or has it not inside
+        return new if term == part else term
     return term.map(lambda arg: _replaced(arg, part, new))

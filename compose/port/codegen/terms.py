@@ -38,12 +38,12 @@ class Term:
         object.__setattr__(self, "_hash", hash((self.kind, self.head, self.args, self.names)))
 
     def __hash__(self) -> int:
-        return self.__dict__["_hash"]
+        return self._hash  # pyright: ignore[reportAttributeAccessIssue]
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if not isinstance(other, Term) or hash(self) != hash(other):
+        if not isinstance(other, Term) or self._hash != other._hash:  # pyright: ignore[reportAttributeAccessIssue]
             return False
         return (self.kind, self.head, self.names, self.args) == (other.kind, other.head, other.names, other.args)
 
@@ -67,6 +67,11 @@ class Term:
     def labelled(self) -> Iterator[tuple[str | None, Term]]:
         """The parts with the names that they are passed by; of a `graph` or `share` at most the last has one."""
         yield from zip((None,) * (len(self.args) - len(self.names)) + self.names, self.args)
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many nodes the term has."""
+        return 1 + sum(arg.size for arg in self.args)
 
     @functools.cached_property
     def free(self) -> frozenset[str]:
