@@ -12,7 +12,6 @@ import numpy as np
 
 from compose.keras.modes import mode
 
-
 MOST_MEMORY = 2**32  # bytes beside arguments and results
 
 

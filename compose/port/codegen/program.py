@@ -86,7 +86,7 @@ class Written:
         self._lines: dict[tuple, tuple[list[str], frozenset[str]]] = {}
 
     def lines(self, program: Program, write: Statements, start: str, body: Term, indent: int = 0) -> list[str]:
-        """As `Statements.lines`, of the body with its loops. Also what it reads of the program tells statements apart."""
+        """As `Statements.lines`, of the body with its loops; told apart also by what it reads of the program."""
         term = self._looped.get(body)
         if term is None:
             term = self._looped[body] = looped(flattened(body))
