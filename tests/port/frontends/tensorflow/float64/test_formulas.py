@@ -64,7 +64,7 @@ def test_resizing_between_layers():
         return tf.image.resize(x, tf.shape(x)[1:3] // 3)
 
     ported = port.from_tf(decoder, draw(2, 6, 8, 3))
-    assert "resize((12, 16)), resize((4, 5))" in str(ported.net) and ported.verify("step").ok
+    assert "resize((12, 16)), resize((4, 5))" in " ".join(str(ported.net).split()) and ported.verify("step").ok
 
 
 def test_a_part_of_an_image():
