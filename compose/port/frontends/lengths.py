@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from compose.core.errors import PortError
+from compose.core.errors import ComposeError
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.fixed_sizes import alike, pinned, takes
 from compose.port.proof.sizes import Axes, axes_of_one_size, resized
@@ -40,7 +40,7 @@ def _is_fixed(graph: SourceGraph, inputs: Inputs, axes: Axes, traceable: Callabl
             continue
         try:
             return not alike(graph, again(other))
-        except PortError:
+        except ComposeError:
             return True
     return False
 

@@ -25,7 +25,8 @@ WINDOWS = {
     "depthwise_conv(3, multiplier=2, dilation=2, bias=False)": lambda x: tf.nn.depthwise_conv2d(
         x, DEPTHWISE, [1, 1, 1, 1], "SAME", dilations=[2, 2]
     ),
-    "conv_transpose(5, 3, stride=2, padding=((0, 1), (1, 1)), bias=False)": lambda x: (
+    "compose_seq( ensure_shape(None, 6, 8, None), "
+    "conv_transpose(5, 3, stride=2, padding=((0, 1), (1, 1)), bias=False), )": lambda x: (
         tf.nn.conv2d_transpose(x, UP, [x.shape[0], 12, 15, 5], 2)
     ),
 }  # fmt: skip
@@ -34,7 +35,7 @@ OVER = {
         lambda x: tf.nn.conv1d_transpose(x, UP_1D, [3, 8, 5], 2),
         STEPS,
     ),
-    "conv_transpose(4, 2, stride=2, bias=False)": (
+    "compose_seq( ensure_shape(None, 4, 4, 4, None), conv_transpose(4, 2, stride=2, bias=False), )": (
         lambda x: tf.nn.conv3d_transpose(x, UP_3D, [x.shape[0], 8, 8, 8, 4], [1, 2, 2, 2, 1]),
         VOLUME,
     ),
