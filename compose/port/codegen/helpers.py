@@ -31,14 +31,15 @@ def find_helpers(net: Term, words: dict[Term, str]) -> Program:
     with_formulas = rate_formulas(net)
     net, words = with_formulas(net), {with_formulas(part): word for part, word in words.items()}
     group = common_group(net)
-    programs = [
-        _extracted(Program(grouped(net, g), {}, {grouped(p, g): w for p, w in words.items()})) for g in {(), group}
-    ]
-    return min(programs, key=lambda program: _cost(program, Written()))
-
-
-def _extracted(program: Program) -> Program:
     written = Written()
+    programs = [
+        _extracted(Program(grouped(net, g), {}, {grouped(p, g): w for p, w in words.items()}), written)
+        for g in {(), group}
+    ]
+    return min(programs, key=lambda program: _cost(program, written))
+
+
+def _extracted(program: Program, written: Written) -> Program:
     cost = _cost(program, written)
     while True:
         trials = [_with_helper(program, pattern) for pattern in _Search(program).best()]

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from compose.core.errors import ComposeError
 from compose.port.ir.graph import SourceGraph
-from compose.port.lowering.fixed_sizes import alike, pinned, takes
+from compose.port.lowering.fixed_sizes import alike, pinned, specs, takes
 from compose.port.proof.sizes import Axes, axes_of_one_size, resized
 
 Inputs = list[np.ndarray]
@@ -36,18 +35,10 @@ def with_lengths(
 def _is_fixed(graph: SourceGraph, inputs: Inputs, axes: Axes, traceable: Callable, again: Callable) -> bool:
     """Whether the network and the source take another length, for which they differ."""
     for other in resized(inputs, axes, np.random.default_rng(0)):
-        if not takes(graph, _specs(graph, inputs), _specs(graph, other)) or not traceable(other):
+        if not takes(graph, specs(graph, inputs), specs(graph, other)) or not traceable(other):
             continue
         try:
             return not alike(graph, again(other))
         except ComposeError:
             return True
     return False
-
-
-def _specs(graph: SourceGraph, inputs: Inputs) -> list[jax.ShapeDtypeStruct]:
-    """The inputs of a graph, in its own order of the axes."""
-    shapes = (x.shape if axes is None else [x.shape[a] for a in axes] for axes, x in zip(graph.input_axes, inputs))
-    return [
-        jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(x.dtype)) for shape, x in zip(shapes, inputs)
-    ]

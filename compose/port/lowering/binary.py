@@ -153,7 +153,6 @@ def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
     if lowering.is_value(a) and lowering.is_value(b):
         return lowering.pair(operation, a, b)
     x, known = (a, b) if lowering.is_value(a) else (b, a)
-    x = lowering.widened(x, known)
     bound = lowering.number(known)
     return lowering.with_known(operation, x, known) if bound is None else lowering.each(bounded(operation, bound), x)
 

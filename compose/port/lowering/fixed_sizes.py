@@ -18,6 +18,14 @@ from compose.port.ir.weights import Constant
 Axes = list[tuple[int, int]]  # (input, axis)
 
 
+def specs(graph: SourceGraph, inputs: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
+    """The inputs of a graph, in its own order of the axes, for arrays of the source."""
+    shapes = (x.shape if axes is None else [x.shape[a] for a in axes] for axes, x in zip(graph.input_axes, inputs))
+    return [
+        jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(x.dtype)) for shape, x in zip(shapes, inputs)
+    ]
+
+
 def takes(graph: SourceGraph, specs: Sequence[Any], other: Sequence[Any]) -> bool:
     """Whether the layers of a graph for inputs like `specs` take inputs like `other`, with the weights they have."""
     try:

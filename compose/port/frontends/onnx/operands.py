@@ -159,8 +159,7 @@ class Operands(LayoutLowering):
         return self.emit(word("ops.size")(axis=whole.axes.index(0)), whole, shape=(), axes=())
 
     def from_left(self, operation: str, known: Any, x: Value) -> Value:
-        wider = self.number(known) is None and (isinstance(known, np.ndarray) or self.shape != x.shape)
-        if wider:
+        if self.number(known) is None and (isinstance(known, np.ndarray) or self.shape != x.shape):
             return self.joined(operation, self.as_value(known), x)
         return super().from_left(operation, known, x)
 

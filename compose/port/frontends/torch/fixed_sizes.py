@@ -21,6 +21,7 @@ from compose.core.errors import ComposeError, PortError
 from compose.port.frontends.torch.calls import Call
 from compose.port.frontends.torch.capture import in_inference, quiet
 from compose.port.ir.graph import SourceGraph
+from compose.port.lowering import fixed_sizes
 from compose.port.lowering.fixed_sizes import alike, takes
 from compose.port.proof.sizes import Axes, axes_of_one_size, resized
 from compose.port.structure.canonicalize import canonicalize
@@ -139,9 +140,5 @@ class _Recorder(TorchDispatchMode):
 
 def specs(graph: SourceGraph, call: Call) -> list[jax.ShapeDtypeStruct]:
     """The inputs of a graph for a call."""
-    specs = []
-    for axes, x in zip(graph.input_axes, call.tensors):
-        shape = tuple(x.shape) if axes is None else tuple(x.shape[a] for a in axes)
-        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(str(x.dtype).removeprefix("torch.")))
-        specs.append(jax.ShapeDtypeStruct(shape, dtype))
-    return specs
+    dtype = lambda x: jnp.dtype(str(x.dtype).removeprefix("torch."))
+    return fixed_sizes.specs(graph, [jax.ShapeDtypeStruct(tuple(x.shape), dtype(x)) for x in call.tensors])
