@@ -49,11 +49,7 @@ def _weights(graph: SourceGraph, specs: Sequence[Any]) -> list[Any]:
 def alike(a: SourceGraph, b: SourceGraph) -> bool:
     """Whether two graphs are the same layers of the same weights."""
     same = (a.outputs, a.input_axes, a.output_axes) == (b.outputs, b.input_axes, b.output_axes)
-    return same and alike_ops(a.ops, b.ops)
-
-
-def alike_ops(a: Sequence[Op], b: Sequence[Op]) -> bool:
-    return len(a) == len(b) and all(map(_same, a, b))
+    return same and len(a.ops) == len(b.ops) and all(map(_same, a.ops, b.ops))
 
 
 def _same(a: Op, b: Op) -> bool:

@@ -34,8 +34,8 @@ class KerasLowering(RuleApplication):
 
     example = "TheLayer"
 
-    def __init__(self, apart: frozenset[str] = frozenset()) -> None:
-        super().__init__(apart)
+    def __init__(self, apart: frozenset[str] = frozenset(), known: bool = False) -> None:
+        super().__init__(apart, known)
         self.alone: dict[str, GraphValue] = {}
         self.choices: dict[Any, list[int]] = {}
         self.inputs: list[GraphValue] = []

@@ -36,7 +36,7 @@ class KerasModel:
         with float64():
             given = self.packed(inputs)
             model, _ = widened(self.model, arrays, given)
-            made: Any = model.predict_on_batch(*given) if len(given) == 1 else model(*given, **mode(model, False))
+            made: Any = _predicted(model, given)
             return [np.asarray(keras.ops.convert_to_numpy(o)) for o in keras.tree.flatten(made)]
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
@@ -75,6 +75,15 @@ class KerasModel:
 
     def default_optimizer(self) -> Any:
         return keras.optimizers.SGD(0.01, momentum=0.9)
+
+
+def _predicted(model: Any, given: tuple) -> Any:
+    try:
+        if len(given) == 1:
+            return model.predict_on_batch(*given)
+    except Exception:  # Keras's sum on TensorFlow fails when it is compiled, where it takes an operand for a bias
+        pass
+    return model(*given, **mode(model, False))
 
 
 def again(optimizer: Any) -> Any:

@@ -16,6 +16,7 @@ from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import is_custom, traced
 from compose.port.frontends.keras.options import check_options
 from compose.port.frontends.keras.registry import class_rule, named_rule
+from compose.port.frontends.keras.resized import resized
 from compose.port.frontends.keras.through_jax import through_jax
 from compose.port.ir.weights import View
 from compose.port.lowering.batch import BatchNumber
@@ -33,11 +34,12 @@ class RuleApplication(Repeating[GraphValue]):
         node: the node that is being lowered.
         masks: for each node by `id`, its keyword arguments with the masks of its values.
         apart: the weights that are read as they are, each by one `parameter`.
+        known: whether a model within this one is read for the lengths of what it is given, where it leaves them open.
     """
 
-    def __init__(self, apart: frozenset[str]) -> None:
+    def __init__(self, apart: frozenset[str], known: bool) -> None:
         super().__init__()
-        self.apart = apart
+        self.apart, self.known = apart, known
         self.variables: dict[str, Any] = {}
         self.names: dict[int, str] = {}
         self.path: tuple[tuple[str, str], ...] = ()
@@ -117,7 +119,10 @@ class RuleApplication(Repeating[GraphValue]):
                 raise PortError(
                     f"masks within one model, got one that enters {op.name}: call its layers in the outer one"
                 )
-            return self._model(inner, keras.tree.flatten(args))
+            given = keras.tree.flatten(args)
+            if self.known and all(isinstance(v, GraphValue) for v in given):
+                inner = resized(inner, [(t.shape[0], *v.shape[1:]) for t, v in zip(inner.inputs, given)])
+            return self._model(inner, given)
         if isinstance(op, keras.Layer) and not self.apart.isdisjoint(map(self._name, op.weights)):
             return self._or_through_jax(lambda: self._opened(op, node, known, read), op, node, read)
         if isinstance(op, keras.layers.Lambda):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -13,18 +11,12 @@ import keras
 import numpy as np
 
 from compose.core.errors import PortError
-from compose.core.registry import word
 from compose.keras.float64 import float64
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.registry import registry
 from compose.port.frontends.jax.values import Value, Weight
-from compose.port.ir.graph import Op, SourceGraph
 from compose.port.lowering.base import Place
-from compose.port.lowering.fixed_sizes import alike_ops, takes
 from compose.port.lowering.values import BATCH, GraphValue
-from compose.port.proof.sizes import axes_of_one_size
-
-_MORE = 3  # an odd number, since half of an even one more may be the same
 
 
 def through_jax(walk: Any, op: Any, node: Any, args: Any, kwargs: Any) -> list[GraphValue]:
@@ -37,16 +29,7 @@ def through_jax(walk: Any, op: Any, node: Any, args: Any, kwargs: Any) -> list[G
         raise PortError("a rule, or Keras's JAX backend, whose operations are read one by one")
     registry.load()
     call = _Call(walk, op, node, args, kwargs)
-    start = len(walk.ops)
     made = _lowered(walk, call)
-    fixed = _fixed_axes(walk, call, walk.ops[start:])
-    if fixed:
-        del walk.ops[start:]
-        for i in {i for i, _ in fixed}:
-            shape = call.examples[i].shape
-            check = word("ensure_shape")(*(n if (i, a) in fixed else None for a, n in enumerate(shape)))
-            call.values[i] = walk.emit(check, call.values[i], shape=call.values[i].shape)
-        made = _lowered(walk, call)
     return [GraphValue(v.index, tuple(t.shape)) for v, t in zip(made, node.output_tensors, strict=True)]
 
 
@@ -59,34 +42,6 @@ def _lowered(walk: Any, call: _Call) -> list[Value]:
         del walk.ops[start:]
         raise
     return made
-
-
-def _fixed_axes(walk: Any, call: _Call, ops: list[Op]) -> list[tuple[int, int]]:
-    """The axes of the call's values for whose lengths alone its operations are right, though they take others."""
-    fixed, specs, start = [], call.examples, len(walk.ops)
-    graph = SourceGraph(tuple(v.index for v in call.values), tuple(ops), (), {})
-    for axes in list(axes_of_one_size([x.shape for x in specs]))[1:]:
-        longer = [(*n,) for n in (x.shape for x in specs)]
-        for i, axis in axes:
-            longer[i] = (*longer[i][:axis], longer[i][axis] + _MORE, *longer[i][axis + 1 :])
-        other = [jax.ShapeDtypeStruct(n, x.dtype) for n, x in zip(longer, specs)]
-        if not takes(graph, specs, other) or not call.traces(other):
-            continue
-        try:
-            _lowered(walk, call.of(other))
-            same = alike_ops(_numbered(ops, call), _numbered(walk.ops[start:], call))
-        except PortError:
-            same = False
-        del walk.ops[start:]
-        fixed += [] if same else axes
-    return fixed
-
-
-def _numbered(ops: list[Op], call: _Call) -> list[Op]:
-    """The operations with values that are counted from the first."""
-    names = {v.index: -1 - i for i, v in enumerate(call.values)}
-    names |= {op.output: i for i, op in enumerate(ops)}
-    return [replace(op, inputs=tuple(names.get(v, v) for v in op.inputs), output=names[op.output]) for op in ops]
 
 
 class _Call:
@@ -115,21 +70,6 @@ class _Call:
         self.trained = [n for n, v in zip(self.names, self.variables) if v.trainable]
         if "training" in inspect.signature(op.call).parameters and self._traced(False) != self._traced(True):
             raise PortError(f"a call that is the same in training, which that of {op.name} is not")
-
-    def of(self, examples: list[Any]) -> _Call:
-        """The same call for values like these."""
-        made = copy.copy(self)
-        made.examples = examples
-        return made
-
-    def traces(self, examples: list[Any]) -> bool:
-        """Whether the call takes values like these."""
-        try:
-            with jax.enable_x64(True):
-                jax.eval_shape(lambda xs: jax.tree.leaves(self.run(self.arrays, xs)[0]), examples)
-        except Exception:
-            return False
-        return True
 
     def _traced(self, train: bool) -> str:
         with jax.enable_x64(True):
