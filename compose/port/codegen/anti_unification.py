@@ -18,9 +18,13 @@ class Generaliser:
 
     def __init__(self, arguments: Arguments):
         self.arguments = arguments
+        self._in_order: dict[tuple, bool] = {}
 
     def common(self, a: Term, b: Term) -> Term:
-        """The most specific pattern that both are instances of. Raises `Unlike` if there is none."""
+        """The most specific pattern that both are instances of; its parameters are `p0`, `p1`, ... as they occur.
+
+        Raises `Unlike` if there is none.
+        """
         return self._common(a, b, {})
 
     def match(self, pattern: Term, term: Term) -> dict[str, Term] | None:
@@ -44,6 +48,8 @@ class Generaliser:
             if term.free or _several(term):
                 return False
             return values.setdefault(pattern.head, term) == term
+        if pattern.kind != term.kind or pattern.head != term.head:
+            return False
         if pattern == term:
             return True
         pairs = self.aligned(pattern, term)
@@ -55,6 +61,8 @@ class Generaliser:
             return None
         if a.kind != "call":
             return (a.names, a.args, b.args) if len(a.args) == len(b.args) and a.names == b.names else None
+        if a.names == b.names and self._ordered(a.head, a.names):
+            return a.names, a.args, b.args
         bare = [t.args[: t.names.count(None)] for t in (a, b)]
         if len(bare[0]) != len(bare[1]):
             return None
@@ -63,10 +71,18 @@ class Generaliser:
         order = [n for n in takes if n in named]
         if len(order) != len(named):
             return (a.names, a.args, b.args) if a.names == b.names else None
-        left, right = ([*t.args[: len(bare[0])], *(t.get(n) or takes[n] for n in order)] for t in (a, b))
+        given = (takes | dict(t.labelled()) for t in (a, b))
+        left, right = ([*start, *(values[n] for n in order)] for start, values in zip(bare, given))
         if None in left or None in right:
             return None
         return (*[None] * len(bare[0]), *order), left, right
+
+    def _ordered(self, head: str, names: tuple[str | None, ...]) -> bool:
+        """Whether arguments of these names are in the order of the signature."""
+        if (head, names) not in self._in_order:
+            named = [n for n in names if n is not None]
+            self._in_order[head, names] = [n for n in self.arguments(head) if n in named] == named
+        return self._in_order[head, names]
 
 
 def substitute(term: Term, values: dict[str, Term]) -> Term:

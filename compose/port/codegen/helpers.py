@@ -110,7 +110,7 @@ class _Search:
             pattern = self.general.common(a, b)
         except Unlike:
             return []
-        return [_numbered(pattern)] if pattern.kind == a.kind else []
+        return [pattern] if pattern.kind == a.kind else []
 
     def gain(self, pattern: Term, form: list[Term]) -> float:
         """The number of characters saved by writing the pattern once."""
@@ -142,10 +142,6 @@ class _Search:
 
 def _form(term: Term) -> tuple:
     return term.kind, term.head, term.names.count(None), len(term.args) if term.kind == "items" else 0
-
-
-def _numbered(pattern: Term) -> Term:
-    return substitute(pattern, {n: Term("param", f"p{i}") for i, n in enumerate(params(pattern))})
 
 
 def _with_helper(program: Program, pattern: Term) -> Program:

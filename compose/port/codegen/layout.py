@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from compose.port.codegen.anti_unification import Arguments
 from compose.port.codegen.graphs import statements
@@ -137,8 +138,10 @@ def _is_number(term: Term) -> bool:
 
 def _runs(term: Term) -> list[tuple[str | None, Term]]:
     """The arguments, with three or more equal consecutive layers as `*[f] * n`; numbers are not merged."""
-    result: list[tuple[str | None, Term]] = []
     pairs = list(zip(term.names, term.args))
+    if all(a != b for a, b in pairwise(pairs)):
+        return pairs
+    result: list[tuple[str | None, Term]] = []
     i = 0
     while i < len(pairs):
         name, part = pairs[i]

@@ -82,15 +82,17 @@ class Written:
     """Statements that were written, for programs that have most of them in common."""
 
     def __init__(self) -> None:
+        self._flattened: dict[Term, Term] = {}
         self._looped: dict[Term, Term] = {}
+        self._heads: dict[Term, list[Term]] = {}
         self._lines: dict[tuple, tuple[list[str], frozenset[str]]] = {}
 
     def lines(self, program: Program, write: Statements, start: str, body: Term, indent: int = 0) -> list[str]:
         """As `Statements.lines`, of the body with its loops; told apart also by what it reads of the program."""
-        term = self._looped.get(body)
-        if term is None:
-            term = self._looped[body] = looped(flattened(body))
-        key = (start, term, indent, frozenset(write.taken), tuple(_context(program, term)))
+        term = looped(flattened(body, self._flattened), self._looped)
+        if term not in self._heads:
+            self._heads[term] = list({(t.kind == "param", t.head): t for t in term.walk()}.values())
+        key = (start, term, indent, frozenset(write.taken), tuple(_context(program, self._heads[term])))
         if key not in self._lines:
             self._lines[key] = write.lines(start, term, indent), frozenset(write.taken)
         lines, taken = self._lines[key]
@@ -98,9 +100,13 @@ class Written:
         return lines
 
 
-def _context(program: Program, term: Term) -> Iterator[tuple]:
-    """What the layout of a term depends on besides the term: the signatures of helpers, and what may be a sequence."""
-    for inner in dict.fromkeys(term.walk()):
+def _context(program: Program, inside: list[Term]) -> Iterator[tuple]:
+    """What the layout of a term depends on besides the term: the signatures of helpers, and what may be a sequence.
+
+    Args:
+        inside: parts of the term, one for each head.
+    """
+    for inner in inside:
         helper = program.helpers.get(inner.head) if isinstance(inner.head, str) else None
         if helper is not None:
             yield helper.name, helper.params, tuple(helper.defaults.items()), program.keeps(inner)

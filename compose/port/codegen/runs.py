@@ -27,13 +27,22 @@ def grouped(term: Term, everywhere: Group = ()) -> Term:
     return term.but(args=args) if args != term.args else term
 
 
-def flattened(term: Term) -> Term:
-    """Undo `grouped` for groups that did not become helpers."""
-    args = [flattened(arg) for arg in term.args]
-    if term.kind != "call" or not any(map(_is_group, args)):
-        return term.but(args=tuple(args)) if tuple(args) != term.args else term
+def flattened(term: Term, known: dict[Term, Term]) -> Term:
+    """Undo `grouped` for groups that did not become helpers.
+
+    Args:
+        known: the results for terms before, to which those for this one are added.
+    """
+    if term not in known:
+        known[term] = _flattened(term.map(lambda arg: flattened(arg, known)))
+    return known[term]
+
+
+def _flattened(term: Term) -> Term:
+    if term.kind != "call" or not any(map(_is_group, term.args)):
+        return term
     pairs = []
-    for name, arg in zip(term.names, args):
+    for name, arg in zip(term.names, term.args):
         pairs += [(None, inner) for inner in arg.args[0].args] if _is_group(arg) else [(name, arg)]
     return term.but(names=tuple(n for n, _ in pairs), args=tuple(a for _, a in pairs))
 

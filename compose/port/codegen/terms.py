@@ -45,7 +45,10 @@ class Term:
             return True
         if not isinstance(other, Term) or self._hash != other._hash:  # pyright: ignore[reportAttributeAccessIssue]
             return False
-        return (self.kind, self.head, self.names, self.args) == (other.kind, other.head, other.names, other.args)
+        same = (self.kind, self.head, self.names, self.args) == (other.kind, other.head, other.names, other.args)
+        if same:  # so that their parts are not compared again
+            object.__setattr__(self, "args", other.args)
+        return same
 
     def but(self, **changes: Any) -> Term:
         return dataclasses.replace(self, **changes)
@@ -57,9 +60,11 @@ class Term:
         return self if same else Term(self.kind, self.head, args, self.names)
 
     def walk(self) -> Iterator[Term]:
-        yield self
-        for arg in self.args:
-            yield from arg.walk()
+        waiting = [self]
+        while waiting:
+            term = waiting.pop()
+            yield term
+            waiting.extend(reversed(term.args))
 
     def get(self, name: str) -> Term | None:
         return dict(self.labelled()).get(name)
