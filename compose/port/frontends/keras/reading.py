@@ -43,8 +43,9 @@ class _Reading:
         self.known = False
         self.whole = functional(model, inputs)
         self.examples = [np.asarray(x) for x in keras.tree.flatten(inputs)] or examples_for(self.whole)
-        for x, taken in zip(self.examples, self.whole.inputs):
-            if len(x.shape) == len(taken.shape) and any(n not in (None, m) for n, m in zip(taken.shape, x.shape)):
+        for x, taken in zip(self.examples, self.whole.inputs if is_functional(model) else ()):
+            sizes = zip(taken.shape[1:], x.shape[1:])
+            if len(x.shape) == len(taken.shape) and any(n not in (None, m) for n, m in sizes):
                 raise PortError(f"inputs that the model takes, of the shape {tuple(taken.shape)}, got {x.shape}")
         own = type(model).__module__.split(".")[0] != "keras"
         self.name = type(model).__name__ if own else model.name

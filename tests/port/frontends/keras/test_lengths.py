@@ -115,7 +115,6 @@ from tests.port.frontends.keras.test_lengths import *
 
 for layer in (Times, Halves, Tokens, Places):
     test_a_length_that_a_call_reads_is_fixed(layer)
-test_a_length_that_no_number_depends_on_is_free()
 test_a_model_within_a_model_is_read_for_the_other_length()
 test_the_model_has_its_own_outputs_afterwards()
 test_a_sum_that_keras_computes_right_only_uncompiled()
