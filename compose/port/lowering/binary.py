@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compose.core.errors import PortError
+from compose.core.layer import Layer
 from compose.core.registry import word
 from compose.port.ir.weights import Constant, View
 from compose.port.lowering.base import Lowering, V
@@ -33,9 +34,23 @@ class Arithmetic(Lowering[V]):
     dropped: ClassVar[frozenset[str]] = frozenset({"add", "subtract", "multiply", "divide"})
     biased: ClassVar[tuple[str, ...]] = ("fc", "conv")
 
+    @property
+    def of_whole_numbers(self) -> bool:
+        """Whether the operation gives whole numbers, which stay so: places must be."""
+        return False
+
+    @property
+    def minus(self) -> Layer:
+        """The layer of `-x`."""
+        return word("scale")(by=-1 if self.of_whole_numbers else self.negative)
+
     def number(self, x: Any) -> float | None:
         """The number that a constant is everywhere; None for anything else."""
         return number(x)
+
+    def beside(self, known: Any, x: V) -> V:
+        """An array or a weight as a value, next to another."""
+        raise NotImplementedError
 
     def of_batch(self, x: Any) -> BatchNumber | None:
         """What a constant is that follows from the size of the batch; None for anything else."""
@@ -59,7 +74,7 @@ class Arithmetic(Lowering[V]):
 
     def from_left(self, operation: str, known: Any, x: V) -> V:
         """`known - x` as `-x + known`, `known / x` as `1 / x * known`."""
-        inverse = word("ops.reciprocal") if operation == "divide" else word("scale")(by=self.negative)
+        inverse = word("ops.reciprocal") if operation == "divide" else self.minus
         return binary(self, _COMMUTING[operation], self.along(inverse, x), known)
 
     def with_inverse(self, operation: str, x: V, known: Known) -> V:
@@ -68,8 +83,7 @@ class Arithmetic(Lowering[V]):
             return binary(self, _COMMUTING[operation], x, -known if operation == "subtract" else 1 / known)
         if operation == "divide":
             raise PortError("a value times a weight, got it divided by one; keep the reciprocal as the weight")
-        negative = word("scale")(by=self.negative)
-        return self.along(negative, binary(self, "add", self.along(negative, x), known))
+        return self.along(self.minus, binary(self, "add", self.along(self.minus, x), known))
 
     def with_known(self, operation: str, x: V, known: Any) -> V:
         """`x + known` or `x * known` of an array or a weight: positions, the bias of a product, or a new layer."""
@@ -144,7 +158,9 @@ def binary(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
         a = lowering.widened(a, b)
     value = lowering.number(b)
     if value is not None:
-        return _with_number(lowering, operation, a, value)
+        return _with_number(lowering, operation, a, int(value) if lowering.of_whole_numbers else value)
+    if lowering.of_whole_numbers:
+        return lowering.pair(operation, a, lowering.beside(b, a))
     return lowering.with_inverse(operation, a, b) if operation in _COMMUTING else lowering.with_known(operation, a, b)
 
 
@@ -154,14 +170,25 @@ def extreme(lowering: Arithmetic[V], operation: str, a: Any, b: Any) -> V:
         return lowering.pair(operation, a, b)
     x, known = (a, b) if lowering.is_value(a) else (b, a)
     bound = lowering.number(known)
-    return lowering.with_known(operation, x, known) if bound is None else lowering.each(bounded(operation, bound), x)
+    if bound is None and lowering.of_whole_numbers:
+        return lowering.pair(operation, x, lowering.beside(known, x))
+    if bound is None:
+        return lowering.with_known(operation, x, known)
+    return lowering.each(bounded(lowering, operation, bound), x)
 
 
-def bounded(operation: str, bound: float) -> Any:
+def bounded(lowering: Arithmetic, operation: str, bound: float) -> Layer:
     """The layer for the maximum or minimum of a value and a number."""
     if operation == "minimum":
-        return word("clip")(max=bound)
-    return word("relu") if bound == 0 else word("clip")(min=bound)
+        return clipped(lowering, max=bound)
+    return word("relu") if bound == 0 and not lowering.of_whole_numbers else clipped(lowering, min=bound)
+
+
+def clipped(lowering: Arithmetic, **bounds: float) -> Layer:
+    """The layer of values between `min` and `max`, or one of both; of whole numbers it gives such."""
+    if lowering.of_whole_numbers:
+        return word("ops.clip")(**{name: int(bound) for name, bound in bounds.items()})
+    return word("clip")(**bounds)
 
 
 def without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from compose.core.errors import PortError
 from compose.core.registry import word
 from compose.core.warning import warn
+from compose.port.frontends.keras.as_value import as_value
 from compose.port.frontends.keras.constant_folding import known_result
 from compose.port.frontends.keras.inlining import is_custom, traced
 from compose.port.frontends.keras.options import check_options
@@ -55,6 +56,17 @@ class RuleApplication(Repeating[GraphValue]):
 
     def has_batch(self, x: GraphValue) -> bool:
         return x.shape[:1] in ((None,), (BATCH,))
+
+    @property
+    def of_whole_numbers(self) -> bool:
+        return "int" in str(self.node.output_tensors[0].dtype)
+
+    def plain(self, x: Any) -> float:
+        """A number of the kind that the operation gives."""
+        return int(x) if self.of_whole_numbers else float(x)
+
+    def beside(self, known: Any, x: GraphValue) -> GraphValue:
+        return as_value(self, known.astype(np.int64) if isinstance(known, np.ndarray) else known)
 
     def pair(self, operation: str, a: GraphValue, b: GraphValue) -> GraphValue:
         return super().pair(operation, *self.unrepeated(a, b))

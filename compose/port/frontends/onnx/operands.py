@@ -149,6 +149,13 @@ class Operands(LayoutLowering):
             return None
         return self.known(x).item()
 
+    @property
+    def of_whole_numbers(self) -> bool:
+        return self.counts(self.node.outputs[0])
+
+    def beside(self, known: Known, x: Value) -> Value:
+        return self.as_value(known)
+
     def of_batch(self, x: Any) -> BatchNumber | None:
         second = self._varying.get(id(x))
         return None if second is None else batch_number(x, second, BATCH, SECOND)
@@ -188,6 +195,8 @@ class Operands(LayoutLowering):
         """What a layer may read: a weight or a constant becomes a value of its own, in the source's layout."""
         if isinstance(x, (Value, Pending)):
             return self.value(x)
+        if isinstance(x, Weight) and x.array.dtype.kind in "iu":  # none that is trained
+            x = self.known(x)
         shape = self.repeated_to(x)
         if shape is not None:
             return for_each(self, self.alike.get(id(x), x), shape, batch_input(self))

@@ -38,6 +38,13 @@ class Operands(RepeatingVariables):
             pair = tuple(v if v.shape[1:] == self.shape[1:] else spread(v) for v in pair)
         return self.emit(word(operation), *pair)
 
+    @property
+    def of_whole_numbers(self) -> bool:
+        return self.op.outputs[0].dtype.is_integer
+
+    def beside(self, known: Known, x: Value) -> Value:
+        return as_value(self, known, x)
+
     def with_inverse(self, operation: str, x: Value, known: Known) -> Value:
         if isinstance(known, np.ndarray):
             return super().with_inverse(operation, x, known)

@@ -13,7 +13,7 @@ from compose.core.registry import known, word
 from compose.port.frontends.keras.as_value import as_value, is_number
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.registry import rule, rules
-from compose.port.lowering.binary import binary
+from compose.port.lowering.binary import binary, clipped
 from compose.port.lowering.values import GraphValue, Operand
 
 ACTIVATIONS = {
@@ -209,20 +209,20 @@ def _softmax(walk, op, x):
 
 @rule("keras.ops.Negative")
 def _negative(walk, op, x):
-    return walk.emit(word("scale")(by=-1.0), x)
+    return walk.emit(walk.minus, x)
 
 
 @rule("keras.ops.Power")
 def _power(walk, op, x, exponent):
     if not is_number(walk, exponent) or not isinstance(x, GraphValue):
         return walk.emit(word("ops.power"), as_value(walk, x), as_value(walk, exponent))
-    return walk.emit(word("ops.square") if exponent == 2 else word("ops.power")(x2=float(exponent)), x)
+    return walk.emit(word("ops.square") if exponent == 2 else word("ops.power")(x2=walk.plain(exponent)), x)
 
 
 @rule("keras.ops.Clip")
 def _clip(walk, op, x):
     if is_number(walk, op.x_min) and is_number(walk, op.x_max):
-        return walk.emit(word("clip")(min=float(op.x_min), max=float(op.x_max)), x)
+        return walk.emit(clipped(walk, min=float(op.x_min), max=float(op.x_max)), x)
     raise PortError("clip by two numbers, or ops.maximum and ops.minimum of values, got other bounds")
 
 
@@ -232,4 +232,4 @@ def _extremes(walk, op, a, b):
         return walk.emit(word(type(op).__name__.lower()), as_value(walk, a), as_value(walk, b))
     low = type(op).__name__ == "Maximum"
     value, bound = (b, a) if is_number(walk, a) else (a, b)
-    return walk.emit(word("clip")(**{"min" if low else "max": float(bound)}), as_value(walk, value))
+    return walk.emit(clipped(walk, **{"min" if low else "max": float(bound)}), as_value(walk, value))

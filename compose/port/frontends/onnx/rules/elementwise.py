@@ -12,7 +12,7 @@ from compose.port.frontends.onnx.model import Node
 from compose.port.frontends.onnx.operands import Operands
 from compose.port.frontends.onnx.registry import rule, rules
 from compose.port.ir.weights import View
-from compose.port.lowering.binary import binary, bounded
+from compose.port.lowering.binary import binary, bounded, clipped
 from compose.port.lowering.values import Operand, Value, Weight, identity_axes
 
 PLAIN = {
@@ -99,13 +99,11 @@ def _clip(lowering: Operands, node: Node, x: Value, least=None, most=None):
         for name, bound in (("maximum", least), ("minimum", most)):
             x = x if bound is None else lowering.joined(name, x, lowering.as_value(bound))
         return x
-    bounds = [None if b is None else float(lowering.known(b).item()) for b in (least, most)]
-    if bounds == [0, 6]:
-        return lowering.emit(word("relu6"), x)
-    if bounds == [0, None]:
-        return lowering.emit(word("relu"), x)
-    low_end, high_end = bounds
-    return lowering.emit(word("clip")(**{k: v for k, v in (("min", low_end), ("max", high_end)) if v is not None}), x)
+    bounds = {k: float(lowering.known(b).item()) for k, b in (("min", least), ("max", most)) if b is not None}
+    rectified = {(("min", 0), ("max", 6)): "relu6", (("min", 0),): "relu"}.get(tuple(bounds.items()))
+    if rectified and not lowering.of_whole_numbers:
+        return lowering.emit(word(rectified), x)
+    return lowering.emit(clipped(lowering, **bounds), x)
 
 
 @rules("onnx.Softmax", "onnx.LogSoftmax")
@@ -219,7 +217,7 @@ def _several(lowering: Operands, node: Node, *xs):
         a, b = xs if isinstance(xs[0], Value) else xs[::-1]
         bound = lowering.number(b)
         if bound is not None:
-            return lowering.emit(bounded(name, bound), a)
+            return lowering.emit(bounded(lowering, name, bound), a)
     values = [lowering.as_value(x) for x in xs]
     first = values[0]
     if len(values) == 1:

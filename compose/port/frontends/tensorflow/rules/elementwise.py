@@ -12,7 +12,7 @@ from compose.core.registry import word
 from compose.port.frontends.tensorflow.operands import Operands, as_value
 from compose.port.frontends.tensorflow.registry import rule, rules
 from compose.port.frontends.tensorflow.values import Value
-from compose.port.lowering.binary import binary
+from compose.port.lowering.binary import binary, clipped
 from compose.port.lowering.literals import number
 from compose.port.lowering.values import Operand
 
@@ -42,7 +42,7 @@ def _softmax(lowering: Operands, op: tf.Operation, x):
 
 @rule("tf.Neg")
 def _neg(lowering: Operands, op: tf.Operation, x):
-    return lowering.each(word("scale")(by=-1.0), x)
+    return lowering.each(lowering.minus, x)
 
 
 @rule("tf.Pow")
@@ -143,6 +143,8 @@ def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
     if not isinstance(bound, np.ndarray) or np.ptp(bound) != 0:
         return lowering.emit(word(name), *(as_value(lowering, v, value) for v in (a, b)))
     value, limit = lowering.widened(value, bound), float(bound.ravel()[0])
+    if lowering.of_whole_numbers:
+        return lowering.each(clipped(lowering, **{side: limit}), value)
     zero_first = limit == 0 and not isinstance(a, Value)
     if side == "min" and zero_first:  # where both are equal the gradient is the first one's
         return lowering.each(word("relu"), value)
@@ -158,4 +160,4 @@ def _extremes(lowering: Operands, op: tf.Operation, a: Any, b: Any):
 
 @rule("tf.ClipByValue")
 def _clip(lowering: Operands, op: tf.Operation, x, least, most):
-    return lowering.each(word("clip")(min=float(least), max=float(most)), x)
+    return lowering.each(clipped(lowering, min=float(least), max=float(most)), x)
