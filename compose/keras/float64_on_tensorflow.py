@@ -21,7 +21,12 @@ _TABLE = 2e-3  # TensorFlow takes the coefficients of its bicubic from a table o
 @contextlib.contextmanager
 def exact_numbers() -> Iterator[None]:
     """Numbers that are cast become float64 at once, and kernels of float32 alone are formulas."""
-    kept = [*_casts(), *((tf.nn, name, fn) for name, fn in _NN.items()), (tf.image, "resize", _resize)]
+    kept = [
+        *_held(_cast, core.cast, tf.cast),
+        *_held(_converted, core.convert_to_tensor),
+        *((tf.nn, name, fn) for name, fn in _NN.items()),
+        (tf.image, "resize", _resize),
+    ]
     before = [getattr(module, name) for module, name, _ in kept]
     for (module, name, fn), old in zip(kept, before):
         setattr(module, name, fn(old))
@@ -32,11 +37,10 @@ def exact_numbers() -> Iterator[None]:
             setattr(module, name, old)
 
 
-def _casts() -> list[tuple[Any, str, Callable]]:
-    """Every module that holds the `cast` of Keras or of TensorFlow."""
-    found: list[Any] = [core.cast, tf.cast]
-    holders = [m for m in list(sys.modules.values()) if any(vars(m).get("cast") is f for f in found)]
-    return [(module, "cast", _cast) for module in holders]
+def _held(exact: Callable, *found: Any) -> list[tuple[Any, str, Callable]]:
+    """Every module that holds one of these functions, which is to be replaced by an exact one."""
+    name = found[0].__name__
+    return [(m, name, exact) for m in list(sys.modules.values()) if any(vars(m).get(name) is f for f in found)]
 
 
 def _cast(cast: Callable) -> Callable:
@@ -45,6 +49,15 @@ def _cast(cast: Callable) -> Callable:
     def exact(x, dtype, **name):
         given = isinstance(x, (int, float, list, tuple)) and not any(map(tf.is_tensor, tf.nest.flatten(x)))
         return tf.constant(np.asarray(x).astype(tf.as_dtype(dtype).as_numpy_dtype)) if given else cast(x, dtype, **name)
+
+    return exact
+
+
+def _converted(convert: Callable) -> Callable:
+    """By itself a number becomes float32."""
+
+    def exact(x, dtype=None, **options):
+        return convert(x, "float64" if dtype is None and isinstance(x, float) else dtype, **options)
 
     return exact
 

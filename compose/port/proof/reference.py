@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 
+from compose.core.errors import ComposeError, PortError
 from compose.port.ir.reference import Arrays
+
+
+@contextlib.contextmanager
+def proving(wanted: str, instead: str = "") -> Iterator[None]:
+    """Raise `PortError` for any error of a framework in the `with` block: the proof wants a model that is `wanted`."""
+    try:
+        yield
+    except ComposeError:
+        raise
+    except Exception as e:
+        first = str(e).partition("\n")[0]
+        raise PortError(f"{wanted}, for this proof, got {type(e).__name__}: {first}{instead}") from e
 
 
 def cotangents(outputs: list[np.ndarray], seed: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from compose.port.ir.reference import Arrays
 from compose.port.ir.weights import View
-from compose.port.proof.reference import cotangents, perturbed
+from compose.port.proof.reference import cotangents, perturbed, proving
 from compose.port.proof.report import Row, compare
 from compose.port.result import Result
 from compose.port.train.optimizers import optimizer as ported_optimizer
@@ -44,7 +44,8 @@ def training(port: Result, checks: dict[str, int], optimizer: Any, seed: int, to
     check_per_array(port.weights, optimizer, type(optimizer).__name__)
     arrays, inputs = perturbed(port.graph.arrays, seed), port.reference.inputs()
     counts = sorted(set(checks.values()))
-    theirs = dict(zip(counts, port.reference.train(arrays, inputs, seed, optimizer, counts)))
+    with proving("a model that trains", '; verify("outputs") compares its outputs'):
+        theirs = dict(zip(counts, port.reference.train(arrays, inputs, seed, optimizer, counts)))
     theirs = {n: _as_before(port.graph.unread, after, arrays) for n, after in theirs.items()}
     trainer = Trainer(port, inputs, seed, ported_optimizer(optimizer))
 

@@ -15,7 +15,7 @@ from compose.core.errors import PortError
 from compose.port.ir.reference import Arrays, Gradients
 from compose.port.proof.branches import Inputs, every_branch, has_choices
 from compose.port.proof.divergence import first_divergence
-from compose.port.proof.reference import cotangents, perturbed
+from compose.port.proof.reference import cotangents, perturbed, proving
 from compose.port.proof.report import Report, Row, compare
 from compose.port.proof.sizes import compared_at, other_sizes, run_at
 from compose.port.proof.training import trainable, training
@@ -83,7 +83,8 @@ def _everywhere(port: Result, gradients: bool, also: list[Inputs], seed: int, to
 
 
 def _outputs(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:
-    theirs = port.reference.outputs(arrays, inputs)
+    with proving("a model that runs in float64"):
+        theirs = port.reference.outputs(arrays, inputs)
     params, state = port.weights.load(arrays, jnp.asarray)
     forward, floating = _forward(port, state, inputs)
     ours = jax.jit(forward)(params, floating)
@@ -91,8 +92,9 @@ def _outputs(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance:
 
 
 def _with_gradients(port: Result, arrays: Arrays, inputs: Inputs, seed: int, tolerance: float) -> list[Row]:
-    theirs = port.reference.gradients(arrays, inputs, seed)
-    outputs, params, xs = gradients(port, arrays, inputs, seed)
+    with proving("a model with gradients", '; verify("outputs") compares its outputs'):
+        theirs = port.reference.gradients(arrays, inputs, seed)
+        outputs, params, xs = gradients(port, arrays, inputs, seed)
     rows = _compared(outputs, theirs.outputs, tolerance)
     if rows[0].ok:
         if not isinstance(theirs, Gradients):

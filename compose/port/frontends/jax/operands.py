@@ -205,9 +205,13 @@ class Operands(Arithmetic[Value]):
             array = np.asarray(x)
             if id(x) in self.numbers:
                 raise PortError("a number that follows from the batch's size beside a value")
-            if array.dtype.kind == "c":
-                raise PortError("constants that are real numbers, got complex ones; make them of two real arrays")
             cut = unrepeated(array)
+            if array.dtype.kind == "c":
+                if like.dtype.kind == "c":  # whose dtype they would have
+                    like = self.emit(word("ops.real"), like, shape=like.shape)
+                halves = (self.as_value(np.array(half), like) for half in (cut.real, cut.imag))
+                made = self.emit(word("ops.complex"), *halves, shape=cut.shape)
+                return Value(made.index, array.shape, array.dtype, () if cut.shape == array.shape else cut.shape)
             own, shape, dtype, weight = cut.shape, array.shape, array.dtype, np.array(cut)
         layer, arrays = layer_of(weight, own, batch=False)
         made = self.emit(layer, like, shape=own, **arrays)

@@ -153,8 +153,7 @@ class RuleApplication(Repeating[GraphValue]):
                 try:
                     return through_jax(self, op, node, args, kwargs)
                 except Exception as e:  # also of the call itself, on inputs of another batch
-                    hint = str(e).partition("\n")[0] if keras.backend.backend() == "jax" else ""
-                    return self._unknown(f"{family}.{type(op).__name__}", node, hint)
+                    return self._unknown(f"{family}.{type(op).__name__}", node, str(e).partition("\n")[0])
             ruled = lambda: self._ruled(rule, op, args, kwargs)
             return self._needing_values(lambda: self._or_through_jax(ruled, op, node, read), leaves)
 
@@ -185,7 +184,7 @@ class RuleApplication(Repeating[GraphValue]):
         model, values = traced(op, node.arguments.args, known)
         missing = len(self.missing)
         made = self._model(model, [read(v) for v in values])
-        if len(self.missing) > missing and keras.backend.backend() == "jax":
+        if len(self.missing) > missing:
             lacks = self.missing[missing]
             del self.missing[missing:]
             raise PortError(f"operations with a rule, got {lacks.operation} at {lacks.where}")
@@ -200,7 +199,7 @@ class RuleApplication(Repeating[GraphValue]):
             raise
         except PortError as e:
             masked = any(getattr(x, "_keras_mask", None) is not None for x in node.input_tensors)
-            if keras.backend.backend() != "jax" or (masked and "mask" not in self.keywords(node)):
+            if masked and "mask" not in self.keywords(node):
                 raise  # the operations of JAX do not show what Keras does with the masks of values
             del self.ops[start:]
             args: Any = keras.tree.map_structure(read, node.arguments.args)

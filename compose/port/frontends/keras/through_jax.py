@@ -12,6 +12,7 @@ import numpy as np
 
 from compose.core.errors import PortError
 from compose.keras.float64 import float64
+from compose.keras.jax_backend import jax_backend
 from compose.port.frontends.jax.lower import JaxLowering
 from compose.port.frontends.jax.registry import registry
 from compose.port.frontends.jax.values import Value, Weight
@@ -25,8 +26,6 @@ def through_jax(walk: Any, op: Any, node: Any, args: Any, kwargs: Any) -> list[G
     Raises `PortError` on another backend, for a call that is another one in training, one that draws random numbers,
     axes of unknown length, and operations of JAX without a rule.
     """
-    if keras.backend.backend() != "jax":
-        raise PortError("a rule, or Keras's JAX backend, whose operations are read one by one")
     registry.load()
     call = _Call(walk, op, node, args, kwargs)
     made = _lowered(walk, call)
@@ -49,7 +48,7 @@ class _Call:
 
     def __init__(self, walk: Any, op: Any, node: Any, args: Any, kwargs: Any):
         self.op, self.name = op, op.name
-        self.leaves = keras.tree.flatten((args, kwargs))
+        self.leaves = [_exact(v) if keras.ops.is_tensor(v) else v for v in keras.tree.flatten((args, kwargs))]
         self.pack = lambda leaves: keras.tree.pack_sequence_as((args, kwargs), leaves)
         symbolic = [v for v in keras.tree.flatten(node.arguments.args) if isinstance(v, keras.KerasTensor)]
         symbolic += [v for v in keras.tree.flatten(walk.keywords(node)) if isinstance(v, keras.KerasTensor)]
@@ -81,7 +80,7 @@ class _Call:
         for i, x in zip(self.places, inputs):
             leaves[i] = x
         given = [(v, arrays[n]) for v, n in zip(self.variables, self.names)]  # JAX gives them back sorted by name
-        with float64(), keras.StatelessScope() as scope:
+        with jax_backend(), float64(), keras.StatelessScope() as scope:
             scope.state_mapping.update((id(v), a) for v, a in given)  # as they are, not in the dtype of the variables
             args, kwargs = self.pack(leaves)
             if "training" in inspect.signature(self.op.call).parameters:
@@ -121,6 +120,11 @@ class _Inside(JaxLowering):
         self.inputs = [Value(g.index, v.shape, v.dtype) for g, v in zip(self.call.values, rest)]
         given = [self.alone(w) if n in self.walk.apart else w for w, n in zip(weights, arrays)]
         return [self.whole(self.as_value(v)) for v in self.lowered(flat, [*given, *self.inputs])]
+
+
+def _exact(constant: Any) -> np.ndarray:
+    array = keras.ops.convert_to_numpy(constant)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def _example(value: GraphValue, dtype: str) -> jax.ShapeDtypeStruct:

@@ -41,11 +41,14 @@ def _of_two(low: JaxLowering, eqn: Eqn, *xs):
     return low.op(_OF_TWO[eqn.name], *values)
 
 
-@rules(
-    "jax.copy", "jax.copy_p", "jax.reduce_precision", "jax.sharding_constraint", "jax.optimization_barrier", "jax.pvary"
-)
+@rules("jax.copy", "jax.copy_p", "jax.sharding_constraint", "jax.optimization_barrier", "jax.pvary")
 def _nothing(low: JaxLowering, eqn: Eqn, *xs):
     return xs
+
+
+@rule("jax.reduce_precision")
+def _reduce_precision(low: JaxLowering, eqn: Eqn, x: Value):
+    raise PortError("numbers of one precision, got lax.reduce_precision, which rounds them")
 
 
 @rule("jax.stop_gradient")

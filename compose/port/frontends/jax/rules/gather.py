@@ -42,9 +42,7 @@ def _gather(low, eqn, x, places):
     kept = [n for i, n in enumerate(shape) if i not in axes]
     made = (*kept[:front], *lead, *kept[front:])
     if len(axes) == 1:
-        options: dict[str, Any] = {"axis": axes[0]}
-        options |= {} if "FILL" in str(eqn.params["mode"]) else {"mode": "clip"}
-        y = low.emit(word("ops.take")(**options), value, index[0], shape=made)
+        y = low.emit(word("ops.take")(axis=axes[0], **_outside(eqn)), value, index[0], shape=made)
     else:
         y = low.emit(word("index_axes")(axes=axes), value, *index, shape=made)
     return _ordered(low, y, made, [*range(front, front + len(lead))], dims.offset_dims, out)
@@ -97,12 +95,19 @@ def _along(low, eqn, x, places, dims, axes, batched):
         fixed = tuple(None if n and n % low.batch == 0 else n for n in rows)
         index = low.emit(word("ensure_shape")(*fixed), index, shape=rows)
         index = low.emit(word("reshape")(*_free(low, flat), batch=False), index, shape=flat)
-    mode = {} if "FILL" in str(eqn.params["mode"]) else {"mode": "clip"}
-    y = low.emit(word("ops.take_along_axis")(axis=at, **mode), x, index, shape=flat)
+    y = low.emit(word("ops.take_along_axis")(axis=at, **_outside(eqn)), x, index, shape=flat)
     if flat != rows:
         y = low.emit(word("reshape")(*_free(low, rows), batch=False), y, shape=rows)
     back = tuple(int(i) for i in np.argsort(turned))
     return y if back == tuple(range(len(back))) else low.emit(word("permute")(*back), y)
+
+
+def _outside(eqn: Any) -> dict[str, Any]:
+    """The options for what is read at places outside of an array."""
+    if "FILL" not in str(eqn.params["mode"]):
+        return {"mode": "clip"}
+    fill = eqn.params["fill_value"]
+    return {} if fill is None else {"mode": "fill", "fill_value": np.asarray(fill).item()}
 
 
 def _free(low: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -171,6 +176,8 @@ def _scatter(low, eqn, x, places, updates):
     if sorted(inserted) == sorted(axes):
         order = sorted(range(len(axes)), key=lambda i: axes[i])
         index = [_column(low, places, i, like, lead) for i in order]
+        if "CLIP" in str(eqn.params["mode"]):
+            index = [low.emit(word("ops.clip")(min=0, max=x.shape[axes[i]] - 1), v) for i, v in zip(order, index)]
         axes = tuple(axes[i] for i in order)
         front = axes[0] if axes == tuple(range(axes[0], axes[0] + len(axes))) else 0
         rest = iter(windows)

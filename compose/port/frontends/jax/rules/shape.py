@@ -27,7 +27,10 @@ def _fixed_length(low, eqn, x):
 
 @rule("jax.transpose")
 def _transpose(low, eqn, x):
-    axes = tuple(eqn.params["permutation"])
+    return _permuted(low, x, tuple(eqn.params["permutation"]))
+
+
+def _permuted(low: Any, x: Any, axes: tuple[int, ...]) -> Value | Weight:
     if isinstance(x, Weight):
         return found_weight(x.transposed(axes), x)
     before = low.producer(x)
@@ -37,11 +40,13 @@ def _transpose(low, eqn, x):
         if both == tuple(range(len(both))) and given is not None:
             low.ops.remove(before)
             return given
-    return low.emit(word("permute")(*axes), x)
+    return low.emit(word("permute")(*axes), x, shape=tuple(x.shape[a] for a in axes))
 
 
 @rule("jax.reshape")
 def _reshape(low, eqn, x):
+    if eqn.params["dimensions"] is not None:
+        x = _permuted(low, low.whole(x), tuple(eqn.params["dimensions"]))
     return _in_shape(low, x, tuple(eqn.params["new_sizes"]))
 
 
@@ -231,7 +236,7 @@ def _pad(low, eqn, x, fill):
     config = eqn.params["padding_config"]
     if not isinstance(x, Value):
         x = filled(low, x)
-    value = low.plain_number(fill)
+    value = low.plain_number(np.real(fill) if isinstance(fill, np.ndarray) and not np.imag(fill).any() else fill)
     if value is None:
         raise PortError("a number around a value, got an array or a value")
     for axis, (*_, inside) in enumerate(config):
