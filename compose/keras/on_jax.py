@@ -18,12 +18,23 @@ MOST_MEMORY = 2**32  # bytes beside arguments and results
 def compiled(fn: Callable, *args: Any) -> Callable:
     """The function, compiled for arguments like these, or as it is where that would need more than `MOST_MEMORY`.
 
-    XLA on a CPU computes the gradient of a depthwise kernel as that of a dense one, and may hold those of many layers
-    at once: 27 GB for EfficientNetB6 in float64. Operation by operation it holds one.
+    XLA on a CPU computes a depthwise convolution and its gradient as those of a dense kernel, and may hold the kernels
+    of many layers at once: 27 GB for the gradient of EfficientNetB6 in float64. Operation by operation it holds one.
     """
     made = jax.jit(fn).lower(*args).compile()
     needed = made.memory_analysis()
     return fn if needed is not None and needed.temp_size_in_bytes > MOST_MEMORY else made
+
+
+def outputs(model: Any, inputs: tuple) -> list[np.ndarray]:
+    """The outputs for arguments of the model's call, in inference."""
+
+    def run(trainable, fixed, given):
+        made, _ = model.stateless_call(trainable, fixed, *given, **mode(model, False))
+        return keras.tree.flatten(made)
+
+    given: Any = *_values(model), keras.tree.map_structure(jnp.asarray, inputs)
+    return [np.asarray(o) for o in compiled(run, *given)(*given)]
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

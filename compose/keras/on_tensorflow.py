@@ -9,7 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from compose.keras.modes import mode
+from compose.keras.modes import mode, predicted
+
+
+def outputs(model: Any, inputs: tuple) -> list[np.ndarray]:
+    """The outputs for arguments of the model's call, in inference."""
+    try:
+        return predicted(model, inputs)
+    except Exception:  # Keras's sum fails when it is compiled, where it takes its second operand for a bias
+        return [o.numpy() for o in keras.tree.flatten(model(*inputs, **mode(model, False)))]
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

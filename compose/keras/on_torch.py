@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import torch
 
-from compose.keras.modes import mode
+from compose.keras.modes import mode, predicted
+
+outputs = predicted
 
 
 def gradients(model: Any, inputs: list[np.ndarray], packed: Any, cotangents: Any) -> tuple[list, list, list]:

@@ -15,4 +15,4 @@ def test_operation_by_operation_above_the_memory(monkeypatch):
     monkeypatch.setattr(on_jax, "compiled", lambda fn, *args: run.append((fn, compiled(fn, *args))) or run[-1][1])
     monkeypatch.setattr(on_jax, "MOST_MEMORY", 0)
     assert p.verify("step").ok
-    assert len(run) == 2 and all(made is fn for fn, made in run)
+    assert len(run) == 4 and all(made is fn for fn, made in run)

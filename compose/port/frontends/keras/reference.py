@@ -10,7 +10,6 @@ import numpy as np
 
 from compose.keras.backend import backend
 from compose.keras.float64 import float64
-from compose.keras.modes import mode
 from compose.port.frontends.keras.inlining import functional
 from compose.port.frontends.keras.widened import widened
 from compose.port.ir.graph import SourceGraph
@@ -36,8 +35,7 @@ class KerasModel:
         with float64():
             given = self.packed(inputs)
             model, _ = widened(self.model, arrays, given)
-            made: Any = _predicted(model, given)
-            return [np.asarray(keras.ops.convert_to_numpy(o)) for o in keras.tree.flatten(made)]
+            return backend().outputs(model, given)
 
     def gradients(self, arrays: Arrays, inputs: list[np.ndarray], seed: int) -> Gradients:
         with float64():
@@ -75,15 +73,6 @@ class KerasModel:
 
     def default_optimizer(self) -> Any:
         return keras.optimizers.SGD(0.01, momentum=0.9)
-
-
-def _predicted(model: Any, given: tuple) -> Any:
-    try:
-        if len(given) == 1:
-            return model.predict_on_batch(*given)
-    except Exception:  # Keras's sum on TensorFlow fails when it is compiled, where it takes an operand for a bias
-        pass
-    return model(*given, **mode(model, False))
 
 
 def again(optimizer: Any) -> Any:

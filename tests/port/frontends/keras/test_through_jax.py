@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import jax
 import pytest
 
 from compose import port
 
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads JAX's operations")
 
 
 @keras.saving.register_keras_serializable("through_jax")
@@ -65,3 +68,28 @@ def test_a_length_that_a_function_reads_is_fixed():
     assert ported.verify("gradients").ok
     free = keras.layers.Lambda(lambda x: jax.numpy.sinc(x))
     assert "ensure_shape" not in str(port.from_keras(keras.Sequential([keras.Input((6, 4)), free])).net)
+
+
+def without_rules():
+    """A model of operations that have no rule, on any backend."""
+    ops = keras.ops
+    h = keras.layers.Dense(6)(x := keras.Input((4, 6)))
+    positive = ops.matmul(h, ops.transpose(h, (0, 2, 1))) + ops.eye(4)
+    parts = [
+        ops.mod(h, 0.7), ops.median(h, axis=1), ops.cholesky(positive), ops.det(positive), ops.diff(h, axis=1),
+        ops.erfinv(0.9 * ops.tanh(h)), ops.logaddexp(h, 2 * h), ops.select([h > 1, h > 0], [h, 2 * h], 3 * h),
+        ops.batch_normalization(h, ops.full((6,), 0.3), ops.full((6,), 0.7), -1), *ops.rfft(h),
+    ]  # fmt: skip
+    return keras.Model(x, parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_operations_on_each_backend(backend):
+    pytest.importorskip(backend)
+    program = "from tests.port.frontends.keras.test_through_jax import *\n"
+    program += "assert port.from_keras(without_rules()).verify('gradients').ok\nprint(keras.backend.backend())"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=500, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == backend
