@@ -70,6 +70,25 @@ def test_a_length_that_a_function_reads_is_fixed():
     assert "ensure_shape" not in str(port.from_keras(keras.Sequential([keras.Input((6, 4)), free])).net)
 
 
+@keras.saving.register_keras_serializable("through_jax")
+class Running(keras.layers.Layer):
+    """A loop over the steps, written by hand."""
+
+    def call(self, x):
+        def step(carry, row):
+            made = keras.ops.tanh(0.5 * carry + row)
+            return made, made
+
+        return keras.ops.scan(step, keras.ops.zeros_like(x[:, 0]), keras.ops.transpose(x, (1, 0, 2)))[0]
+
+
+def layers_without_rules():
+    """Models of layers that have no rule, on any backend."""
+    attention, x = keras.layers.MultiHeadAttention(2, 3, use_gate=True), keras.Input((5, 6))
+    cell = keras.Sequential([keras.Input((3, 6)), keras.layers.RNN(Cell())])
+    return [model(Whitened()), model(Running(), (4, 6)), cell, keras.Model(x, attention(x, x))]
+
+
 def without_rules():
     """A model of operations that have no rule, on any backend."""
     ops = keras.ops
@@ -88,7 +107,8 @@ def without_rules():
 def test_operations_on_each_backend(backend):
     pytest.importorskip(backend)
     program = "from tests.port.frontends.keras.test_through_jax import *\n"
-    program += "assert port.from_keras(without_rules()).verify('gradients').ok\nprint(keras.backend.backend())"
+    program += "for one in (without_rules(), *layers_without_rules()):\n"
+    program += "    assert port.from_keras(one).verify('gradients').ok\nprint(keras.backend.backend())"
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=500, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
