@@ -123,7 +123,7 @@ class _Inside(JaxLowering):
 
 
 def _exact(constant: Any) -> np.ndarray:
-    array = keras.ops.convert_to_numpy(constant)
+    array: np.ndarray = keras.ops.convert_to_numpy(constant)  # pyright: ignore[reportAssignmentType]
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 

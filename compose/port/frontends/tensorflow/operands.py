@@ -16,9 +16,14 @@ from compose.port.lowering.values import Known
 
 
 class Operands(RepeatingVariables):
-    """A lowering whose arithmetic keeps reshapes waiting, and moves permutations behind it."""
+    """A lowering whose arithmetic keeps reshapes waiting, and moves permutations behind it.
+
+    Attributes:
+        op: the operation that is being lowered.
+    """
 
     biased: ClassVar[tuple[str, ...]] = ("fc", "conv", "depthwise_conv", "conv_transpose")
+    op: Any
 
     def pair(self, operation: str, a: Value, b: Value) -> Value:
         for x, known in ((a, b), (b, a)):
