@@ -32,6 +32,14 @@ def with_lengths(
     return pinned(graph, [a for axes in fixed for a in axes], shapes)
 
 
+def takes_others(graph: SourceGraph, inputs: Inputs, axes: Axes) -> bool:
+    """Whether the network of a graph takes other lengths of these axes, apart from the batch."""
+    _, *lengths = list(axes_of_one_size([x.shape for x in inputs])) or [[]]
+    rng, given = np.random.default_rng(0), specs(graph, inputs)
+    asked = [together for together in lengths if not set(axes).isdisjoint(together)]
+    return all(any(takes(graph, given, specs(graph, x)) for x in resized(inputs, one, rng)) for one in asked)
+
+
 def _is_fixed(graph: SourceGraph, inputs: Inputs, axes: Axes, traceable: Callable, again: Callable) -> bool:
     """Whether the network and the source take another length, for which they differ."""
     for other in resized(inputs, axes, np.random.default_rng(0)):

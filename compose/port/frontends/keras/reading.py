@@ -14,7 +14,7 @@ from compose.port.frontends.keras.inlining import functional
 from compose.port.frontends.keras.lower import KerasLowering
 from compose.port.frontends.keras.options import training_notes
 from compose.port.frontends.keras.resized import is_functional, is_open, nodes_kept, resized
-from compose.port.frontends.lengths import with_lengths
+from compose.port.frontends.lengths import takes_others, with_lengths
 from compose.port.ir.graph import SourceGraph
 from compose.port.lowering.unsupported import NoValue
 
@@ -51,7 +51,7 @@ class _Reading:
         self.name = type(model).__name__ if own else model.name
 
     def result(self) -> tuple[SourceGraph, tuple]:
-        unread = None
+        unread, left_open = None, []
         try:
             walk, graph = self._lowered(self.whole)
         except NoValue:
@@ -60,11 +60,12 @@ class _Reading:
             if not is_open(self.whole):
                 raise
             shapes = [(t.shape[0], *x.shape[1:]) for t, x in zip(self.whole.inputs, self.examples)]
+            left_open = [(i, a) for i, t in enumerate(self.whole.inputs) for a, n in enumerate(t.shape) if n is None]
             sized, self.known = resized(self.whole, shapes), True  # for a call that reads a length as a number
             unread, self.whole = None if sized is self.whole else e, sized
             walk, graph = self._lowered(self.whole)
         right = with_lengths(graph, self.examples, self._takes, lambda other: self._lowered(self._of(other))[1])
-        if unread and not self.inputs and right is not graph:
+        if unread and not self.inputs and not takes_others(right, self.examples, left_open):
             raise PortError(
                 "example inputs of the lengths that the network is for, since the model reads one that it leaves open: "
                 f"from_keras(model, x); {unread}"

@@ -37,6 +37,13 @@ class Places(L.Layer):
         return x + ops.broadcast_to(ops.mean(x, 1)[:, None], ops.shape(x))
 
 
+class Causal(L.Layer):
+    def call(self, x):
+        length = ops.shape(x)[1]
+        scores = ops.matmul(x, ops.transpose(x, (0, 2, 1)))
+        return ops.matmul(ops.where(ops.tril(ops.ones((length, length), "bool")), scores, -1.0), x)
+
+
 class Gated(L.Layer):
     """Reads no length."""
 
@@ -80,8 +87,14 @@ def test_an_open_length_that_a_call_reads_is_that_of_the_example():
     model = of(Times(), None)
     p = port.from_keras(model, drawn(5))
     assert "ensure_shape(None, 5, None)" in str(p.net) and p.verify("outputs").ok
-    with pytest.raises(PortError, match="example inputs of the lengths"):
-        port.from_keras(model)
+    for layer in (Times(), Places(), Causal()):
+        with pytest.raises(PortError, match="example inputs of the lengths"):
+            port.from_keras(of(layer, None))
+
+
+def test_layers_that_take_one_length_say_so():
+    p = port.from_keras(of(Causal(), None), drawn(5))  # the length of its mask
+    assert "ensure_shape" not in str(p.net) and p.verify("outputs").ok
 
 
 def test_an_open_length_of_which_the_layers_take_any_stays_open():
