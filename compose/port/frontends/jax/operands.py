@@ -209,7 +209,7 @@ class Operands(Arithmetic[Value]):
             if array.dtype.kind == "c":
                 if like.dtype.kind == "c":  # whose dtype they would have
                     like = self.emit(word("ops.real"), like, shape=like.shape)
-                halves = (self.as_value(np.array(half), like) for half in (cut.real, cut.imag))
+                halves = (self.as_value(np.array(half), like) for half in (np.real(cut), np.imag(cut)))
                 made = self.emit(word("ops.complex"), *halves, shape=cut.shape)
                 return Value(made.index, array.shape, array.dtype, () if cut.shape == array.shape else cut.shape)
             own, shape, dtype, weight = cut.shape, array.shape, array.dtype, np.array(cut)
