@@ -48,7 +48,8 @@ class _Call:
 
     def __init__(self, walk: Any, op: Any, node: Any, args: Any, kwargs: Any):
         self.op, self.name = op, op.name
-        self.leaves: list[Any] = [_exact(v) if keras.ops.is_tensor(v) else v for v in keras.tree.flatten((args, kwargs))]
+        given = keras.tree.flatten((args, kwargs))
+        self.leaves: list[Any] = [_exact(v) if keras.ops.is_tensor(v) else v for v in given]
         self.pack = lambda leaves: keras.tree.pack_sequence_as((args, kwargs), leaves)
         symbolic = [v for v in keras.tree.flatten(node.arguments.args) if isinstance(v, keras.KerasTensor)]
         symbolic += [v for v in keras.tree.flatten(walk.keywords(node)) if isinstance(v, keras.KerasTensor)]
