@@ -60,7 +60,7 @@ class Term:
         return self if same else Term(self.kind, self.head, args, self.names)
 
     def walk(self) -> Iterator[Term]:
-        waiting = [self]
+        waiting: list[Term] = [self]
         while waiting:
             term = waiting.pop()
             yield term
