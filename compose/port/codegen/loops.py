@@ -69,18 +69,8 @@ def _step(rate: float, highest: float, steps: int) -> int | None:
     return i if 0 < i <= steps and highest * i / steps == rate else None
 
 
-def looped(term: Term, known: dict[Term, Term]) -> Term:
-    """Write runs of layers that differ in one number as a loop over that number.
-
-    Args:
-        known: the results for terms before, to which those for this one are added.
-    """
-    if term not in known:
-        known[term] = _looped(term.map(lambda arg: looped(arg, known)))
-    return known[term]
-
-
-def _looped(term: Term) -> Term:
+def looped(term: Term) -> Term:
+    """Write runs of a term's layers that differ in one number as a loop over that number."""
     if term.head not in ("compose_seq", "branch", "parallel"):
         return term
     pairs, i = [], 0

@@ -89,7 +89,7 @@ class Written:
 
     def lines(self, program: Program, write: Statements, start: str, body: Term, indent: int = 0) -> list[str]:
         """As `Statements.lines`, of the body with its loops; told apart also by what it reads of the program."""
-        term = looped(flattened(body, self._flattened), self._looped)
+        term = body.rewritten(flattened, self._flattened).rewritten(looped, self._looped)
         if term not in self._heads:
             self._heads[term] = list({(t.kind == "param", t.head): t for t in term.walk()}.values())
         key = (start, term, indent, frozenset(write.taken), tuple(_context(program, self._heads[term])))

@@ -27,18 +27,8 @@ def grouped(term: Term, everywhere: Group = ()) -> Term:
     return term.but(args=args) if args != term.args else term
 
 
-def flattened(term: Term, known: dict[Term, Term]) -> Term:
-    """Undo `grouped` for groups that did not become helpers.
-
-    Args:
-        known: the results for terms before, to which those for this one are added.
-    """
-    if term not in known:
-        known[term] = _flattened(term.map(lambda arg: flattened(arg, known)))
-    return known[term]
-
-
-def _flattened(term: Term) -> Term:
+def flattened(term: Term) -> Term:
+    """Undo `grouped` for a term's groups that did not become helpers."""
     if term.kind != "call" or not any(map(_is_group, term.args)):
         return term
     pairs = []

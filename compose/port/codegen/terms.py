@@ -59,6 +59,16 @@ class Term:
         same = all(new is old for new, old in zip(args, self.args))
         return self if same else Term(self.kind, self.head, args, self.names)
 
+    def rewritten(self, change: Callable[[Term], Term], known: dict[Term, Term]) -> Term:
+        """The term with every part changed, then itself.
+
+        Args:
+            known: the results of `change` for terms before, to which those for this one are added.
+        """
+        if self not in known:
+            known[self] = change(self.map(lambda arg: arg.rewritten(change, known)))
+        return known[self]
+
     def walk(self) -> Iterator[Term]:
         waiting: list[Term] = [self]
         while waiting:

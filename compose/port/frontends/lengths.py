@@ -26,18 +26,20 @@ def with_lengths(
         traceable: whether the source takes other inputs.
         again: reads the source again for other inputs.
     """
-    shapes = [x.shape for x in inputs]
-    _, *lengths = list(axes_of_one_size(shapes)) or [[]]
-    fixed = [axes for axes in lengths if _is_fixed(graph, inputs, axes, traceable, again)]
-    return pinned(graph, [a for axes in fixed for a in axes], shapes)
+    fixed = [axes for axes in _lengths(inputs) if _is_fixed(graph, inputs, axes, traceable, again)]
+    return pinned(graph, [a for axes in fixed for a in axes], [x.shape for x in inputs])
 
 
 def takes_others(graph: SourceGraph, inputs: Inputs, axes: Axes) -> bool:
     """Whether the network of a graph takes other lengths of these axes, apart from the batch."""
-    _, *lengths = list(axes_of_one_size([x.shape for x in inputs])) or [[]]
     rng, given = np.random.default_rng(0), specs(graph, inputs)
-    asked = [together for together in lengths if not set(axes).isdisjoint(together)]
+    asked = [together for together in _lengths(inputs) if not set(axes).isdisjoint(together)]
     return all(any(takes(graph, given, specs(graph, x)) for x in resized(inputs, one, rng)) for one in asked)
+
+
+def _lengths(inputs: Inputs) -> list[Axes]:
+    """The axes of each length, apart from those of the batch."""
+    return list(axes_of_one_size([x.shape for x in inputs]))[1:]
 
 
 def _is_fixed(graph: SourceGraph, inputs: Inputs, axes: Axes, traceable: Callable, again: Callable) -> bool:

@@ -36,11 +36,13 @@ class _Reading:
         whole: the model as a functional one, for the shapes that are read.
         examples: example inputs, flat.
         known: whether lengths that the model or one within it leaves open are those of the examples.
+        others: the model as a functional one for other inputs, by their shapes.
     """
 
     def __init__(self, model: Any, inputs: tuple, partial: bool, apart: frozenset[str]):
         self.model, self.inputs, self.partial, self.apart = model, inputs, partial, apart
         self.known = False
+        self.others: dict[tuple, Any] = {}
         self.whole = functional(model, inputs)
         self.examples = [np.asarray(x) for x in keras.tree.flatten(inputs)] or examples_for(self.whole)
         for x, taken in zip(self.examples, self.whole.inputs if is_functional(model) else ()):
@@ -81,6 +83,12 @@ class _Reading:
 
     def _of(self, inputs: list[np.ndarray]) -> Any:
         """The model as a functional one for inputs like these; lengths that it leaves open stay open."""
+        shapes = tuple(x.shape for x in inputs)
+        if shapes not in self.others:
+            self.others[shapes] = self._traced(inputs)
+        return self.others[shapes]
+
+    def _traced(self, inputs: list[np.ndarray]) -> Any:
         if not is_functional(self.model):
             return functional(self.model, keras.tree.pack_sequence_as(self.inputs, inputs))
         sizes = lambda t, x: tuple(None if n is None else m for n, m in zip(t.shape, x.shape))

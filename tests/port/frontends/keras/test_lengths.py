@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from compose import port
 from compose.core.errors import PortError, ShapeError
+from tests.keras.on_backend import printed
 
 keras = pytest.importorskip("keras")
 L, ops = keras.layers, keras.ops
@@ -138,8 +135,4 @@ print(keras.backend.backend())
 @pytest.mark.slow
 def test_on_tensorflow():
     pytest.importorskip("tensorflow")
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": "tensorflow"}
-    command = [sys.executable, "-c", ON_TENSORFLOW]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == "tensorflow"
+    assert printed(ON_TENSORFLOW, "tensorflow") == "tensorflow"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import keras
 import pytest
 from keras import ops
 
 from compose import port
+from tests.keras.on_backend import printed
 from tests.port.frontends.whole_numbers import KERNEL, places
 
 
@@ -30,7 +27,5 @@ def test_places_stay_whole_numbers():
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
 def test_on_another_backend(backend):
     pytest.importorskip(backend)
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "KERAS_BACKEND": backend}
     program = f"from {__name__} import *; test_places_stay_whole_numbers()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=500, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
+    printed(program, backend)
